@@ -1,0 +1,46 @@
+/*
+ * err - failures of the world as values.
+ *
+ * A function that can fail returns 0 or a negative ERR_*; where a person will read it, its last
+ * parameter `struct err *e` (may be NULL) takes the words: what failed, where, what to do. It is
+ * left untouched on success. The words are complete sentences without a trailing full stop.
+ *
+ * Ownership: struct err holds its text by value. Threads: no state.
+ */
+#ifndef HEMING_ERR_H
+#define HEMING_ERR_H
+
+#include "base/base.h"
+
+enum err_code {
+#define X(name, code, http, text) ERR_##name = (code),
+#include "base/err.tbl"
+#undef X
+};
+
+struct err {
+	int code;	 /* 0 or ERR_* */
+	int line;	 /* line in `where`, 1-based; 0 if not known */
+	int column;	 /* 1-based; 0 if not known */
+	char field[96];	 /* the field or element at fault; "" if not known */
+	char where[160]; /* file, table or address; "" if not known */
+	char text[512];	 /* what, and what to do */
+};
+#define ERR_INIT {0}
+
+/* Sets code and text; returns code, so that `return err_set(e, ERR_INVALID, "…")` reads well. */
+int err_set(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Puts "words: " before the text of a failure on its way up. Returns e's code (ERR_BUG if e is NULL). */
+int err_prefix(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Adds where it is; each argument may be NULL or 0 to leave that part as it is. Returns e's code. */
+int err_at(struct err *e, const char *where, int line, int column, const char *field);
+/* Sets from errno: ENOSPC -> ERR_FULL, ENOENT -> ERR_NOTFOUND, ENOMEM -> ERR_NOMEM, else ERR_IO. */
+int err_errno(struct err *e, int err_no, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* "where:line:column: field: text", as much of it as is known, into buf; returns buf. */
+const char *err_str(const struct err *e, char *buf, size_t n);
+
+const char *err_name(int code); /* "INVALID" */
+const char *err_text(int code); /* the table's words */
+int err_http(int code);		/* 400 … */
+
+#endif

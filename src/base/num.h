@@ -1,0 +1,21 @@
+/*
+ * num - numbers in text, strictly: the whole slice must be the number, no white space, no locale.
+ */
+#ifndef HEMING_NUM_H
+#define HEMING_NUM_H
+
+#include "base/sb.h"
+
+/* Decimal integer with optional sign. False if malformed or out of range. */
+MUST_USE bool num_int(struct str s, int64_t *out);
+/* Decimal or exponent form; also NaN, Inf, +Inf, -Inf (any case) when `special`. Correctly rounded,
+ * locale-free; fast on short decimals. */
+MUST_USE bool num_double(struct str s, bool special, double *out);
+/* Shortest text that reads back as the same double: "0.1", "1e+21", "NaN", "+Inf", "-Inf"
+ * (Go's strconv 'f' form for 1e-7 <= |v| < 1e21 as Prometheus prints, else exponent form).
+ * buf of at least 32 bytes; returns the length. */
+size_t num_format(double v, char *buf);
+/* Sizes with units: "64MiB", "10kB", "512". */
+MUST_USE bool num_size(struct str s, int64_t *bytes);
+
+#endif
