@@ -22,7 +22,7 @@ struct calendar *calendar_new(const struct zone *z);
 void calendar_free(struct calendar **c);
 /* weekday 0 Sunday … 6. Periods must be in order and apart. */
 MUST_USE int calendar_set_weekday(
-	struct calendar *c, int weekday, const struct calendar_period *p, int n, struct err *e);
+        struct calendar *c, int weekday, const struct calendar_period *p, int n, struct err *e);
 void calendar_add_holiday(struct calendar *c, int year, int month, int day);
 /* That date works with Monday's periods, whatever its weekday. */
 void calendar_add_workday(struct calendar *c, int year, int month, int day);

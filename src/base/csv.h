@@ -15,12 +15,12 @@
 struct csv {
 	struct str rest;
 	char sep;
-	int line;	    /* line on which the present row began, 1-based */
+	int line; /* line on which the present row began, 1-based */
 	int next_line;
-	struct str *field;  /* of the present row */
+	struct str *field; /* of the present row */
 	int fields;
 	size_t cap;
-	const char *bad;    /* words, after csv_row gave -1 */
+	const char *bad; /* words, after csv_row gave -1 */
 };
 void csv_init(struct csv *c, struct str text, char sep);
 /* Fields of the next row; 0 at the end (blank lines are skipped), -1 when the text is bad. */

@@ -19,7 +19,7 @@ void digest_once(enum digest_kind k, const void *p, size_t n, uint8_t out[DIGEST
 bool digest_kind_parse(const char *s, enum digest_kind *k); /* "sha256", "sm3" */
 const char *digest_kind_name(enum digest_kind k);
 
-void hex_encode(const void *p, size_t n, char *out); /* out holds 2n+1 */
+void hex_encode(const void *p, size_t n, char *out);            /* out holds 2n+1 */
 MUST_USE bool hex_decode(struct str s, uint8_t *out, size_t n); /* exactly n bytes */
 
 /* XXH64-quality 64-bit hash for tables and checksums of blocks; not for secrets. */

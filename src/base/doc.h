@@ -16,19 +16,21 @@ enum doc_type { DOC_NULL, DOC_BOOL, DOC_NUMBER, DOC_STRING, DOC_LIST, DOC_MAP };
 
 struct doc {
 	enum doc_type type;
-	int line, column;     /* 1-based */
-	const char *key;      /* in a map: this child's key; else NULL */
-	const char *text;     /* STRING, NUMBER, BOOL as written; NUL-terminated */
+	int line, column; /* 1-based */
+	const char *key;  /* in a map: this child's key; else NULL */
+	const char *text; /* STRING, NUMBER, BOOL as written; NUL-terminated */
 	size_t text_n;
-	bool quoted;	      /* YAML scalar in quotes: always a STRING */
-	struct doc *child;    /* first child of LIST and MAP */
-	struct doc *next;     /* next sibling */
-	int count;	      /* children */
+	bool quoted;       /* YAML scalar in quotes: always a STRING */
+	struct doc *child; /* first child of LIST and MAP */
+	struct doc *next;  /* next sibling */
+	int count;         /* children */
 };
 
 /* `name` is for messages. YAML 1.2 core scalars (true/false/null, numbers); anchors are refused. */
-MUST_USE int doc_parse_yaml(struct arena *a, struct str text, const char *name, struct doc **out, struct err *e);
-MUST_USE int doc_parse_json(struct arena *a, struct str text, const char *name, struct doc **out, struct err *e);
+MUST_USE int doc_parse_yaml(
+        struct arena *a, struct str text, const char *name, struct doc **out, struct err *e);
+MUST_USE int doc_parse_json(
+        struct arena *a, struct str text, const char *name, struct doc **out, struct err *e);
 
 /* Looking: each takes NULL nodes and gives NULL, "", or the default. */
 const struct doc *doc_get(const struct doc *map, const char *key);
@@ -54,7 +56,8 @@ struct xml {
 	const char *text; /* character data directly inside, joined; "" if none */
 	struct xml *child, *next, *parent;
 };
-MUST_USE int doc_parse_xml(struct arena *a, struct str text, const char *name, struct xml **root, struct err *e);
+MUST_USE int doc_parse_xml(
+        struct arena *a, struct str text, const char *name, struct xml **root, struct err *e);
 const char *xml_attr(const struct xml *x, const char *name, const char *dflt); /* no namespace */
 const char *xml_attr_ns(const struct xml *x, const char *ns, const char *name, const char *dflt);
 const struct xml *xml_child(const struct xml *x, const char *name); /* first child of that local name */

@@ -19,14 +19,17 @@ enum err_code {
 };
 
 struct err {
-	int code;	 /* 0 or ERR_* */
-	int line;	 /* line in `where`, 1-based; 0 if not known */
-	int column;	 /* 1-based; 0 if not known */
-	char field[96];	 /* the field or element at fault; "" if not known */
+	int code;        /* 0 or ERR_* */
+	int line;        /* line in `where`, 1-based; 0 if not known */
+	int column;      /* 1-based; 0 if not known */
+	char field[96];  /* the field or element at fault; "" if not known */
 	char where[160]; /* file, table or address; "" if not known */
-	char text[512];	 /* what, and what to do */
+	char text[512];  /* what, and what to do */
 };
-#define ERR_INIT {0}
+#define ERR_INIT                                                                                             \
+	{                                                                                                    \
+		0                                                                                            \
+	}
 
 /* Sets code and text; returns code, so that `return err_set(e, ERR_INVALID, "…")` reads well. */
 int err_set(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -41,6 +44,6 @@ const char *err_str(const struct err *e, char *buf, size_t n);
 
 const char *err_name(int code); /* "INVALID" */
 const char *err_text(int code); /* the table's words */
-int err_http(int code);		/* 400 … */
+int err_http(int code);         /* 400 … */
 
 #endif

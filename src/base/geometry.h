@@ -28,9 +28,10 @@ struct geo_area {
 
 /* Polygon or MultiPolygon geometry of GeoJSON (RFC 7946) into the arena. */
 MUST_USE int geo_area_parse(
-	struct arena *a, const struct doc *geometry, const char *name, struct geo_area *out, struct err *e);
+        struct arena *a, const struct doc *geometry, const char *name, struct geo_area *out, struct err *e);
 bool geo_area_contains(const struct geo_area *area, struct geo_point p);
-/* A point well inside, for a label: centroid of the largest ring if inside it, else a point found by scanning. */
+/* A point well inside, for a label: centroid of the largest ring if inside it, else a point found by
+ * scanning. */
 struct geo_point geo_area_label(const struct geo_area *area);
 double geo_distance_m(struct geo_point a, struct geo_point b); /* haversine, radius 6,371,008.8 m */
 

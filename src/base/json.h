@@ -3,7 +3,8 @@
  *
  * For documents that are looked at as a tree use base/doc.h. The tokenizer works in place, copies
  * nothing and allocates nothing; strings that hold escapes are unescaped on demand. Depth is
- * limited to 64. A duplicate key is the caller's affair.
+ * limited to 64. A duplicate key is the caller's affair. Strings are checked to be UTF-8 as they pass;
+ * a byte order mark before the document is passed over.
  */
 #ifndef HEMING_JSON_H
 #define HEMING_JSON_H
@@ -12,8 +13,8 @@
 #include "base/sb.h"
 
 enum json_type {
-	JSON_END,  /* the document is complete */
-	JSON_BAD,  /* see json_error() */
+	JSON_END, /* the document is complete */
+	JSON_BAD, /* see json_error() */
 	JSON_OBJECT,
 	JSON_OBJECT_END,
 	JSON_ARRAY,
@@ -30,9 +31,10 @@ struct json {
 	const char *p, *end, *start;
 	int depth;
 	uint8_t stack[64]; /* container kind at each depth */
-	uint8_t expect;	   /* private */
-	struct str text;   /* of KEY and STRING: the bytes between the quotes, escapes as written; of NUMBER: its text */
-	bool escaped;	   /* text holds a backslash */
+	uint8_t expect;    /* private */
+	struct str text;   /* of KEY and STRING: the bytes between the quotes, escapes as written; of NUMBER:
+	                      its text */
+	bool escaped;      /* text holds a backslash */
 	const char *bad;   /* words, when JSON_BAD */
 };
 
@@ -49,7 +51,7 @@ int json_error(const struct json *j, struct err *e);
 /* Writer: commas and quoting are its affair. Invalid UTF-8 is written as U+FFFD. */
 struct jw {
 	struct sb *b;
-	uint8_t need_comma[64];
+	uint8_t need_comma[128]; /* deeper: the builder fails */
 	int depth;
 	bool after_key;
 };
@@ -62,11 +64,11 @@ void jw_key(struct jw *w, const char *key);
 void jw_str(struct jw *w, struct str s);
 void jw_cstr(struct jw *w, const char *s); /* NULL writes null */
 void jw_int(struct jw *w, int64_t v);
-void jw_id(struct jw *w, int64_t v);	   /* as text; 0 writes null */
-void jw_double(struct jw *w, double v);	   /* NaN and infinities write null */
+void jw_id(struct jw *w, int64_t v);    /* as text; 0 writes null */
+void jw_double(struct jw *w, double v); /* NaN and infinities write null */
 void jw_bool(struct jw *w, bool v);
 void jw_null(struct jw *w);
-void jw_time(struct jw *w, int64_t t);	   /* RFC 3339 UTC text; TIME_NONE writes null */
+void jw_time(struct jw *w, int64_t t);      /* RFC 3339 UTC text; TIME_NONE writes null */
 void jw_raw(struct jw *w, struct str json); /* a value that is JSON already */
 /* key and value at once */
 void jw_kstr(struct jw *w, const char *key, const char *s);

@@ -42,7 +42,8 @@ static inline struct log_field log_d(const char *k, double v)
 }
 
 /* path NULL: standard error. The clock gives the time of the lines and is borrowed; call once. */
-MUST_USE int log_open(const char *path, bool json, enum log_level least, const struct clock *c, struct err *e);
+MUST_USE int log_open(
+        const char *path, bool json, enum log_level least, const struct clock *c, struct err *e);
 void log_close(void);
 void log_emit(enum log_tag tag, const struct log_field *f, int n);
 #define LOG(tag, ...)                                                                                        \

@@ -18,7 +18,8 @@ struct queue *queue_new(size_t limit);
 void queue_free(struct queue **q); /* must be empty */
 /* False when full or closed. */
 MUST_USE bool queue_push(struct queue *q, struct queue_node *n);
-/* Waits up to `wait` real microseconds (-1: for ever) for a message; NULL at time-out or when closed and empty. */
+/* Waits up to `wait` real microseconds (-1: for ever) for a message; NULL at time-out or when closed and
+ * empty. */
 struct queue_node *queue_pop(struct queue *q, dur_us wait);
 /* All that are there now, as a list in order; NULL if none. Waits as queue_pop. */
 struct queue_node *queue_take_all(struct queue *q, dur_us wait);

@@ -34,14 +34,17 @@ struct str str_cut(struct str *rest, char sep);
 uint32_t utf8_next(struct str s, size_t *i);
 bool utf8_valid(struct str s);
 size_t utf8_encode(uint32_t cp, char out[4]); /* bytes written, 0 if not a scalar value */
-size_t utf8_length(struct str s);	      /* code points */
+size_t utf8_length(struct str s);             /* code points */
 
 struct sb {
 	char *p;
 	size_t n, cap, max; /* max 0: 256 MiB */
-	bool failed;	    /* over max, sticky */
+	bool failed;        /* over max, sticky */
 };
-#define SB_INIT {0}
+#define SB_INIT                                                                                              \
+	{                                                                                                    \
+		0                                                                                            \
+	}
 
 void sb_fini(struct sb *b);
 void sb_reset(struct sb *b); /* keeps the memory, clears text and failure */
@@ -50,7 +53,7 @@ void sb_puts(struct sb *b, const char *s);
 void sb_putstr(struct sb *b, struct str s);
 void sb_putc(struct sb *b, char c);
 void sb_printf(struct sb *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void sb_vprintf(struct sb *b, const char *fmt, va_list ap);
+void sb_vprintf(struct sb *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Hands the text over: a NUL-terminated heap string, never NULL unless failed; b is empty after. */
 char *sb_detach(struct sb *b, size_t *n);
 struct str sb_str(const struct sb *b);

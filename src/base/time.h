@@ -12,7 +12,7 @@
 #include "base/sb.h"
 
 typedef int64_t time_us; /* an instant */
-typedef int64_t dur_us;	 /* a duration */
+typedef int64_t dur_us;  /* a duration */
 
 #define US_MS INT64_C(1000)
 #define US_SECOND INT64_C(1000000)
@@ -25,8 +25,8 @@ struct civil {
 	int year, month, day; /* month 1-12, day 1-31 */
 	int hour, minute, second;
 	int micro;
-	int weekday; /* 0 Sunday; output only */
-	int yearday; /* 1-366; output only */
+	int weekday;  /* 0 Sunday; output only */
+	int yearday;  /* 1-366; output only */
 	int offset_s; /* seconds east of UTC of the local time; output of zone_civil */
 };
 

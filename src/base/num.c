@@ -1,0 +1,336 @@
+#include "base/num.h"
+
+#include <float.h>
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+bool num_int(struct str s, int64_t *out)
+{
+	size_t i = 0;
+	bool negative = false;
+	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+')) {
+		negative = s.p[0] == '-';
+		i = 1;
+	}
+	if (i == s.n)
+		return false;
+	/* Counted downwards: only the negative side holds INT64_MIN. */
+	int64_t v = 0;
+	for (; i < s.n; i++) {
+		if (!is_digit(s.p[i]) || __builtin_mul_overflow(v, 10, &v) ||
+		        __builtin_sub_overflow(v, s.p[i] - '0', &v))
+			return false;
+	}
+	if (!negative && v == INT64_MIN)
+		return false;
+	*out = negative ? v : -v;
+	return true;
+}
+
+/* The powers of ten that a double holds exactly. */
+static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
+        1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+#define MANTISSA_EXACT (UINT64_C(1) << 53)
+
+static locale_t c_locale;
+static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
+
+static void make_c_locale(void)
+{
+	c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+	must(c_locale != (locale_t)0);
+}
+
+/* strtod of a text whose form has been checked, whatever the process's locale. */
+static double read_slowly(struct str s)
+{
+	char small[128];
+	char *text = s.n < sizeof(small) ? small : xcalloc(s.n + 1, 1);
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	pthread_once(&c_locale_once, make_c_locale);
+	double v = strtod_l(text, NULL, c_locale);
+	if (text != small)
+		free(text);
+	return v;
+}
+
+static bool is_word(struct str s, const char *lower)
+{
+	size_t n = strlen(lower);
+	if (s.n != n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if ((s.p[i] | 0x20) != lower[i])
+			return false;
+	}
+	return true;
+}
+
+static bool read_special(struct str s, double *out)
+{
+	bool sign = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+');
+	if (!sign && is_word(s, "nan")) {
+		*out = (double)NAN;
+		return true;
+	}
+	struct str word = sign ? (struct str){s.p + 1, s.n - 1} : s;
+	if (!is_word(word, "inf"))
+		return false;
+	*out = s.p[0] == '-' ? -(double)INFINITY : (double)INFINITY;
+	return true;
+}
+
+bool num_double(struct str s, bool special, double *out)
+{
+	const char *p = s.p, *end = s.p + s.n;
+	bool negative = false;
+	if (p < end && (*p == '-' || *p == '+'))
+		negative = *p++ == '-';
+
+	/* Up to 19 digits fit into 64 bits; more make the fast path impossible, not the number. */
+	uint64_t mantissa = 0;
+	int digits = 0, scale = 0;
+	bool any = false, long_one = false;
+	for (; p < end && is_digit(*p); p++) {
+		any = true;
+		if (digits < 19) {
+			mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+			digits += mantissa > 0;
+		} else {
+			long_one = true;
+		}
+	}
+	if (p < end && *p == '.') {
+		for (p++; p < end && is_digit(*p); p++) {
+			any = true;
+			if (digits < 19) {
+				mantissa = mantissa * 10 + (uint64_t)(*p - '0');
+				digits += mantissa > 0;
+				scale--;
+			} else {
+				long_one = true;
+			}
+		}
+	}
+	if (!any)
+		return special && read_special(s, out);
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		bool down = false;
+		int exponent = 0;
+		p++;
+		if (p < end && (*p == '-' || *p == '+'))
+			down = *p++ == '-';
+		if (p == end)
+			return false;
+		for (; p < end && is_digit(*p); p++) {
+			if (exponent < 100000)
+				exponent = exponent * 10 + (*p - '0');
+		}
+		scale += down ? -exponent : exponent;
+	}
+	if (p != end)
+		return false;
+
+	/*
+	 * Clinger's fast path: both factors are exact, so that one IEEE operation rounds once, which
+	 * is the correct rounding. Not where the compiler computes in wider registers.
+	 */
+	if (FLT_EVAL_METHOD == 0 && !long_one && mantissa <= MANTISSA_EXACT && scale >= -22 && scale <= 22) {
+		double v = (double)mantissa;
+		v = scale < 0 ? v / tens[-scale] : v * tens[scale];
+		*out = negative ? -v : v;
+		return true;
+	}
+	double v = read_slowly(s);
+	if (isinf(v))
+		return false; /* out of range; an infinity is written as one */
+	*out = v;
+	return true;
+}
+
+/* The digits of a positive finite number, value = 0.d1d2d3… * 10^point. */
+struct digits {
+	char d[20];
+	int n, point;
+};
+
+static void set_digits(struct digits *g, uint64_t m, int exp10)
+{
+	char back[20];
+	int n = 0;
+	while (m % 10 == 0) {
+		m /= 10;
+		exp10++;
+	}
+	for (; m > 0; m /= 10)
+		back[n++] = (char)('0' + m % 10);
+	for (int i = 0; i < n; i++)
+		g->d[i] = back[n - 1 - i];
+	g->n = n;
+	g->point = n + exp10;
+}
+
+/*
+ * Numbers of at most 15 digits with up to 6 behind the point, as most readings are. Decimals of up
+ * to 15 digits never share a double, so one that reads back is the shortest.
+ */
+static bool short_digits(double v, struct digits *g)
+{
+	if (FLT_EVAL_METHOD != 0 || v < 1e-6 || v >= 1e15)
+		return false;
+	for (int k = 0; k <= 6; k++) {
+		double m = nearbyint(v * tens[k]);
+		if (m >= 1e15)
+			return false;
+		if (m / tens[k] == v) {
+			set_digits(g, (uint64_t)m, -k);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* m and exp10 of the `n` digits nearest to v; skips whatever the locale's decimal point is. */
+static void nearest_digits(double v, int n, uint64_t *m, int *exp10)
+{
+	char text[48];
+	const char *p = text;
+	snprintf(text, sizeof(text), "%.*e", n - 1, v);
+	*m = 0;
+	for (; *p != 'e'; p++) {
+		if (is_digit(*p))
+			*m = *m * 10 + (uint64_t)(*p - '0');
+	}
+	bool down = p[1] == '-';
+	int exponent = 0;
+	for (p += 2; is_digit(*p); p++)
+		exponent = exponent * 10 + (*p - '0');
+	*exp10 = (down ? -exponent : exponent) - (n - 1);
+}
+
+static bool reads_as(uint64_t m, int exp10, double v)
+{
+	char text[40];
+	int n = snprintf(text, sizeof(text), "%llue%d", (unsigned long long)m, exp10);
+	return read_slowly((struct str){text, (size_t)n}) == v;
+}
+
+static void shortest_digits(double v, struct digits *g)
+{
+	uint64_t m;
+	int exp10, n;
+	if (short_digits(v, g))
+		return;
+	/* Below the normal range a double has fewer digits, down to the one of 5e-324. */
+	for (n = v < DBL_MIN ? 1 : 15; n < 17; n++) {
+		nearest_digits(v, n, &m, &exp10);
+		if (reads_as(m, exp10, v))
+			break;
+		/*
+		 * The gap below a power of two is half the gap above it. The nearest decimal may lie
+		 * just past the narrow side while the next one up lies within the wide side.
+		 */
+		if (n == 16 && reads_as(m + 1, exp10, v)) {
+			m++;
+			break;
+		}
+	}
+	if (n == 17)
+		nearest_digits(v, n, &m, &exp10);
+	set_digits(g, m, exp10);
+}
+
+size_t num_format(double v, char *buf)
+{
+	char *p = buf;
+	if (isnan(v))
+		p = mempcpy(p, "NaN", 3);
+	else if (isinf(v))
+		p = mempcpy(p, v < 0 ? "-Inf" : "+Inf", 4);
+	if (p > buf) {
+		*p = '\0';
+		return (size_t)(p - buf);
+	}
+	if (signbit(v)) {
+		*p++ = '-';
+		v = -v;
+	}
+	if (v == 0) {
+		*p++ = '0';
+		*p = '\0';
+		return (size_t)(p - buf);
+	}
+	struct digits g;
+	shortest_digits(v, &g);
+	if (v >= 1e-7 && v < 1e21) {
+		if (g.point <= 0) {
+			*p++ = '0';
+			*p++ = '.';
+			for (int i = g.point; i < 0; i++)
+				*p++ = '0';
+			p = mempcpy(p, g.d, (size_t)g.n);
+		} else {
+			for (int i = 0; i < g.point || i < g.n; i++) {
+				if (i == g.point)
+					*p++ = '.';
+				*p++ = i < g.n ? g.d[i] : '0';
+			}
+		}
+	} else {
+		/* As Go writes it: at least two digits of exponent, always with a sign. */
+		int exponent = g.point - 1;
+		*p++ = g.d[0];
+		if (g.n > 1) {
+			*p++ = '.';
+			p = mempcpy(p, g.d + 1, (size_t)g.n - 1);
+		}
+		*p++ = 'e';
+		*p++ = exponent < 0 ? '-' : '+';
+		exponent = exponent < 0 ? -exponent : exponent;
+		if (exponent >= 100)
+			*p++ = (char)('0' + exponent / 100);
+		*p++ = (char)('0' + exponent / 10 % 10);
+		*p++ = (char)('0' + exponent % 10);
+	}
+	*p = '\0';
+	return (size_t)(p - buf);
+}
+
+bool num_size(struct str s, int64_t *bytes)
+{
+	static const struct {
+		const char *name;
+		int64_t factor;
+	} units[] = {
+	        {"", 1},
+	        {"B", 1},
+	        {"kB", 1000},
+	        {"KB", 1000},
+	        {"MB", 1000 * 1000},
+	        {"GB", 1000 * 1000 * 1000},
+	        {"TB", INT64_C(1000) * 1000 * 1000 * 1000},
+	        {"KiB", INT64_C(1) << 10},
+	        {"MiB", INT64_C(1) << 20},
+	        {"GiB", INT64_C(1) << 30},
+	        {"TiB", INT64_C(1) << 40},
+	};
+	size_t n = 0;
+	int64_t v;
+	while (n < s.n && is_digit(s.p[n]))
+		n++;
+	if (!num_int((struct str){s.p, n}, &v))
+		return false;
+	struct str unit = {s.p + n, s.n - n};
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (str_is(unit, units[i].name))
+			return !__builtin_mul_overflow(v, units[i].factor, bytes);
+	}
+	return false;
+}

@@ -1,0 +1,159 @@
+/*
+ * bpmn - executable process definitions of OMG BPMN 2.0: decide which events follow, apply them.
+ *
+ * The engine is a pure pair of functions over a definition:
+ *
+ *   bpmn_decide(definition, state, input, services) -> events     changes nothing
+ *   bpmn_apply(definition, state, event)		-> new state   cannot fail on events of decide
+ *
+ * The caller applies the events and acts on them in one transaction: a TASK_OPENED becomes a task
+ * row, a TIMER_SET a timer row. So state is the fold of its events, and a step is all or nothing.
+ *
+ * Extension attributes, namespace "urn:heming:bpmn:1":
+ *   userTask          org="=FEEL"  role="…"  outcomes="done returned"  stage="handle"
+ *   timer definitions calendar="…"  (a duration is then working time of that calendar)
+ * Texts of timers: ISO 8601 duration, date-time or cycle R[n]/duration; with a leading "=", FEEL that
+ * gives a date and time or a duration. Conditions are FEEL with or without the leading "=".
+ *
+ * What is not in the executable subset is refused at load, with element id and line. docs/internals/bpmn.md
+ * is the list. Definitions are immutable: any thread. A state has one owner.
+ */
+#ifndef HEMING_BPMN_H
+#define HEMING_BPMN_H
+
+#include "dmn/dmn.h"
+
+struct bpmn_def;
+struct bpmn_state;
+
+enum bpmn_element_type {
+	BPMN_START_EVENT,
+	BPMN_END_EVENT,
+	BPMN_INTERMEDIATE_EVENT,
+	BPMN_BOUNDARY_EVENT,
+	BPMN_USER_TASK,
+	BPMN_SERVICE_TASK,
+	BPMN_BUSINESS_RULE_TASK,
+	BPMN_MANUAL_TASK,
+	BPMN_EXCLUSIVE_GATEWAY,
+	BPMN_PARALLEL_GATEWAY,
+	BPMN_INCLUSIVE_GATEWAY,
+	BPMN_EVENT_GATEWAY,
+	BPMN_SUB_PROCESS,
+	BPMN_SEND_TASK,
+	BPMN_RECEIVE_TASK,
+	BPMN_CALL_ACTIVITY,
+};
+struct bpmn_element {
+	const char *id, *name;
+	enum bpmn_element_type type;
+	int line;
+	const char *role, *outcomes, *stage; /* extension attributes, "" if none */
+	const char *ref;                     /* decision, topic, message or called process; "" */
+};
+
+/* Loads the first executable process of the XML (or the one with id `process` if not NULL). */
+MUST_USE int bpmn_load(
+        struct str xml, const char *name, const char *process, struct bpmn_def **out, struct err *e);
+void bpmn_free(struct bpmn_def **d);
+const char *bpmn_process_id(const struct bpmn_def *d);
+const char *bpmn_process_name(const struct bpmn_def *d);
+const struct bpmn_element *bpmn_element(const struct bpmn_def *d, const char *id); /* NULL if none */
+int bpmn_elements(const struct bpmn_def *d);
+const struct bpmn_element *bpmn_element_at(const struct bpmn_def *d, int i);
+/* Sound enough to run? Dead elements, dangling ends, gateways without default: one sentence each;
+ * returns the number of errors (warnings are told with error false). bpmn_load runs the errors. */
+int bpmn_check(
+        const struct bpmn_def *d, void (*tell)(void *ctx, bool error, int line, const char *text), void *ctx);
+
+/* ---- state ---- */
+
+struct bpmn_state *bpmn_state_new(void);
+void bpmn_state_free(struct bpmn_state **s);
+/* Compact JSON text of tokens, waits, timers and variables; reads back as the same state. */
+void bpmn_state_write(const struct bpmn_state *s, struct sb *b);
+MUST_USE int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e);
+bool bpmn_state_ended(const struct bpmn_state *s);
+const struct feel_value *bpmn_state_variables(const struct bpmn_state *s); /* a context */
+
+/* ---- inputs and events ---- */
+
+enum bpmn_input_type {
+	BPMN_START,    /* variables */
+	BPMN_COMPLETE, /* key of a task; variables to merge; the outcome is the variable `outcome` */
+	BPMN_TIMER,    /* key of a timer */
+	BPMN_MESSAGE,  /* name, variables */
+	BPMN_SIGNAL,   /* name */
+	BPMN_ERROR,    /* key of a task; name = error code */
+	BPMN_SET,      /* variables to merge; conditional events are looked at again */
+	BPMN_CANCEL,   /* end the instance */
+};
+struct bpmn_input {
+	enum bpmn_input_type type;
+	uint32_t key;
+	struct str name;
+	const struct feel_value *variables; /* a context or NULL */
+};
+
+enum bpmn_event_type {
+	BPMN_STARTED,
+	BPMN_TOKEN,          /* a token was put on element (key) */
+	BPMN_TOKEN_GONE,     /* and taken away */
+	BPMN_FLOW_TAKEN,     /* sequence flow `element`; for history and pictures */
+	BPMN_TASK_OPENED,    /* key, element; org of the task in `text` */
+	BPMN_TASK_DONE,      /* key */
+	BPMN_TASK_CANCELLED, /* key, e.g. by an interrupting boundary event */
+	BPMN_SERVICE_CALLED, /* key, element, topic in `text`: answer with BPMN_COMPLETE or BPMN_ERROR */
+	BPMN_DECIDED,        /* a decision ran: element, explanation in `text` */
+	BPMN_TIMER_SET,      /* key, element, at */
+	BPMN_TIMER_GONE,     /* key */
+	BPMN_WAITING,        /* key, element: message or signal name in `text` */
+	BPMN_VARIABLE,       /* text = name, value */
+	BPMN_ESCALATED,      /* escalation code in `text` */
+	BPMN_MESSAGE_SENT,   /* name in `text`, variables in value */
+	BPMN_INCIDENT,       /* could not go on at element: why, in `text`; the token waits there */
+	BPMN_ENDED,
+};
+struct bpmn_event {
+	enum bpmn_event_type type;
+	const char *element; /* id, borrowed from the definition or from the state */
+	uint32_t key;        /* names a token, task, timer or wait within the instance; never used twice */
+	uint32_t scope;      /* key of the enclosing scope, 0 for the process */
+	time_us at;
+	struct str text;
+	struct feel_value value;
+};
+struct bpmn_events {
+	struct bpmn_event *e;
+	size_t n, cap;
+};
+
+struct bpmn_services {
+	void *ctx;
+	time_us now;
+	const struct zone *zone;
+	/* The model that holds the decision `ref` (id or name), or NULL. */
+	const struct dmn_model *(*decision)(void *ctx, const char *ref);
+	/* Instant at which `d` of working time of a calendar has passed; TIME_NONE if there is no such
+	 * calendar. */
+	time_us (*working)(void *ctx, const char *calendar, time_us from, dur_us d);
+};
+
+/* Events live in the arena. ERR_STATE if the input does not fit the state (e.g. the task is not open):
+ * nothing happens then. ERR_UNPROCESSED when more than 10,000 steps follow (a loop without a person). */
+MUST_USE int bpmn_decide(const struct bpmn_def *d, const struct bpmn_state *s, const struct bpmn_input *in,
+        const struct bpmn_services *sv, struct arena *a, struct bpmn_events *out, struct err *e);
+/* Events of decide in order. ERR_BUG for an event that does not belong to the state. */
+MUST_USE int bpmn_apply(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, struct err *e);
+
+/* What is open, in order of keys: for buttons, and to check rows against the state. */
+struct bpmn_open {
+	enum { BPMN_OPEN_TASK, BPMN_OPEN_TIMER, BPMN_OPEN_WAIT, BPMN_OPEN_SERVICE } what;
+	uint32_t key;
+	const char *element;
+	time_us at;
+};
+size_t bpmn_state_open(const struct bpmn_state *s, struct arena *a, struct bpmn_open **out);
+
+#endif

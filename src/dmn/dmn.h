@@ -1,0 +1,40 @@
+/*
+ * dmn - decision models of OMG DMN 1.2 to 1.5, loaded from XML and evaluated.
+ *
+ * Pure. A model is checked at load: references, types, FEEL of every cell, and for tables of hit policy
+ * UNIQUE overlaps that can be proved; each failure has line, column and element id. Immutable after
+ * loading; many threads may evaluate.
+ */
+#ifndef HEMING_DMN_H
+#define HEMING_DMN_H
+
+#include "feel/feel.h"
+
+struct dmn_model;
+
+/* `name` is for messages. The caller owns the model. */
+MUST_USE int dmn_load(struct str xml, const char *name, struct dmn_model **out, struct err *e);
+void dmn_free(struct dmn_model **m);
+const char *dmn_name(const struct dmn_model *m);
+int dmn_decisions(const struct dmn_model *m);
+const char *dmn_decision_id(const struct dmn_model *m, int i);
+const char *dmn_decision_name(const struct dmn_model *m, int i);
+
+struct dmn_fired { /* why: the rows of tables that fired, in order */
+	const char *decision;
+	int row; /* 1-based */
+};
+struct dmn_result {
+	struct feel_value value;
+	struct dmn_fired *fired;
+	int n;
+	struct str notes; /* what gave null, for the author; "" if nothing did */
+};
+/* decision by id or name. scope->context holds the input data by name. ERR_NOTFOUND,
+ * ERR_UNPROCESSED (e.g. two rows of a UNIQUE table match: both are named). Result in the arena. */
+MUST_USE int dmn_evaluate(const struct dmn_model *m, const char *decision, const struct feel_scope *scope,
+        struct arena *a, struct dmn_result *out, struct err *e);
+/* Findings for authors: gaps, overlaps, unreachable rows. One sentence each. Returns their number. */
+int dmn_check(const struct dmn_model *m, void (*tell)(void *ctx, int line, const char *text), void *ctx);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * series - compressed, durable time series.
+ *
+ * A series is a label set; a point is (time, value). Points are written in batches: a batch goes into
+ * the log and is synced before its `done` is called with 0 (group commit: all batches that wait are
+ * synced together). From the log's tail points live in heads, which are sealed into blocks of 256
+ * points with a summary (n, min, max, sum, first, last, CRC32C). Blocks lie in SQLite files, one per
+ * span of time, so that retention is the removal of a file.
+ *
+ * Order and duplicates: points may come in any order and of any age; of two points of one series and
+ * instant the later written wins. Values are any double, NaN payloads included (a staleness marker
+ * is the NaN 0x7ff0000000000002, as in Prometheus).
+ *
+ * Threads: series_resolve, series_post, reading: any thread. One committer thread inside.
+ * Failure: after a failed write or sync the log is cut back to its last synced end and the batches
+ * concerned get the error; when that is not possible the engine refuses writes, and keeps serving reads.
+ * Never: knows a region, talks to the network, reads the wall clock (except by `clock`, for file ages).
+ */
+#ifndef HEMING_SERIES_H
+#define HEMING_SERIES_H
+
+#include "base/clock.h"
+#include "base/labels.h"
+#include "base/queue.h"
+
+struct series_db;
+typedef struct {
+	uint32_t v; /* dense from 1 within one database; 0 is none */
+} series_id;
+
+struct series_point {
+	series_id id;
+	time_us t;
+	double v;
+};
+
+/*
+ * Labels that are not stored but asked of the registry by the stored label `thing`, so that moving a
+ * thing never forks its history. They take part in matching and are added to results. Any thread.
+ */
+struct series_virtual {
+	void *ctx;
+	const char *const *names; /* NULL-ended, sorted bytewise */
+	/* Fills value[i] for names[i] (STR_NULL for none); bytes are put into the arena. */
+	void (*values)(void *ctx, struct str thing, struct arena *a, struct str *value);
+};
+
+enum series_durability {
+	SERIES_FSYNC, /* acknowledged means on the disk */
+	SERIES_OS     /* acknowledged means written: survives a crash of the program, not of the machine */
+};
+/* Called on the committer thread with points that are durable, in log order, before their batch's
+ * `done`. During series_open it is called with what is replayed from the log's tail (replay true). */
+typedef void series_observe_f(void *ctx, const struct series_point *p, size_t n, bool replay);
+
+struct series_options {
+	const char *dir; /* made if missing */
+	const struct clock *clock;
+	enum series_durability durability;
+	size_t queue_points;       /* points that may wait; 0: 4,000,000 */
+	dur_us head_age;           /* heads older than this are sealed, so that the log stays short; 0: 1 h */
+	dur_us partition;          /* time span of one block file; 0: 7 days */
+	series_observe_f *observe; /* may be NULL */
+	void *observe_ctx;
+};
+
+MUST_USE int series_open(const struct series_options *o, struct series_db **out, struct err *e);
+/* Commits what waits and closes. Heads stay in the log and are replayed at the next open. */
+void series_close(struct series_db **db);
+/* v is borrowed until the next call or close. */
+void series_set_virtual(struct series_db *db, const struct series_virtual *v);
+
+/* ---- writing ---- */
+
+/* The id of a label set, made if new (ERR_BUSY past the limit of series). The set is copied. It
+ * becomes durable with the first batch that uses it. */
+MUST_USE int series_resolve(struct series_db *db, const struct labels *ls, series_id *out, struct err *e);
+struct series_batch {
+	struct queue_node node;       /* first */
+	const struct series_point *p; /* borrowed until done */
+	size_t n;
+	void (*done)(struct series_batch *b, int rc, const struct err *e); /* on the committer thread */
+};
+/* False when the queue is full or the database is closing: done is not called. n 0 is allowed: done
+ * then says that all posted before is durable. */
+MUST_USE bool series_post(struct series_db *db, struct series_batch *b);
+/* Posts and waits. Not on the committer thread. */
+MUST_USE int series_append(struct series_db *db, const struct series_point *p, size_t n, struct err *e);
+/* Seals all heads and starts a new log. Waits. */
+MUST_USE int series_flush(struct series_db *db, struct err *e);
+/* Removes block files that end before t, and series left without points. */
+MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
+
+/* ---- reading ---- */
+
+struct series_query {
+	const struct matcher *m;
+	int n;
+	time_us from, to;              /* both inclusive */
+	size_t max_series, max_points; /* 0: none. Past them ERR_TOOBIG says which. */
+	const bool *cancel;            /* polled if not NULL: ERR_CANCELLED */
+};
+struct series_view {
+	series_id id;
+	struct labels labels; /* sorted, virtual labels among them; lives in the cursor's arena */
+	const time_us *t;     /* ascending, unique; valid until the next series_next */
+	const double *v;
+	size_t n; /* may be 0 */
+};
+struct series_cursor;
+/* A snapshot of what was durable at the call. At least one matcher must not match the empty value. */
+MUST_USE int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
+        struct series_cursor **out, struct err *e);
+/* 1 and *out, 0 at the end, or negative. Series come in the order of labels_cmp. */
+MUST_USE int series_next(struct series_cursor *c, struct series_view *out, struct err *e);
+void series_cursor_free(struct series_cursor **c);
+
+/* Newest point; false if the series has none. A memory read. */
+bool series_latest(struct series_db *db, series_id id, time_us *t, double *v);
+/* The labels of one id as stored (no virtual labels), copied into the arena. */
+struct labels series_labels(struct series_db *db, series_id id, struct arena *a);
+/* Label sets that match (n 0: all), at most `limit`; latest[i] as series_latest where not NULL. */
+struct series_latest_row {
+	series_id id;
+	struct labels labels;
+	time_us t; /* TIME_NONE if it has no point */
+	double v;
+};
+MUST_USE int series_list(struct series_db *db, const struct matcher *m, int n, size_t limit, struct arena *a,
+        struct series_latest_row **out, size_t *count, struct err *e);
+/* Sorted distinct names, or values of `name`, virtual labels included. */
+MUST_USE int series_label_names(
+        struct series_db *db, struct arena *a, struct str **out, size_t *n, struct err *e);
+MUST_USE int series_label_values(
+        struct series_db *db, const char *name, struct arena *a, struct str **out, size_t *n, struct err *e);
+
+struct series_stats {
+	uint64_t series, points_head, blocks, block_bytes, log_bytes, commits, quarantined;
+	dur_us last_sync_us; /* duration of the last log sync */
+};
+void series_stats(struct series_db *db, struct series_stats *out);
+
+/* ---- care ---- */
+
+/* Reads every block and log record of a closed (or live, then read-only) database; calls tell() with
+ * one sentence per finding. Returns the number of damaged places, or negative. */
+MUST_USE int series_verify(
+        const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
+/* A consistent copy into an empty folder while writing goes on. */
+MUST_USE int series_snapshot(struct series_db *db, const char *dir, struct err *e);
+
+#endif
