@@ -118,6 +118,8 @@ void clock_wait(struct clock *c, time_us t, dur_us max_real_us)
 		seen.serial = c->serial;
 		seen.pokes = 0;
 	}
+	if (max_real_us < 0)
+		max_real_us = 0;
 	if (max_real_us > WAIT_MAX)
 		max_real_us = WAIT_MAX;
 	give_up = clock_monotonic() + max_real_us;

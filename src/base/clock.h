@@ -20,7 +20,8 @@ time_us clock_now(const struct clock *c);
 bool clock_is_manual(const struct clock *c);
 /* Manual only; never goes back (an earlier t is ignored). Wakes all waiters. */
 void clock_set(struct clock *c, time_us t);
-/* Waits until clock_now() >= t, or clock_poke(), or max_real_us of real time passed. */
+/* Waits until clock_now() >= t, or clock_poke(), or max_real_us of real time passed. A poke that came
+ * since this thread's last wait ends it at once, so that none is lost; callers look again and loop. */
 void clock_wait(struct clock *c, time_us t, dur_us max_real_us);
 void clock_poke(struct clock *c);
 
