@@ -21,7 +21,7 @@ extern bool fault_armed_any; /* written by fault_arm only */
 bool fault_check(enum fault_point p);
 static inline bool fault(enum fault_point p)
 {
-	return UNLIKELY(fault_armed_any) && fault_check(p);
+	return UNLIKELY(__atomic_load_n(&fault_armed_any, __ATOMIC_RELAXED)) && fault_check(p);
 }
 /* "NAME:n", "NAME:n+", "NAME:off", several by comma. False names nothing armed: unknown name or form. */
 MUST_USE bool fault_arm(const char *spec);
