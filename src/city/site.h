@@ -1,0 +1,44 @@
+/*
+ * site - what a running city has. One struct, made by site_open, passed to everything; no globals.
+ *
+ * Folder: site.yaml (settings), records.db, series/, secrets; see docs/operating.md.
+ * Opening order: store, catalog, registry, cases, alarms, series (whose log tail is replayed through the push
+ * rules), rules thread. Closing goes the other way.
+ */
+#ifndef HEMING_CITY_SITE_H
+#define HEMING_CITY_SITE_H
+
+#include "city/registry.h"
+
+struct rules;
+
+struct site {
+	const char *dir;
+	struct clock *clock;
+	struct id_source *ids;
+	struct store *store;
+	struct series_db *series;
+	struct catalog *catalog;
+	struct registry *registry;
+	struct rules *rules;
+	bool demo; /* a demo feed writes here: say so wherever it shows */
+};
+struct site_options {
+	const char *dir;
+	const char *store;   /* address as store_options; NULL: sqlite in dir */
+	struct clock *clock; /* taken over by the site */
+	enum series_durability durability;
+	enum digest_kind digest;
+	int node;    /* 0 … 1023, for ids */
+	bool create; /* make what is missing */
+	bool rules;  /* run rules, timers and push checks (serve); tools open without */
+	int readers;
+	bool trace;
+};
+MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);
+void site_close(struct site **s);
+/* Waits until everything that the present instant asks for has been done: rules evaluated, timers fired,
+ * writes committed. For tests with a manual clock. */
+MUST_USE int site_settle(struct site *s, struct err *e);
+
+#endif
