@@ -26,7 +26,9 @@ struct doc {
 	int count;         /* children */
 };
 
-/* `name` is for messages. YAML 1.2 core scalars (true/false/null, numbers); anchors are refused. */
+/* `name` is for messages. YAML 1.2 core scalars (true/false/null, decimal numbers); a whole number with
+ * a leading zero (0114) is a STRING. Anchors, aliases, tags, keys that are there twice and U+0000 are
+ * refused. A child of a map has the line and column of its key. */
 MUST_USE int doc_parse_yaml(
         struct arena *a, struct str text, const char *name, struct doc **out, struct err *e);
 MUST_USE int doc_parse_json(
@@ -53,7 +55,7 @@ struct xml {
 	const char *ns, *name; /* local name */
 	int line, column;
 	struct xml_attr *attr;
-	const char *text; /* character data directly inside, joined; "" if none */
+	const char *text; /* character data directly inside, joined; "" if none or only spaces around children */
 	struct xml *child, *next, *parent;
 };
 MUST_USE int doc_parse_xml(
