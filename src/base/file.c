@@ -49,13 +49,15 @@ int file_read(struct arena *a, const char *path, size_t max_b, struct str *out, 
 		rc = path_err(e, ERR_INVALID, path, "is not a regular file");
 		goto out;
 	}
-	if (max_b > (size_t)SSIZE_MAX - 1)
-		max_b = (size_t)SSIZE_MAX - 1;
+	if (max_b > (size_t)SSIZE_MAX - 2)
+		max_b = (size_t)SSIZE_MAX - 2;
 
 	/* st_size is a first guess: it is 0 in /proc, and a file may grow while we read. */
 	size_t cap = 0, n = 0;
 	char *p = NULL;
-	size_t want = st.st_size > 0 && (uintmax_t)st.st_size <= max_b ? (size_t)st.st_size + 2 : 4096;
+	size_t want = st.st_size > 0 ? (size_t)st.st_size + 2 : 4096;
+	if (want > max_b + 2)
+		want = max_b + 2;
 	if ((uintmax_t)st.st_size <= max_b) {
 		for (;;) {
 			p = arena_grow(a, p, &cap, n + 2 > want ? n + 2 : want, 1);
