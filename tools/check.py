@@ -298,8 +298,8 @@ def tap(text):
             skip = bool(re.search(r'#\s*SKIP', m.group(2), re.I))
             found.append((not m.group(1), skip, m.group(2).strip(), remarks))
             remarks = []
-        elif line.startswith('# ') or (line.startswith('  ') and not line.startswith('  ---')):
-            remarks.append(line.lstrip('# ') if line.startswith('#') else line)
+        elif line.strip() and not re.match(r'TAP version|1\.\.\d+$|\s+(---|\.\.\.|duration_ms|type:)', line):
+            remarks.append(line.removeprefix('# '))
     return found
 
 
@@ -314,7 +314,7 @@ def tap_result(label, rc, text, log):
             board.count(passed=1)
         else:
             bad += 1
-            board.result(False, f'{label} {name}', remarks[-30:])
+            board.result(False, f'{label} {name}', remarks if len(remarks) < 30 else [*remarks[:20], '…', *remarks[-9:]])
     if not found and rc == 77:
         board.count(skipped=1)
     elif not found or (rc != 0 and not bad):
