@@ -165,6 +165,11 @@ static void set_digits(struct digits *g, uint64_t m, int exp10)
 {
 	char back[20];
 	int n = 0;
+	/* A reading of five digits comes with a dozen zeros behind them. */
+	while (m % 10000 == 0) {
+		m /= 10000;
+		exp10 += 4;
+	}
 	while (m % 10 == 0) {
 		m /= 10;
 		exp10++;
@@ -178,73 +183,115 @@ static void set_digits(struct digits *g, uint64_t m, int exp10)
 }
 
 /*
- * Numbers of at most 15 digits with up to 6 behind the point, as most readings are. Decimals of up
- * to 15 digits never share a double, so one that reads back is the shortest.
+ * The powers of ten that doubles need, each scaled by a power of two to 128 significant bits and
+ * rounded up. Made at first use, exactly, which takes less than a page of constants would.
  */
-static bool short_digits(double v, struct digits *g)
+#define POWER_MIN (-292)
+#define POWER_MAX 324
+static struct power {
+	uint64_t high, low;
+} powers[POWER_MAX - POWER_MIN + 1];
+static pthread_once_t powers_once = PTHREAD_ONCE_INIT;
+
+/* 1152 bits, least first: room for 10^324, and for 2^1151 / 10^292 to keep more than 128 bits. */
+#define LIMBS 36
+
+/* The leading 128 bits, plus one when bits are cut off or the number itself was. */
+static struct power leading(const uint32_t x[LIMBS], bool cut)
 {
-	if (FLT_EVAL_METHOD != 0 || v < 1e-6 || v >= 1e15)
-		return false;
-	for (int k = 0; k <= 6; k++) {
-		double m = nearbyint(v * tens[k]);
-		if (m >= 1e15)
-			return false;
-		if (m / tens[k] == v) {
-			set_digits(g, (uint64_t)m, -k);
-			return true;
+	int top = LIMBS - 1;
+	while (x[top] == 0)
+		top--;
+	uint32_t w[5];
+	for (int i = 0; i < 5; i++)
+		w[i] = top - i >= 0 ? x[top - i] : 0;
+	for (int i = top - 5; i >= 0; i--)
+		cut |= x[i] != 0;
+	int shift = __builtin_clz(w[0]);
+	for (int i = 0; i < 4; i++)
+		w[i] = (uint32_t)(((uint64_t)w[i] << 32 | w[i + 1]) >> (32 - shift));
+	cut |= (uint32_t)((uint64_t)w[4] << shift) != 0;
+	struct power g = {(uint64_t)w[0] << 32 | w[1], (uint64_t)w[2] << 32 | w[3]};
+	if (cut && ++g.low == 0)
+		g.high++;
+	return g;
+}
+
+static void make_powers(void)
+{
+	uint32_t x[LIMBS] = {1};
+	for (int k = 0; k <= POWER_MAX; k++) {
+		powers[k - POWER_MIN] = leading(x, false);
+		uint64_t carry = 0;
+		for (int i = 0; i < LIMBS; i++) {
+			carry += (uint64_t)x[i] * 10;
+			x[i] = (uint32_t)carry;
+			carry >>= 32;
 		}
 	}
-	return false;
-}
-
-/* m and exp10 of the `n` digits nearest to v; skips whatever the locale's decimal point is. */
-static void nearest_digits(double v, int n, uint64_t *m, int *exp10)
-{
-	char text[48];
-	const char *p = text;
-	snprintf(text, sizeof(text), "%.*e", n - 1, v);
-	*m = 0;
-	for (; *p != 'e'; p++) {
-		if (is_digit(*p))
-			*m = *m * 10 + (uint64_t)(*p - '0');
+	/* Dividing a rounded-down quotient again and rounding down gives the rounded-down whole. */
+	memset(x, 0, sizeof(x));
+	x[LIMBS - 1] = UINT32_C(1) << 31;
+	for (int k = -1; k >= POWER_MIN; k--) {
+		uint64_t rest = 0;
+		for (int i = LIMBS - 1; i >= 0; i--) {
+			rest = rest << 32 | x[i];
+			x[i] = (uint32_t)(rest / 10);
+			rest %= 10;
+		}
+		powers[k - POWER_MIN] = leading(x, true);
 	}
-	bool down = p[1] == '-';
-	int exponent = 0;
-	for (p += 2; is_digit(*p); p++)
-		exponent = exponent * 10 + (*p - '0');
-	*exp10 = (down ? -exponent : exponent) - (n - 1);
 }
 
-static bool reads_as(uint64_t m, int exp10, double v)
+/* The high 64 bits of g * c / 2^64, with the last bit set if anything was cut off ("round to odd"). */
+static uint64_t scale_odd(struct power g, uint64_t c)
 {
-	char text[40];
-	int n = snprintf(text, sizeof(text), "%llue%d", (unsigned long long)m, exp10);
-	return read_slowly((struct str){text, (size_t)n}) == v;
+	__extension__ typedef unsigned __int128 u128;
+	u128 low = (u128)g.low * c, all = (u128)g.high * c + (uint64_t)(low >> 64);
+	return (uint64_t)(all >> 64) | ((uint64_t)all > 1);
 }
 
+/*
+ * The shortest decimal within the rounding interval of v, and of those the nearest to v: Schubfach
+ * (R. Giulietti, "The Schubfach way to render doubles", 2020). v is positive and finite.
+ */
 static void shortest_digits(double v, struct digits *g)
 {
-	uint64_t m;
-	int exp10, n;
-	if (short_digits(v, g))
+	uint64_t bits;
+	memcpy(&bits, &v, sizeof(bits));
+	uint64_t fraction = bits & (MANTISSA_EXACT / 2 - 1);
+	int biased = (int)(bits >> 52);
+	uint64_t c = biased > 0 ? fraction | MANTISSA_EXACT / 2 : fraction;
+	int q = biased > 0 ? biased - 1075 : -1074; /* v = c * 2^q */
+	if (q <= 0 && q > -53 && (c & ((UINT64_C(1) << -q) - 1)) == 0) {
+		set_digits(g, c >> -q, 0); /* a whole number below 2^53 */
 		return;
-	/* Below the normal range a double has fewer digits, down to the one of 5e-324. */
-	for (n = v < DBL_MIN ? 1 : 15; n < 17; n++) {
-		nearest_digits(v, n, &m, &exp10);
-		if (reads_as(m, exp10, v))
-			break;
-		/*
-		 * The gap below a power of two is half the gap above it. The nearest decimal may lie
-		 * just past the narrow side while the next one up lies within the wide side.
-		 */
-		if (n == 16 && reads_as(m + 1, exp10, v)) {
-			m++;
-			break;
+	}
+	/* The gap below a power of two is half the gap above it. */
+	bool narrow = fraction == 0 && biased > 1;
+	/* Fixed point for floor(log10(2^q)), or of 3/4 * 2^q; shifts of negative numbers round down. */
+	int k = (q * 1262611 - (narrow ? 524031 : 0)) >> 22;
+	int h = q + (-k * 1741647 >> 19) + 1;
+	pthread_once(&powers_once, make_powers);
+	struct power p = powers[-k - POWER_MIN];
+
+	/* v and the ends of its interval, in quarters of 10^k; the ends count only for an even c. */
+	uint64_t low = scale_odd(p, (4 * c - 2 + narrow) << h) + (c & 1);
+	uint64_t at = scale_odd(p, 4 * c << h);
+	uint64_t high = scale_odd(p, (4 * c + 2) << h) - (c & 1);
+	uint64_t s = at / 4;
+	if (s >= 10) {
+		uint64_t tenth = s / 10;
+		bool down = low <= 40 * tenth, up = 40 * tenth + 40 <= high;
+		if (down != up) {
+			set_digits(g, tenth + up, k + 1);
+			return;
 		}
 	}
-	if (n == 17)
-		nearest_digits(v, n, &m, &exp10);
-	set_digits(g, m, exp10);
+	bool down = low <= 4 * s, up = 4 * s + 4 <= high;
+	if (down == up)
+		up = at > 4 * s + 2 || (at == 4 * s + 2 && (s & 1));
+	set_digits(g, s + up, k);
 }
 
 size_t num_format(double v, char *buf)
