@@ -75,8 +75,10 @@ time_us civil_to_utc(const struct civil *c)
 
 void civil_from_utc(time_us t, struct civil *c)
 {
-	int64_t days = floor_div(t, US_DAY), us = t - days * US_DAY;
+	int64_t days = floor_div(t, US_DAY), us = t % US_DAY;
 
+	if (us < 0)
+		us += US_DAY;
 	civil_from_days(days, c);
 	c->micro = (int)(us % US_SECOND);
 	us /= US_SECOND;
