@@ -479,6 +479,20 @@ def part_lint(words):
 
 # ---------------------------------------------------------------- C tests
 
+def part_tools(words):
+    """The tools that judge everything else, judged: a check that cannot fail is none."""
+    if not build('dev'):
+        return
+    for f in [os.path.relpath(os.path.abspath(w), TOP) for w in words] or tracked('tests/tools/*_test.py'):
+        rc, text, log = run([sys.executable, '-B', f, '-v'], f'tools-{f}', env={'HEMING_BUILD': str(BUILD / 'dev')})
+        good = len(re.findall(r' \.\.\. ok$', text, re.M))
+        bad = re.findall(r'^(?:FAIL|ERROR): (\S+)', text, re.M)
+        board.count(passed=good)
+        for name in bad:
+            board.result(False, f'{f} {name}')
+        if bad or (rc != 0) or not good:
+            board.result(rc == 0 and good, f, f'exit code {rc}', log)
+
 def part_build(words):
     """Release builds by both compilers, and the limits that the binary must keep."""
     for variant in ('gcc', 'clang'):
@@ -671,6 +685,7 @@ def part_bench(words):
 # In this order in the whole run; bench only when named.
 PARTS = {
     'lint': (part_lint, 'clang-format, layers, headers alone, forbidden words, shellcheck, clang-tidy; lint NAME… for some'),
+    'tools': (part_tools, 'the tools of this house: layers, embed, the test harness, the counting'),
     'build': (part_build, 'release builds by gcc and clang; size of the binary'),
     'unit': (part_unit, 'unit tests by gcc, under ASan+UBSan, under TSan; unit [FOLDER…] [WORD…] selects'),
     'suite': (part_suite, 'foreign conformance files; suite NAME FILE… runs those files only'),
@@ -688,9 +703,11 @@ def main():
         description='Runs every check, or one part. Logs are kept in build/log/.',
         epilog='parts:\n' + '\n'.join(f'  {n:<10}{words}' for n, (_, words) in PARTS.items()) +
                '\n\nThe last line is `N passed, N failed`; the exit code is 1 when something failed.')
-    parser.add_argument('part', nargs='?', choices=[*PARTS, []], default=[], metavar='PART')
+    parser.add_argument('part', nargs='?', metavar='PART')
     parser.add_argument('words', nargs=argparse.REMAINDER, metavar='…')
     args = parser.parse_args()
+    if args.part and args.part not in PARTS:
+        parser.error(f'there is no part {args.part}; there are {", ".join(PARTS)}')
 
     os.chdir(TOP)
     LOG.mkdir(parents=True, exist_ok=True)
