@@ -184,6 +184,9 @@ def build(variant):
     board.result(rc == 0, f'build ({VARIANT_WORDS[variant]})', errors, None if errors or rc == 0 else log)
     if rc == 0 and not board.live and time.monotonic() - began > 5:
         board.line(f'  built {variant} ({VARIANT_WORDS[variant]}) in {time.monotonic() - began:.0f} s')
+    if variant == 'dev' and not (TOP / 'compile_commands.json').exists():  # for editors
+        with contextlib.suppress(OSError):
+            (TOP / 'compile_commands.json').symlink_to('build/dev/compile_commands.json')
     built[variant] = folder if rc == 0 else None
     return built[variant]
 
@@ -290,15 +293,22 @@ TAP = re.compile(r'^(not )?ok\b(?:\s+\d+)?\s*(?:-\s*)?(.*)$')
 
 
 def tap(text):
-    """Results of a TAP text at its outermost level: [(ok, skipped, name, remarks before it)]."""
-    found, remarks = [], []
+    """Results of a TAP text at its outermost level: [(ok, skipped, name, remarks)]. Remarks are what stands
+    before the result, as our own harness writes it, and the block behind it, as node's does."""
+    found, remarks, inside = [], [], False
     for line in text.splitlines():
         m = TAP.match(line)
         if m:
             skip = bool(re.search(r'#\s*SKIP', m.group(2), re.I))
             found.append((not m.group(1), skip, m.group(2).strip(), remarks))
             remarks = []
-        elif line.strip() and not re.match(r'TAP version|1\.\.\d+$|\s+(---|\.\.\.|duration_ms|type:)', line):
+        elif line == '  ---' and found:
+            inside = True
+        elif inside:
+            inside = line != '  ...'
+            if inside:
+                found[-1][3].append(line)
+        elif line.strip() and not re.match(r'TAP version|1\.\.\d+$|# (Subtest|tests|suites|pass|fail)\b', line):
             remarks.append(line.removeprefix('# '))
     return found
 
@@ -409,7 +419,8 @@ def lint_paths():
     for doc in tracked('ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', 'README.zh-CN.md', 'docs/*.md'):
         text = (TOP / doc).read_text()
         for m in re.finditer(r'`((?:src|tests|tools|packs|docs|web)/[A-Za-z0-9_./-]+)`', text):
-            if not (TOP / m.group(1)).exists() and 'web/dist' not in m.group(1):
+            made = re.search(r'^web/dist|/[XY](?:[_./]|$)', m.group(1))  # by the build; X stands for any name
+            if not made and not (TOP / m.group(1)).exists():
                 bad.append(f'{doc}:{text.count(chr(10), 0, m.start()) + 1}: there is no {m.group(1)}')
     board.result(not bad, 'paths in documents', bad)
 

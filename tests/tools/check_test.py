@@ -120,6 +120,11 @@ class Counting(unittest.TestCase):
     def test_remarks_go_with_their_test(self):
         self.assertEqual(check.tap('ok 1 - a\n# one\nnot ok 2 - b\n'), [(True, False, 'a', []), (False, False, 'b', ['one'])])
 
+    def test_a_block_behind_goes_with_its_test(self):
+        text = 'not ok 1 - a\n  ---\n  error: "x"\n  ...\n# Subtest: b\nok 2 - b\n  ---\n  duration_ms: 1\n  ...\n1..2\n'
+        self.assertEqual(check.tap(text)[0], (False, False, 'a', ['  error: "x"']))
+        self.assertEqual(check.tap(text)[1][:3], (True, False, 'b'))
+
     def test_a_program_that_dies_after_good_tests_has_failed(self):
         check.tap_result('x', -6, 'ok 1 - a\n', '/dev/null')
         self.assertEqual(self.counts(), (1, 1, 0))
