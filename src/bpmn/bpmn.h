@@ -10,7 +10,9 @@
  * row, a TIMER_SET a timer row. So state is the fold of its events, and a step is all or nothing.
  *
  * Extension attributes, namespace "urn:heming:bpmn:1":
- *   userTask          org="=FEEL"  role="…"  outcomes="done returned"  stage="handle"
+ *   userTask          org="=FEEL" (or a fixed code)  role="…"  outcomes="done returned"  stage="handle"
+ *   businessRuleTask  decision="id of a decision"  result="variable that takes its result"
+ *   serviceTask       topic="…"
  *   timer definitions calendar="…"  (a duration is then working time of that calendar)
  * Texts of timers: ISO 8601 duration, date-time or cycle R[n]/duration; with a leading "=", FEEL that
  * gives a date and time or a duration. Conditions are FEEL with or without the leading "=".
@@ -79,13 +81,13 @@ const struct feel_value *bpmn_state_variables(const struct bpmn_state *s); /* a 
 /* ---- inputs and events ---- */
 
 enum bpmn_input_type {
-	BPMN_START,    /* variables */
+	BPMN_START,    /* variables; name: message, signal or id of the start event, "" for the none start */
 	BPMN_COMPLETE, /* key of a task; variables to merge; the outcome is the variable `outcome` */
 	BPMN_TIMER,    /* key of a timer */
-	BPMN_MESSAGE,  /* name, variables */
-	BPMN_SIGNAL,   /* name */
+	BPMN_MESSAGE,  /* name, variables; the oldest wait for it takes it, ERR_STATE if there is none */
+	BPMN_SIGNAL,   /* name, variables; every wait for it */
 	BPMN_ERROR,    /* key of a task; name = error code */
-	BPMN_SET,      /* variables to merge; conditional events are looked at again */
+	BPMN_SET,      /* variables to merge; conditional events and incidents are looked at again */
 	BPMN_CANCEL,   /* end the instance */
 };
 struct bpmn_input {
@@ -111,14 +113,17 @@ enum bpmn_event_type {
 	BPMN_VARIABLE,       /* text = name, value */
 	BPMN_ESCALATED,      /* escalation code in `text` */
 	BPMN_MESSAGE_SENT,   /* name in `text`, variables in value */
+	BPMN_SIGNAL_SENT,    /* name in `text`: for the other instances; this one has caught it already */
 	BPMN_INCIDENT,       /* could not go on at element: why, in `text`; the token waits there */
 	BPMN_ENDED,
 };
 struct bpmn_event {
 	enum bpmn_event_type type;
 	const char *element; /* id, borrowed from the definition or from the state */
-	uint32_t key;        /* names a token, task, timer or wait within the instance; never used twice */
-	uint32_t scope;      /* key of the enclosing scope, 0 for the process */
+	uint32_t key;        /* names a token, task, timer or wait within the instance; never used twice.
+	                      * A task or service call has the key of its token. */
+	uint32_t scope;      /* key of the enclosing sub-process, 0 for the process; of a timer or wait: key of
+	                      * the token that waits, for a boundary event that of its activity */
 	time_us at;
 	struct str text;
 	struct feel_value value;

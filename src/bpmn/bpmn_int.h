@@ -1,0 +1,189 @@
+/*
+ * bpmn_int - what the files of the flow engine share: the definition as loaded, the state as kept.
+ *
+ * Nodes and flows are numbered in document order; every choice that the standard leaves open (which
+ * token moves first, which condition is looked at first) follows keys and these numbers, so that the
+ * same input always gives the same events.
+ */
+#ifndef HEMING_BPMN_INT_H
+#define HEMING_BPMN_INT_H
+
+#include "bpmn/bpmn.h"
+
+#define BPMN__NS "http://www.omg.org/spec/BPMN/20100524/MODEL"
+#define BPMN__NS_OWN "urn:heming:bpmn:1"
+
+#define BPMN__STEPS_MAX 10000
+
+/* ---- timers ---- */
+
+/* What the text of a timer says. */
+struct bpmn__span {
+	enum { SPAN_AT, SPAN_AFTER, SPAN_EVERY } what;
+	time_us at;   /* SPAN_AT */
+	int months;   /* SPAN_AFTER, SPAN_EVERY: calendar months … */
+	dur_us rest;  /* … and the rest */
+	int64_t left; /* SPAN_EVERY: firings still to come, -1 for no end */
+};
+
+/* ISO 8601 date-time, duration or R[n]/duration; z: zone of a date-time without one. False and words in
+ * *why if it is none of them. */
+MUST_USE bool bpmn__span_parse(
+        struct str text, const struct zone *z, struct bpmn__span *out, const char **why);
+/* The text that reads back as the same span. */
+void bpmn__span_write(const struct bpmn__span *span, struct sb *b);
+
+struct bpmn__timer {
+	struct feel_expr *expr; /* NULL: text */
+	const char *text;       /* as written, without the "=" */
+	const char *calendar;   /* "" for none */
+};
+
+/* ---- definition ---- */
+
+enum bpmn__kind {
+	KIND_START,
+	KIND_END,
+	KIND_CATCH,
+	KIND_THROW,
+	KIND_BOUNDARY,
+	KIND_USER,
+	KIND_PASS, /* manual and abstract tasks: done by being reached */
+	KIND_SERVICE,
+	KIND_RULE,
+	KIND_SEND,
+	KIND_RECEIVE,
+	KIND_SUB,
+	KIND_XOR,
+	KIND_AND,
+	KIND_OR,
+	KIND_EVENT_GATEWAY,
+};
+
+enum bpmn__trigger {
+	TRIGGER_NONE,
+	TRIGGER_TIMER,
+	TRIGGER_MESSAGE,
+	TRIGGER_SIGNAL,
+	TRIGGER_ERROR,
+	TRIGGER_ESCALATION,
+	TRIGGER_CONDITION,
+	TRIGGER_TERMINATE,
+};
+
+struct bpmn__node {
+	struct bpmn_element pub;
+	enum bpmn__kind kind;
+	enum bpmn__trigger trigger; /* of events; TRIGGER_MESSAGE for a receive task */
+	int parent;                 /* node of the enclosing sub-process, -1 for the process */
+	const int *in, *out;        /* flows in document order */
+	int n_in, n_out;
+	int dflt;            /* default flow, -1 if none */
+	int host;            /* boundary: the activity it is attached to; else -1 */
+	bool interrupting;   /* boundary */
+	const int *boundary; /* boundary events attached to this activity */
+	int n_boundary;
+	int start; /* sub-process: its start event, -1 before checking */
+	struct bpmn__timer timer;
+	struct feel_expr *expr; /* condition of an event, org of a user task; NULL if none */
+	const char *org;        /* user task: a fixed org, "" if none */
+	const char *result;     /* business rule: variable of the result */
+};
+
+struct bpmn__flow {
+	const char *id;
+	int line, from, to;     /* nodes; -1 while unknown */
+	struct feel_expr *cond; /* NULL: always */
+};
+
+struct bpmn_def {
+	uint32_t magic;
+	uint32_t serial;  /* of this loading, never 0: tells a state whose definition it last met */
+	struct arena *a;  /* all that the definition holds */
+	const char *name; /* for messages */
+	const char *id, *title;
+	int line;
+	struct bpmn__node *node;
+	int n_nodes;
+	struct bpmn__flow *flow;
+	int n_flows;
+	int *slot; /* hash of ids -> node + 1; 0 empty */
+	uint32_t n_slots;
+};
+
+#define BPMN__DEF_MAGIC 0xb3d70001u
+#define BPMN__STATE_MAGIC 0xb3d70002u
+
+int bpmn__node_find(const struct bpmn_def *d, struct str id); /* -1 if there is none */
+int bpmn__flow_find(const struct bpmn_def *d, struct str id);
+static inline bool bpmn__is_activity(enum bpmn__kind k)
+{
+	return k >= KIND_USER && k <= KIND_SUB;
+}
+static inline bool bpmn__is_gateway(enum bpmn__kind k)
+{
+	return k >= KIND_XOR;
+}
+
+/* One finding: id of the node or flow at fault. */
+typedef void bpmn__tell_f(void *ctx, bool error, const char *id, int line, const char *text);
+int bpmn__check(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+
+/* ---- state ---- */
+
+enum bpmn__phase { PHASE_NEW, PHASE_RUNNING, PHASE_ENDED };
+
+/* What a token is doing where it lies. */
+enum bpmn__doing {
+	DOING_REST,     /* passing, waiting at a join, for an event, or for what is inside a sub-process */
+	DOING_TASK,     /* a person works */
+	DOING_SERVICE,  /* a service was called */
+	DOING_INCIDENT, /* could not go on */
+	DOING_STUCK,    /* incident at a gateway that was passed already: only its way out failed */
+};
+
+struct bpmn__token {
+	uint32_t key, scope;
+	const char *element;
+	const char *flow; /* by which it came, "" if by none */
+	int node, via;    /* element and flow in the definition with the state's serial; via -1 for none */
+	enum bpmn__doing doing;
+};
+
+struct bpmn__wait {
+	uint32_t key, owner; /* owner: the token that waits */
+	const char *element; /* the event waited for */
+	int node;
+	enum { WAIT_TIMER, WAIT_NAME, WAIT_CONDITION } what;
+	time_us at;      /* timer */
+	struct str text; /* timer: what is left of a cycle; name: message or signal */
+	bool was;        /* condition: true when last looked at */
+};
+
+/* Tokens and waits are in order of keys, since keys only grow. */
+struct bpmn_state {
+	uint32_t magic;
+	uint32_t serial; /* definition that the `node` fields and `ids` belong to; 0 none */
+	enum bpmn__phase phase;
+	bool draft;        /* a copy within decide: borrows texts from definition, events and input */
+	uint32_t next_key; /* the next key to be given */
+	struct arena *a;   /* own, or the caller's of a draft */
+	struct bpmn__token *token;
+	size_t n_tokens, cap_tokens;
+	struct bpmn__wait *wait;
+	size_t n_waits, cap_waits;
+	const char **ids; /* own copies of the definition's ids, nodes then flows; NULL where not used yet */
+	struct arena *vars_arena;   /* values of variables; remade when most of it is garbage */
+	struct feel_value vars;     /* a context */
+	size_t cap_vars, vars_live; /* vars_live: bytes in use after the last remaking */
+};
+
+struct bpmn__token *bpmn__token_find(const struct bpmn_state *s, uint32_t key);
+struct bpmn__wait *bpmn__wait_find(const struct bpmn_state *s, uint32_t key);
+/* Makes the `node` fields those of d. ERR_STATE if the state names an element that d does not have. */
+MUST_USE int bpmn__state_bind(struct bpmn_state *s, const struct bpmn_def *d, struct err *e);
+/* A draft of s in the arena, bound to d. */
+MUST_USE int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, const struct bpmn_def *d,
+        struct arena *a, struct err *e);
+
+#endif

@@ -1,0 +1,512 @@
+/*
+ * The state as compact JSON. Numbers keep their 34 digits; what JSON has no type for is an object whose
+ * only key begins with "@": {"@":"2026-07-14T08:00:00Z"} for a date, time or duration, {"@range":[…]} for a
+ * range. Keys of contexts that begin with "@" themselves get one more.
+ */
+#include "bpmn/bpmn_int.h"
+
+#include "base/num.h"
+
+#define VERSION 1
+
+static const char *const PHASES[] = {"new", "running", "ended"};
+
+static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp)
+{
+	switch (v->type) {
+	case FEEL_NULL:
+	case FEEL_FUNCTION: jw_null(w); return; /* a function is code, not state */
+	case FEEL_BOOL: jw_bool(w, v->boolean); return;
+	case FEEL_NUMBER:
+		sb_reset(tmp);
+		feel_number_write(tmp, v->number);
+		jw_raw(w, sb_str(tmp));
+		return;
+	case FEEL_STRING: jw_str(w, v->string); return;
+	case FEEL_LIST:
+		jw_array(w);
+		for (int i = 0; i < v->list.n; i++)
+			write_value(&v->list.item[i], w, tmp);
+		jw_array_end(w);
+		return;
+	case FEEL_CONTEXT:
+		jw_object(w);
+		for (int i = 0; i < v->context.n; i++) {
+			struct str key = v->context.entry[i].key;
+
+			sb_reset(tmp);
+			if (key.n > 0 && key.p[0] == '@')
+				sb_putc(tmp, '@');
+			sb_putstr(tmp, key);
+			jw_key(w, tmp->n > 0 ? tmp->p : "");
+			write_value(v->context.entry[i].value, w, tmp);
+		}
+		jw_object_end(w);
+		return;
+	case FEEL_RANGE:
+		jw_object(w);
+		jw_key(w, "@range");
+		jw_array(w);
+		write_value(v->range.low ? v->range.low : &FEEL_NULL_VALUE, w, tmp);
+		write_value(v->range.high ? v->range.high : &FEEL_NULL_VALUE, w, tmp);
+		jw_bool(w, v->range.low_in);
+		jw_bool(w, v->range.high_in);
+		jw_array_end(w);
+		jw_object_end(w);
+		return;
+	case FEEL_DATE:
+	case FEEL_TIME:
+	case FEEL_DATETIME:
+	case FEEL_DAYS:
+	case FEEL_MONTHS:
+		sb_reset(tmp);
+		feel_write_text(v, tmp);
+		jw_object(w);
+		jw_key(w, "@");
+		jw_str(w, sb_str(tmp));
+		jw_object_end(w);
+		return;
+	}
+}
+
+void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
+{
+	struct sb tmp = SB_INIT;
+	struct jw w;
+
+	OBJ_CHECK(s, BPMN__STATE_MAGIC);
+	jw_init(&w, b);
+	jw_object(&w);
+	jw_kint(&w, "v", VERSION);
+	jw_kstr(&w, "phase", PHASES[s->phase]);
+	jw_kint(&w, "key", s->next_key);
+	jw_key(&w, "tokens");
+	jw_array(&w);
+	for (size_t i = 0; i < s->n_tokens; i++) {
+		const struct bpmn__token *t = &s->token[i];
+
+		jw_array(&w);
+		jw_int(&w, t->key);
+		jw_int(&w, t->scope);
+		jw_cstr(&w, t->element);
+		jw_cstr(&w, t->flow);
+		jw_int(&w, t->doing);
+		jw_array_end(&w);
+	}
+	jw_array_end(&w);
+	jw_key(&w, "waits");
+	jw_array(&w);
+	for (size_t i = 0; i < s->n_waits; i++) {
+		const struct bpmn__wait *x = &s->wait[i];
+
+		jw_array(&w);
+		jw_int(&w, x->key);
+		jw_int(&w, x->owner);
+		jw_cstr(&w, x->element);
+		jw_int(&w, x->what);
+		if (x->at == TIME_NONE)
+			jw_null(&w);
+		else
+			jw_int(&w, x->at);
+		jw_str(&w, x->text.p ? x->text : STR_LIT(""));
+		jw_bool(&w, x->was);
+		jw_array_end(&w);
+	}
+	jw_array_end(&w);
+	jw_key(&w, "vars");
+	write_value(&s->vars, &w, &tmp);
+	jw_object_end(&w);
+	sb_fini(&tmp);
+}
+
+/* ---- reading ---- */
+
+struct reader {
+	struct json j;
+	struct bpmn_state *s;
+	struct arena *tmp; /* expressions of temporal values */
+	struct err *e;
+	bool told;
+};
+
+static int corrupt(struct reader *r, const char *what)
+{
+	if (r->told)
+		return ERR_CORRUPT;
+	r->told = true;
+	return err_set(r->e, ERR_CORRUPT, "the stored state of the flow is damaged: %s, at byte %zu", what,
+	        (size_t)(r->j.p - r->j.start));
+}
+
+static int want(struct reader *r, enum json_type t, const char *what)
+{
+	return json_next(&r->j) == t ? 0 : corrupt(r, what);
+}
+
+static struct str text_in(struct reader *r, struct arena *a)
+{
+	char *buf = arena_alloc(a, r->j.text.n + 1);
+	struct str s = json_text(&r->j, buf, r->j.text.n + 1);
+
+	if (s.p == NULL)
+		return s;
+	if (s.p != buf && s.n > 0)
+		memcpy(buf, s.p, s.n);
+	buf[s.n] = '\0';
+	return (struct str){buf, s.n};
+}
+
+static int read_string(struct reader *r, struct arena *a, struct str *out)
+{
+	if (json_next(&r->j) != JSON_STRING)
+		return corrupt(r, "a text is missing");
+	*out = text_in(r, a);
+	return out->p ? 0 : corrupt(r, "a text is not valid");
+}
+
+static int read_int(struct reader *r, int64_t min, int64_t max, int64_t *out)
+{
+	if (json_next(&r->j) != JSON_NUMBER || !num_int(r->j.text, out) || *out < min || *out > max)
+		return corrupt(r, "a number is missing or out of range");
+	return 0;
+}
+
+static int read_value(struct reader *r, enum json_type t, struct feel_value *out);
+
+static int read_temporal(struct reader *r, struct feel_value *out)
+{
+	const struct feel_scope scope = {.context = &(struct feel_value){.type = FEEL_CONTEXT}};
+	struct feel_expr *x;
+	struct str s;
+	struct sb b = SB_INIT;
+	int rc = read_string(r, r->tmp, &s);
+
+	if (rc < 0)
+		return rc;
+	if (memchr(s.p, '"', s.n) || memchr(s.p, '\\', s.n))
+		return corrupt(r, "a date, time or duration is not valid");
+	sb_printf(&b, "@\"" STR_FMT "\"", STR_ARG(s));
+	s.p = arena_strndup(r->tmp, b.p, b.n);
+	s.n = b.n;
+	sb_fini(&b);
+	if (feel_compile(r->tmp, s, NULL, &x, NULL) < 0 ||
+	        feel_eval(x, &scope, r->s->vars_arena, out, NULL, NULL) < 0 || out->type < FEEL_DATE ||
+	        out->type > FEEL_MONTHS)
+		return corrupt(r, "a date, time or duration is not valid");
+	return want(r, JSON_OBJECT_END, "a date, time or duration has more than its text");
+}
+
+static int read_bool(struct reader *r, bool *out)
+{
+	enum json_type t = json_next(&r->j);
+
+	*out = t == JSON_TRUE;
+	return t == JSON_TRUE || t == JSON_FALSE ? 0 : corrupt(r, "true or false is missing");
+}
+
+static int read_range(struct reader *r, struct feel_value *out)
+{
+	struct feel_value *side[2] = {NULL, NULL};
+	int rc = want(r, JSON_ARRAY, "a range has no list");
+
+	*out = (struct feel_value){.type = FEEL_RANGE};
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		side[i] = arena_alloc(r->s->vars_arena, sizeof *side[i]);
+		rc = read_value(r, json_next(&r->j), side[i]);
+	}
+	if (rc == 0)
+		rc = read_bool(r, &out->range.low_in);
+	if (rc == 0)
+		rc = read_bool(r, &out->range.high_in);
+	if (rc == 0)
+		rc = want(r, JSON_ARRAY_END, "a range has too many parts");
+	if (rc < 0)
+		return rc;
+	out->range.low = side[0]->type == FEEL_NULL ? NULL : side[0];
+	out->range.high = side[1]->type == FEEL_NULL ? NULL : side[1];
+	return want(r, JSON_OBJECT_END, "a range has more than its list");
+}
+
+static int read_context(struct reader *r, struct feel_value *out)
+{
+	struct arena *a = r->s->vars_arena;
+	size_t cap = 0;
+	enum json_type t;
+	int rc;
+
+	*out = (struct feel_value){.type = FEEL_CONTEXT};
+	while ((t = json_next(&r->j)) == JSON_KEY) {
+		struct feel_context *c = &out->context;
+		struct str key = text_in(r, a);
+
+		if (key.p == NULL)
+			return corrupt(r, "a name is not valid");
+		if (c->n == 0 && str_is(key, "@"))
+			return read_temporal(r, out);
+		if (c->n == 0 && str_is(key, "@range"))
+			return read_range(r, out);
+		if (key.n > 0 && key.p[0] == '@') {
+			if (key.n == 1 || key.p[1] != '@')
+				return corrupt(r, "a kind of value is not known");
+			key.p++;
+			key.n--;
+		}
+		c->entry = arena_grow(a, c->entry, &cap, (size_t)c->n + 1, sizeof *c->entry);
+		c->entry[c->n].key = key;
+		c->entry[c->n].value = arena_alloc(a, sizeof *c->entry[c->n].value);
+		rc = read_value(r, json_next(&r->j), c->entry[c->n].value);
+		if (rc < 0)
+			return rc;
+		c->n++;
+	}
+	return t == JSON_OBJECT_END ? 0 : corrupt(r, "a list of variables does not end");
+}
+
+/* Recursion ends with the depth that the tokenizer allows. */
+static int read_value(struct reader *r, enum json_type t, struct feel_value *out)
+{
+	struct arena *a = r->s->vars_arena;
+	size_t cap = 0;
+	int rc;
+
+	*out = FEEL_NULL_VALUE;
+	switch (t) {
+	case JSON_NULL: return 0;
+	case JSON_TRUE:
+	case JSON_FALSE: *out = feel_bool(t == JSON_TRUE); return 0;
+	case JSON_NUMBER:
+		out->type = FEEL_NUMBER;
+		return feel_number_parse(r->j.text, &out->number) ? 0 : corrupt(r, "a number is not valid");
+	case JSON_STRING:
+		*out = feel_string(text_in(r, a));
+		return out->string.p ? 0 : corrupt(r, "a text is not valid");
+	case JSON_ARRAY:
+		out->type = FEEL_LIST;
+		out->list = (struct feel_list){0};
+		while ((t = json_next(&r->j)) != JSON_ARRAY_END) {
+			struct feel_list *l = &out->list;
+
+			l->item = arena_grow(a, l->item, &cap, (size_t)l->n + 1, sizeof *l->item);
+			rc = read_value(r, t, &l->item[l->n]);
+			if (rc < 0)
+				return rc;
+			l->n++;
+		}
+		return 0;
+	case JSON_OBJECT: return read_context(r, out);
+	default: return corrupt(r, "a value is missing");
+	}
+}
+
+static int read_token(struct reader *r)
+{
+	struct bpmn_state *s = r->s;
+	int64_t key = 0, scope = 0, doing = 0;
+	struct str element, flow;
+	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
+
+	if (rc == 0)
+		rc = read_int(r, 0, UINT32_MAX - 1, &scope);
+	if (rc == 0)
+		rc = read_string(r, s->a, &element);
+	if (rc == 0)
+		rc = read_string(r, s->a, &flow);
+	if (rc == 0)
+		rc = read_int(r, DOING_REST, DOING_STUCK, &doing);
+	if (rc == 0)
+		rc = want(r, JSON_ARRAY_END, "a token has too many parts");
+	if (rc < 0)
+		return rc;
+	if (s->n_tokens > 0 && s->token[s->n_tokens - 1].key >= key)
+		return corrupt(r, "tokens are out of order");
+	if (scope != 0 && bpmn__token_find(s, (uint32_t)scope) == NULL)
+		return corrupt(r, "a token lies in a scope that is not there");
+	s->token = xgrow(s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *s->token);
+	s->token[s->n_tokens++] = (struct bpmn__token){
+	        .key = (uint32_t)key,
+	        .scope = (uint32_t)scope,
+	        .element = element.p,
+	        .flow = flow.p,
+	        .node = -1,
+	        .via = -1,
+	        .doing = (enum bpmn__doing)doing,
+	};
+	return 0;
+}
+
+static int read_wait(struct reader *r)
+{
+	struct bpmn_state *s = r->s;
+	int64_t key = 0, owner = 0, what = 0, at = TIME_NONE;
+	struct str element, text;
+	enum json_type t;
+	bool was = false;
+	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
+
+	if (rc == 0)
+		rc = read_int(r, 1, UINT32_MAX - 1, &owner);
+	if (rc == 0)
+		rc = read_string(r, s->a, &element);
+	if (rc == 0)
+		rc = read_int(r, WAIT_TIMER, WAIT_CONDITION, &what);
+	if (rc < 0)
+		return rc;
+	t = json_next(&r->j);
+	if (t != JSON_NULL && (t != JSON_NUMBER || !num_int(r->j.text, &at)))
+		return corrupt(r, "the instant of a timer is missing");
+	if ((what == WAIT_TIMER) != (at != TIME_NONE))
+		return corrupt(r, "a wait has an instant or a timer has none");
+	rc = read_string(r, s->a, &text);
+	if (rc == 0)
+		rc = read_bool(r, &was);
+	if (rc == 0)
+		rc = want(r, JSON_ARRAY_END, "a wait has too many parts");
+	if (rc < 0)
+		return rc;
+	if (s->n_waits > 0 && s->wait[s->n_waits - 1].key >= key)
+		return corrupt(r, "waits are out of order");
+	s->wait = xgrow(s->wait, &s->cap_waits, s->n_waits + 1, sizeof *s->wait);
+	s->wait[s->n_waits++] = (struct bpmn__wait){
+	        .key = (uint32_t)key,
+	        .owner = (uint32_t)owner,
+	        .element = element.p,
+	        .node = -1,
+	        .what = what == WAIT_TIMER  ? WAIT_TIMER
+	                : what == WAIT_NAME ? WAIT_NAME
+	                                    : WAIT_CONDITION,
+	        .at = at,
+	        .text = text,
+	        .was = was,
+	};
+	return 0;
+}
+
+static int read_rows(struct reader *r, int (*row)(struct reader *))
+{
+	enum json_type t;
+	int rc = want(r, JSON_ARRAY, "a list is missing");
+
+	while (rc == 0 && (t = json_next(&r->j)) != JSON_ARRAY_END)
+		rc = t == JSON_ARRAY ? row(r) : corrupt(r, "a list holds something else");
+	return rc;
+}
+
+static int read_vars(struct reader *r)
+{
+	struct feel_context *c = &r->s->vars.context;
+	struct feel_value v;
+	int rc = want(r, JSON_OBJECT, "the variables are missing");
+
+	if (rc == 0)
+		rc = read_context(r, &v);
+	if (rc < 0)
+		return rc;
+	if (v.type != FEEL_CONTEXT)
+		return corrupt(r, "the variables are no list of names");
+	/* The state grows its list of variables on the heap. */
+	c->entry = xgrow(c->entry, &r->s->cap_vars, (size_t)v.context.n + 1, sizeof *c->entry);
+	if (v.context.n > 0)
+		memcpy(c->entry, v.context.entry, (size_t)v.context.n * sizeof *c->entry);
+	c->n = v.context.n;
+	r->s->vars_live = arena_used(r->s->vars_arena);
+	return 0;
+}
+
+static int read_phase(struct reader *r)
+{
+	struct str s;
+	int rc = read_string(r, r->tmp, &s);
+
+	for (size_t i = 0; i < ARRAY_LEN(PHASES) && rc == 0; i++)
+		if (str_is(s, PHASES[i])) {
+			r->s->phase = (enum bpmn__phase)i;
+			return 0;
+		}
+	return corrupt(r, "the phase is not known");
+}
+
+static int read_fields(struct reader *r)
+{
+	enum { V = 1, PHASE = 2, KEY = 4, TOKENS = 8, WAITS = 16, VARS = 32 };
+	unsigned seen = 0, now;
+	enum json_type t;
+	int64_t n = 0;
+	int rc = want(r, JSON_OBJECT, "it is no object");
+
+	if (rc < 0)
+		return rc;
+	while ((t = json_next(&r->j)) == JSON_KEY) {
+		struct str key = r->j.text;
+
+		if (str_is(key, "v")) {
+			now = V;
+			rc = read_int(r, 1, INT64_MAX, &n);
+			if (rc == 0 && n > VERSION)
+				return err_set(r->e, ERR_NEWER,
+				        "the state of the flow was written by a newer version of this "
+				        "program");
+		} else if (str_is(key, "phase")) {
+			now = PHASE;
+			rc = read_phase(r);
+		} else if (str_is(key, "key")) {
+			now = KEY;
+			rc = read_int(r, 1, UINT32_MAX, &n);
+			r->s->next_key = (uint32_t)n;
+		} else if (str_is(key, "tokens")) {
+			now = TOKENS;
+			rc = seen & TOKENS ? 0 : read_rows(r, read_token);
+		} else if (str_is(key, "waits")) {
+			now = WAITS;
+			rc = seen & WAITS ? 0 : read_rows(r, read_wait);
+		} else if (str_is(key, "vars")) {
+			now = VARS;
+			rc = seen & VARS ? 0 : read_vars(r);
+		} else
+			return corrupt(r, "a field is not known");
+		if (rc == 0 && seen & now)
+			rc = corrupt(r, "a field is there twice");
+		if (rc < 0)
+			return rc;
+		seen |= now;
+	}
+	if (t != JSON_OBJECT_END || json_next(&r->j) != JSON_END)
+		return corrupt(r, "it does not end where it should");
+	return seen == (V | PHASE | KEY | TOKENS | WAITS | VARS) ? 0 : corrupt(r, "a field is missing");
+}
+
+/* What apply keeps true for every state. */
+static int check_state(struct reader *r)
+{
+	const struct bpmn_state *s = r->s;
+
+	if (s->phase != PHASE_RUNNING && s->n_tokens > 0)
+		return corrupt(r, "an instance that does not run has tokens");
+	if (s->n_tokens > 0 && s->token[s->n_tokens - 1].key >= s->next_key)
+		return corrupt(r, "the next key was given before");
+	for (size_t i = 0; i < s->n_waits; i++) {
+		if (s->wait[i].key >= s->next_key || bpmn__token_find(s, s->wait[i].key))
+			return corrupt(r, "the key of a wait was given before");
+		if (bpmn__token_find(s, s->wait[i].owner) == NULL)
+			return corrupt(r, "a wait belongs to no token");
+	}
+	return 0;
+}
+
+int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)
+{
+	struct reader r = {.s = bpmn_state_new(), .tmp = arena_new(0), .e = e};
+	int rc;
+
+	*out = NULL;
+	json_init(&r.j, text);
+	rc = read_fields(&r);
+	if (rc == 0)
+		rc = check_state(&r);
+	if (rc == 0) {
+		*out = r.s;
+		r.s = NULL;
+	}
+	bpmn_state_free(&r.s);
+	arena_free(&r.tmp);
+	return rc;
+}
