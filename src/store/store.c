@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/fault.h"
@@ -83,6 +84,7 @@ struct store {
 	/* other copies */
 	pthread_t listener;
 	bool listening;
+	int wake_fd; /* ends the listener's wait */
 	struct store_job notice;
 	atomic_bool notice_queued;
 
@@ -141,7 +143,7 @@ int store__slots(const struct store_target *t)
 
 int store__backend(const char *address, const struct store_ops **ops, const char **rest, struct err *e)
 {
-	static const struct store_ops *const all[] = {&store__sqlite};
+	static const struct store_ops *const all[] = {&store__sqlite, &store__postgres};
 	for (size_t i = 0; address && i < ARRAY_LEN(all); i++) {
 		size_t n = strlen(all[i]->name);
 		if (strncmp(address, all[i]->name, n) == 0 && address[n] == ':') {
@@ -445,7 +447,7 @@ static int sequence_here(struct store *st, int64_t *last, struct err *e)
 	if (st->tx.appended > 0 && sequences_here(st))
 		rc = journal__sequence(&st->tx, st->digest, SEQUENCE_MAX, &n, last, e);
 	if (rc == 0 && st->tx.appended > 0 && st->conn->ops->tell)
-		rc = st->conn->ops->tell(st->conn, n > 0, e);
+		rc = st->conn->ops->tell(st->conn, e);
 	return rc;
 }
 
@@ -540,12 +542,13 @@ static void fail_all(struct slot *s, int n, const struct err *e)
 	}
 }
 
-/* Runs writes in one transaction until they have their results. */
-static void run_group(struct store *st, struct slot *s, int n)
+/* Runs writes in one transaction until they have their results. `own`: the store's own, which may run twice.
+ */
+static void run_group(struct store *st, struct slot *s, int n, bool own)
 {
 	struct err e = ERR_INIT;
 	/* Its mark tells whether a commit went through that the connection did not survive. */
-	int64_t group = st->ops->shared ? id_next(st->o.ids) : 0;
+	int64_t group = st->ops->shared && !own ? id_next(st->o.ids) : 0;
 	enum outcome o = FAILED;
 	bool unknown = false;
 
@@ -569,7 +572,7 @@ static void run_group(struct store *st, struct slot *s, int n)
 	}
 	if (o == SINGLY) {
 		for (int i = 0; i < n; i++)
-			run_group(st, &s[i], 1);
+			run_group(st, &s[i], 1, own);
 		return;
 	}
 	if (o == DONE) {
@@ -594,7 +597,7 @@ static int run_own(struct store *st, const char *purpose, store_write_f *f, void
 {
 	struct store_job job = {.purpose = purpose, .write = f, .arg = arg};
 	struct slot s = {.job = &job};
-	run_group(st, &s, 1);
+	run_group(st, &s, 1, true);
 	if (s.rc < 0)
 		*e = s.e;
 	return s.rc;
@@ -628,7 +631,7 @@ static int sequence_write(struct store_tx *tx, void *arg, struct err *e)
 	int *n = arg;
 	int rc = journal__sequence(tx, tx->st->digest, SEQUENCE_MAX, n, &last, e);
 	if (rc == 0 && *n > 0 && tx->conn->ops->tell)
-		rc = tx->conn->ops->tell(tx->conn, true, e);
+		rc = tx->conn->ops->tell(tx->conn, e);
 	if (rc == 0 && last > 0)
 		tx->st->last = last;
 	return rc;
@@ -660,30 +663,45 @@ static int forget_write(struct store_tx *tx, void *arg, struct err *e)
 	return sql_write_group_forget(tx, &in, NULL, e);
 }
 
-/* Leases, the sequencer's work for other copies, and what other copies wrote. */
-static void look_around(struct store *st)
+/* Gives other copies' entries their place, if that is this copy's task. */
+static int sequence_all(struct store *st, struct err *e)
+{
+	int n = SEQUENCE_MAX, rc = 0;
+	while (rc == 0 && n == SEQUENCE_MAX && sequences_here(st))
+		rc = run_own(st, "sequence the journal", sequence_write, &n, e);
+	return rc;
+}
+
+static int keep_sequencer(struct store *st, struct err *e)
+{
+	struct lease_arg a = {"sequencer", st->holder, LEASE_TTL, false};
+	dur_us asked = clock_monotonic();
+	time_us now = clock_now(st->o.clock);
+	int rc = run_own(st, "lease of the sequencer", lease_write, &a, e);
+	/* Counted from before the question: the lease never ends earlier in the database than here. */
+	st->sequencer_until = rc == 0 && a.held ? asked + LEASE_TTL - US_SECOND : 0;
+	if (rc == 0 && a.held && now - st->forgot > US_HOUR) {
+		st->forgot = now;
+		rc = run_own(st, "forget old groups", forget_write, NULL, e);
+	}
+	return rc;
+}
+
+/* What other copies wrote, and at each tick the lease. */
+static void look_around(struct store *st, bool tick)
 {
 	struct err e = ERR_INIT;
-	dur_us now = clock_monotonic();
+	int rc = 0;
 
-	st->looked = now;
-	if (st->ops->shared) {
-		struct lease_arg a = {"sequencer", st->holder, LEASE_TTL, false};
-		int rc = run_own(st, "lease of the sequencer", lease_write, &a, &e);
-		/* The margin covers the way to the database and back. */
-		st->sequencer_until = rc == 0 && a.held ? now + LEASE_TTL - US_SECOND : 0;
-		int n = SEQUENCE_MAX;
-		while (rc == 0 && a.held && n == SEQUENCE_MAX)
-			rc = run_own(st, "sequence the journal", sequence_write, &n, &e);
-		time_us t = clock_now(st->o.clock);
-		if (rc == 0 && a.held && t - st->forgot > US_HOUR) {
-			st->forgot = t;
-			rc = run_own(st, "forget old groups", forget_write, NULL, &e);
-		}
-		if (rc < 0)
-			return;
-	}
-	if (run_own(st, "look for entries of the journal", last_write, NULL, &e) == 0)
+	if (tick)
+		st->looked = clock_monotonic();
+	if (tick && st->ops->shared)
+		rc = keep_sequencer(st, &e);
+	if (rc == 0 && st->ops->shared)
+		rc = sequence_all(st, &e);
+	if (rc == 0)
+		rc = run_own(st, "look for entries of the journal", last_write, NULL, &e);
+	if (rc == 0)
 		tell_watchers(st);
 }
 
@@ -704,7 +722,7 @@ static void answer(struct store *st, int n)
 static void *writer_main(void *arg)
 {
 	struct store *st = arg;
-	look_around(st);
+	look_around(st, true);
 	for (;;) {
 		struct queue_node *list = queue_take_all(st->queue, TICK);
 		bool wrote = false, noticed = false;
@@ -724,12 +742,13 @@ static void *writer_main(void *arg)
 			}
 			if (n == 0)
 				continue;
-			run_group(st, st->slots, n);
+			run_group(st, st->slots, n, false);
 			wrote = true;
 			answer(st, n);
 		}
-		if (noticed || clock_monotonic() - st->looked >= TICK)
-			look_around(st);
+		bool tick = clock_monotonic() - st->looked >= TICK;
+		if (noticed || tick)
+			look_around(st, tick);
 		else if (wrote)
 			tell_watchers(st);
 		if (st->conn)
@@ -756,7 +775,7 @@ static void *listener_main(void *arg)
 			usleep(200000);
 			continue;
 		}
-		int rc = st->ops->listen(c, US_SECOND / 5, &e);
+		int rc = st->ops->listen(c, st->wake_fd, 2 * US_SECOND, &e);
 		if (rc < 0) {
 			st->ops->close(&c);
 			usleep(50000);
@@ -991,8 +1010,8 @@ int store__open(
 	st->o.slow = o->slow > 0 ? o->slow : 500 * US_MS;
 	st->ops = ops;
 	st->address = xstrdup(rest);
-	st->target = (struct store_target){st->address, {&store_schema, more}, o->create};
 	random_hex(16, st->holder);
+	st->target = (struct store_target){st->address, {&store_schema, more}, o->create, st->holder};
 	st->queue = queue_new(st->o.queue);
 	st->slots = xcalloc(GROUP_MAX, sizeof(*st->slots));
 	st->tx = (struct store_tx){.magic = TX_MAGIC, .st = st, .arena = arena_new(0), .write = true};
@@ -1018,6 +1037,8 @@ int store__open(
 	must(pthread_create(&st->thread, NULL, writer_main, st) == 0);
 	st->started = true;
 	if (ops->listen) {
+		st->wake_fd = eventfd(0, EFD_CLOEXEC);
+		must(st->wake_fd >= 0);
 		must(pthread_create(&st->listener, NULL, listener_main, st) == 0);
 		st->listening = true;
 	}
@@ -1040,8 +1061,11 @@ void store_close(struct store **sp)
 	OBJ_CHECK(st, STORE_MAGIC);
 	*sp = NULL;
 	atomic_store(&st->closing, true);
-	if (st->listening)
+	if (st->listening) {
+		must(eventfd_write(st->wake_fd, 1) == 0);
 		pthread_join(st->listener, NULL);
+		close(st->wake_fd);
+	}
 	queue_close(st->queue);
 	if (st->started)
 		pthread_join(st->thread, NULL);
@@ -1112,12 +1136,18 @@ int store_backup(struct store *st, const char *path, void (*tell)(void *ctx, int
 	return st->ops->backup(&st->target, path, tell, ctx, e);
 }
 
-int store_restore(const struct store_options *o, const char *path, struct err *e)
+int store__restore(
+        const struct store_options *o, const struct store_schema *more, const char *path, struct err *e)
 {
 	const struct store_ops *ops;
-	struct store_target t = {.schema = {&store_schema}, .create = true};
+	struct store_target t = {.schema = {&store_schema, more}, .create = true, .who = "restore"};
 	int rc = store__backend(o->address, &ops, &t.address, e);
 	return rc < 0 ? rc : ops->restore(&t, path, e);
+}
+
+int store_restore(const struct store_options *o, const char *path, struct err *e)
+{
+	return store__restore(o, NULL, path, e);
 }
 
 int store_check(struct store *st, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e)

@@ -55,6 +55,9 @@ extern const struct store_schema store_schema; /* the program's own */
 MUST_USE int store__open(
         const struct store_options *o, const struct store_schema *more, struct store **out, struct err *e);
 
+MUST_USE int store__restore(
+        const struct store_options *o, const struct store_schema *more, const char *path, struct err *e);
+
 /* ---- one backend ---- */
 
 /* What has become of the transaction after a failure. */
@@ -78,7 +81,8 @@ struct store_cursor; /* a running statement */
 struct store_target {
 	const char *address; /* without the backend's name */
 	const struct store_schema *schema[2];
-	bool create; /* make what is missing */
+	bool create;     /* make what is missing */
+	const char *who; /* this open store among the copies */
 };
 
 /* A connection's calls return 0 or ERR_* and say in conn->state what became of the transaction. */
@@ -120,12 +124,11 @@ struct store_ops {
 	/* Between groups, after the answers left: the writer's housekeeping. */
 	void (*idle)(struct store_conn *c, bool closing);
 
-	/* Makes the entries known to other copies: inside a transaction, told with its commit. May be NULL.
-	 */
-	MUST_USE int (*tell)(struct store_conn *c, bool sequenced, struct err *e);
-	/* Waits up to `wait` for word from another copy; 1 if there was one. poke() ends the wait early,
-	 * from any thread. NULL where copies are not shared. */
-	MUST_USE int (*listen)(struct store_conn *c, dur_us wait, struct err *e);
+	/* Inside a transaction: wakes other copies with its commit. NULL where copies are not shared. */
+	MUST_USE int (*tell)(struct store_conn *c, struct err *e);
+	/* Waits up to `wait`, or until wake_fd can be read, for word from another copy; 1 if there was some.
+	 * NULL where copies are not shared. */
+	MUST_USE int (*listen)(struct store_conn *c, int wake_fd, dur_us wait, struct err *e);
 
 	MUST_USE int (*backup)(const struct store_target *t, const char *path,
 	        void (*tell)(void *ctx, int64_t done, int64_t total), void *ctx, struct err *e);

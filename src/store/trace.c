@@ -92,9 +92,9 @@ static int trace_has_table(struct store_conn *c, const char *table, struct err *
 {
 	TIMED("has_table", table, t->inner->ops->has_table(t->inner, table, e));
 }
-static int trace_tell(struct store_conn *c, bool sequenced, struct err *e)
+static int trace_tell(struct store_conn *c, struct err *e)
 {
-	TIMED("tell", sequenced ? "sequenced" : "appended", t->inner->ops->tell(t->inner, sequenced, e));
+	TIMED("tell", "", t->inner->ops->tell(t->inner, e));
 }
 static int trace_migrating(struct store_conn *c, bool on, struct err *e)
 {
