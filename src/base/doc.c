@@ -517,22 +517,26 @@ int doc_only_keys(const struct doc *map, const char *name, const char *const *ke
 	return 0;
 }
 
+/* As written, digit for digit; only what YAML allows and JSON does not is mended: +5, .5, 5. and 5.e3 */
 static void write_number(const struct doc *d, struct jw *w)
 {
-	struct str s = {d->text, d->text_n};
-	const char *p = d->text + (*d->text == '-');
-	const char *point = strchr(p, '.');
-	double f;
+	const char *text = d->text, *s, *point;
+	struct sb b = SB_INIT;
 
-	/* What YAML allows and JSON does not: +5, .5, 5. and 5.e3 */
-	if (*p == '+' || *p == '.' || (point && (point[1] < '0' || point[1] > '9'))) {
-		if (num_double(s, false, &f))
-			jw_double(w, f);
-		else
-			jw_null(w);
+	if (*text == '+')
+		text++;
+	s = text + (*text == '-');
+	point = strchr(s, '.');
+	if (!point || (point > s && digits(point + 1) > 0)) {
+		jw_raw(w, str_of(text));
 		return;
 	}
-	jw_raw(w, s);
+	sb_put(&b, text, (size_t)(point - text));
+	sb_puts(&b, point == s ? "0." : ".");
+	sb_puts(&b, digits(point + 1) > 0 ? "" : "0");
+	sb_puts(&b, point + 1);
+	jw_raw(w, sb_str(&b));
+	sb_fini(&b);
 }
 
 void doc_write_json(const struct doc *d, struct jw *w)

@@ -140,8 +140,9 @@ TEST(yaml_whole_documents)
 
 	check_eq_s(shown(parse(a, true, "")), "null");
 	check_eq_s(shown(parse(a, true, "# nothing\n")), "null");
-	check_eq_s(shown(parse(a, true, "---\n[1, .5, +5, 5., -.5e1, 1e400, 0114, True]\n...\n")),
-	        "[1,0.5,5,5,-5,1e400,\"0114\",true]");
+	check_eq_s(
+	        shown(parse(a, true, "---\n[1, .5, +5, 5., -.5e1, 5.e3, +.5e999, 1e400, 0114, True]\n...\n")),
+	        "[1,0.5,5,5.0,-0.5e1,5.0e3,0.5e999,1e400,\"0114\",true]");
 	check_eq_s(shown(parse(a, true,
 	                   "\xef\xbb\xbf"
 	                   "a: 1")),
