@@ -137,8 +137,8 @@ struct labels labels_copy(struct arena *a, const struct labels *ls, const char *
 	return out;
 }
 
-/* As Go quotes a string: PromQL reads it back byte for byte. */
-static void write_quoted(struct sb *b, struct str s)
+/* PromQL reads it back byte for byte. */
+void label_quote(struct sb *b, struct str s)
 {
 	static const char named[] = "abtnvfr"; /* 0x07 … 0x0d */
 
@@ -175,7 +175,7 @@ void labels_write(struct sb *b, const struct labels *ls)
 		return;
 	sb_putc(b, '{');
 	if (name.n > 0 && !plain) {
-		write_quoted(b, name);
+		label_quote(b, name);
 		first = false;
 	}
 	for (int i = 0; i < ls->n; i++) {
@@ -187,9 +187,9 @@ void labels_write(struct sb *b, const struct labels *ls)
 		if (label_name_valid(ls->l[i].name))
 			sb_putstr(b, ls->l[i].name);
 		else
-			write_quoted(b, ls->l[i].name);
+			label_quote(b, ls->l[i].name);
 		sb_putc(b, '=');
-		write_quoted(b, ls->l[i].value);
+		label_quote(b, ls->l[i].value);
 	}
 	sb_putc(b, '}');
 }

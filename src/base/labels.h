@@ -33,6 +33,8 @@ uint64_t labels_hash(const struct labels *ls);                  /* of a sorted s
 struct labels labels_copy(struct arena *a, const struct labels *ls, const char *name, struct str value);
 /* `ch4_lel{region="320902",thing="GAS-0412"}`; values escaped as in PromQL strings. */
 void labels_write(struct sb *b, const struct labels *ls);
+/* The text in double quotes, escaped as PromQL (and Go) writes strings. */
+void label_quote(struct sb *b, struct str s);
 bool label_name_valid(struct str s);  /* [a-zA-Z_][a-zA-Z0-9_]* */
 bool metric_name_valid(struct str s); /* [a-zA-Z_:][a-zA-Z0-9_:]* */
 

@@ -1,0 +1,479 @@
+#include <math.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "promql/promql_int.h"
+
+static const char *const names[] = {
+        [AGG_SUM] = "sum",
+        [AGG_AVG] = "avg",
+        [AGG_MIN] = "min",
+        [AGG_MAX] = "max",
+        [AGG_COUNT] = "count",
+        [AGG_GROUP] = "group",
+        [AGG_STDDEV] = "stddev",
+        [AGG_STDVAR] = "stdvar",
+        [AGG_TOPK] = "topk",
+        [AGG_BOTTOMK] = "bottomk",
+        [AGG_QUANTILE] = "quantile",
+        [AGG_COUNT_VALUES] = "count_values",
+        [AGG_LIMITK] = "limitk",
+        [AGG_LIMIT_RATIO] = "limit_ratio",
+};
+
+int aggregate_find(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (name.n == strlen(names[i]) && strncasecmp(name.p, names[i], name.n) == 0)
+			return (int)i;
+	return -1;
+}
+
+const char *aggregate_name(enum aggregate g)
+{
+	return names[g];
+}
+
+/* The input, and which group each of its series belongs to. */
+struct groups {
+	struct vec in;
+	uint32_t *of; /* by series of `in` */
+	struct labels *labels;
+	bool *drop_name;
+	size_t n;
+	size_t *first, *member; /* members of group i: member[first[i]] … member[first[i + 1] - 1] */
+};
+
+static struct labels group_labels(struct eval *ev, const struct node *x, const struct labels *ls)
+{
+	if (x->group == GROUP_WITHOUT)
+		return labels_without(ev, ls, x->label, x->n_label, true);
+	if (x->group == GROUP_BY && x->n_label > 0)
+		return labels_keep(ev, ls, x->label, x->n_label);
+	return LABELS_NONE;
+}
+
+static bool make_groups(struct eval *ev, const struct node *x, const struct grid *g, struct groups *gr)
+{
+	struct label_map map = {0};
+
+	memset(gr, 0, sizeof *gr);
+	eval_vector(ev, x->arg[0], g, &gr->in);
+	gr->of = ev_array(ev, gr->in.n, sizeof *gr->of);
+	gr->member = ev_array(ev, gr->in.n, sizeof *gr->member);
+	for (size_t i = 0; i < gr->in.n && ev->rc == 0; i++) {
+		struct labels key = group_labels(ev, x, &gr->in.s[i].labels);
+		bool is_new;
+
+		gr->of[i] = label_map_get(ev, &map, &key, &is_new);
+	}
+	gr->n = map.n;
+	gr->labels = map.key;
+	gr->drop_name = ev_array(ev, gr->n, sizeof *gr->drop_name);
+	gr->first = ev_array(ev, gr->n + 1, sizeof *gr->first);
+	if (ev->rc != 0)
+		return false;
+	for (size_t i = 0; i < gr->in.n; i++) {
+		gr->first[gr->of[i] + 1]++;
+		gr->drop_name[gr->of[i]] = gr->drop_name[gr->of[i]] || gr->in.s[i].drop_name;
+	}
+	for (size_t i = 0; i < gr->n; i++)
+		gr->first[i + 1] += gr->first[i];
+	/* Members stay in the order of the input. */
+	for (size_t i = gr->in.n; i-- > 0;)
+		gr->member[--gr->first[gr->of[i] + 1]] = i;
+	/* The countdown left first[i + 1] where group i begins. */
+	for (size_t i = 0; i < gr->n; i++)
+		gr->first[i] = gr->first[i + 1];
+	if (gr->n > 0)
+		gr->first[gr->n] = gr->in.n;
+	return true;
+}
+
+static const double *member_column(const struct groups *gr, size_t m)
+{
+	return gr->in.s[gr->member[m]].v;
+}
+
+/* ---- sum, avg and their like: column by column into the group's ---- */
+
+/* The running state of one group at every step. */
+struct state {
+	double *v, *c, *n, *mean;
+};
+
+static void add_sum(struct state *st, const double *in, size_t steps)
+{
+	for (size_t k = 0; k < steps; k++)
+		if (!is_absent(in[k])) {
+			kahan_add(in[k], &st->v[k], &st->c[k]);
+			st->n[k]++;
+		}
+}
+
+/* st->mean is NaN while the plain sum serves; it takes over once that would overflow. */
+static void add_avg(struct state *st, const double *in, size_t steps)
+{
+	for (size_t k = 0; k < steps; k++) {
+		double n, q, s, c;
+
+		if (is_absent(in[k]))
+			continue;
+		n = ++st->n[k];
+		if (is_absent(st->mean[k])) {
+			s = st->v[k];
+			c = st->c[k];
+			kahan_add(in[k], &s, &c);
+			if (n == 1 || !isinf(s)) {
+				st->v[k] = s;
+				st->c[k] = c;
+				continue;
+			}
+			st->mean[k] = st->v[k] / (n - 1);
+			st->c[k] /= n - 1;
+		}
+		q = (n - 1) / n;
+		st->mean[k] *= q;
+		st->c[k] *= q;
+		kahan_add(in[k] / n, &st->mean[k], &st->c[k]);
+	}
+}
+
+static void add_variance(struct state *st, const double *in, size_t steps)
+{
+	for (size_t k = 0; k < steps; k++) {
+		double delta;
+
+		if (is_absent(in[k]))
+			continue;
+		if (++st->n[k] == 1) {
+			st->mean[k] = in[k];
+			st->v[k] = isnan(in[k]) || isinf(in[k]) ? NAN : 0;
+			continue;
+		}
+		delta = in[k] - st->mean[k];
+		st->mean[k] += delta / st->n[k];
+		st->v[k] += delta * (in[k] - st->mean[k]);
+	}
+}
+
+static void add_extreme(struct state *st, const double *in, size_t steps, bool min)
+{
+	for (size_t k = 0; k < steps; k++) {
+		if (is_absent(in[k]))
+			continue;
+		if (st->n[k]++ == 0 || isnan(st->v[k]) || (min ? in[k] < st->v[k] : in[k] > st->v[k]))
+			st->v[k] = in[k];
+	}
+}
+
+static void add_count(struct state *st, const double *in, size_t steps)
+{
+	for (size_t k = 0; k < steps; k++)
+		st->n[k] += !is_absent(in[k]);
+}
+
+static double finish(enum aggregate agg, const struct state *st, size_t k)
+{
+	double n = st->n[k];
+
+	if (n == 0)
+		return absent();
+	switch (agg) {
+	case AGG_SUM: return isinf(st->v[k]) ? st->v[k] : st->v[k] + st->c[k];
+	case AGG_AVG: return is_absent(st->mean[k]) ? st->v[k] / n + st->c[k] / n : st->mean[k] + st->c[k];
+	case AGG_STDVAR: return st->v[k] / n;
+	case AGG_STDDEV: return sqrt(st->v[k] / n);
+	case AGG_COUNT: return n;
+	case AGG_GROUP: return 1;
+	default: return st->v[k];
+	}
+}
+
+static void aggregate_simple(
+        struct eval *ev, enum aggregate agg, const struct grid *g, const struct groups *gr, struct vec *out)
+{
+	struct state st;
+
+	st.c = ev_array(ev, g->n, sizeof *st.c);
+	st.n = ev_array(ev, g->n, sizeof *st.n);
+	st.mean = ev_array(ev, g->n, sizeof *st.mean);
+	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
+		struct series *s = vec_add(ev, out);
+
+		if (s == NULL || (s->v = st.v = ev_column(ev, g->n)) == NULL)
+			return;
+		s->labels = gr->labels[i];
+		s->drop_name = gr->drop_name[i];
+		for (size_t k = 0; k < g->n; k++) {
+			st.v[k] = st.c[k] = st.n[k] = 0;
+			st.mean[k] = absent();
+		}
+		for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++) {
+			const double *in = member_column(gr, m);
+
+			switch (agg) {
+			case AGG_SUM: add_sum(&st, in, g->n); break;
+			case AGG_AVG: add_avg(&st, in, g->n); break;
+			case AGG_STDDEV:
+			case AGG_STDVAR: add_variance(&st, in, g->n); break;
+			case AGG_MIN:
+			case AGG_MAX: add_extreme(&st, in, g->n, agg == AGG_MIN); break;
+			default: add_count(&st, in, g->n); break;
+			}
+		}
+		for (size_t k = 0; k < g->n; k++)
+			st.v[k] = finish(agg, &st, k);
+	}
+}
+
+/* ---- quantile ---- */
+
+static void aggregate_quantile(struct eval *ev, const struct node *x, const struct grid *g, const double *q,
+        const struct groups *gr, struct vec *out)
+{
+	double *buf = ev_array(ev, gr->in.n, sizeof *buf);
+
+	for (size_t k = 0; k < g->n && ev->rc == 0; k++)
+		if (!(q[k] >= 0 && q[k] <= 1)) {
+			char text[400];
+
+			format_f(q[k], text);
+			ev_warn(ev, x->param, "quantile value should be between 0 and 1, got %s", text);
+		}
+	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
+		struct series *s = vec_add(ev, out);
+
+		if (s == NULL || (s->v = ev_column(ev, g->n)) == NULL)
+			return;
+		s->labels = gr->labels[i];
+		s->drop_name = gr->drop_name[i];
+		for (size_t k = 0; k < g->n; k++) {
+			size_t n = 0;
+
+			for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++)
+				if (!is_absent(member_column(gr, m)[k]))
+					buf[n++] = member_column(gr, m)[k];
+			if (n > 0)
+				s->v[k] = quantile_of(q[k], buf, n);
+		}
+	}
+}
+
+/* ---- count_values ---- */
+
+static int value_cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	if (isnan(x) || isnan(y))
+		return (int)(isnan(x) != 0) - (int)(isnan(y) != 0);
+	if (x == y)
+		return (int)(signbit(x) == 0) - (int)(signbit(y) == 0);
+	return x < y ? -1 : 1;
+}
+
+static void aggregate_count_values(
+        struct eval *ev, const struct node *x, const struct grid *g, const struct groups *gr, struct vec *out)
+{
+	struct str label = node_bare(x->param)->string;
+	double *buf = ev_array(ev, gr->in.n, sizeof *buf);
+	struct label_map map = {0};
+	bool is_new;
+
+	for (size_t i = 0; i < gr->n; i++) {
+		for (size_t k = 0; k < g->n && !ev_failed(ev); k++) {
+			size_t n = 0;
+
+			for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++)
+				if (!is_absent(member_column(gr, m)[k]))
+					buf[n++] = member_column(gr, m)[k];
+			qsort(buf, n, sizeof *buf, value_cmp);
+			for (size_t from = 0, to; from < n && ev->rc == 0; from = to) {
+				char text[400];
+				struct labels ls;
+				struct str value = {NULL, 0};
+				uint32_t at;
+
+				for (to = from + 1; to < n && value_cmp(&buf[from], &buf[to]) == 0;)
+					to++;
+				value.n = format_f(buf[from], text);
+				value.p = arena_strndup(ev->a, text, value.n);
+				ls = labels_with(ev, &gr->labels[i], label, value);
+				at = label_map_get(ev, &map, &ls, &is_new);
+				if (ev->rc != 0)
+					return;
+				if (is_new) {
+					struct series *s = vec_add(ev, out);
+
+					if (s == NULL || (s->v = ev_column(ev, g->n)) == NULL)
+						return;
+					s->labels = ls;
+					s->drop_name = gr->drop_name[i] && !label_is_reserved(label);
+				}
+				/* The label may have taken the place of one of the group's own. */
+				out->s[at].v[k] = (is_absent(out->s[at].v[k]) ? 0 : out->s[at].v[k]) +
+				                  (double)(to - from);
+			}
+		}
+	}
+}
+
+/* ---- topk, bottomk, limitk, limit_ratio: some of the input, as it came ---- */
+
+struct ranked {
+	double v;
+	size_t series;
+};
+
+static int rank_up(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (isnan(x->v) || isnan(y->v)) {
+		int c = (int)(isnan(x->v) != 0) - (int)(isnan(y->v) != 0);
+
+		if (c != 0)
+			return c;
+	} else if (x->v != y->v) {
+		return x->v < y->v ? -1 : 1;
+	}
+	return (x->series > y->series) - (x->series < y->series);
+}
+
+static int rank_down(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (!isnan(x->v) && !isnan(y->v) && x->v != y->v)
+		return x->v > y->v ? -1 : 1;
+	return rank_up(a, b);
+}
+
+/* Where in [0, 1) the hash puts a series: limit_ratio takes those below the ratio. */
+static double hash_place(const struct labels *ls)
+{
+	uint64_t h = labels_hash(ls);
+
+	h ^= h >> 32;
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	return (double)(h >> 11) / 9007199254740992.0;
+}
+
+static bool in_ratio(double ratio, double place)
+{
+	return ratio >= 0 ? place < ratio : place >= 1 + ratio;
+}
+
+/* Fails or warns about parameters that make no sense; false if nothing can be selected. */
+static bool check_limits(struct eval *ev, const struct node *x, const double *p, size_t n)
+{
+	bool some = false;
+
+	for (size_t k = 0; k < n && ev->rc == 0; k++) {
+		if (isnan(p[k]))
+			ev_fail(ev, ERR_UNPROCESSED,
+			        x->agg == AGG_LIMIT_RATIO ? "Ratio value is NaN" : "Parameter value is NaN");
+		else if (x->agg != AGG_LIMIT_RATIO && p[k] >= 9223372036854775807.0)
+			ev_fail(ev, ERR_UNPROCESSED, "Scalar value %g overflows int64", p[k]);
+		else if (x->agg != AGG_LIMIT_RATIO && p[k] <= -9223372036854775808.0)
+			ev_fail(ev, ERR_UNPROCESSED, "Scalar value %g underflows int64", p[k]);
+		else if (x->agg == AGG_LIMIT_RATIO && (p[k] > 1 || p[k] < -1))
+			ev_warn(ev, x->param, "ratio value should be between -1 and 1, got %g, capping to %d",
+			        p[k], p[k] > 1 ? 1 : -1);
+		some = some || (x->agg == AGG_LIMIT_RATIO ? p[k] != 0 : p[k] >= 1);
+	}
+	return some && ev->rc == 0;
+}
+
+/* In `column` of every series of the input only the chosen steps remain. */
+static void choose_step(struct eval *ev, const struct node *x, double p, const struct groups *gr,
+        size_t group, size_t k, struct ranked *buf, double **column, struct vec *order)
+{
+	size_t n = 0, most;
+
+	for (size_t m = gr->first[group]; m < gr->first[group + 1]; m++) {
+		double v = member_column(gr, m)[k];
+
+		if (is_absent(v))
+			continue;
+		if (x->agg == AGG_LIMIT_RATIO && !in_ratio(p, hash_place(&gr->in.s[gr->member[m]].labels)))
+			continue;
+		buf[n++] = (struct ranked){v, gr->member[m]};
+	}
+	if (x->agg == AGG_TOPK || x->agg == AGG_BOTTOMK)
+		qsort(buf, n, sizeof *buf, x->agg == AGG_TOPK ? rank_down : rank_up);
+	most = x->agg == AGG_LIMIT_RATIO ? n : p < 1 ? 0 : p > (double)n ? n : (size_t)p;
+	for (size_t i = 0; i < most; i++) {
+		column[buf[i].series][k] = buf[i].v;
+		if (order != NULL) {
+			struct series *s = vec_add(ev, order);
+
+			if (s == NULL)
+				return;
+			*s = gr->in.s[buf[i].series];
+			s->v = column[buf[i].series];
+		}
+	}
+}
+
+static void aggregate_choose(struct eval *ev, const struct node *x, const struct grid *g, const double *p,
+        const struct groups *gr, struct vec *out)
+{
+	bool instant = g->n == 1 && ev->step == 0;
+	struct ranked *buf = ev_array(ev, gr->in.n, sizeof *buf);
+	double **column = ev_array(ev, gr->in.n, sizeof *column);
+
+	for (size_t i = 0; i < gr->in.n && ev->rc == 0; i++)
+		column[i] = ev_column(ev, g->n);
+	for (size_t i = 0; i < gr->n; i++)
+		for (size_t k = 0; k < g->n && !ev_failed(ev); k++)
+			choose_step(ev, x, p[k], gr, i, k, buf, column, instant ? out : NULL);
+	if (instant) {
+		out->ordered = true;
+		return;
+	}
+	for (size_t i = 0; i < gr->in.n && ev->rc == 0; i++) {
+		struct series *s = vec_add(ev, out);
+
+		if (s == NULL)
+			return;
+		*s = gr->in.s[i];
+		s->v = column[i];
+	}
+	vec_compact(out, g->n);
+}
+
+void aggregate_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
+{
+	struct groups gr;
+	double *p = NULL;
+
+	if (x->param != NULL && x->param->type == PROMQL_SCALAR)
+		p = eval_scalar(ev, x->param, g);
+	if (x->agg == AGG_COUNT_VALUES) {
+		struct str label = node_bare(x->param)->string;
+
+		if (label.n == 0 || !utf8_valid(label)) {
+			struct sb b = SB_INIT;
+
+			label_quote(&b, label);
+			ev_fail(ev, ERR_UNPROCESSED, "invalid label name %s", b.p);
+			sb_fini(&b);
+		}
+	}
+	if (!make_groups(ev, x, g, &gr))
+		return;
+	switch (x->agg) {
+	case AGG_TOPK:
+	case AGG_BOTTOMK:
+	case AGG_LIMITK:
+	case AGG_LIMIT_RATIO:
+		if (check_limits(ev, x, p, g->n))
+			aggregate_choose(ev, x, g, p, &gr, &out->vec);
+		break;
+	case AGG_QUANTILE: aggregate_quantile(ev, x, g, p, &gr, &out->vec); break;
+	case AGG_COUNT_VALUES: aggregate_count_values(ev, x, g, &gr, &out->vec); break;
+	default: aggregate_simple(ev, x->agg, g, &gr, &out->vec); break;
+	}
+}

@@ -1,0 +1,176 @@
+#include <stdio.h>
+
+#include "base/num.h"
+#include "promql/promql_int.h"
+
+/* Label sets as values of a query: kept, cut, joined, counted, and numbers as text. */
+
+bool label_is_reserved(struct str name)
+{
+	return name.n >= 8 && name.p[0] == '_' &&
+	       (str_is(name, LABEL_NAME) || str_is(name, "__type__") || str_is(name, "__unit__"));
+}
+
+static bool listed(struct str name, const struct str *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (str_eq(name, list[i]))
+			return true;
+	return false;
+}
+
+static struct labels room(struct eval *ev, int n)
+{
+	struct labels out = {ev_array(ev, (size_t)n, sizeof *out.l), 0};
+
+	return out;
+}
+
+struct labels labels_keep(struct eval *ev, const struct labels *ls, const struct str *name, int n)
+{
+	struct labels out = room(ev, ls->n < n ? ls->n : n);
+
+	for (int i = 0; out.l != NULL && i < ls->n; i++)
+		if (listed(ls->l[i].name, name, n))
+			out.l[out.n++] = ls->l[i];
+	return out;
+}
+
+struct labels labels_without(
+        struct eval *ev, const struct labels *ls, const struct str *name, int n, bool unname)
+{
+	struct labels out = room(ev, ls->n);
+
+	for (int i = 0; out.l != NULL && i < ls->n; i++)
+		if (!listed(ls->l[i].name, name, n) && !(unname && label_is_reserved(ls->l[i].name)))
+			out.l[out.n++] = ls->l[i];
+	return out;
+}
+
+struct labels labels_unnamed(struct eval *ev, const struct labels *ls)
+{
+	return labels_without(ev, ls, NULL, 0, true);
+}
+
+struct labels labels_with(struct eval *ev, const struct labels *ls, struct str name, struct str value)
+{
+	struct labels out = room(ev, ls->n + 1);
+	bool placed = value.n == 0;
+
+	for (int i = 0; out.l != NULL && i < ls->n; i++) {
+		int c = str_cmp(ls->l[i].name, name);
+
+		if (c >= 0 && !placed) {
+			out.l[out.n++] = (struct label){name, value};
+			placed = true;
+		}
+		if (c != 0)
+			out.l[out.n++] = ls->l[i];
+	}
+	if (out.l != NULL && !placed)
+		out.l[out.n++] = (struct label){name, value};
+	return out;
+}
+
+void labels_text(struct sb *b, const struct labels *ls)
+{
+	sb_putc(b, '{');
+	for (int i = 0; i < ls->n; i++) {
+		if (i > 0)
+			sb_puts(b, ", ");
+		if (label_name_valid(ls->l[i].name))
+			sb_putstr(b, ls->l[i].name);
+		else
+			label_quote(b, ls->l[i].name);
+		sb_putc(b, '=');
+		label_quote(b, ls->l[i].value);
+	}
+	sb_putc(b, '}');
+}
+
+static bool map_grow(struct eval *ev, struct label_map *m)
+{
+	size_t cap = m->cap ? m->cap * 2 : 64;
+	uint32_t *slot = ev_array(ev, cap, sizeof *slot);
+
+	if (slot == NULL)
+		return false;
+	for (size_t i = 0; i < m->n; i++) {
+		size_t at = (size_t)m->hash[i] & (cap - 1);
+
+		while (slot[at] != 0)
+			at = (at + 1) & (cap - 1);
+		slot[at] = (uint32_t)i + 1;
+	}
+	m->slot = slot;
+	m->cap = cap;
+	return true;
+}
+
+uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new)
+{
+	uint64_t h = labels_hash(key);
+	size_t at;
+
+	*is_new = false;
+	if (ev->rc != 0 || (m->n * 2 >= m->cap && !map_grow(ev, m)))
+		return UINT32_MAX;
+	for (at = (size_t)h & (m->cap - 1); m->slot[at] != 0; at = (at + 1) & (m->cap - 1)) {
+		uint32_t i = m->slot[at] - 1;
+
+		if (m->hash[i] == h && labels_equal(&m->key[i], key))
+			return i;
+	}
+	m->hash = arena_grow(ev->a, m->hash, &m->hash_cap, m->n + 1, sizeof *m->hash);
+	m->key = arena_grow(ev->a, m->key, &m->keys_cap, m->n + 1, sizeof *m->key);
+	if (m->hash == NULL || m->key == NULL) {
+		ev_fail(ev, ERR_NOMEM, "the query needs more memory than it may take; ask for fewer series");
+		return UINT32_MAX;
+	}
+	m->hash[m->n] = h;
+	m->key[m->n] = *key;
+	m->slot[at] = (uint32_t)m->n + 1;
+	*is_new = true;
+	return (uint32_t)m->n++;
+}
+
+size_t format_f(double v, char *buf)
+{
+	char s[40], digits[40];
+	size_t n = num_format(v, s), d = 0, w = 0, i = 0;
+	int exp = 0, point = 0;
+	bool seen = false;
+
+	if (memchr(s, 'e', n) == NULL) {
+		memcpy(buf, s, n + 1);
+		return n;
+	}
+	if (s[0] == '-') {
+		buf[w++] = '-';
+		i++;
+	}
+	for (; i < n && s[i] != 'e'; i++) {
+		if (s[i] == '.') {
+			seen = true;
+		} else {
+			digits[d++] = s[i];
+			if (!seen)
+				point++;
+		}
+	}
+	(void)sscanf(s + i + 1, "%d", &exp);
+	point += exp;
+	if (point <= 0) {
+		buf[w++] = '0';
+		buf[w++] = '.';
+		for (int k = point; k < 0; k++)
+			buf[w++] = '0';
+	}
+	for (size_t k = 0; k < d || (int)k < point; k++) {
+		if (point > 0 && (int)k == point)
+			buf[w++] = '.';
+		buf[w++] = k < d ? digits[k] : '0';
+	}
+	buf[w] = '\0';
+	return w;
+}

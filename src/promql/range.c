@@ -1,0 +1,640 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "promql/promql_int.h"
+
+/* Functions of a window of samples, and the loop that slides the window over a series. */
+
+/* Neumaier's sum: what was lost to rounding is kept in *c. */
+void kahan_add(double v, double *sum, double *c)
+{
+	double t = *sum + v;
+
+	if (isinf(t))
+		*c = 0;
+	else if (fabs(*sum) >= fabs(v))
+		*c += (*sum - t) + v;
+	else
+		*c += (v - t) + *sum;
+	*sum = t;
+}
+
+static double seconds(dur_us d)
+{
+	return (double)d / 1e6;
+}
+
+/* ---- counters ---- */
+
+/* What the falls of a counter hid. */
+static double reset_sum(const struct window *w)
+{
+	double sum = 0;
+
+	if (w->n < 2 || w->resets[w->n - 1] == w->resets[0])
+		return 0;
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] < w->v[i - 1])
+			sum += w->v[i - 1];
+	return sum;
+}
+
+/* The value at t on the line from sample i to the next. A fall of a counter is taken as a start from 0. */
+static double edge(const struct window *w, size_t i, time_us t, bool counter, bool left)
+{
+	double y1 = w->v[i], y2 = w->v[i + 1];
+
+	if (counter && y2 < y1) {
+		if (left)
+			y1 = 0;
+		else
+			y2 += y1;
+	}
+	return y1 + (y2 - y1) * ((double)(t - w->t[i]) / (double)(w->t[i + 1] - w->t[i]));
+}
+
+/*
+ * `anchored` and `smoothed`: the change between the window's two ends, read from the samples there
+ * or drawn between those around them; nothing is extrapolated. The window holds the outer samples.
+ */
+static double extended_change(const struct window *w, bool smoothed, bool counter)
+{
+	size_t first = 0, last = w->n - 1;
+	double left, right, sum, prev;
+
+	while (first + 1 < w->n && w->t[first + 1] <= w->start)
+		first++;
+	if (smoothed)
+		for (last = first; last < w->n - 1 && w->t[last] < w->end;)
+			last++;
+	if (w->t[last] <= w->start || w->t[first] > w->end)
+		return absent();
+	left = smoothed && w->t[first] < w->start && first < last ? edge(w, first, w->start, counter, true)
+	                                                          : w->v[first];
+	right = smoothed && last > 0 && w->t[last] > w->end ? edge(w, last - 1, w->end, counter, false)
+	                                                    : w->v[last];
+	sum = right - left;
+	if (!counter)
+		return sum;
+	prev = left;
+	for (size_t i = first; i <= last; i++) {
+		if (w->t[i] <= w->start || w->t[i] >= w->end)
+			continue;
+		if (w->v[i] < prev)
+			sum += prev;
+		prev = w->v[i];
+	}
+	if (right < prev)
+		sum += prev;
+	return sum;
+}
+
+static const struct node *range_node(const struct node *call)
+{
+	for (int i = 0; i < call->n_arg; i++)
+		if (call->arg[i]->type == PROMQL_MATRIX)
+			return node_bare(call->arg[i]);
+	wrong("a window function without a range");
+}
+
+/*
+ * The change over the window, extrapolated to its ends unless the samples lie far from them: then by
+ * half the mean gap. A counter is not extrapolated below zero.
+ */
+static double change(const struct window *w, bool counter, bool rate)
+{
+	const struct node *x = range_node(w->call);
+	double diff, to_start, to_end, sampled, gap, limit, factor;
+
+	if (x->anchored || x->smoothed) {
+		diff = extended_change(w, x->smoothed, counter);
+		return is_absent(diff) || !rate ? diff : diff / seconds(w->range);
+	}
+	if (w->n < 2)
+		return absent();
+	diff = w->v[w->n - 1] - w->v[0];
+	if (counter)
+		diff += reset_sum(w);
+	to_start = seconds(w->t[0] - w->start);
+	to_end = seconds(w->end - w->t[w->n - 1]);
+	sampled = seconds(w->t[w->n - 1] - w->t[0]);
+	gap = sampled / (double)(w->n - 1);
+	limit = gap * 1.1;
+	if (to_start >= limit)
+		to_start = gap / 2;
+	if (counter && diff > 0 && w->v[0] >= 0) {
+		double to_zero = sampled * (w->v[0] / diff);
+
+		if (to_zero < to_start)
+			to_start = to_zero;
+	}
+	if (to_end >= limit)
+		to_end = gap / 2;
+	factor = (sampled + to_start + to_end) / sampled;
+	if (rate)
+		factor /= seconds(w->range);
+	return diff * factor;
+}
+
+double w_rate(const struct window *w)
+{
+	return change(w, true, true);
+}
+
+double w_increase(const struct window *w)
+{
+	return change(w, true, false);
+}
+
+double w_delta(const struct window *w)
+{
+	return change(w, false, false);
+}
+
+double w_irate(const struct window *w)
+{
+	double last, prev;
+
+	if (w->n < 2)
+		return absent();
+	last = w->v[w->n - 1];
+	prev = w->v[w->n - 2];
+	return (last < prev ? last : last - prev) / seconds(w->t[w->n - 1] - w->t[w->n - 2]);
+}
+
+double w_idelta(const struct window *w)
+{
+	return w->n < 2 ? absent() : w->v[w->n - 1] - w->v[w->n - 2];
+}
+
+/* Prefix counts make these a subtraction. An anchored window begins with the sample before it. */
+static double counted(const struct window *w, const uint32_t *prefix)
+{
+	if (range_node(w->call)->anchored && w->t[w->n - 1] <= w->start)
+		return absent();
+	return (double)(prefix[w->n - 1] - prefix[0]);
+}
+
+double w_resets(const struct window *w)
+{
+	return counted(w, w->resets);
+}
+
+double w_changes(const struct window *w)
+{
+	return counted(w, w->changes);
+}
+
+/* ---- over time ---- */
+
+double w_sum(const struct window *w)
+{
+	double sum = 0, c = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		kahan_add(w->v[i], &sum, &c);
+	return isinf(sum) ? sum : sum + c;
+}
+
+double w_avg(const struct window *w)
+{
+	double sum = w->v[0], c = 0, mean = 0;
+	bool stepwise = false;
+
+	for (size_t i = 1; i < w->n; i++) {
+		double n = (double)(i + 1), q;
+
+		if (!stepwise) {
+			double s = sum, cc = c;
+
+			kahan_add(w->v[i], &s, &cc);
+			if (!isinf(s)) {
+				sum = s;
+				c = cc;
+				continue;
+			}
+			/* The sum left the range of a double; the mean need not. */
+			stepwise = true;
+			mean = sum / (n - 1);
+			c /= n - 1;
+		}
+		q = (n - 1) / n;
+		mean *= q;
+		c *= q;
+		kahan_add(w->v[i] / n, &mean, &c);
+	}
+	return stepwise ? mean + c : sum / (double)w->n + c / (double)w->n;
+}
+
+double w_min(const struct window *w)
+{
+	double m = w->v[0];
+
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] < m || isnan(m))
+			m = w->v[i];
+	return m;
+}
+
+double w_max(const struct window *w)
+{
+	double m = w->v[0];
+
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] > m || isnan(m))
+			m = w->v[i];
+	return m;
+}
+
+static double time_text(time_us t)
+{
+	return (double)(t / US_MS) / 1e3;
+}
+
+double w_ts_min(const struct window *w)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] <= w->v[at] || isnan(w->v[at]))
+			at = i;
+	return time_text(w->t[at]);
+}
+
+double w_ts_max(const struct window *w)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] >= w->v[at] || isnan(w->v[at]))
+			at = i;
+	return time_text(w->t[at]);
+}
+
+double w_ts_last(const struct window *w)
+{
+	return time_text(w->t[w->n - 1]);
+}
+
+double w_ts_first(const struct window *w)
+{
+	return time_text(w->t[0]);
+}
+
+double w_count(const struct window *w)
+{
+	return (double)w->n;
+}
+
+double w_last(const struct window *w)
+{
+	return w->v[w->n - 1];
+}
+
+double w_first(const struct window *w)
+{
+	return w->v[0];
+}
+
+double w_present(const struct window *w)
+{
+	(void)w;
+	return 1;
+}
+
+double w_stdvar(const struct window *w)
+{
+	double mean = 0, mean_c = 0, aux = 0, aux_c = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		double delta = w->v[i] - (mean + mean_c);
+
+		kahan_add(delta / (double)(i + 1), &mean, &mean_c);
+		kahan_add(delta * (w->v[i] - (mean + mean_c)), &aux, &aux_c);
+	}
+	return (aux + aux_c) / (double)w->n;
+}
+
+double w_stddev(const struct window *w)
+{
+	return sqrt(w_stdvar(w));
+}
+
+static int double_cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	if (isnan(x) || isnan(y))
+		return (int)isnan(y) - (int)isnan(x) > 0 ? 1 : isnan(x) && isnan(y) ? 0 : -1;
+	return (x > y) - (x < y);
+}
+
+double quantile_of(double q, double *v, size_t n)
+{
+	double rank, lower, weight;
+	size_t lo, hi;
+
+	if (n == 0 || isnan(q))
+		return NAN;
+	if (q < 0)
+		return -INFINITY;
+	if (q > 1)
+		return INFINITY;
+	qsort(v, n, sizeof *v, double_cmp);
+	rank = q * ((double)n - 1);
+	lower = floor(rank);
+	lo = (size_t)fmax(0, lower);
+	hi = lo + 1 < n ? lo + 1 : n - 1;
+	weight = rank - lower;
+	return v[lo] * (1 - weight) + v[hi] * weight;
+}
+
+/* A copy of the window's values that may be sorted. */
+static double *copy_values(const struct window *w)
+{
+	double *v = xcalloc(w->n, sizeof *v);
+
+	memcpy(v, w->v, w->n * sizeof *v);
+	return v;
+}
+
+double w_quantile(const struct window *w)
+{
+	double *v = copy_values(w), q;
+
+	q = quantile_of(w->arg[0], v, w->n);
+	free(v);
+	return q;
+}
+
+double w_mad(const struct window *w)
+{
+	double *v = copy_values(w), m;
+
+	m = quantile_of(0.5, v, w->n);
+	for (size_t i = 0; i < w->n; i++)
+		v[i] = fabs(w->v[i] - m);
+	m = quantile_of(0.5, v, w->n);
+	free(v);
+	return m;
+}
+
+/* ---- regression, smoothing ---- */
+
+/* Least squares; x counts seconds from `zero`. */
+static void regress(const struct window *w, time_us zero, double *slope, double *intercept)
+{
+	double n = (double)w->n, x = 0, cx = 0, y = 0, cy = 0, xy = 0, cxy = 0, xx = 0, cxx = 0, cov, var;
+	bool flat = true;
+
+	for (size_t i = 0; i < w->n; i++) {
+		double s = seconds(w->t[i] - zero);
+
+		flat = flat && w->v[i] == w->v[0];
+		kahan_add(s, &x, &cx);
+		kahan_add(w->v[i], &y, &cy);
+		kahan_add(s * w->v[i], &xy, &cxy);
+		kahan_add(s * s, &xx, &cxx);
+	}
+	if (flat) {
+		*slope = isinf(w->v[0]) ? NAN : 0;
+		*intercept = isinf(w->v[0]) ? NAN : w->v[0];
+		return;
+	}
+	x += cx;
+	y += cy;
+	xy += cxy;
+	xx += cxx;
+	cov = xy - x * y / n;
+	var = xx - x * x / n;
+	*slope = cov / var;
+	*intercept = y / n - *slope * x / n;
+}
+
+double w_deriv(const struct window *w)
+{
+	double slope, intercept;
+
+	if (w->n < 2)
+		return absent();
+	regress(w, w->t[0], &slope, &intercept);
+	return slope;
+}
+
+double w_predict_linear(const struct window *w)
+{
+	double slope, intercept;
+
+	if (w->n < 2)
+		return absent();
+	regress(w, w->at, &slope, &intercept);
+	return slope * w->arg[0] + intercept;
+}
+
+double w_smoothing(const struct window *w)
+{
+	double sf = w->arg[0], tf = w->arg[1], s0 = 0, s1, b;
+
+	if (!(sf > 0 && sf < 1)) {
+		ev_fail(w->ev, ERR_UNPROCESSED, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f",
+		        sf);
+		return absent();
+	}
+	if (!(tf > 0 && tf < 1)) {
+		ev_fail(w->ev, ERR_UNPROCESSED, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
+		return absent();
+	}
+	if (w->n < 2)
+		return absent();
+	s1 = w->v[0];
+	b = w->v[1] - w->v[0];
+	for (size_t i = 1; i < w->n; i++) {
+		double y;
+
+		if (i > 1)
+			b = tf * (s1 - s0) + (1 - tf) * b;
+		y = sf * w->v[i] + (1 - sf) * (s1 + b);
+		s0 = s1;
+		s1 = y;
+	}
+	return s1;
+}
+
+/* ---- the loop ---- */
+
+static bool make_prefixes(struct eval *ev, const struct samples *in, uint8_t flags)
+{
+	if (in->n > ev->prefix_cap) {
+		ev->resets = ev_array(ev, in->n * 2, sizeof *ev->resets);
+		ev->changes = ev_array(ev, in->n * 2, sizeof *ev->changes);
+		ev->prefix_cap = ev->rc == 0 ? in->n * 2 : 0;
+	}
+	if (ev->rc != 0)
+		return false;
+	if (flags & FN_NEEDS_RESETS) {
+		ev->resets[0] = 0;
+		for (size_t i = 1; i < in->n; i++)
+			ev->resets[i] = ev->resets[i - 1] + (in->v[i] < in->v[i - 1]);
+	}
+	if (flags & FN_NEEDS_CHANGES) {
+		ev->changes[0] = 0;
+		for (size_t i = 1; i < in->n; i++)
+			ev->changes[i] =
+			        ev->changes[i - 1] +
+			        (in->v[i] != in->v[i - 1] && !(isnan(in->v[i]) && isnan(in->v[i - 1])));
+	}
+	return true;
+}
+
+/* Names the function's range modifiers cannot serve. */
+static bool modifiers_fit(struct eval *ev, const struct function *f, const struct node *range)
+{
+	if (range->anchored && !(f->flags & FN_ANCHORED))
+		ev_fail(ev, ERR_UNPROCESSED,
+		        "anchored modifier can only be used with: changes, delta, increase, rate, resets - "
+		        "not with %s",
+		        f->name);
+	if (range->smoothed && !(f->flags & FN_SMOOTHED))
+		ev_fail(ev, ERR_UNPROCESSED,
+		        "smoothed modifier can only be used with: delta, increase, rate - not with %s",
+		        f->name);
+	return ev->rc == 0;
+}
+
+static void check_counter(struct eval *ev, const struct node *at, const struct labels *ls)
+{
+	static const char *const ends[] = {"_total", "_sum", "_count", "_bucket"};
+	struct str name = labels_get(ls, LABEL_NAME), type = labels_get(ls, "__type__");
+
+	if (name.n == 0)
+		return;
+	if (type.n > 0) {
+		if (!str_is(type, "counter") && !str_is(type, "histogram"))
+			ev_info(ev, at,
+			        "metric might not be a counter, __type__ label is not set to \"counter\" or "
+			        "\"histogram\", got \"" STR_FMT "\": \"" STR_FMT "\"",
+			        STR_ARG(type), STR_ARG(name));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		size_t n = strlen(ends[i]);
+
+		if (name.n >= n && memcmp(name.p + name.n - n, ends[i], n) == 0)
+			return;
+	}
+	ev_info(ev, at,
+	        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"" STR_FMT
+	        "\"",
+	        STR_ARG(name));
+}
+
+/* One series over all steps. True if any step has a value. */
+static bool slide(struct eval *ev, const struct function *f, const struct node *range,
+        const struct timing *tm, const struct grid *g, size_t steps, const struct samples *in,
+        double *const *scalar, int scalars, struct window *w, double *v)
+{
+	size_t lo = 0, hi = 0;
+	bool any = false, extended = range->anchored || range->smoothed;
+
+	for (size_t k = 0; k < steps && ev->rc == 0; k++) {
+		size_t from, to;
+
+		w->at = grid_time(g, k);
+		w->end = timing_end(tm, w->at);
+		w->start = w->end - tm->range;
+		while (lo < in->n && in->t[lo] <= w->start)
+			lo++;
+		while (hi < in->n && in->t[hi] <= w->end)
+			hi++;
+		from = lo;
+		to = hi;
+		if (extended) {
+			if (from > 0 && in->t[from - 1] > w->start - ev->lookback)
+				from--;
+			if (range->smoothed && to < in->n && in->t[to] <= w->end + ev->lookback)
+				to++;
+			/* Not a single sample up to the window's end: the series is not there yet. */
+			if (from == to || in->t[from] > w->end) {
+				v[k] = absent();
+				continue;
+			}
+		}
+		if (from >= to) {
+			v[k] = absent();
+			continue;
+		}
+		w->t = in->t + from;
+		w->v = in->v + from;
+		w->n = to - from;
+		w->resets = ev->resets + from;
+		w->changes = ev->changes + from;
+		for (int i = 0; i < scalars; i++)
+			w->arg[i] = scalar[i][k];
+		v[k] = f->window(w);
+		any = any || !is_absent(v[k]);
+	}
+	return any;
+}
+
+static void check_quantile(struct eval *ev, const struct node *at, const double *q, size_t n)
+{
+	for (size_t k = 0; k < n; k++)
+		if (!(q[k] >= 0 && q[k] <= 1)) {
+			char text[400];
+
+			format_f(q[k], text);
+			ev_warn(ev, at, "quantile value should be between 0 and 1, got %s", text);
+		}
+}
+
+void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
+{
+	const struct function *f = x->fn;
+	const struct node *range = range_node(x), *range_arg = range;
+	double *scalar[3] = {NULL}, *v = NULL;
+	int scalars = 0;
+	size_t steps = g->n;
+	struct timing tm;
+	struct source *s;
+	struct samples in;
+	struct window w = {.call = x, .ev = ev};
+
+	if (!modifiers_fit(ev, f, range))
+		return;
+	for (int i = 0; i < x->n_arg; i++) {
+		if (x->arg[i]->type == PROMQL_SCALAR)
+			scalar[scalars++] = eval_scalar(ev, x->arg[i], g);
+		else
+			range_arg = x->arg[i];
+	}
+	if (ev->rc == 0 && f->window == w_quantile)
+		check_quantile(ev, x->arg[0], scalar[0], g->n);
+	s = source_open(ev, range, g, &tm);
+	w.range = tm.range;
+	/* A pinned window is the same at every step, and so is what is made of it. */
+	if (tm.pinned && scalars == 0)
+		steps = 1;
+	while (s != NULL && source_next(ev, s, &in)) {
+		struct series *o;
+
+		if (in.n > UINT32_MAX / 2 || ((f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES)) &&
+		                                     !make_prefixes(ev, &in, f->flags)))
+			break;
+		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
+			break;
+		if (!slide(ev, f, range, &tm, g, steps, &in, scalar, scalars, &w, v))
+			continue;
+		for (size_t k = steps; k < g->n; k++)
+			v[k] = v[0];
+		if (f->flags & FN_COUNTER)
+			check_counter(ev, range_arg, &in.labels);
+		if ((o = vec_add(ev, &out->vec)) == NULL)
+			break;
+		o->labels = in.labels;
+		o->drop_name = in.drop_name || !(f->flags & FN_KEEPS_NAME);
+		o->v = v;
+		v = NULL;
+	}
+	source_close(s);
+	vec_sort(&out->vec);
+}

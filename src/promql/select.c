@@ -1,0 +1,269 @@
+#include <math.h>
+
+#include "promql/promql_int.h"
+
+/* Series from the storage, laid on the grid or handed on sample by sample. */
+
+static int open_cursor(
+        struct eval *ev, const struct node *x, time_us from, time_us to, struct promql_cursor **out)
+{
+	int rc;
+
+	*out = NULL;
+	if (x->n_m < 0)
+		return ev_fail(ev, ERR_NOMEM, "out of memory while the query's scope was set");
+	if (ev_failed(ev))
+		return ev->rc;
+	rc = ev->storage->open(ev->storage->ctx, x->m, x->n_m, from, to, ev->a, out, ev->e);
+	if (rc < 0)
+		ev->rc = rc;
+	return ev->rc;
+}
+
+static bool next_series(struct eval *ev, struct promql_cursor *c, struct promql_series *s)
+{
+	int rc;
+
+	if (ev_failed(ev))
+		return false;
+	rc = ev->storage->next(c, s, ev->e);
+	if (rc < 0) {
+		ev->rc = rc;
+		return false;
+	}
+	return rc > 0 && ev_count(ev, s->n);
+}
+
+/* ---- instant selectors ---- */
+
+/* The index of the first sample after t, from `at` on. */
+static size_t after(const struct promql_series *s, size_t at, time_us t)
+{
+	/* Steps usually lie a few samples apart; where they do not, gallop. */
+	size_t jump = 1, lo = at;
+
+	while (at < s->n && s->t[at] <= t) {
+		lo = at;
+		at += jump;
+		jump *= 2;
+	}
+	if (at > s->n)
+		at = s->n;
+	while (lo < at) {
+		size_t mid = lo + (at - lo) / 2;
+
+		if (s->t[mid] <= t)
+			lo = mid + 1;
+		else
+			at = mid;
+	}
+	return at;
+}
+
+static double interpolate(const struct promql_series *s, size_t i, time_us t)
+{
+	double part = (double)(t - s->t[i]) / (double)(s->t[i + 1] - s->t[i]);
+
+	return s->v[i] + (s->v[i + 1] - s->v[i]) * part;
+}
+
+/* The value at t; at *k the search goes on. Extended selectors come with markers already removed. */
+static double value_at(struct eval *ev, const struct node *x, const struct promql_series *s, time_us t,
+        size_t *k, bool timestamps)
+{
+	size_t i = *k = after(s, *k, t);
+
+	if (i == 0 || s->t[i - 1] <= t - ev->lookback || is_absent(s->v[i - 1]))
+		return absent();
+	if (timestamps)
+		return (double)(s->t[i - 1] / US_MS) / 1e3;
+	if (x->smoothed && s->t[i - 1] != t && i < s->n && s->t[i] <= t + ev->lookback)
+		return interpolate(s, i - 1, t);
+	return s->v[i - 1];
+}
+
+static void drop_markers(struct eval *ev, struct promql_series *s)
+{
+	size_t n = 0, i = 0;
+
+	while (i < s->n && !is_absent(s->v[i]))
+		i++;
+	if (i == s->n)
+		return;
+	if (s->n > ev->buf_cap) {
+		ev->buf_t = ev_array(ev, s->n, sizeof *ev->buf_t);
+		ev->buf_v = ev_array(ev, s->n, sizeof *ev->buf_v);
+		ev->buf_cap = ev->rc == 0 ? s->n : 0;
+		if (ev->rc != 0) {
+			s->n = 0;
+			return;
+		}
+	}
+	for (i = 0; i < s->n; i++)
+		if (!is_absent(s->v[i])) {
+			ev->buf_t[n] = s->t[i];
+			ev->buf_v[n++] = s->v[i];
+		}
+	s->t = ev->buf_t;
+	s->v = ev->buf_v;
+	s->n = n;
+}
+
+void select_instant(
+        struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out)
+{
+	struct timing tm;
+	struct promql_cursor *c = NULL;
+	struct promql_series in;
+	time_us first, last;
+	double *v = NULL;
+
+	if (!timing_of(ev, x, &tm))
+		return;
+	first = timing_end(&tm, g->start);
+	last = timing_end(&tm, grid_time(g, g->n - 1));
+	if (open_cursor(ev, x, first - ev->lookback + 1, x->smoothed ? last + ev->lookback : last, &c) != 0)
+		return;
+	while (next_series(ev, c, &in)) {
+		size_t at = 0;
+		bool any = false;
+		struct series *s;
+
+		if (in.n == 0)
+			continue;
+		if (x->smoothed || x->anchored)
+			drop_markers(ev, &in);
+		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
+			break;
+		if (tm.pinned) {
+			double one = value_at(ev, x, &in, first, &at, timestamps);
+
+			any = !is_absent(one);
+			for (size_t k = 0; any && k < g->n; k++)
+				v[k] = one;
+		} else {
+			for (size_t k = 0; k < g->n; k++) {
+				v[k] = value_at(ev, x, &in, grid_time(g, k) - tm.offset, &at, timestamps);
+				any = any || !is_absent(v[k]);
+			}
+		}
+		if (!any)
+			continue;
+		if ((s = vec_add(ev, out)) == NULL)
+			break;
+		s->labels = in.labels;
+		s->v = v;
+		v = NULL;
+	}
+	ev->storage->close(c);
+	vec_sort(out);
+}
+
+/* ---- range selectors and subqueries ---- */
+
+struct source {
+	struct promql_cursor *cursor; /* of a selector */
+	const struct promql_storage *storage;
+	struct vec vec; /* of a subquery */
+	struct grid grid;
+	size_t at;
+	time_us *t;
+	double *v;
+};
+
+/* The first multiple of step after t. */
+static time_us next_multiple(time_us t, dur_us step)
+{
+	time_us q = t / step;
+
+	if (t % step < 0)
+		q--;
+	return (q + 1) * step;
+}
+
+static void open_subquery(
+        struct eval *ev, const struct node *x, struct source *s, time_us first, time_us last)
+{
+	dur_us step = x->step != NULL ? dur_value(ev, x->step, true) : DEFAULT_SUBQUERY_STEP;
+
+	if (ev->rc != 0)
+		return;
+	s->grid = (struct grid){next_multiple(first, step), step, 0};
+	if (s->grid.start > last)
+		return;
+	s->grid.n = (size_t)((last - s->grid.start) / step) + 1;
+	if (s->grid.n > ev->max_samples) {
+		ev_count(ev, s->grid.n);
+		return;
+	}
+	eval_vector(ev, x->arg[0], &s->grid, &s->vec);
+	s->t = ev_array(ev, s->grid.n, sizeof *s->t);
+	s->v = ev_array(ev, s->grid.n, sizeof *s->v);
+}
+
+struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm)
+{
+	struct source *s;
+	time_us first, last;
+
+	if (!timing_of(ev, x, tm))
+		return NULL;
+	s = ev_array(ev, 1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	first = timing_end(tm, g->start) - tm->range;
+	last = timing_end(tm, grid_time(g, g->n - 1));
+	s->storage = ev->storage;
+	if (x->kind == N_SUBQUERY) {
+		open_subquery(ev, x, s, first, last);
+	} else {
+		if (x->anchored || x->smoothed)
+			first -= ev->lookback;
+		if (x->smoothed)
+			last += ev->lookback;
+		open_cursor(ev, x, first + 1, last, &s->cursor);
+	}
+	return ev->rc == 0 ? s : NULL;
+}
+
+bool source_next(struct eval *ev, struct source *s, struct samples *out)
+{
+	*out = (struct samples){0};
+	if (s->cursor != NULL) {
+		struct promql_series in;
+
+		do {
+			if (!next_series(ev, s->cursor, &in))
+				return false;
+			drop_markers(ev, &in);
+		} while (in.n == 0 && ev->rc == 0);
+		out->labels = in.labels;
+		out->t = in.t;
+		out->v = in.v;
+		out->n = in.n;
+		return ev->rc == 0;
+	}
+	while (s->at < s->vec.n && !ev_failed(ev)) {
+		const struct series *in = &s->vec.s[s->at++];
+
+		for (size_t k = 0; k < s->grid.n; k++)
+			if (!is_absent(in->v[k])) {
+				s->t[out->n] = grid_time(&s->grid, k);
+				s->v[out->n++] = in->v[k];
+			}
+		if (out->n == 0)
+			continue;
+		out->labels = in->labels;
+		out->drop_name = in->drop_name;
+		out->t = s->t;
+		out->v = s->v;
+		return true;
+	}
+	return false;
+}
+
+void source_close(struct source *s)
+{
+	if (s != NULL && s->cursor != NULL)
+		s->storage->close(s->cursor);
+}
