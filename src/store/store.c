@@ -464,8 +464,8 @@ static enum outcome try_group(
 		return FAILED;
 	}
 	rc = c->ops->begin(c, group, st->tx.now, e);
-	if (rc == 1)
-		return DONE; /* this group was committed; its slots hold the results of then */
+	if (rc == 1) /* the slots hold the results of the try that was committed after all */
+		return *unknown ? DONE : AGAIN;
 	if (rc < 0)
 		return broken(c, 1);
 	*unknown = false;
@@ -547,8 +547,7 @@ static void fail_all(struct slot *s, int n, const struct err *e)
 static void run_group(struct store *st, struct slot *s, int n, bool own)
 {
 	struct err e = ERR_INIT;
-	/* Its mark tells whether a commit went through that the connection did not survive. */
-	int64_t group = st->ops->shared && !own ? id_next(st->o.ids) : 0;
+	int64_t group = 0;
 	enum outcome o = FAILED;
 	bool unknown = false;
 
@@ -559,6 +558,13 @@ static void run_group(struct store *st, struct slot *s, int n, bool own)
 			o = FAILED;
 			break;
 		}
+		/*
+		 * The mark tells whether a commit went through that the connection did not survive. It is
+		 * kept only while that is the question: a mark that is there on a first try is another
+		 * group's, whose id came again because a clock went back.
+		 */
+		if (st->ops->shared && !own && !unknown)
+			group = id_next(st->o.ids);
 		o = try_group(st, s, n, group, &unknown, &e);
 		if (o == AGAIN) {
 			usleep((useconds_t)(500 << (try < 6 ? try : 6)));
@@ -961,12 +967,18 @@ static int settle_write(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct store *st = tx->st;
 	struct sql_journal_max_id_row row;
+	struct sql_write_group_max_id_row group;
 	(void)arg;
 	int rc = sql_journal_max_id(tx, &row, e);
 	if (rc < 0)
 		return rc;
 	if (row.id != TIME_NONE)
 		id_source_raise(st->o.ids, row.id);
+	rc = sql_write_group_max_id(tx, &group, e);
+	if (rc < 0)
+		return rc;
+	if (group.id != TIME_NONE)
+		id_source_raise(st->o.ids, group.id);
 	st->digest = st->o.digest;
 	return journal__digest(tx, &st->digest, e);
 }

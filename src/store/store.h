@@ -77,6 +77,9 @@ int64_t store_tx_id(struct store_tx *tx);     /* a fresh id */
 /* ---- statements ---- */
 
 /*
+ * After a failed statement nothing more runs in that transaction (ERR_STATE), and its write fails: where
+ * a conflict is to be expected, say ON CONFLICT DO NOTHING and look at *changed.
+ * Text must be UTF-8 without NUL, and a parameter that may not be NULL must not be: ERR_INVALID.
  * In the structs generated for parameters and columns: int -> int64_t, real -> double, text and blob ->
  * struct str, bool -> bool. A type with "?" may be NULL, which is TIME_NONE, NaN and STR_NULL.
  * What the functions here take is what the generated sql_* wrappers give them; call those.
@@ -95,6 +98,7 @@ MUST_USE int store_first(
 MUST_USE int store_rows_open(struct store_tx *tx, const struct store_statement *s, const void *in,
         struct store_rows **out, struct err *e);
 MUST_USE int store_rows_next(struct store_rows *r, void *row, struct err *e);
+/* The end of the transaction closes what is still open then. */
 void store_rows_close(struct store_rows **r);
 
 /* ---- care ---- */

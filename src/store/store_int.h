@@ -97,7 +97,7 @@ struct store_ops {
 	/* Prepares every statement; a wrong one is named. */
 	MUST_USE int (*prepare)(struct store_conn *c, struct err *e);
 
-	/* group: id of a group of writes, 0 for none. 1 if a group of this id was committed before: then no
+	/* group: id of a group of writes, 0 for none. 1 if the mark of this id is there: then no
 	 * transaction is open. A reader's transaction sees what is committed now, and no later change. */
 	MUST_USE int (*begin)(struct store_conn *c, int64_t group, time_us now, struct err *e);
 	/* On failure with STORE_LOST the outcome is not known; otherwise nothing was committed. */

@@ -118,3 +118,8 @@ ON CONFLICT (name) DO UPDATE SET seq = excluded.seq, at = excluded.at;
 -- do
 -- in: before int
 DELETE FROM write_group WHERE at < :before;
+
+-- write_group_max_id: the largest mark of a group
+-- one
+-- out: id int?
+SELECT max(id) FROM write_group;

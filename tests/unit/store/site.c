@@ -14,7 +14,8 @@ static char *with_schema(const char *server, const char *schema)
 	PQconninfoOption *all = PQconninfoParse(server, &bad);
 	must(all != NULL);
 	for (PQconninfoOption *o = all; o->keyword; o++) {
-		if (o->val == NULL || strcmp(o->keyword, "options") == 0)
+		if (o->val == NULL || strcmp(o->keyword, "options") == 0 ||
+		        strcmp(o->keyword, "application_name") == 0)
 			continue;
 		sb_printf(&b, "%s='", o->keyword);
 		for (const char *p = o->val; *p; p++) {
@@ -24,7 +25,8 @@ static char *with_schema(const char *server, const char *schema)
 		}
 		sb_puts(&b, "' ");
 	}
-	sb_printf(&b, "options='-c search_path=%s'", schema);
+	/* The name lets a test end this store's connections alone. */
+	sb_printf(&b, "options='-c search_path=%s' application_name='%s'", schema, schema);
 	PQconninfoFree(all);
 	return sb_detach(&b, NULL);
 }
