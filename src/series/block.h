@@ -1,0 +1,108 @@
+/*
+ * block - sealed points of one series, and the SQLite files that keep them, one per span of time.
+ *
+ * Blocks of one series do not overlap within a file; a later file of the same span (there is one
+ * only after damage) overrides an earlier one. A block never reaches over the end of its file's span.
+ *
+ * Ownership: struct block is the caller's. Threads: writing and expiry on one thread; views on any.
+ */
+#ifndef HEMING_SERIES_BLOCK_H
+#define HEMING_SERIES_BLOCK_H
+
+#include "base/err.h"
+#include "series/codec.h"
+
+#include <pthread.h>
+
+#define BLOCK_MAX_B (CODEC_MAX_B + 96)
+
+struct block {
+	struct block *next;    /* in the queue for the files */
+	struct block *younger; /* of the same series */
+	uint32_t series, len;
+	int n;
+	time_us t0, t1;
+	uint8_t data[];
+};
+struct block_summary {
+	time_us t1;
+	int numbers; /* values that are not NaN; the rest speaks of them, if there are any */
+	double first, last, min, max, sum;
+};
+
+/* 1 <= n <= CODEC_POINTS, times ascending and unique. */
+struct block *block_new(uint32_t series, const time_us *t, const double *v, int n);
+void block_summarise(const time_us *t, const double *v, int n, struct block_summary *out);
+/* Checks everything; the number of points, or -1. Summary may be NULL. t and v: CODEC_POINTS each. */
+int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, struct block_summary *s,
+        time_us *t, double *v);
+
+/* Merges two ascending rows; of one instant b's value stays. out has room for na + nb. Returns n. */
+size_t points_merge(const time_us *ta, const double *va, size_t na, const time_us *tb, const double *vb,
+        size_t nb, time_us *t, double *v);
+
+/* ---- files ---- */
+
+struct partition;
+struct block_files {
+	char *dir;
+	dur_us span;
+	bool sync; /* each commit */
+	pthread_mutex_t lock;
+	struct partition **part; /* lock; by start, then generation */
+	size_t n, cap;           /* lock */
+	uint32_t generation;     /* lock; greatest ever used */
+	/* A damaged row or file; called on the writing thread. */
+	void (*damaged)(void *ctx, const char *what, int64_t at, const void *p, size_t n);
+	void *ctx;
+};
+/* What the sealer knows of a series' newest block in a file, so that most blocks need no look-up. */
+struct block_tail {
+	time_us last; /* INT64_MAX: not known; TIME_NONE: there is none */
+	int n;
+};
+struct block_item {
+	struct block *b;
+	struct block_tail *tail;
+	size_t order; /* of sealing; set by files_write */
+};
+
+MUST_USE int files_open(struct block_files *f, const char *dir, dur_us span, bool sync, struct err *e);
+void files_close(struct block_files *f);
+/* Writes into open transactions, which then are committed or rolled back. Sorts the items. */
+MUST_USE int files_write(struct block_files *f, struct block_item *item, size_t n, struct err *e);
+MUST_USE int files_commit(struct block_files *f, struct err *e);
+void files_rollback(struct block_files *f, struct block_item *item, size_t n);
+/* Files that end before t are gone for new views at once, and from the disk when no view has them. */
+void files_expire(struct block_files *f, time_us t);
+/* Checks one row again and removes it, through damaged(), if it is broken. */
+MUST_USE int files_remove_broken(
+        struct block_files *f, const char *name, uint32_t series, time_us t0, struct err *e);
+/* Greatest series id in any file, for when the catalogue is damaged. */
+uint32_t files_max_id(struct block_files *f);
+/* Newest point of a series, looked up; false if there is none. */
+bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v);
+void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes);
+MUST_USE int files_copy(struct block_files *f, const char *dir, struct err *e);
+/* The last instant of the span that t lies in. */
+time_us files_span_last(struct block_files *f, time_us t);
+
+/* A view stands still from its opening on. */
+struct files_view {
+	struct view_part *part;
+	size_t n;
+	int unreadable; /* files that could not be opened, and are left out */
+};
+void files_view_open(struct block_files *f, time_us from, time_us to, struct files_view *v);
+void files_view_close(struct block_files *f, struct files_view *v);
+/* Blocks of one series in part i that may hold points of [from, to], ascending. */
+void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
+/* 1 and *p (valid until the next step), 0 at the end, negative if the file is damaged. */
+int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len);
+const char *files_view_name(const struct files_view *v, size_t i);
+
+/* One file, for verify: tell(ctx, text) a finding; the number of damaged places. */
+int file_verify(const char *path, void (*tell)(void *ctx, const char *text), void *ctx);
+bool file_name_parse(const char *name, time_us *start, time_us *last, uint32_t *generation);
+
+#endif

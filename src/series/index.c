@@ -1,0 +1,470 @@
+#include "series/index.h"
+
+#include "base/digest.h"
+
+void ids_add(struct ids *s, uint32_t id)
+{
+	s->p = xgrow(s->p, &s->cap, s->n + 1, sizeof(*s->p));
+	s->p[s->n++] = id;
+}
+
+void ids_fini(struct ids *s)
+{
+	free(s->p);
+	*s = (struct ids){0};
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void index_init(struct index *x, size_t entry_b, size_t entry_at)
+{
+	*x = (struct index){
+	        .entry_b = entry_b, .entry_at = entry_at, .set_buckets = 1024, .pair_buckets = 1024};
+	x->chunk = xcalloc(INDEX_CHUNKS, sizeof(*x->chunk));
+	x->chunk[0] = xcalloc(INDEX_CHUNK, entry_b);
+	x->set_bucket = xcalloc(x->set_buckets, sizeof(*x->set_bucket));
+	x->pair_bucket = xcalloc(x->pair_buckets, sizeof(*x->pair_bucket));
+	x->pairs = 1; /* number 0 is none */
+	x->pair = xgrow(NULL, &x->pair_cap, 64, sizeof(*x->pair));
+	memset(&x->pair[0], 0, sizeof(x->pair[0]));
+}
+
+void index_fini(struct index *x)
+{
+	for (uint32_t id = 1; id <= x->n; id++)
+		free(index_entry(x, id)->pair);
+	for (size_t i = 0; x->chunk && i < INDEX_CHUNKS; i++)
+		free(x->chunk[i]);
+	free(x->chunk);
+	for (size_t i = 1; i < x->pairs; i++) {
+		free(x->pair[i].value);
+		if (x->pair[i].cap)
+			free(x->pair[i].ids.many);
+	}
+	for (size_t i = 0; i < x->names; i++) {
+		free(x->name[i].name);
+		ids_fini(&x->name[i].pairs);
+	}
+	free(x->pair);
+	free(x->name);
+	free(x->set_bucket);
+	free(x->pair_bucket);
+	*x = (struct index){0};
+}
+
+/* ---- names and pairs ---- */
+
+/* There are few names (metrics are values of one), so that a search through them is short. */
+static uint32_t find_name(const struct index *x, struct str name)
+{
+	for (uint32_t i = 0; i < x->names; i++)
+		if (x->name[i].n == name.n && memcmp(x->name[i].name, name.p, name.n) == 0)
+			return i;
+	return UINT32_MAX;
+}
+
+static uint32_t add_name(struct index *x, struct str name)
+{
+	x->name = xgrow(x->name, &x->name_cap, x->names + 1, sizeof(*x->name));
+	x->name[x->names] = (struct index_name){.name = xstrndup(name.p, name.n), .n = (uint32_t)name.n};
+	return (uint32_t)x->names++;
+}
+
+static uint32_t pair_hash(uint32_t name, struct str value)
+{
+	return (uint32_t)(hash64(value.p, value.n, name) >> 16);
+}
+
+static uint32_t find_pair(const struct index *x, uint32_t name, struct str value)
+{
+	uint32_t h = pair_hash(name, value);
+	uint32_t i = x->pair_bucket[h & (x->pair_buckets - 1)];
+
+	for (; i; i = x->pair[i].next) {
+		const struct index_pair *q = &x->pair[i];
+
+		if (q->hash == h && q->name == name && q->value_n == value.n &&
+		        memcmp(q->value, value.p, value.n) == 0)
+			return i;
+	}
+	return 0;
+}
+
+static void rehash_pairs(struct index *x)
+{
+	free(x->pair_bucket);
+	x->pair_buckets *= 2;
+	x->pair_bucket = xcalloc(x->pair_buckets, sizeof(*x->pair_bucket));
+	for (uint32_t i = 1; i < x->pairs; i++) {
+		if (x->pair[i].value) {
+			uint32_t *b = &x->pair_bucket[x->pair[i].hash & (x->pair_buckets - 1)];
+
+			x->pair[i].next = *b;
+			*b = i;
+		}
+	}
+}
+
+static uint32_t add_pair(struct index *x, uint32_t name, struct str value)
+{
+	uint32_t i = x->pair_free, *b;
+
+	if (x->pairs_alive >= x->pair_buckets)
+		rehash_pairs(x);
+	if (i) {
+		x->pair_free = x->pair[i].next;
+	} else {
+		x->pair = xgrow(x->pair, &x->pair_cap, x->pairs + 1, sizeof(*x->pair));
+		i = (uint32_t)x->pairs++;
+	}
+	x->pair[i] = (struct index_pair){.value = xstrndup(value.p, value.n),
+	        .value_n = (uint32_t)value.n,
+	        .name = name,
+	        .hash = pair_hash(name, value)};
+	b = &x->pair_bucket[x->pair[i].hash & (x->pair_buckets - 1)];
+	x->pair[i].next = *b;
+	*b = i;
+	x->pair[i].at = (uint32_t)x->name[name].pairs.n;
+	ids_add(&x->name[name].pairs, i);
+	x->pairs_alive++;
+	return i;
+}
+
+static void remove_pair(struct index *x, uint32_t i)
+{
+	struct index_pair *q = &x->pair[i];
+	struct ids *all = &x->name[q->name].pairs;
+	uint32_t *at = &x->pair_bucket[q->hash & (x->pair_buckets - 1)];
+
+	while (*at != i)
+		at = &x->pair[*at].next;
+	*at = q->next;
+	all->p[q->at] = all->p[--all->n];
+	x->pair[all->p[q->at]].at = q->at;
+	free(q->value);
+	if (q->cap)
+		free(q->ids.many);
+	*q = (struct index_pair){.next = x->pair_free};
+	x->pair_free = i;
+	x->pairs_alive--;
+}
+
+static const uint32_t *pair_ids(const struct index_pair *q)
+{
+	return q->cap ? q->ids.many : &q->ids.one;
+}
+
+static void pair_add_id(struct index_pair *q, uint32_t id)
+{
+	uint32_t at;
+
+	if (!q->n) {
+		if (q->cap)
+			q->ids.many[0] = id;
+		else
+			q->ids.one = id;
+		q->n = 1;
+		return;
+	}
+	if (q->n >= q->cap) {
+		uint32_t cap = q->cap ? q->cap + q->cap / 2 : 4;
+		uint32_t *p = xrealloc(q->cap ? q->ids.many : NULL, cap * sizeof(*p));
+
+		if (!q->cap)
+			p[0] = q->ids.one;
+		q->ids.many = p;
+		q->cap = cap;
+	}
+	for (at = q->n; at > 0 && q->ids.many[at - 1] > id; at--)
+		q->ids.many[at] = q->ids.many[at - 1];
+	q->ids.many[at] = id;
+	q->n++;
+}
+
+static void pair_remove_id(struct index_pair *q, uint32_t id)
+{
+	const uint32_t *p = pair_ids(q);
+	const uint32_t *hit = bsearch(&id, p, q->n, sizeof(id), compare_ids);
+	size_t at;
+
+	if (!hit)
+		return;
+	at = (size_t)(hit - p);
+	if (q->cap)
+		memmove(&q->ids.many[at], &q->ids.many[at + 1], (q->n - at - 1) * sizeof(id));
+	q->n--;
+}
+
+/* ---- label sets ---- */
+
+static bool entry_equals(const struct index *x, const struct index_entry *s, const struct labels *ls)
+{
+	if (s->n != ls->n)
+		return false;
+	for (int i = 0; i < ls->n; i++) {
+		const struct index_pair *q = &x->pair[s->pair[i]];
+		const struct index_name *m = &x->name[q->name];
+
+		if (q->value_n != ls->l[i].value.n || m->n != ls->l[i].name.n ||
+		        memcmp(q->value, ls->l[i].value.p, q->value_n) != 0 ||
+		        memcmp(m->name, ls->l[i].name.p, m->n) != 0)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t set_hash(const struct labels *ls)
+{
+	return (uint32_t)(labels_hash(ls) >> 16);
+}
+
+uint32_t index_find(const struct index *x, const struct labels *ls)
+{
+	uint32_t h = set_hash(ls), id = x->set_bucket[h & (x->set_buckets - 1)];
+
+	while (id) {
+		const struct index_entry *s = index_entry(x, id);
+
+		if (s->hash == h && entry_equals(x, s, ls))
+			return id;
+		id = s->next;
+	}
+	return 0;
+}
+
+static void rehash_sets(struct index *x)
+{
+	free(x->set_bucket);
+	x->set_buckets *= 2;
+	x->set_bucket = xcalloc(x->set_buckets, sizeof(*x->set_bucket));
+	for (uint32_t id = 1; id <= x->n; id++) {
+		struct index_entry *s = index_entry(x, id);
+
+		if (s->pair) {
+			uint32_t *b = &x->set_bucket[s->hash & (x->set_buckets - 1)];
+
+			s->next = *b;
+			*b = id;
+		}
+	}
+}
+
+void index_reserve(struct index *x, uint32_t n)
+{
+	if (n > SERIES_MAX)
+		n = SERIES_MAX;
+	for (uint32_t c = x->n / INDEX_CHUNK + 1; c <= n / INDEX_CHUNK; c++)
+		if (!x->chunk[c])
+			x->chunk[c] = xcalloc(INDEX_CHUNK, x->entry_b);
+	if (n > x->n)
+		x->n = n;
+}
+
+uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id)
+{
+	struct index_entry *s;
+	uint32_t *b;
+
+	if (!id)
+		id = x->n + 1;
+	if (id > SERIES_MAX || ls->n < 1 || ls->n > LABELS_MAX)
+		return 0;
+	index_reserve(x, id);
+	s = index_entry(x, id);
+	if (s->pair)
+		return 0;
+	if (x->alive >= x->set_buckets)
+		rehash_sets(x);
+	s->pair = xcalloc((size_t)ls->n, sizeof(*s->pair));
+	s->n = (uint8_t)ls->n;
+	s->hash = set_hash(ls);
+	for (int i = 0; i < ls->n; i++) {
+		uint32_t name = find_name(x, ls->l[i].name);
+		uint32_t p;
+
+		if (name == UINT32_MAX)
+			name = add_name(x, ls->l[i].name);
+		p = find_pair(x, name, ls->l[i].value);
+		if (!p)
+			p = add_pair(x, name, ls->l[i].value);
+		pair_add_id(&x->pair[p], id);
+		s->pair[i] = p;
+	}
+	b = &x->set_bucket[s->hash & (x->set_buckets - 1)];
+	s->next = *b;
+	*b = id;
+	x->alive++;
+	return id;
+}
+
+void index_remove(struct index *x, uint32_t id)
+{
+	struct index_entry *s = index_entry(x, id);
+	uint32_t *at = &x->set_bucket[s->hash & (x->set_buckets - 1)];
+
+	while (*at != id)
+		at = &index_entry(x, *at)->next;
+	*at = s->next;
+	for (int i = 0; i < s->n; i++) {
+		struct index_pair *q = &x->pair[s->pair[i]];
+
+		pair_remove_id(q, id);
+		if (!q->n)
+			remove_pair(x, s->pair[i]);
+	}
+	free(s->pair);
+	*s = (struct index_entry){0};
+	x->alive--;
+}
+
+int index_labels(const struct index *x, uint32_t id, struct label *out)
+{
+	const struct index_entry *s = index_entry(x, id);
+
+	for (int i = 0; i < s->n; i++) {
+		const struct index_pair *q = &x->pair[s->pair[i]];
+		const struct index_name *m = &x->name[q->name];
+
+		out[i] = (struct label){.name = {m->name, m->n}, .value = {q->value, q->value_n}};
+	}
+	return s->n;
+}
+
+const struct index_name *index_name(const struct index *x, struct str name)
+{
+	uint32_t i = find_name(x, name);
+
+	return i == UINT32_MAX ? NULL : &x->name[i];
+}
+
+static uint32_t entry_pair(const struct index *x, const struct index_entry *s, uint32_t name)
+{
+	for (int i = 0; i < s->n; i++)
+		if (x->pair[s->pair[i]].name == name)
+			return s->pair[i];
+	return 0;
+}
+
+struct str index_value(const struct index *x, uint32_t id, struct str name)
+{
+	uint32_t m = find_name(x, name);
+	uint32_t p = m == UINT32_MAX ? 0 : entry_pair(x, index_entry(x, id), m);
+
+	return p ? (struct str){x->pair[p].value, x->pair[p].value_n} : STR_NULL;
+}
+
+/* ---- matching ---- */
+
+/* One matcher, prepared: an equality is a pair; the others remember their answer of each value. */
+struct filter {
+	const struct matcher *m;
+	uint32_t name;   /* UINT32_MAX: no series has such a label */
+	uint32_t pair;   /* of an equality with a value that exists */
+	bool equality;   /* with a value that is not empty */
+	bool empty_ok;   /* matches a series without the label */
+	uint8_t *answer; /* of a pair: 0 not asked yet, 1 no, 2 yes */
+};
+
+static bool answer(const struct index *x, struct filter *f, uint32_t pair)
+{
+	const struct index_pair *q = &x->pair[pair];
+
+	if (!f->answer[pair])
+		f->answer[pair] = matcher_matches(f->m, (struct str){q->value, q->value_n}) ? 2 : 1;
+	return f->answer[pair] == 2;
+}
+
+static bool passes(const struct index *x, struct filter *f, const struct index_entry *s)
+{
+	uint32_t p = f->name == UINT32_MAX ? 0 : entry_pair(x, s, f->name);
+
+	if (f->equality)
+		return p && p == f->pair;
+	return p ? answer(x, f, p) : f->empty_ok;
+}
+
+/* The filter with the fewest candidates, as far as that can be told without asking all values. */
+static int start_from(const struct index *x, const struct filter *f, int n)
+{
+	int best = -1;
+	size_t best_n = SIZE_MAX;
+
+	for (int i = 0; i < n; i++) {
+		size_t c;
+
+		if (f[i].empty_ok)
+			continue;
+		if (f[i].name == UINT32_MAX || (f[i].equality && !f[i].pair))
+			c = 0;
+		else if (f[i].equality)
+			c = x->pair[f[i].pair].n;
+		else /* asking every value costs about as much as filtering as many candidates */
+			c = x->name[f[i].name].pairs.n + x->alive / 2;
+		if (c < best_n) {
+			best_n = c;
+			best = i;
+		}
+	}
+	return best;
+}
+
+void index_match(const struct index *x, const struct matcher *m, int n, const bool *skip, struct ids *out)
+{
+	struct filter *f = xcalloc((size_t)n + 1, sizeof(*f));
+	struct ids from = {0};
+	int k = 0, best;
+
+	for (int i = 0; i < n; i++) {
+		if (skip && skip[i])
+			continue;
+		f[k].m = &m[i];
+		f[k].name = find_name(x, m[i].name);
+		f[k].equality = m[i].op == MATCH_EQ && m[i].value.n > 0;
+		f[k].empty_ok = matcher_matches(&m[i], STR_NULL);
+		if (f[k].equality && f[k].name != UINT32_MAX)
+			f[k].pair = find_pair(x, f[k].name, m[i].value);
+		else if (!f[k].equality)
+			f[k].answer = xcalloc(x->pairs, 1);
+		k++;
+	}
+
+	best = start_from(x, f, k);
+	if (best < 0) {
+		for (uint32_t id = 1; id <= x->n; id++)
+			if (index_entry(x, id)->pair)
+				ids_add(&from, id);
+	} else if (f[best].name != UINT32_MAX) {
+		const struct ids *all = &x->name[f[best].name].pairs;
+
+		for (size_t i = 0; i < (f[best].equality ? 1 : all->n); i++) {
+			uint32_t p = f[best].equality ? f[best].pair : all->p[i];
+			const struct index_pair *q = &x->pair[p];
+
+			if (!p || (!f[best].equality && !answer(x, &f[best], p)))
+				continue;
+			for (uint32_t j = 0; j < q->n; j++)
+				ids_add(&from, pair_ids(q)[j]);
+		}
+		if (!f[best].equality && from.n)
+			qsort(from.p, from.n, sizeof(*from.p), compare_ids);
+	}
+
+	for (size_t i = 0; i < from.n; i++) {
+		const struct index_entry *s = index_entry(x, from.p[i]);
+		bool ok = true;
+
+		for (int j = 0; j < k && ok; j++)
+			ok = j == best || passes(x, &f[j], s);
+		if (ok)
+			ids_add(out, from.p[i]);
+	}
+	ids_fini(&from);
+	for (int i = 0; i < k; i++)
+		free(f[i].answer);
+	free(f);
+}

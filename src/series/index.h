@@ -1,0 +1,93 @@
+/*
+ * index - label sets and ids: hash of a set to its id, and for every (name, value) the ids that have it.
+ *
+ * A label pair is kept once for all series that share it; a series holds numbers of pairs. A value
+ * under 1 million series thus costs 4 bytes a series. Names and pairs are numbered densely.
+ *
+ * Ownership: the index owns its entries and all text. Threads: none of its own; the caller locks.
+ */
+#ifndef HEMING_SERIES_INDEX_H
+#define HEMING_SERIES_INDEX_H
+
+#include "base/labels.h"
+
+#define SERIES_MAX 16000000
+#define LABELS_MAX 64
+#define LABELS_MAX_B 32768
+
+struct ids {
+	uint32_t *p;
+	size_t n, cap;
+};
+void ids_add(struct ids *s, uint32_t id);
+void ids_fini(struct ids *s);
+
+struct index_entry {
+	uint32_t *pair; /* in the order of names; NULL: free */
+	uint32_t hash, next;
+	uint8_t n;
+};
+
+struct index_pair {
+	char *value; /* NULL: free, `next` leads to the next free one */
+	uint32_t value_n, name, hash, next;
+	uint32_t at; /* place among the pairs of its name */
+	uint32_t n, cap;
+	union {
+		uint32_t one, *many; /* ids ascending; cap 0: at most one */
+	} ids;
+};
+struct index_name {
+	char *name;
+	uint32_t n;
+	struct ids pairs;
+};
+
+struct index {
+	size_t entry_b;  /* size of what embeds the entry */
+	size_t entry_at; /* and where */
+	char **chunk;    /* INDEX_CHUNK entries each; a chunk never moves */
+	uint32_t n;      /* ids 1…n were given out */
+	uint32_t alive;
+	uint32_t *set_bucket, *pair_bucket;
+	uint32_t set_buckets, pair_buckets; /* powers of two */
+	struct index_pair *pair;
+	size_t pairs, pair_cap;
+	uint32_t pair_free, pairs_alive;
+	struct index_name *name;
+	size_t names, name_cap;
+};
+
+#define INDEX_CHUNK 4096u
+#define INDEX_CHUNKS (SERIES_MAX / INDEX_CHUNK + 1)
+
+void index_init(struct index *x, size_t entry_b, size_t entry_at);
+void index_fini(struct index *x);
+static inline struct index_entry *index_entry(const struct index *x, uint32_t id)
+{
+	return (struct index_entry *)(void *)(x->chunk[id / INDEX_CHUNK] + id % INDEX_CHUNK * x->entry_b +
+	                                      x->entry_at);
+}
+static inline bool index_has(const struct index *x, uint32_t id)
+{
+	return id >= 1 && id <= x->n && index_entry(x, id)->pair;
+}
+
+/* 0: unknown. */
+uint32_t index_find(const struct index *x, const struct labels *ls);
+/* Adds a set that is not there. id 0: the next one; else this one, which must be free (0 if it is not,
+ * or past the limit). */
+uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id);
+/* The ids up to n have been used, whoever remembers them. */
+void index_reserve(struct index *x, uint32_t n);
+void index_remove(struct index *x, uint32_t id);
+
+/* Views into the index, valid under its lock; out has room for LABELS_MAX. */
+int index_labels(const struct index *x, uint32_t id, struct label *out);
+struct str index_value(const struct index *x, uint32_t id, struct str name);
+const struct index_name *index_name(const struct index *x, struct str name);
+
+/* Appends the ids that match, ascending. A matcher with skip[i] is left out. */
+void index_match(const struct index *x, const struct matcher *m, int n, const bool *skip, struct ids *out);
+
+#endif

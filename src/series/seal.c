@@ -1,0 +1,261 @@
+/* The sealer: blocks into their files, checkpoints, and what callers wish of the database as a whole. */
+#include "series/series_int.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+
+#include <errno.h>
+
+#define BATCH 4096 /* blocks in one transaction */
+#define LOG_LEAST_B (UINT64_C(64) << 20)
+#define SLICE 256 /* series looked at while the committer waits */
+
+void series__seal_wake(struct series_db *db)
+{
+	pthread_mutex_lock(&db->job_lock);
+	db->wake = true;
+	pthread_cond_signal(&db->job_cond);
+	pthread_mutex_unlock(&db->job_lock);
+}
+
+/* The oldest n blocks have found their files. */
+static void forget_blocks(struct series_db *db, size_t n)
+{
+	struct block *gone = NULL;
+
+	pthread_rwlock_wrlock(&db->data_lock);
+	gone = db->fifo;
+	for (size_t i = 0; i < n; i++) {
+		struct block *b = db->fifo;
+		struct series *s = series__at(db, b->series);
+
+		must(s->sealed == b); /* a series' blocks stand in the queue in their order */
+		s->sealed = b->younger;
+		if (!s->sealed)
+			s->newest = NULL;
+		db->fifo = b->next;
+		atomic_fetch_sub(&db->fifo_b, b->len + sizeof(*b));
+	}
+	if (!db->fifo)
+		db->fifo_tail = NULL;
+	atomic_fetch_sub(&db->fifo_n, n);
+	pthread_rwlock_unlock(&db->data_lock);
+	for (size_t i = 0; i < n; i++) {
+		struct block *next = gone->next;
+
+		free(gone);
+		gone = next;
+	}
+	atomic_fetch_add(&db->written_n, n);
+}
+
+static int drain_some(struct series_db *db, struct block_item *item, size_t *n, struct err *e)
+{
+	int rc;
+
+	*n = 0;
+	pthread_rwlock_rdlock(&db->data_lock);
+	for (struct block *b = db->fifo; b && *n < BATCH; b = b->next)
+		item[(*n)++] = (struct block_item){.b = b, .tail = &series__at(db, b->series)->tail};
+	pthread_rwlock_unlock(&db->data_lock);
+	if (!*n)
+		return 0;
+	rc = files_write(&db->files, item, *n, e);
+	/* From the commit on a new view sees the blocks; until they leave the memory none is opened. */
+	if (!rc) {
+		pthread_rwlock_wrlock(&db->seal_lock);
+		rc = files_commit(&db->files, e);
+		if (!rc)
+			forget_blocks(db, *n);
+		pthread_rwlock_unlock(&db->seal_lock);
+	}
+	if (rc)
+		files_rollback(&db->files, item, *n);
+	else
+		LOG(SERIES_SEAL, log_i("blocks", (int64_t)*n));
+	return rc;
+}
+
+/* Until as many blocks were written as had been sealed at some moment. */
+int series__drain(struct series_db *db, uint64_t upto, struct err *e)
+{
+	struct block_item *item = xcalloc(BATCH, sizeof(*item));
+	struct err why = ERR_INIT;
+	size_t n = 1;
+	int rc = 0;
+
+	while (!rc && n && atomic_load(&db->written_n) < upto)
+		rc = drain_some(db, item, &n, &why);
+	free(item);
+	pthread_mutex_lock(&db->job_lock);
+	snprintf(db->seal_error, sizeof(db->seal_error), "%s", rc ? why.text : "");
+	pthread_cond_broadcast(&db->done_cond);
+	pthread_mutex_unlock(&db->job_lock);
+	if (rc && e)
+		*e = why;
+	return rc;
+}
+
+static void seal_all(struct series_db *db)
+{
+	uint32_t n;
+
+	pthread_rwlock_rdlock(&db->index_lock);
+	n = db->index.n;
+	pthread_rwlock_unlock(&db->index_lock);
+	for (uint32_t id = 1; id <= n;) {
+		pthread_rwlock_wrlock(&db->data_lock);
+		for (uint32_t i = 0; i < SLICE && id <= n; i++, id++)
+			series__seal(db, id);
+		pthread_rwlock_unlock(&db->data_lock);
+	}
+}
+
+static int flush(struct series_db *db, struct err *e)
+{
+	int rc;
+
+	seal_all(db);
+	rc = series__drain(db, atomic_load(&db->sealed_n), e);
+	return rc ? rc : series__checkpoint(db, e);
+}
+
+/*
+ * A series without points is hidden by one expiry and forgotten by the next, so that whoever has
+ * just resolved it has time to post. Its id is never given again.
+ */
+static int expire(struct series_db *db, time_us t, struct err *e)
+{
+	uint32_t n;
+	int rc;
+
+	seal_all(db);
+	rc = series__drain(db, atomic_load(&db->sealed_n), e);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&db->commit_lock); /* no group is between its look at the ids and their heads */
+	pthread_rwlock_wrlock(&db->seal_lock);
+	pthread_rwlock_wrlock(&db->index_lock);
+	pthread_rwlock_wrlock(&db->data_lock);
+	n = db->index.n;
+	for (uint32_t id = 1; id <= n; id++) {
+		struct series *s = series__at(db, id);
+		bool empty = !s->head.n && !s->late && !s->sealed;
+
+		if (!index_has(&db->index, id) || !empty)
+			continue;
+		if (s->last_t != TIME_NONE && s->last_t < t && files_span_last(&db->files, s->last_t) < t) {
+			s->last_t = TIME_NONE;
+			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
+			atomic_store(&s->idle, true);
+		} else if (s->last_t == TIME_NONE && atomic_load(&s->idle)) {
+			index_remove(&db->index, id);
+			s->logged = false;
+		} else {
+			atomic_store(&s->idle, s->last_t == TIME_NONE);
+		}
+	}
+	files_expire(&db->files, t);
+	metric_set(METRIC_SERIES_COUNT, db->index.alive);
+	pthread_rwlock_unlock(&db->data_lock);
+	pthread_rwlock_unlock(&db->index_lock);
+	pthread_rwlock_unlock(&db->seal_lock);
+	pthread_mutex_unlock(&db->commit_lock);
+	return series__checkpoint(db, e);
+}
+
+static void remove_broken(struct series_db *db)
+{
+	struct broken *b;
+
+	pthread_mutex_lock(&db->job_lock);
+	b = db->broken;
+	db->broken = NULL;
+	pthread_mutex_unlock(&db->job_lock);
+	while (b) {
+		struct broken *next = b->next;
+		struct err e = ERR_INIT;
+
+		if (files_remove_broken(&db->files, b->file, b->series, b->t0, &e))
+			LOG(SERIES_FAULT, log_s("what", "quarantine"), log_s("why", e.text));
+		free(b);
+		b = next;
+	}
+}
+
+/* The log is replayed at the next start: it may be as long as the heads are big, and as old as asked. */
+static bool checkpoint_due(struct series_db *db)
+{
+	uint64_t most = 2 * db->checkpoint_b > LOG_LEAST_B ? 2 * db->checkpoint_b : LOG_LEAST_B;
+	time_us since;
+	bool used;
+
+	if (db->checkpoint_now || atomic_load(&db->log_b) > most)
+		return true;
+	pthread_mutex_lock(&db->commit_lock);
+	since = db->wal.since;
+	used = db->wal.synced > db->wal.begun;
+	pthread_mutex_unlock(&db->commit_lock);
+	return used && clock_now(db->clock) - since >= db->head_age;
+}
+
+static void routine(struct series_db *db)
+{
+	struct err e = ERR_INIT;
+	int rc = 0;
+
+	remove_broken(db);
+	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0])
+		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
+	if (!rc && checkpoint_due(db))
+		rc = series__checkpoint(db, &e);
+	if (rc)
+		LOG(SERIES_FAULT, log_s("what", "seal"), log_s("why", e.text));
+}
+
+static void run_job(struct series_db *db, struct job *j)
+{
+	switch (j->kind) {
+	case JOB_FLUSH: j->rc = flush(db, &j->err); break;
+	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
+	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
+	}
+	if (j->rc)
+		LOG(SERIES_FAULT, log_s("what", "job"), log_s("why", j->err.text));
+}
+
+void *series__seal_run(void *arg)
+{
+	struct series_db *db = arg;
+
+	for (;;) {
+		struct timespec until;
+		struct job *j = NULL;
+		bool stop;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		pthread_mutex_lock(&db->job_lock);
+		while (!db->stopping && !db->wake && !db->jobs)
+			if (pthread_cond_timedwait(&db->job_cond, &db->job_lock, &until) == ETIMEDOUT)
+				break;
+		db->wake = false;
+		stop = db->stopping;
+		j = db->jobs;
+		if (j)
+			db->jobs = j->next;
+		pthread_mutex_unlock(&db->job_lock);
+		if (stop && !j)
+			return NULL;
+		if (j)
+			run_job(db, j);
+		else
+			routine(db);
+		if (j) {
+			pthread_mutex_lock(&db->job_lock);
+			j->done = true;
+			pthread_cond_broadcast(&db->done_cond);
+			pthread_mutex_unlock(&db->job_lock);
+		}
+	}
+}

@@ -1,0 +1,156 @@
+/*
+ * series_int - what the files of this folder share. Nobody else includes it, but for white-box tests.
+ *
+ * Locks, taken in this order and released at once:
+ *   commit   mutex   the log, from the first byte of a group to its points being in the heads
+ *   seal     rwlock  written while blocks move from memory to their files: a reader holds it until
+ *                    its view of the files stands, so that no block is in neither
+ *   index    rwlock  labels, ids, postings
+ *   data     rwlock  heads, late points, sealed blocks that still wait in memory, newest points
+ *   files    mutex   the list of block files and their idle connections
+ *   jobs     mutex   wishes to the sealer, its state
+ * Fields say which lock guards them.
+ */
+#ifndef HEMING_SERIES_INT_H
+#define HEMING_SERIES_INT_H
+
+#include "series/block.h"
+#include "series/frame.h"
+#include "series/head.h"
+#include "series/index.h"
+#include "series/series.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define LATE_POINTS 256     /* late points of one series that wait in memory */
+#define HEADS_FRAME_B 16384 /* a damaged frame of a checkpoint costs no more than this */
+#define POINTS_FRAME 65536  /* points in one frame of the log */
+#define HEADS_FORMAT 1
+#define FIFO_MAX_B (UINT64_C(256) << 20)
+#define FIFO_WAKE 512 /* blocks that are worth a transaction */
+
+struct late {
+	uint32_t n, cap;
+	struct point p[]; /* in the order of writing */
+};
+
+/* One series. With a full head and its labels it stays at about 1 KiB. */
+struct series {
+	struct index_entry index;      /* index */
+	struct head head;              /* data; its points are newer than all that came before them */
+	time_us last_t;                /* data; TIME_NONE: no point, or none left */
+	double last_v;                 /* data */
+	struct late *late;             /* data; overlays the head, which overlays what is sealed */
+	struct block *sealed, *newest; /* data; blocks without a file yet, oldest first */
+	struct block_tail tail;        /* sealer */
+	bool logged;                   /* committer; its labels are in the log */
+	bool logging;                  /* committer; … in the group being written */
+	_Atomic bool idle;             /* had no point at the last expiry, and nobody asked for it since */
+};
+
+enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT };
+struct job {
+	struct job *next;
+	enum job_kind kind;
+	time_us t;
+	const char *dir;
+	int rc;
+	struct err err;
+	bool done;
+};
+
+/* A row that a reader found broken. */
+struct broken {
+	struct broken *next;
+	uint32_t series;
+	time_us t0;
+	char file[];
+};
+
+struct series_db {
+	uint32_t magic;
+	char *dir;
+	int lock_fd;
+	const struct clock *clock;
+	enum series_durability durability;
+	size_t queue_points;
+	dur_us head_age;
+	series_observe_f *observe;
+	void *observe_ctx;
+
+	pthread_rwlock_t index_lock;
+	struct index index;                /* index */
+	const struct series_virtual *virt; /* index; NULL: none */
+
+	pthread_rwlock_t data_lock;
+	struct block *fifo, *fifo_tail; /* data; all sealed blocks without a file, oldest first */
+	_Atomic uint64_t fifo_n, fifo_b, sealed_n, written_n;
+
+	pthread_rwlock_t seal_lock;
+	struct block_files files;
+
+	pthread_mutex_t commit_lock;
+	struct wal wal;     /* commit */
+	struct buf out;     /* committer; frames of the group */
+	struct ids fresh;   /* committer; series named in the group for the first time */
+	char refusing[512]; /* commit; why no write is taken any more, "" if they are */
+	_Atomic uint64_t log_b, commits, quarantined;
+	_Atomic int64_t last_sync_us;
+	_Atomic size_t waiting; /* points in the queue */
+	struct queue *queue;
+	pthread_t committer, sealer;
+
+	pthread_mutex_t job_lock;
+	pthread_cond_t job_cond;  /* something to do for the sealer */
+	pthread_cond_t done_cond; /* a job is done, or blocks have found their file */
+	struct job *jobs;         /* jobs */
+	struct broken *broken;    /* jobs */
+	bool stopping, wake;      /* jobs */
+	char seal_error[512];     /* jobs; why the last attempt failed, "" if it did not */
+	bool checkpoint_now;      /* sealer */
+	uint64_t checkpoint_b;    /* sealer; size of the last checkpoint */
+	uint32_t checkpoint;      /* sealer; its number: the first log that it does not cover. 0: none */
+};
+
+#define SERIES_MAGIC 0x5e41e501u
+
+static inline struct series *series__at(const struct series_db *db, uint32_t id)
+{
+	return CONTAINER_OF(index_entry(&db->index, id), struct series, index);
+}
+/* Without points since an expiry: not shown any more. */
+static inline bool series__hidden(const struct series *s)
+{
+	return s->last_t == TIME_NONE && atomic_load_explicit(&s->idle, memory_order_relaxed);
+}
+
+/* apply.c: points into heads, heads into blocks. data held for writing. */
+void series__apply(struct series_db *db, uint32_t id, time_us t, double v);
+void series__seal(struct series_db *db, uint32_t id);
+/* Late points sorted, of one instant the last. out has room for l->n. */
+size_t series__late_sorted(const struct late *l, time_us *t, double *v);
+
+/* commit.c */
+void *series__commit_run(void *db);
+/* A label set as logs and checkpoints write it, and back (views into p; l has room for LABELS_MAX). */
+void series__labels_put(struct buf *b, const struct label *l, int n);
+bool series__labels_get(const uint8_t **p, const uint8_t *end, struct label *l, int *n);
+/* Calls f for each point of a FRAME_POINTS record; false where it is damaged. */
+bool series__points_get(const uint8_t *p, size_t n, void (*f)(void *ctx, struct series_point p), void *ctx);
+
+/* seal.c: the other thread */
+void *series__seal_run(void *db);
+void series__seal_wake(struct series_db *db);
+MUST_USE int series__drain(struct series_db *db, uint64_t upto, struct err *e);
+
+/* checkpoint.c */
+MUST_USE int series__recover(struct series_db *db, struct err *e);
+MUST_USE int series__checkpoint(struct series_db *db, struct err *e);
+void series__quarantine(struct series_db *db, const char *what, int64_t at, const void *p, size_t n);
+void series__damaged(void *db, const char *what, int64_t at, const void *p, size_t n); /* the same */
+
+/* verify.c; the sealer calls it, so that nothing moves meanwhile. */
+MUST_USE int series__snapshot(struct series_db *db, const char *dir, struct err *e);
+
+#endif

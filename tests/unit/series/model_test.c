@@ -1,0 +1,188 @@
+/* Random operations on the engine and on a naive model: both must always say the same. */
+#include "help.h"
+
+#include <math.h>
+
+#define SERIES 12
+#define SLOTS 4000 /* instants a series can have in the model */
+
+struct model {
+	bool has[SERIES][SLOTS];
+	double v[SERIES][SLOTS];
+};
+
+static uint64_t state;
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	return state ^= state << 17;
+}
+
+/* About 28 days, so that four-day-wide writes cross files. */
+static time_us instant(int slot)
+{
+	return 1752480000 * US_SECOND + (time_us)slot * 10 * US_MINUTE + (slot % 7 ? 0 : 123 * US_MS);
+}
+
+static void name_of(int s, char *thing, size_t n)
+{
+	snprintf(thing, n, "T-%d", s);
+}
+
+static void compare(struct series_db *db, const struct model *m, int from, int to, const char *pattern)
+{
+	struct arena *a = arena_new(0);
+	struct matcher x;
+	struct series_query q = {.m = &x, .n = 1, .from = instant(from), .to = instant(to)};
+	struct series_cursor *c = NULL;
+	struct series_view s;
+	struct err e = ERR_INIT;
+	int rc, seen = 0, wanted = 0;
+
+	check_ok(matcher_init(&x, a, MATCH_RE, STR_LIT("thing"), str_of(pattern), &e), &e);
+	if (!check_ok(series_select(db, &q, a, &c, &e), &e))
+		goto out;
+	while ((rc = series_next(c, &s, &e)) == 1) {
+		struct str thing = labels_get(&s.labels, "thing");
+		int k = thing.n == 3 ? thing.p[2] - '0' : 10 * (thing.p[2] - '0') + thing.p[3] - '0';
+		size_t i = 0;
+
+		for (int slot = from; slot <= to; slot++) {
+			if (!m->has[k][slot])
+				continue;
+			if (!check(i < s.n) || !check_eq_i(s.t[i], instant(slot)) ||
+			        !check_eq_mem(&s.v[i], &m->v[k][slot], sizeof(double)))
+				goto out;
+			i++;
+		}
+		check_eq_u(i, s.n);
+		seen += s.n > 0;
+	}
+	check_eq_i(rc, 0);
+	for (int k = 0; k < SERIES; k++) {
+		char thing[16];
+		bool any = false;
+
+		name_of(k, thing, sizeof(thing));
+		for (int slot = from; slot <= to; slot++)
+			any |= m->has[k][slot];
+		wanted += any && matcher_matches(&x, str_of(thing));
+	}
+	check_eq_i(seen, wanted);
+out:
+	series_cursor_free(&c);
+	arena_free(&a);
+}
+
+static double value(void)
+{
+	switch (rnd() % 20) {
+	case 0: return NAN;
+	case 1: return (double)(rnd() % 1000000) / 7;
+	default: return (double)(rnd() % 5000) / 100;
+	}
+}
+
+static void append_some(struct series_db *db, struct model *m, int *front)
+{
+	struct series_point p[600];
+	int n = 1 + (int)(rnd() % 600), k = (int)(rnd() % SERIES), kind = (int)(rnd() % 5);
+	int slot = (int)(rnd() % SLOTS);
+	struct err e = ERR_INIT;
+	char thing[16];
+
+	for (int i = 0; i < n; i++) {
+		if (kind < 3) { /* in order, many series */
+			k = (int)(rnd() % SERIES);
+			slot = front[k] < SLOTS - 1 ? front[k]++ : (int)(rnd() % SLOTS);
+		} else if (kind == 3) { /* a backlog of one series */
+			slot = (slot + 1) % SLOTS;
+		} else { /* anything */
+			k = (int)(rnd() % SERIES);
+			slot = (int)(rnd() % SLOTS);
+		}
+		name_of(k, thing, sizeof(thing));
+		p[i] = (struct series_point){id_of(db, "m", thing), instant(slot), value()};
+		m->has[k][slot] = true;
+		m->v[k][slot] = p[i].v;
+	}
+	check_ok(series_append(db, p, (size_t)n, &e), &e);
+}
+
+/* Files end at midnight UTC; those that end before t are gone. */
+static void expire(struct series_db *db, struct model *m, int slot)
+{
+	time_us t = instant(slot);
+	struct err e = ERR_INIT;
+
+	check_ok(series_expire(db, t, &e), &e);
+	for (int k = 0; k < SERIES; k++)
+		for (int i = 0; i < SLOTS; i++)
+			if (instant(i) / US_DAY * US_DAY + US_DAY - 1 < t)
+				m->has[k][i] = false;
+}
+
+static void told(void *ctx, const char *text)
+{
+	(void)ctx;
+	check_fail("%s", text);
+}
+
+static void run(uint64_t seed)
+{
+	struct model *m = calloc(1, sizeof(*m));
+	struct clock *c = clock_new_manual(instant(0));
+	char dir[64];
+	struct series_db *db;
+	struct err e = ERR_INIT;
+	int front[SERIES] = {0};
+
+	state = seed * 0x9e3779b97f4a7c15u + 1;
+	snprintf(dir, sizeof(dir), "m%llu", (unsigned long long)seed);
+	db = open_at(test_path(dir), c);
+	for (int op = 0; op < 60 && db; op++) {
+		switch (rnd() % 12) {
+		case 0: check_ok(series_flush(db, &e), &e); break;
+		case 1:
+		case 2:
+			series_close(&db);
+			db = open_at(test_path(dir), c);
+			break;
+		case 3: expire(db, m, (int)(rnd() % 400)); break;
+		default: append_some(db, m, front);
+		}
+		if (db && op % 5 == 4) {
+			int from = (int)(rnd() % SLOTS), to = from + (int)(rnd() % (uint64_t)(SLOTS - from));
+
+			compare(db, m, from, to, op % 2 ? "T-.*" : "T-[1-5]");
+		}
+	}
+	if (db)
+		compare(db, m, 0, SLOTS - 1, "T-.*");
+	series_close(&db);
+	db = open_at(test_path(dir), c);
+	if (db)
+		compare(db, m, 0, SLOTS - 1, "T-.*");
+	series_close(&db);
+	check_eq_i(series_verify(test_path(dir), told, NULL, &e), 0);
+	clock_free(&c);
+	free(m);
+}
+
+TEST(engine_and_model_agree_1)
+{
+	run(1);
+}
+TEST(engine_and_model_agree_2)
+{
+	run(2);
+}
+TEST(engine_and_model_agree_3)
+{
+	run(3);
+}
+TEST(engine_and_model_agree_4)
+{
+	run(4);
+}
