@@ -45,6 +45,10 @@ class Layers(unittest.TestCase):
         self.assertIn('own header first', self.said(base__x_h='#include "base/base.h"',
                                                     base__x_c='#include "base/base.h"\n#include "base/x.h"'))
 
+    def test_own_header_may_come_inside_the_private_one(self):
+        self.assertEqual(self.said(base__x_h='#include "base/base.h"', base__x_int_h='#include "base/x.h"',
+                                   base__x_c='#include "base/x_int.h"'), '')
+
     def test_private_headers_stay_inside(self):
         self.assertIn('private to store/', self.said(city__a_h='#include "store/a_int.h"', store__a_int_h=''))
 
