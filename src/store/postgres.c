@@ -296,7 +296,9 @@ static int prepare_one(struct postgres *c, const struct store_statement *s, cons
 
 static int prepared(struct postgres *c, const struct store_statement *s, char name[16], struct err *e)
 {
-	snprintf(name, 16, s->index >= 0 ? "s%d" : "", s->index);
+	name[0] = 0;
+	if (s->index >= 0)
+		snprintf(name, 16, "s%d", s->index);
 	if (s->index >= 0 && c->prepared[s->index])
 		return 0;
 	int rc = prepare_one(c, s, name, e);

@@ -517,6 +517,7 @@ static bool reconnect(struct store *st, struct err *e)
 {
 	disconnect(&st->conn);
 	st->sequencer_until = 0;
+	st->looked = clock_monotonic() - TICK; /* see to the lease after this group */
 	return connect_to(st, true, &st->conn, e) == 0;
 }
 

@@ -245,11 +245,12 @@ struct relay {
 	_Atomic int cuts;
 	_Atomic bool end;
 	pthread_t thread;
-};
-struct pipe_ {
-	struct relay *r;
-	int client;
-	pthread_t thread;
+	struct pipe_ {
+		struct relay *r;
+		int client;
+		pthread_t thread;
+	} pipes[32]; /* more than one test makes */
+	size_t pipes_n;
 };
 
 /* Sends all that there is from one to the other; false at the end. */
@@ -296,7 +297,6 @@ static void *pipe_main(void *arg)
 	}
 	close(server);
 	close(p->client);
-	free(p);
 	return NULL;
 }
 
@@ -307,12 +307,14 @@ static void *relay_main(void *arg)
 		struct pollfd f = {.fd = r->listener, .events = POLLIN};
 		if (poll(&f, 1, 20) <= 0)
 			continue;
-		struct pipe_ *p = xcalloc(1, sizeof(*p));
+		must(r->pipes_n < ARRAY_LEN(r->pipes));
+		struct pipe_ *p = &r->pipes[r->pipes_n++];
 		p->r = r;
 		p->client = accept(r->listener, NULL, NULL);
 		pthread_create(&p->thread, NULL, pipe_main, p);
-		pthread_detach(p->thread);
 	}
+	for (size_t i = 0; i < r->pipes_n; i++)
+		pthread_join(r->pipes[i].thread, NULL);
 	return NULL;
 }
 
