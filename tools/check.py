@@ -422,7 +422,7 @@ def lint_paths():
     for doc in tracked('ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', 'README.zh-CN.md', 'docs/*.md'):
         text = (TOP / doc).read_text()
         for m in re.finditer(r'`((?:src|tests|tools|packs|docs|web)/[A-Za-z0-9_./-]+)`', text):
-            made = re.search(r'^web/dist|/[XY](?:[_./]|$)', m.group(1))  # by the build; X and words stand for any name
+            made = re.search(r'^web/dist|/[XY](?:[_./]|$)|_words\.', m.group(1))  # by the build, or X for any name
             if not made and not (TOP / m.group(1)).exists():
                 bad.append(f'{doc}:{text.count(chr(10), 0, m.start()) + 1}: there is no {m.group(1)}')
     board.result(not bad, 'paths in documents', bad)
