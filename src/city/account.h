@@ -71,7 +71,7 @@ struct device {
 	const char *login;
 	const char *const *things; /* NULL-ended prefixes; NULL: all */
 };
-/* Cached for 10 s, so that a thousand reconnecting devices do not ask the store a thousand times. */
+/* ERR_UNAUTH for an unknown login or a wrong secret, in the same words. One indexed read. */
 MUST_USE int device_find(struct store *st, struct str login, struct str secret, struct arena *a,
         struct device *out, struct err *e);
 bool device_may(const struct device *d, struct str thing);

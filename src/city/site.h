@@ -21,7 +21,10 @@ struct site {
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
-	bool demo; /* a demo feed writes here: say so wherever it shows */
+	bool demo;                    /* some things are demo things: say so wherever it shows */
+	struct series_virtual labels; /* of the registry; what series borrows */
+	struct arena *arena;
+	int lock; /* file descriptor of the lock on the folder */
 };
 struct site_options {
 	const char *dir;

@@ -1,0 +1,129 @@
+/* What of a pack refers to what: unknown codes, doubled codes, trees that bite their tail. */
+#include "city/pack_int.h"
+
+/* Rows of one table by code, sorted, so that ten thousand things are checked in no time. */
+struct code_index {
+	const char *code, *parent;
+	int row;
+};
+
+static int by_code(const void *a, const void *b)
+{
+	const struct code_index *x = a, *y = b;
+	int rc = strcmp(x->code, y->code);
+
+	return rc != 0 ? rc : x->row - y->row;
+}
+
+static const struct code_index *find(const struct code_index *x, size_t n, const char *code)
+{
+	size_t low = 0, high = n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(x[mid].code, code) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < n && strcmp(x[low].code, code) == 0 ? &x[low] : NULL;
+}
+
+static void check_doubles(struct pack_data *d, const struct code_index *x, size_t n, const struct located *at)
+{
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(x[i].code, x[i - 1].code) == 0)
+			pack__tell(d, true, at[x[i].row].file, at[x[i].row].line, 0, "code",
+			        "\"%s\" is there already, in %s on line %d", x[i].code, at[x[i - 1].row].file,
+			        at[x[i - 1].row].line);
+}
+
+static void unknown(
+        struct pack_data *d, struct located at, const char *field, const char *what, const char *code)
+{
+	pack__tell(d, !d->requires, at.file, at.line, 0, field, "no %s has the code \"%s\"", what, code);
+}
+
+static void check_tree(
+        struct pack_data *d, const struct code_index *x, size_t n, const struct located *at, const char *what)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct code_index *up = &x[i];
+		size_t steps = 0;
+
+		if (*x[i].parent != '\0' && find(x, n, x[i].parent) == NULL)
+			unknown(d, at[x[i].row], "parent", what, x[i].parent);
+		while (up != NULL && *up->parent != '\0' && steps++ <= n)
+			up = find(x, n, up->parent);
+		if (steps > n)
+			pack__tell(d, true, at[x[i].row].file, at[x[i].row].line, 0, "parent",
+			        "going from parent to parent comes back to \"%s\" and never ends", x[i].code);
+	}
+}
+
+static void check_categories(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->categories; i++) {
+		const struct category *k = &c->category[i];
+
+		if (*k->parent != '\0' && catalog_category(c, k->parent) == NULL)
+			unknown(d, d->category_at[i], "parent", "category", k->parent);
+		if (*k->flow != '\0' && catalog_flow(c, k->flow, 0) == NULL)
+			unknown(d, d->category_at[i], "flow", "flow", k->flow);
+		if (*k->calendar != '\0' && catalog_calendar(c, k->calendar) == NULL)
+			unknown(d, d->category_at[i], "calendar", "calendar", k->calendar);
+	}
+}
+
+static void check_flows(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->flows; i++)
+		for (int k = 0; k < bpmn_elements(c->flow[i].def); k++) {
+			const struct bpmn_element *x = bpmn_element_at(c->flow[i].def, k);
+
+			if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
+				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "decision",
+				        x->ref);
+		}
+}
+
+void pack__check_references(struct pack_data *d)
+{
+	struct code_index *region = arena_array(d->a, d->regions, sizeof(*region));
+	struct code_index *org = arena_array(d->a, d->orgs, sizeof(*org));
+	struct code_index *thing = arena_array(d->a, d->things, sizeof(*thing));
+
+	for (size_t i = 0; i < d->regions; i++)
+		region[i] = (struct code_index){d->region[i].code, d->region[i].parent, (int)i};
+	for (size_t i = 0; i < d->orgs; i++)
+		org[i] = (struct code_index){d->org[i].code, d->org[i].parent, (int)i};
+	for (size_t i = 0; i < d->things; i++)
+		thing[i] = (struct code_index){d->thing[i].code, "", (int)i};
+	qsort(region, d->regions, sizeof(*region), by_code);
+	qsort(org, d->orgs, sizeof(*org), by_code);
+	qsort(thing, d->things, sizeof(*thing), by_code);
+
+	check_doubles(d, region, d->regions, d->region_at);
+	check_doubles(d, org, d->orgs, d->org_at);
+	check_doubles(d, thing, d->things, d->thing_at);
+	check_tree(d, region, d->regions, d->region_at, "region");
+	check_tree(d, org, d->orgs, d->org_at, "org");
+	for (size_t i = 0; i < d->orgs; i++)
+		if (*d->org[i].region != '\0' && find(region, d->regions, d->org[i].region) == NULL)
+			unknown(d, d->org_at[i], "region", "region", d->org[i].region);
+	for (size_t i = 0; i < d->things; i++) {
+		if (*d->thing[i].region != '\0' && find(region, d->regions, d->thing[i].region) == NULL)
+			unknown(d, d->thing_at[i], "region", "region", d->thing[i].region);
+		if (*d->thing[i].org != '\0' && find(org, d->orgs, d->thing[i].org) == NULL)
+			unknown(d, d->thing_at[i], "org", "org", d->thing[i].org);
+	}
+	if (*d->catalog->region != '\0' && find(region, d->regions, d->catalog->region) == NULL)
+		unknown(d, (struct located){"pack.yaml", 1}, "region", "region", d->catalog->region);
+	check_categories(d);
+	check_flows(d);
+}

@@ -1,0 +1,427 @@
+#include "city/registry.h"
+#include "base/json.h"
+#include "city/pack_int.h"
+#include "store/sql.h"
+
+#include <math.h>
+#include <pthread.h>
+
+struct held {              /* a snapshot and those who look at it */
+	struct snapshot s; /* first */
+	struct arena *arena;
+	int holders; /* the registry itself is one while it is the present one */
+};
+
+struct registry {
+	pthread_mutex_t lock;
+	struct held *now;
+};
+
+/* ---- finding ---- */
+
+#define BSEARCH(array, count, text)                                                                          \
+	do {                                                                                                 \
+		int low = 0, high = (count);                                                                 \
+                                                                                                             \
+		while (low < high) {                                                                         \
+			int mid = low + (high - low) / 2, rc = str_cmp(str_of((array)[mid].code), text);     \
+                                                                                                             \
+			if (rc == 0)                                                                         \
+				return &(array)[mid];                                                        \
+			if (rc < 0)                                                                          \
+				low = mid + 1;                                                               \
+			else                                                                                 \
+				high = mid;                                                                  \
+		}                                                                                            \
+		return NULL;                                                                                 \
+	} while (0)
+
+const struct region *snapshot_region(const struct snapshot *s, const char *code)
+{
+	BSEARCH(s->region, s->regions, str_of(code));
+}
+
+const struct org *snapshot_org(const struct snapshot *s, const char *code)
+{
+	BSEARCH(s->org, s->orgs, str_of(code));
+}
+
+const struct thing *snapshot_thing(const struct snapshot *s, struct str code)
+{
+	BSEARCH(s->thing, s->things, code);
+}
+
+const struct region *snapshot_unit(const struct snapshot *s, const char *code)
+{
+	const struct region *r = code != NULL && *code != '\0' ? snapshot_region(s, code) : NULL;
+
+	/* The pack was checked for cycles; the bound is for rows that somebody else wrote. */
+	for (int depth = 0; r != NULL && depth < 16; depth++) {
+		if (r->unit)
+			return r;
+		if (*r->parent == '\0')
+			return NULL;
+		r = snapshot_region(s, r->parent);
+	}
+	return NULL;
+}
+
+const struct region *snapshot_locate(const struct snapshot *s, struct geo_point p)
+{
+	const struct region *best = NULL;
+
+	if (isnan(p.lon) || isnan(p.lat))
+		return NULL;
+	for (int i = 0; i < s->regions; i++) {
+		const struct region *r = &s->region[i];
+
+		if (r->area != NULL && (best == NULL || r->level > best->level) &&
+		        geo_area_contains(r->area, p))
+			best = r;
+	}
+	return best;
+}
+
+/* ---- loading ---- */
+
+static const char *keep(struct arena *a, struct str s)
+{
+	return arena_strndup(a, s.p, s.n);
+}
+
+static int load_regions(struct store_tx *tx, struct held *h, struct err *e)
+{
+	struct arena *a = h->arena;
+	struct store_rows *rows = NULL;
+	struct sql_region_all_row r;
+	struct region *out = NULL;
+	size_t n = 0, cap = 0;
+	int rc = sql_region_all_open(tx, &rows, e);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = sql_region_all_next(rows, &r, e)) > 0) {
+		struct region *x;
+
+		out = arena_grow(a, out, &cap, n + 1, sizeof(*out));
+		x = &out[n++];
+		*x = (struct region){.code = keep(a, r.code),
+		        .parent = keep(a, r.parent),
+		        .name = keep(a, r.name),
+		        .name_en = keep(a, r.name_en),
+		        .level = (int)r.level,
+		        .unit = r.unit,
+		        .at = {r.lon, r.lat},
+		        .geometry = keep(a, r.geometry)};
+		if (r.geometry.n > 0) {
+			struct geo_area *area = arena_alloc(a, sizeof(*area));
+			struct doc *doc = NULL;
+
+			rc = doc_parse_json(a, str_of(x->geometry), x->code, &doc, e);
+			if (rc == 0)
+				rc = geo_area_parse(a, doc, x->code, area, e);
+			if (rc < 0)
+				break;
+			x->area = area;
+		}
+	}
+	store_rows_close(&rows);
+	h->s.region = out;
+	h->s.regions = (int)n;
+	return rc;
+}
+
+static int load_orgs(struct store_tx *tx, struct held *h, struct err *e)
+{
+	struct arena *a = h->arena;
+	struct store_rows *rows = NULL;
+	struct sql_org_all_row r;
+	struct org *out = NULL;
+	size_t n = 0, cap = 0;
+	int rc = sql_org_all_open(tx, &rows, e);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = sql_org_all_next(rows, &r, e)) > 0) {
+		out = arena_grow(a, out, &cap, n + 1, sizeof(*out));
+		out[n++] = (struct org){.code = keep(a, r.code),
+		        .parent = keep(a, r.parent),
+		        .kind = keep(a, r.kind),
+		        .region = keep(a, r.region),
+		        .name = keep(a, r.name),
+		        .name_en = keep(a, r.name_en),
+		        .phone = keep(a, r.phone),
+		        .duties = keep(a, r.duties)};
+	}
+	store_rows_close(&rows);
+	h->s.org = out;
+	h->s.orgs = (int)n;
+	return rc;
+}
+
+static int load_things(struct store_tx *tx, struct held *h, struct err *e)
+{
+	struct arena *a = h->arena;
+	struct store_rows *rows = NULL;
+	struct sql_thing_all_row r;
+	struct thing *out = NULL;
+	size_t n = 0, cap = 0;
+	int rc = sql_thing_all_open(tx, &rows, e);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = sql_thing_all_next(rows, &r, e)) > 0) {
+		const struct region *unit;
+		struct thing *x;
+
+		out = arena_grow(a, out, &cap, n + 1, sizeof(*out));
+		x = &out[n++];
+		*x = (struct thing){.code = keep(a, r.code),
+		        .kind = keep(a, r.kind),
+		        .name = keep(a, r.name),
+		        .name_en = keep(a, r.name_en),
+		        .org = keep(a, r.org),
+		        .region = keep(a, r.region),
+		        .at = {r.lon, r.lat},
+		        .attrs = keep(a, r.attrs),
+		        .demo = r.demo};
+		unit = snapshot_unit(&h->s, x->region);
+		x->unit_region = unit != NULL ? unit->code : "";
+	}
+	store_rows_close(&rows);
+	h->s.thing = out;
+	h->s.things = (int)n;
+	return rc;
+}
+
+static void held_free(struct held *h)
+{
+	struct arena *a = h->arena;
+
+	arena_free(&a);
+}
+
+static int load(struct store *st, struct held **out, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct held *h = arena_alloc(a, sizeof(*h));
+	struct store_tx *tx = NULL;
+	int rc;
+
+	h->arena = a;
+	h->holders = 1;
+	rc = store_read_begin(st, "load the registry", &tx, e);
+	if (rc == 0)
+		rc = load_regions(tx, h, e);
+	if (rc == 0)
+		rc = load_orgs(tx, h, e);
+	if (rc == 0)
+		rc = load_things(tx, h, e);
+	store_read_end(&tx);
+	if (rc < 0)
+		held_free(h);
+	else
+		*out = h;
+	return rc;
+}
+
+int registry_new(struct store *st, struct registry **out, struct err *e)
+{
+	struct held *h = NULL;
+	int rc = load(st, &h, e);
+
+	if (rc < 0)
+		return rc;
+	*out = xcalloc(1, sizeof(**out));
+	must(pthread_mutex_init(&(*out)->lock, NULL) == 0);
+	(*out)->now = h;
+	return 0;
+}
+
+void registry_free(struct registry **r)
+{
+	if (*r == NULL)
+		return;
+	registry_release(*r, &(*r)->now->s);
+	pthread_mutex_destroy(&(*r)->lock);
+	free(*r);
+	*r = NULL;
+}
+
+int registry_reload(struct registry *r, struct store *st, struct err *e)
+{
+	struct held *h = NULL, *old;
+	int rc = load(st, &h, e);
+
+	if (rc < 0)
+		return rc;
+	pthread_mutex_lock(&r->lock);
+	old = r->now;
+	r->now = h;
+	pthread_mutex_unlock(&r->lock);
+	registry_release(r, &old->s);
+	return 0;
+}
+
+const struct snapshot *registry_hold(struct registry *r)
+{
+	struct held *h;
+
+	pthread_mutex_lock(&r->lock);
+	h = r->now;
+	h->holders++;
+	pthread_mutex_unlock(&r->lock);
+	return &h->s;
+}
+
+void registry_release(struct registry *r, const struct snapshot *s)
+{
+	struct held *h = CONTAINER_OF(s, struct held, s);
+	bool last;
+
+	pthread_mutex_lock(&r->lock);
+	last = --h->holders == 0;
+	pthread_mutex_unlock(&r->lock);
+	if (last)
+		held_free(h);
+}
+
+/* ---- virtual labels ---- */
+
+static void label_values(void *ctx, struct str thing, struct arena *a, struct str *value)
+{
+	struct registry *r = ctx;
+	const struct snapshot *s = registry_hold(r);
+	const struct thing *t = snapshot_thing(s, thing);
+
+	value[0] = value[1] = value[2] = STR_NULL;
+	if (t != NULL) {
+		value[0] = str_of(arena_strdup(a, t->kind));
+		value[1] = str_of(arena_strdup(a, t->org));
+		value[2] = str_of(arena_strdup(a, t->region));
+	}
+	registry_release(r, s);
+}
+
+struct series_virtual registry_virtual(struct registry *r)
+{
+	static const char *const names[] = {"kind", "org", "region", NULL};
+
+	return (struct series_virtual){.ctx = r, .names = names, .values = label_values};
+}
+
+/* ---- changing ---- */
+
+struct put {
+	const struct thing_in *in;
+	const char **region;
+	int n;
+	const char *by;
+};
+
+static int put_things(struct store_tx *tx, void *arg, struct err *e)
+{
+	const struct put *x = arg;
+	struct sb b = SB_INIT;
+	struct jw w;
+	int rc = 0;
+
+	for (int i = 0; i < x->n && rc == 0; i++) {
+		const struct thing_in *t = &x->in[i];
+		struct sql_thing_owner_row owner = {0};
+
+		rc = sql_thing_owner(tx, &(struct sql_thing_owner_in){str_of(t->code)}, &owner, e);
+		if (rc < 0)
+			break;
+		rc = sql_thing_put(tx,
+		        &(struct sql_thing_put_in){.code = str_of(t->code),
+		                .kind = str_of(t->kind),
+		                .name = str_of(t->name),
+		                .name_en = str_of(t->name_en != NULL ? t->name_en : ""),
+		                .org = str_of(t->org != NULL ? t->org : ""),
+		                .region = str_of(x->region[i]),
+		                .lon = t->at.lon,
+		                .lat = t->at.lat,
+		                .attrs = str_of(t->attrs != NULL ? t->attrs : "{}"),
+		                .demo = t->demo,
+		                .pack = rc > 0 ? owner.pack : STR_LIT(""),
+		                .at = store_now(tx)},
+		        NULL, e);
+	}
+	if (rc < 0)
+		return rc;
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_kint(&w, "things", x->n);
+	jw_kstr(&w, "first", x->n > 0 ? x->in[0].code : "");
+	jw_object_end(&w);
+	rc = journal_append(tx,
+	        &(struct journal_entry){.at = TIME_NONE,
+	                .kind = STR_LIT("thing.put"),
+	                .subject = STR_LIT("thing"),
+	                .subject_id = str_of(x->n == 1 ? x->in[0].code : ""),
+	                .region = str_of(x->n == 1 ? x->region[0] : ""),
+	                .org = STR_LIT(""),
+	                .secrecy = 1,
+	                .account = str_of(x->by),
+	                .payload = sb_str(&b)},
+	        e);
+	sb_fini(&b);
+	return rc;
+}
+
+static int bad_thing(struct err *e, int i, const char *field, const char *words)
+{
+	err_set(e, ERR_INVALID, "%s", words);
+	return err_at(e, NULL, i + 1, 0, field);
+}
+
+static int check_thing(struct arena *a, const struct snapshot *s, const struct catalog *c,
+        const struct thing_in *t, int i, const char **region, struct err *e)
+{
+	const struct kind *k = catalog_kind(c, t->kind);
+	const struct region *r;
+
+	if (t->code == NULL || *t->code == '\0' || strlen(t->code) > 64 ||
+	        strpbrk(t->code, " \t\n/+#") != NULL)
+		return bad_thing(e, i, "code", "a code has 1 to 64 bytes, no blanks and none of / + #");
+	if (t->name == NULL || *t->name == '\0')
+		return bad_thing(e, i, "name", "a name is needed");
+	if (k == NULL)
+		return bad_thing(e, i, "kind", "no kind has this code");
+	if (t->org != NULL && *t->org != '\0' && snapshot_org(s, t->org) == NULL)
+		return bad_thing(e, i, "org", "no org has this code");
+	if (isnan(t->at.lon) != isnan(t->at.lat) || fabs(t->at.lon) > 180 || fabs(t->at.lat) > 90)
+		return bad_thing(e, i, "lon", "a place needs lon from -180 to 180 and lat from -90 to 90");
+	if (t->region != NULL && *t->region != '\0') {
+		if (snapshot_region(s, t->region) == NULL)
+			return bad_thing(e, i, "region", "no region has this code");
+		*region = t->region;
+	} else {
+		r = snapshot_locate(s, t->at);
+		*region = r != NULL ? arena_strdup(a, r->code) : "";
+	}
+	if (kind_check_attrs(a, k, t->attrs != NULL ? t->attrs : "{}", e) < 0)
+		return err_at(e, NULL, i + 1, 0, NULL);
+	return 0;
+}
+
+int thing_put(struct registry *r, struct store *st, const struct catalog *c, const struct thing_in *in, int n,
+        const struct who *by, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct put x = {.in = in, .n = n, .by = by->login};
+	const struct snapshot *s = registry_hold(r);
+	int rc = 0;
+
+	x.region = arena_array(a, (size_t)n, sizeof(*x.region));
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = check_thing(a, s, c, &in[i], i, &x.region[i], e);
+	registry_release(r, s);
+	if (rc == 0)
+		rc = store_write(st, "put things", put_things, &x, e);
+	if (rc == 0)
+		rc = registry_reload(r, st, e);
+	arena_free(&a);
+	return rc;
+}

@@ -1,0 +1,130 @@
+#include "city/site.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "city/pack.h"
+#include "city/rule.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* Two programs on one folder would each believe that they alone write. The lock goes with the process. */
+static int lock_folder(struct site *s, struct err *e)
+{
+	const char *path = path_join(s->arena, s->dir, "lock");
+
+	s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (s->lock < 0) {
+		err_errno(e, errno, "the site's folder cannot be written");
+		return err_at(e, path, 0, 0, NULL);
+	}
+	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
+		err_set(e, ERR_BUSY, "another heming works on this site; stop it first");
+		return err_at(e, s->dir, 0, 0, NULL);
+	}
+	return 0;
+}
+
+static int open_series(struct site *s, const struct site_options *o, struct err *e)
+{
+	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
+	        .clock = s->clock,
+	        .durability = o->durability,
+	        .observe = o->rules ? rules_observe : NULL,
+	        .observe_ctx = s->rules};
+	int rc = series_open(&so, &s->series, e);
+
+	if (rc == 0)
+		series_set_virtual(s->series, &s->labels);
+	return rc;
+}
+
+static bool has_demo(struct registry *r)
+{
+	const struct snapshot *s = registry_hold(r);
+	bool demo = false;
+
+	for (int i = 0; i < s->things && !demo; i++)
+		demo = s->thing[i].demo;
+	registry_release(r, s);
+	return demo;
+}
+
+int site_open(const struct site_options *o, struct site **out, struct err *e)
+{
+	struct site *s = xcalloc(1, sizeof(*s));
+	struct store_options so = {0};
+	int rc = 0;
+
+	s->arena = arena_new(0);
+	s->dir = arena_strdup(s->arena, o->dir);
+	s->clock = o->clock;
+	s->lock = -1;
+	if (o->create)
+		rc = file_mkdirs(s->dir, e);
+	else if (!file_exists(s->dir))
+		rc = err_set(e, ERR_NOTFOUND, "there is no site in %s; make one with heming init", s->dir);
+	if (rc == 0)
+		rc = lock_folder(s, e);
+	if (rc < 0)
+		goto out;
+	s->ids = id_source_new(o->node, s->clock);
+	so = (struct store_options){.address = o->store != NULL
+	                                               ? o->store
+	                                               : arena_printf(s->arena, "sqlite:%s",
+	                                                         path_join(s->arena, s->dir, "records.db")),
+	        .clock = s->clock,
+	        .ids = s->ids,
+	        .digest = o->digest,
+	        .readers = o->readers,
+	        .trace = o->trace,
+	        .create = o->create};
+	rc = store_open(&so, &s->store, e);
+	if (rc == 0)
+		rc = catalog_load(s->store, &s->catalog, e);
+	if (rc == 0)
+		rc = registry_new(s->store, &s->registry, e);
+	if (rc < 0)
+		goto out;
+	s->labels = registry_virtual(s->registry);
+	s->demo = has_demo(s->registry);
+	if (o->rules)
+		rc = rules_new(s, &s->rules, e);
+	if (rc == 0)
+		rc = open_series(s, o, e);
+	if (rc == 0 && o->rules)
+		rc = rules_start(s->rules, e);
+out:
+	if (rc < 0)
+		site_close(&s);
+	*out = s;
+	return rc;
+}
+
+void site_close(struct site **site)
+{
+	struct site *s = *site;
+
+	if (s == NULL)
+		return;
+	*site = NULL;
+	if (s->rules != NULL)
+		rules_stop(s->rules);
+	series_close(&s->series);
+	rules_free(&s->rules);
+	registry_free(&s->registry);
+	catalog_free(&s->catalog);
+	store_close(&s->store);
+	id_source_free(&s->ids);
+	clock_free(&s->clock);
+	if (s->lock >= 0)
+		close(s->lock);
+	arena_free(&s->arena);
+	free(s);
+}
+
+int site_settle(struct site *s, struct err *e)
+{
+	return s->rules != NULL ? rules_settle(s->rules, e) : 0;
+}
