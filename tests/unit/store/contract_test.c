@@ -1,5 +1,6 @@
 /* What every backend must do: the same tests on both. */
 #include "site.h"
+#include "probe_sql.h"
 
 #include <math.h>
 #include <pthread.h>

@@ -1,5 +1,6 @@
 /* What may go wrong in the world: faults, killed processes, a database that goes away. */
 #include "site.h"
+#include "probe_sql.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,5 +1,6 @@
 /* The journal: order, chain, scope, watchers, cursors, forgetting. */
 #include "site.h"
+#include "probe_sql.h"
 
 #include <pthread.h>
 

@@ -1,4 +1,5 @@
 #include "site.h"
+#include "probe_sql.h"
 
 #include <libpq-fe.h>
 #include <sqlite3.h>

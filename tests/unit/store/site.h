@@ -10,9 +10,7 @@
 #define HEMING_TEST_SITE_H
 
 #include "check.h"
-#include "probe_sql.h"
 #include "store/journal.h"
-#include "store/sql.h"
 #include "store/store_int.h"
 
 extern const struct store_schema probe_schema;
