@@ -122,8 +122,8 @@ struct bpmn_event {
 	const char *element; /* id, borrowed from the definition or from the state */
 	uint32_t key;        /* names a token, task, timer or wait within the instance; never used twice.
 	                      * A task or service call has the key of its token. */
-	uint32_t scope;      /* key of the enclosing sub-process, 0 for the process; of a timer or wait: key of
-	                      * the token that waits, for a boundary event that of its activity */
+	uint32_t scope; /* key of the enclosing sub-process, 0 for the process; of a timer or wait: key of
+	                 * the token that waits, for a boundary event that of its activity */
 	time_us at;
 	struct str text;
 	struct feel_value value;
