@@ -55,7 +55,8 @@ struct xml {
 	const char *ns, *name; /* local name */
 	int line, column;
 	struct xml_attr *attr;
-	const char *text; /* character data directly inside, joined; "" if none or only spaces around children */
+	const char
+	        *text; /* character data directly inside, joined; "" if none or only spaces around children */
 	struct xml *child, *next, *parent;
 };
 MUST_USE int doc_parse_xml(

@@ -311,8 +311,8 @@ bool json_skip(struct json *j)
 
 static unsigned hex4(const char *p)
 {
-	return (unsigned)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 |
-	                  hex_value(p[3]));
+	return (unsigned)hex_value(p[0]) << 12 | (unsigned)hex_value(p[1]) << 8 |
+	       (unsigned)hex_value(p[2]) << 4 | (unsigned)hex_value(p[3]);
 }
 
 struct str json_text(const struct json *j, char *buf, size_t n)

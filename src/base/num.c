@@ -314,7 +314,7 @@ size_t num_format(double v, char *buf)
 		*p = '\0';
 		return (size_t)(p - buf);
 	}
-	struct digits g;
+	struct digits g = {0};
 	shortest_digits(v, &g);
 	if (v >= 1e-7 && v < 1e21) {
 		if (g.point <= 0) {
