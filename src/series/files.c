@@ -30,9 +30,10 @@ static const char *const writer_sql[W_ALL] = {"BEGIN IMMEDIATE", "COMMIT", "ROLL
         "DELETE FROM block WHERE series=?1 AND t0=?2", "INSERT INTO block VALUES(?1,?2,?3)"};
 
 enum { R_BEGIN, R_TOUCH, R_END, R_RANGE, R_ALL };
-static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT",
-        "SELECT t0, data FROM block WHERE series=?1 AND t0<=?3 AND t0>=coalesce("
-        "(SELECT max(t0) FROM block WHERE series=?1 AND t0<=?2), ?2) ORDER BY t0"};
+#define RANGE_SQL                                                                                            \
+	"SELECT t0, data FROM block WHERE series=?1 AND t0<=?3 AND t0>=coalesce("                            \
+	"(SELECT max(t0) FROM block WHERE series=?1 AND t0<=?2), ?2) ORDER BY t0"
+static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT", RANGE_SQL};
 
 struct reader {
 	struct reader *next;

@@ -59,6 +59,15 @@ void index_fini(struct index *x)
 
 /* ---- names and pairs ---- */
 
+/* Any bytes, zeros too. */
+static char *copy_text(struct str s)
+{
+	char *p = xcalloc(s.n + 1, 1);
+
+	memcpy(p, s.p, s.n);
+	return p;
+}
+
 /* There are few names (metrics are values of one), so that a search through them is short. */
 static uint32_t find_name(const struct index *x, struct str name)
 {
@@ -71,7 +80,7 @@ static uint32_t find_name(const struct index *x, struct str name)
 static uint32_t add_name(struct index *x, struct str name)
 {
 	x->name = xgrow(x->name, &x->name_cap, x->names + 1, sizeof(*x->name));
-	x->name[x->names] = (struct index_name){.name = xstrndup(name.p, name.n), .n = (uint32_t)name.n};
+	x->name[x->names] = (struct index_name){.name = copy_text(name), .n = (uint32_t)name.n};
 	return (uint32_t)x->names++;
 }
 
@@ -122,7 +131,7 @@ static uint32_t add_pair(struct index *x, uint32_t name, struct str value)
 		x->pair = xgrow(x->pair, &x->pair_cap, x->pairs + 1, sizeof(*x->pair));
 		i = (uint32_t)x->pairs++;
 	}
-	x->pair[i] = (struct index_pair){.value = xstrndup(value.p, value.n),
+	x->pair[i] = (struct index_pair){.value = copy_text(value),
 	        .value_n = (uint32_t)value.n,
 	        .name = name,
 	        .hash = pair_hash(name, value)};

@@ -147,8 +147,8 @@ static struct labels all_labels(const struct matching *g, uint32_t id, const str
 			l = (struct label){name, t->label[j++]};
 		if (c == 0)
 			i++;
-		l.name.p = arena_strndup(a, l.name.p, l.name.n);
-		l.value.p = arena_strndup(a, l.value.p, l.value.n);
+		l.name.p = arena_memdup(a, l.name.p, l.name.n);
+		l.value.p = arena_memdup(a, l.value.p, l.value.n);
 		if (!l.name.p || !l.value.p)
 			return LABELS_NONE;
 		out.l[k++] = l;
@@ -574,7 +574,7 @@ struct strs {
 
 static bool strs_add(struct strs *s, struct arena *a, struct str x)
 {
-	char *copy = arena_strndup(a, x.p, x.n);
+	char *copy = arena_memdup(a, x.p, x.n);
 
 	if (!copy)
 		return false;
