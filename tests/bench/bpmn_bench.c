@@ -1,0 +1,127 @@
+/*
+ * bpmn_bench - steps of the flow engine per second, in memory, on one thread.
+ *
+ *   bpmn_bench [SECONDS]
+ *
+ * The process is a case as a city runs it: a task with a deadline, a gateway, a check that sends back once,
+ * an end. "decided" counts inputs decided and folded into a state at hand; "stored" reads the state from its
+ * text before each input and writes it after, as a server does whose states lie in a database.
+ */
+#include "base/clock.h"
+#include "base/num.h"
+#include "bpmn/bpmn.h"
+
+static const char XML[] =
+        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL' xmlns:h='urn:heming:bpmn:1'>"
+        "<process id='p' isExecutable='true'><startEvent id='s'/>"
+        "<userTask id='handle' h:org='=where.org' h:outcomes='done returned'/>"
+        "<boundaryEvent id='late' attachedToRef='handle' cancelActivity='false'><timerEventDefinition>"
+        "<timeDate>=deadline</timeDate></timerEventDefinition></boundaryEvent><endEvent id='overdue'/>"
+        "<userTask id='verify' h:outcomes='pass reject'/><exclusiveGateway id='g' default='f6'/><endEvent "
+        "id='e'/>"
+        "<sequenceFlow id='f1' sourceRef='s' targetRef='handle'/>"
+        "<sequenceFlow id='f2' sourceRef='late' targetRef='overdue'/>"
+        "<sequenceFlow id='f3' sourceRef='handle' targetRef='verify'/>"
+        "<sequenceFlow id='f4' sourceRef='verify' targetRef='g'/>"
+        "<sequenceFlow id='f5' sourceRef='g' targetRef='handle'><conditionExpression>outcome = \"reject\""
+        "</conditionExpression></sequenceFlow><sequenceFlow id='f6' sourceRef='g' targetRef='e'/>"
+        "</process></definitions>";
+
+static const char VARIABLES[] =
+        "{\"alarm\":{\"name\":\"CH4\",\"level\":2,\"value\":25.4},\"thing\":{\"code\":\"GAS-0412\",\"kind\":"
+        "\"gas\"},"
+        "\"where\":{\"org\":\"zhujian\"},\"deadline\":\"2026-07-14T08:00:00+08:00\",\"region\":\"320902\"}";
+
+static const char *const OUTCOMES[] = {"done", "reject", "done", "pass"};
+
+struct totals {
+	uint64_t inputs, events, cases;
+};
+
+static void must_ok(int rc, const struct err *e)
+{
+	if (rc < 0)
+		panic(__FILE__, __LINE__, "%s", e->text);
+}
+
+static uint32_t task_key(const struct bpmn_events *ev)
+{
+	for (size_t i = 0; i < ev->n; i++)
+		if (ev->e[i].type == BPMN_TASK_OPENED)
+			return ev->e[i].key;
+	return 0;
+}
+
+static void one_case(
+        const struct bpmn_def *d, struct arena *a, struct sb *text, bool stored, struct totals *t)
+{
+	const struct bpmn_services sv = {.now = INT64_C(1783900000) * US_SECOND};
+	struct bpmn_state *s = bpmn_state_new();
+	struct bpmn_input in = {.type = BPMN_START};
+	struct feel_value vars;
+	struct bpmn_events ev;
+	struct err e = ERR_INIT;
+
+	must_ok(feel_read_json(a, str_of(VARIABLES), &vars, &e), &e);
+	in.variables = &vars;
+	for (size_t turn = 0; turn <= ARRAY_LEN(OUTCOMES); turn++) {
+		if (stored && turn > 0) {
+			bpmn_state_free(&s);
+			must_ok(bpmn_state_read(sb_str(text), &s, &e), &e);
+		}
+		must_ok(bpmn_decide(d, s, &in, &sv, a, &ev, &e), &e);
+		for (size_t i = 0; i < ev.n; i++)
+			must_ok(bpmn_apply(d, s, &ev.e[i], &e), &e);
+		if (stored) {
+			sb_reset(text);
+			bpmn_state_write(s, text);
+		}
+		t->inputs++;
+		t->events += ev.n;
+		if (turn == ARRAY_LEN(OUTCOMES))
+			break;
+		vars = (struct feel_value){.type = FEEL_CONTEXT};
+		feel_put(a, &vars, STR_LIT("outcome"), feel_string(str_of(OUTCOMES[turn])));
+		in = (struct bpmn_input){.type = BPMN_COMPLETE, .key = task_key(&ev), .variables = &vars};
+	}
+	must(bpmn_state_ended(s));
+	t->cases++;
+	bpmn_state_free(&s);
+	arena_reset(a);
+}
+
+static void measure(const struct bpmn_def *d, bool stored, double seconds)
+{
+	struct arena *a = arena_new(0);
+	struct sb text = SB_INIT;
+	struct totals t = {0};
+	dur_us began = clock_monotonic(), took;
+
+	do {
+		for (int i = 0; i < 100; i++)
+			one_case(d, a, &text, stored, &t);
+		took = clock_monotonic() - began;
+	} while ((double)took < seconds * 1e6);
+	printf("%s: %.0f steps/s, %.0f events/s, %.0f cases/s\n", stored ? "stored" : "decided",
+	        (double)t.inputs * 1e6 / (double)took, (double)t.events * 1e6 / (double)took,
+	        (double)t.cases * 1e6 / (double)took);
+	sb_fini(&text);
+	arena_free(&a);
+}
+
+int main(int argc, char **argv)
+{
+	struct bpmn_def *d = NULL;
+	struct err e = ERR_INIT;
+	double seconds = 2;
+
+	if (argc > 1 && (!num_double(str_of(argv[1]), false, &seconds) || seconds <= 0)) {
+		fprintf(stderr, "bpmn_bench [SECONDS]\n");
+		return 2;
+	}
+	must_ok(bpmn_load(str_of(XML), "bench", NULL, &d, &e), &e);
+	measure(d, false, seconds);
+	measure(d, true, seconds);
+	bpmn_free(&d);
+	return 0;
+}
