@@ -111,8 +111,8 @@ TEST(refuses_what_is_no_process)
 {
 	static const char *const TEXTS[] = {"", "<a", "<a/>", "{}",
 	        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL'/>",
-	        "<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL'><process "
-	        "id='p'/></definitions>"};
+	        ("<definitions xmlns='http://www.omg.org/spec/BPMN/20100524/MODEL'><process "
+	         "id='p'/></definitions>")};
 
 	for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
 		struct bpmn_def *d = NULL;
