@@ -1,0 +1,42 @@
+/* ingest_int - shared by the files of ingest only. */
+#ifndef HEMING_INGEST_INT_H
+#define HEMING_INGEST_INT_H
+
+#include "base/metric.h"
+#include "city/account.h"
+#include "ingest/ingest.h"
+#include "ingest/line.h"
+#include "ingest/seen.h"
+#include "mqtt/mqtt.h"
+
+struct ingest {
+	struct site *site;
+	struct seen *seen;
+	struct mqtt_server *mqtt;
+	dur_us future;
+};
+
+enum refusal { REFUSED_SYNTAX, REFUSED_VALUE, REFUSED_FUTURE, REFUSED_NAME, REFUSED_RIGHT };
+/* Counts one, and logs it (sampled by device). */
+void ingest__refuse(const char *device, enum refusal why, int line, const char *words);
+
+/* Points collected from one message or body, in an arena. */
+struct points {
+	struct series_point *p;
+	size_t n, cap;
+	int refused;
+	struct refused_line {
+		int line;
+		const char *words;
+	} * bad; /* the first 100 */
+	int bads;
+};
+void ingest__bad_line(struct arena *a, struct points *out, const char *device, enum refusal why, int line,
+        const char *words);
+/* All lines of a text for one device. Negative only when series cannot be made at all. */
+MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
+        struct arena *a, struct points *out, struct err *e);
+
+MUST_USE int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct err *e);
+
+#endif
