@@ -186,7 +186,7 @@ static void remove_old(struct series_db *db, uint32_t number, uint32_t before)
 int series__checkpoint(struct series_db *db, struct err *e)
 {
 	char *temp = xasprintf("%s/heads.new", db->dir), *path = NULL;
-	uint32_t number, before = db->checkpoint;
+	uint32_t number, before = db->checkpoint_now ? 0 : db->checkpoint; /* not a damaged one */
 	uint64_t size;
 	int fd = -1, rc = 0;
 

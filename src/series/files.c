@@ -305,7 +305,10 @@ static int open_writer(struct block_files *f, struct partition *p, struct err *e
 		goto out;
 	}
 	sqlite3_busy_timeout(p->db, 10000);
-	snprintf(sql, sizeof(sql), "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA cache_size=-8192",
+	/* Large pages: rows of 450 bytes leave less of them empty, and those of a series lie together. */
+	snprintf(sql, sizeof(sql),
+	        "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA "
+	        "cache_size=-8192",
 	        f->sync ? "FULL" : "NORMAL");
 	if (sqlite3_exec(p->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
 	        user_version(p->db, &version) != SQLITE_OK) {

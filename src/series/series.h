@@ -11,7 +11,7 @@
  * instant the later written wins. Values are any double, NaN payloads included (a staleness marker
  * is the NaN 0x7ff0000000000002, as in Prometheus).
  *
- * Threads: series_resolve, series_post, reading: any thread. One committer thread inside.
+ * Threads: series_resolve, series_post, reading: any thread. A committer and a sealer thread inside.
  * Failure: after a failed write or sync the log is cut back to its last synced end and the batches
  * concerned get the error; when that is not possible the engine refuses writes, and keeps serving reads.
  * Never: knows a region, talks to the network, reads the wall clock (except by `clock`, for file ages).
@@ -58,7 +58,7 @@ struct series_options {
 	const struct clock *clock;
 	enum series_durability durability;
 	size_t queue_points;       /* points that may wait; 0: 4,000,000 */
-	dur_us head_age;           /* heads older than this are sealed, so that the log stays short; 0: 1 h */
+	dur_us head_age;           /* the log is never much older: heads are checkpointed by then; 0: 1 h */
 	dur_us partition;          /* time span of one block file; 0: 7 days */
 	series_observe_f *observe; /* may be NULL */
 	void *observe_ctx;
@@ -88,7 +88,8 @@ MUST_USE bool series_post(struct series_db *db, struct series_batch *b);
 MUST_USE int series_append(struct series_db *db, const struct series_point *p, size_t n, struct err *e);
 /* Seals all heads and starts a new log. Waits. */
 MUST_USE int series_flush(struct series_db *db, struct err *e);
-/* Removes block files that end before t, and series left without points. */
+/* Removes block files that end before t, and series left without points: these are hidden at once
+ * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again). */
 MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
 
 /* ---- reading ---- */

@@ -224,7 +224,7 @@ TEST(a_flipped_bit_in_a_block_costs_one_block)
 			path = in(dir, *name);
 	if (!check(path != NULL) || !check_ok(file_read(a, path, 1 << 24, &file, &e), &e))
 		goto out;
-	/* Into the part of a long row that stands on the file's last page. */
+	/* SQLite fills a page from its end: into a row. */
 	flip(path, (off_t)file.n - 4096 + 40);
 	check_eq_i(series_verify(dir, collect, &b, &e), 1);
 	check_has(b.p, "is damaged");
