@@ -92,7 +92,9 @@ class Board:
             if len(lines) > 40:
                 self.line(f'    … and {len(lines) - 40} more')
         if log:
-            for w in Path(log).read_text(errors='replace').splitlines()[-25:]:
+            said = Path(log).read_text(errors='replace').splitlines()
+            said = [w for w, after in zip(said, said[1:] + ['']) if not (w.startswith('input ') and after.startswith('input '))]
+            for w in said[-25:]:
                 self.line(f'    | {w}')
             self.line(f'    (all of it: {os.path.relpath(log, TOP)})')
 
