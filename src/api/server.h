@@ -1,0 +1,31 @@
+/*
+ * server - the HTTP door of a running site: one table of routes (routes.tbl), each row saying who may call it
+ * and what its handler is, and the stages that every request passes before its handler sees it.
+ *
+ * Threads: the door's loops take requests in; a pool of workers runs handlers, so that no query blocks a
+ * connection; one thread feeds the live streams.
+ */
+#ifndef HEMING_API_SERVER_H
+#define HEMING_API_SERVER_H
+
+#include "city/site.h"
+#include "ingest/ingest.h"
+
+struct api_server;
+struct api_options {
+	struct site *site;      /* borrowed */
+	struct ingest *ingest;  /* borrowed; NULL: POST /write answers 404 */
+	const char *address;    /* NULL: 127.0.0.1 */
+	int port;               /* 0: any free one */
+	const char *web_dir;    /* pages from this folder instead of the binary's own; NULL: the binary's */
+	bool test_control;      /* the routes under /api/v1/test/; needs a manual clock */
+	const char *cert, *key; /* PEM files for TLS, or NULL */
+	int workers;            /* threads that run handlers; 0: 4 */
+	const char *version;    /* told by /healthz and GET /session; NULL: "0.1.0" */
+};
+MUST_USE int api_start(const struct api_options *o, struct api_server **out, struct err *e);
+int api_port(const struct api_server *s);
+/* Ends the streams, waits for the requests at work, closes the door. Before ingest_stop and site_close. */
+void api_stop(struct api_server **s);
+
+#endif
