@@ -78,7 +78,7 @@ static bool ends_with(const char *s, const char *end)
 static int read_folder(struct arena *a, const char *dir, struct pack_file **f, int *n, struct err *e)
 {
 	static const char *const top[] = {"pack.yaml", "regions.csv", "regions.geojson", "orgs.csv",
-	        "categories.csv", "calendars.yaml", "indicators.yaml"};
+	        "categories.csv", "calendars.yaml", "indicators.yaml", "demo.yaml"};
 	static const struct {
 		const char *folder, *end;
 	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"rules", ".yaml"}, {"decisions", ".dmn"},

@@ -13,6 +13,7 @@
  * decisions/NAME.dmn        DMN
  * flows/NAME.bpmn           BPMN, one process each
  * indicators.yaml           indicators
+ * demo.yaml                 what `heming simulate` publishes; read by it alone
  *
  * All are optional but pack.yaml. Every finding names file, line and field.
  */

@@ -27,4 +27,17 @@ void ingest_stop(struct ingest **in);
 #define INGEST_BODY_MAX (32 << 20)
 void ingest_write(struct ingest *in, struct http_req *r);
 
+struct ingest_told {
+	size_t stored; /* readings */
+	int refused;   /* lines */
+	struct ingest_bad {
+		int line;
+		const char *words;
+	} * bad; /* the first 100; in the arena */
+	int bads;
+};
+/* A text of line protocol, as /write would take it, with all rights. Waits until it is durable. */
+MUST_USE int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a,
+        struct ingest_told *out, struct err *e);
+
 #endif

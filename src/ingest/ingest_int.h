@@ -25,10 +25,7 @@ struct points {
 	struct series_point *p;
 	size_t n, cap;
 	int refused;
-	struct refused_line {
-		int line;
-		const char *words;
-	} * bad; /* the first 100 */
+	struct ingest_bad *bad; /* the first 100 */
 	int bads;
 };
 void ingest__bad_line(struct arena *a, struct points *out, const char *device, enum refusal why, int line,

@@ -30,7 +30,7 @@ void ingest__bad_line(struct arena *a, struct points *out, const char *device, e
 	if (out->bad == NULL)
 		out->bad = arena_array(a, BAD_LINES_KEPT, sizeof(*out->bad));
 	if (out->bad != NULL)
-		out->bad[out->bads++] = (struct refused_line){line, words};
+		out->bad[out->bads++] = (struct ingest_bad){line, words};
 }
 
 static struct str unescaped(struct arena *a, enum line_part part, struct str s)
@@ -152,5 +152,19 @@ int ingest__lines(struct ingest *in, const struct device *d, struct str text, en
 		}
 		rc = take_line(in, d, l, now, a, out, e);
 	}
+	return rc;
+}
+
+int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a, struct ingest_told *out,
+        struct err *e)
+{
+	struct device all = {.login = who};
+	struct points p = {0};
+	int rc = ingest__lines(in, &all, text, LINE_NS, a, &p, e);
+
+	if (rc == 0 && p.n > 0)
+		rc = series_append(in->site->series, p.p, p.n, e);
+	*out = (struct ingest_told){
+	        .stored = rc == 0 ? p.n : 0, .refused = p.refused, .bad = p.bad, .bads = p.bads};
 	return rc;
 }

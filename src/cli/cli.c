@@ -1,0 +1,295 @@
+#include "cli/cli.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "cli/control.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* ---- what was given ---- */
+
+static int arg_place(const struct command *k, const char *name)
+{
+	for (int i = 0; i < ARGS_MAX && k->arg[i].name != NULL; i++)
+		if (strcmp(k->arg[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+const char *cli_text(const struct cli *c, const char *arg, const char *dflt)
+{
+	int i = arg_place(c->command, arg);
+
+	return i >= 0 && c->value[i] != NULL ? c->value[i] : dflt;
+}
+
+bool cli_flag(const struct cli *c, const char *arg)
+{
+	return cli_text(c, arg, NULL) != NULL;
+}
+
+int64_t cli_int(const struct cli *c, const char *arg, int64_t dflt)
+{
+	const char *text = cli_text(c, arg, NULL);
+	int64_t n;
+
+	return text != NULL && num_int(str_of(text), &n) ? n : dflt;
+}
+
+/* ---- parsing ---- */
+
+static const char *absolute(struct arena *a, const char *path)
+{
+	char *here, *out;
+
+	if (*path == '/' || *path == '\0')
+		return path;
+	here = getcwd(NULL, 0);
+	out = path_join(a, here != NULL ? here : ".", path);
+	free(here);
+	return out;
+}
+
+static int take_option(struct cli *c, const char *name, const char *value, struct err *e)
+{
+	const struct command *k = c->command;
+	int i = arg_place(k, name);
+	int64_t n;
+
+	if (i < 0)
+		return settings_set(&c->settings, c->a, name, value, arena_printf(c->a, "--%s", name), e);
+	if (k->arg[i].kind == ARG_INT && !num_int(str_of(value), &n)) {
+		err_set(e, ERR_INVALID, "a whole number is needed, not \"%s\"", value);
+		return err_at(e, NULL, 0, 0, name);
+	}
+	if (k->arg[i].kind == ARG_LIST) {
+		if (c->lists == LIST_MAX)
+			return err_set(e, ERR_INVALID, "--%s may be given %d times", name, LIST_MAX);
+		c->list[c->lists++] = absolute(c->a, value);
+		return 0;
+	}
+	c->value[i] = k->arg[i].kind == ARG_PATH ? absolute(c->a, value) : value;
+	return 0;
+}
+
+static bool is_setting(const char *name)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		if (strcmp(setting_rows[i].key, name) == 0)
+			return true;
+	return false;
+}
+
+/* Two passes: the first finds --site, since the site's own settings come before those of the command line. */
+static int parse(struct cli *c, int argc, char **argv, bool options, struct err *e)
+{
+	const struct command *k = c->command;
+
+	c->words = 0;
+	for (int i = 2; i < argc; i++) {
+		const char *s = argv[i], *eq;
+		const char *name, *value = NULL;
+		int place, rc;
+
+		if (strncmp(s, "--", 2) != 0 || s[2] == '\0') {
+			if (c->words == k->most || c->words == (int)ARRAY_LEN(c->word))
+				return err_set(e, ERR_INVALID,
+				        "what is \"%s\"? heming help %s tells how to say it", s, k->name);
+			c->word[c->words++] =
+			        (k->flags & CMD_PATHS) || (c->words == 1 && k->run != cmd_account &&
+			                                          k->run != cmd_device)
+			                ? absolute(c->a, s)
+			                : s;
+			continue;
+		}
+		eq = strchr(s, '=');
+		name = eq != NULL ? arena_strndup(c->a, s + 2, (size_t)(eq - s) - 2) : s + 2;
+		place = arg_place(k, name);
+		if (place < 0 && strcmp(name, "site") != 0 &&
+		        !((k->flags & CMD_SETTINGS) && is_setting(name))) {
+			const char *near = k->flags & CMD_SETTINGS ? settings_nearest(name) : NULL;
+
+			return err_set(e, ERR_INVALID,
+			        near != NULL
+			                ? "heming %s knows no --%s; is --%s meant?"
+			                : "heming %s knows no --%s%s; heming help %1$s lists what it knows",
+			        k->name, name, near != NULL ? near : "");
+		}
+		if (place >= 0 && k->arg[place].kind == ARG_FLAG) {
+			c->value[place] = "1";
+			continue;
+		}
+		value = eq != NULL ? eq + 1 : i + 1 < argc ? argv[++i] : NULL;
+		if (value == NULL)
+			return err_set(e, ERR_INVALID, "--%s needs a value", name);
+		if (strcmp(name, "site") == 0)
+			c->site_dir = absolute(c->a, value);
+		else if (options && (rc = take_option(c, name, value, e)) < 0)
+			return rc;
+	}
+	if (c->words < k->least)
+		return err_set(e, ERR_INVALID, "say also: heming %s %s", k->name, k->words);
+	return 0;
+}
+
+static int read_all(struct cli *c, int argc, char **argv, struct err *e)
+{
+	int rc;
+
+	settings_init(&c->settings);
+	c->site_dir = absolute(c->a, "site");
+	rc = parse(c, argc, argv, false, e);
+	if (rc == 0 && (c->command->flags & CMD_SITE))
+		rc = settings_read_file(&c->settings, c->a, path_join(c->a, c->site_dir, "site.yaml"), e);
+	if (rc == 0)
+		rc = settings_read_env(&c->settings, c->a, e);
+	c->lists = 0;
+	return rc < 0 ? rc : parse(c, argc, argv, true, e);
+}
+
+/* ---- running ---- */
+
+int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e)
+{
+	struct site_options o = {.dir = c->site_dir,
+	        .store = settings_text(&c->settings, SET_STORE),
+	        .clock = clock != NULL ? clock : clock_new_real(),
+	        .durability = settings_is(&c->settings, SET_DURABILITY, "os") ? SERIES_OS : SERIES_FSYNC,
+	        .digest = settings_is(&c->settings, SET_DIGEST, "sm3") ? DIGEST_SM3 : DIGEST_SHA256,
+	        .node = (int)settings_int(&c->settings, SET_NODE),
+	        .create = create,
+	        .rules = rules,
+	        .readers = (int)settings_int(&c->settings, SET_READERS),
+	        .trace = settings_is(&c->settings, SET_TRACE, "on")};
+
+	return site_open(&o, &c->site, e);
+}
+
+static const struct command *find(const char *name)
+{
+	for (const struct command *k = commands; k->name != NULL; k++)
+		if (strcmp(k->name, name) == 0)
+			return k;
+	return NULL;
+}
+
+static void tell(FILE *f, const struct err *e)
+{
+	char buf[1024];
+
+	fprintf(f, "heming: %s\n", err_str(e, buf, sizeof(buf)));
+}
+
+static void read_input(struct cli *c)
+{
+	static char buf[4096];
+	size_t n;
+
+	if (!(c->command->flags & CMD_INPUT) || isatty(STDIN_FILENO))
+		return;
+	n = fread(buf, 1, sizeof(buf), stdin);
+	c->input = str_trim((struct str){buf, n});
+}
+
+static int run_here(struct cli *c, struct err *e)
+{
+	int rc = 0;
+
+	if (c->command->flags & CMD_DATA)
+		rc = cli_open_site(c, false, false, NULL, e);
+	if (rc == 0)
+		rc = c->command->run(c, e);
+	site_close(&c->site);
+	return rc;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli c = {.a = arena_new(0), .out = stdout, .terminal = isatty(STDOUT_FILENO)};
+	const char *name = argc > 1 ? argv[1] : "help";
+	struct err e = ERR_INIT;
+	int rc, code = 0;
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	c.command = find(name);
+	if (c.command == NULL) {
+		fprintf(stderr, "heming: there is no command \"%s\"; heming help lists them\n", name);
+		arena_free(&c.a);
+		return 2;
+	}
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			c.word[0] = c.command->name;
+			c.words = 1;
+			rc = cmd_help(&c, &e);
+			arena_free(&c.a);
+			return rc < 0;
+		}
+	rc = read_all(&c, argc, argv, &e);
+	if (rc < 0) {
+		tell(stderr, &e);
+		arena_free(&c.a);
+		return 2;
+	}
+	read_input(&c);
+	if ((c.command->flags & CMD_DATA) || c.command->run == cmd_pack)
+		rc = control_ask(c.site_dir, argc, argv, c.input, stdout, &code, &e);
+	else
+		rc = ERR_NOTFOUND;
+	if (rc == ERR_NOTFOUND) { /* nobody serves the site */
+		e = (struct err)ERR_INIT;
+		rc = run_here(&c, &e);
+		code = rc < 0;
+	}
+	if (rc < 0) {
+		if (*e.text != '\0')
+			tell(stderr, &e);
+		code = 1;
+	}
+	fflush(stdout);
+	arena_free(&c.a);
+	return code;
+}
+
+int cli_run_served(
+        struct site *s, const struct settings *set, int argc, char **argv, struct str input, FILE *out)
+{
+	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s};
+	struct err e = ERR_INIT;
+	int rc = ERR_INVALID;
+
+	c.command = argc > 1 ? find(argv[1]) : NULL;
+	if (c.command == NULL || (!(c.command->flags & CMD_DATA) && c.command->run != cmd_pack))
+		err_set(&e, ERR_INVALID, "this command does not run in a serving process");
+	else
+		rc = read_all(&c, argc, argv, &e);
+	c.settings = *set;
+	c.site_dir = s->dir;
+	if (rc == 0)
+		rc = c.command->run(&c, &e);
+	if (rc < 0 && *e.text != '\0')
+		tell(out, &e);
+	arena_free(&c.a);
+	return rc < 0;
+}
+
+void cli_progress(struct cli *c, const char *what, int64_t done, int64_t total)
+{
+	if (!c->terminal)
+		return;
+	if (total > 0)
+		fprintf(c->out, "\r%s: %lld of %lld", what, (long long)done, (long long)total);
+	else
+		fprintf(c->out, "\r%s: %lld", what, (long long)done);
+	fflush(c->out);
+}
+
+void cli_progress_end(struct cli *c)
+{
+	if (c->terminal)
+		fprintf(c->out, "\r\033[K");
+}

@@ -1,0 +1,90 @@
+/*
+ * cli - the commands of heming: one table, one file a command, and what they share.
+ *
+ * A command that works on a site's data runs in this process when nobody serves the site; else it is handed,
+ * with its words, to the serving process through the socket in the site's folder, and runs there. Either way
+ * it prints to `out`.
+ */
+#ifndef HEMING_CLI_H
+#define HEMING_CLI_H
+
+#include "city/site.h"
+#include "cli/settings.h"
+
+#include <stdio.h>
+
+enum arg_kind { ARG_FLAG, ARG_TEXT, ARG_PATH, ARG_INT, ARG_LIST };
+struct arg {
+	const char *name; /* without -- */
+	enum arg_kind kind;
+	const char *meta, *help;
+};
+#define ARGS_MAX 12
+#define LIST_MAX 16
+
+struct cli {
+	struct arena *a;
+	const struct command *command;
+	const char *site_dir;     /* --site */
+	struct settings settings; /* read already */
+	const char *word[32]; /* what is no option, in order; paths are absolute where the command says so */
+	int words;
+	const char *value[ARGS_MAX]; /* by place in the command's args; NULL if not given */
+	const char *list[LIST_MAX];  /* of its one ARG_LIST */
+	int lists;
+	struct str input; /* standard input, for commands that read a secret there */
+	FILE *out;
+	bool terminal;     /* out is one: progress may rewrite its line */
+	struct site *site; /* for commands with CMD_DATA */
+};
+
+enum command_flags {
+	CMD_SITE = 1 << 0,     /* takes --site */
+	CMD_SETTINGS = 1 << 1, /* takes every setting as an option */
+	CMD_DATA = 1 << 2,     /* works on the open site */
+	CMD_PATHS = 1 << 3,    /* its words are paths */
+	CMD_INPUT = 1 << 4,    /* reads standard input when it is no terminal */
+};
+struct command {
+	const char *name, *words; /* words: what else may follow, for the usage line */
+	const char *summary;
+	const char *detail; /* more for heming help NAME; "" if none */
+	int (*run)(struct cli *c, struct err *e);
+	unsigned flags;
+	int least, most; /* of words */
+	struct arg arg[ARGS_MAX];
+};
+extern const struct command commands[];
+
+/* The value of an option or its default. */
+const char *cli_text(const struct cli *c, const char *arg, const char *dflt);
+bool cli_flag(const struct cli *c, const char *arg);
+int64_t cli_int(const struct cli *c, const char *arg, int64_t dflt);
+
+MUST_USE int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e);
+/* Runs the command with these words; *code is the exit code. */
+int cli_main(int argc, char **argv);
+/* Parses and runs in a serving process, for the control socket. */
+int cli_run_served(
+        struct site *s, const struct settings *set, int argc, char **argv, struct str input, FILE *out);
+/* "12,345 of 20,000 rows", rewritten on a terminal, every so often otherwise. */
+void cli_progress(struct cli *c, const char *what, int64_t done, int64_t total);
+void cli_progress_end(struct cli *c);
+
+int cmd_init(struct cli *c, struct err *e);
+int cmd_serve(struct cli *c, struct err *e);
+int cmd_simulate(struct cli *c, struct err *e);
+int cmd_import(struct cli *c, struct err *e);
+int cmd_pack(struct cli *c, struct err *e);
+int cmd_account(struct cli *c, struct err *e);
+int cmd_device(struct cli *c, struct err *e);
+int cmd_journal(struct cli *c, struct err *e);
+int cmd_backup(struct cli *c, struct err *e);
+int cmd_restore(struct cli *c, struct err *e);
+int cmd_doctor(struct cli *c, struct err *e);
+int cmd_series(struct cli *c, struct err *e);
+int cmd_config(struct cli *c, struct err *e);
+int cmd_version(struct cli *c, struct err *e);
+int cmd_help(struct cli *c, struct err *e);
+
+#endif

@@ -1,0 +1,85 @@
+/* The table of commands. */
+#include "cli/cli.h"
+
+const struct command commands[] = {
+        {"init", "", "make a site: a folder with all data of one city",
+                "Installs the packs given and makes an administrator's account. With --demo also accounts of "
+                "an officer, a\n"
+                "leader and two workers, and a device for the feed of invented readings; their passwords are "
+                "made on the spot\n"
+                "and written to DIR/demo-login.\n",
+                cmd_init, CMD_SITE | CMD_SETTINGS, 0, 0,
+                {{"pack", ARG_LIST, "DIR", "install this pack; may be given again"},
+                        {"demo", ARG_FLAG, "", "with demo accounts and a demo device"}}},
+        {"serve", "", "run the site: pages, API, MQTT, rules and timers",
+                "Ends in order at Ctrl-C or SIGTERM. The settings below may also stand in DIR/site.yaml or "
+                "in the environment.\n",
+                cmd_serve, CMD_SITE | CMD_SETTINGS, 0, 0,
+                {{"ready-file", ARG_PATH, "FILE",
+                        "write the ports and the process id there once all doors are open"}}},
+        {"simulate", "", "publish invented readings of the site's demo things over MQTT, as devices would",
+                "Daily rhythm, noise, dropouts; now and then a gas leak or a flood. Goes on until it is "
+                "stopped, and through\n"
+                "restarts of the server.\n",
+                cmd_simulate, CMD_SITE | CMD_SETTINGS, 0, 0,
+                {{"things", ARG_INT, "N", "at most so many things; 500"},
+                        {"interval", ARG_INT, "SECONDS", "time between two readings of a thing; 10"},
+                        {"seed", ARG_INT, "N", "the same seed gives the same readings; 1"},
+                        {"rounds", ARG_INT, "N", "stop after so many rounds"},
+                        {"mqtt", ARG_TEXT, "HOST:PORT",
+                                "where to publish; 127.0.0.1 and the site's mqtt-port"},
+                        {"device", ARG_TEXT, "NAME:SECRET", "as which device; the one in DIR/demo-login"},
+                        {"event", ARG_TEXT, "NAME=THING",
+                                "let this event of the pack's demo.yaml happen to this thing at once"}}},
+        {"import", "air|requests|readings FILE", "take in a file of readings or of requests",
+                "air       hourly air quality of one station as UCI publishes it (18 columns, NA for gaps, "
+                ".csv or .csv.gz)\n"
+                "requests  service requests as New York publishes them (311, .csv or .csv.gz)\n"
+                "readings  line protocol (.lp or .lp.gz), time stamps in nanoseconds\n"
+                "Rows that cannot be read are told by line and cost nobody else's; a second run doubles "
+                "nothing.\n",
+                cmd_import, CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
+                {{"station", ARG_TEXT, "CODE",
+                        "thing that the readings belong to; air: the file's own name of it"}}},
+        {"pack", "check|install DIR", "look at a pack, or put it into the site",
+                "check reads the folder and tells what is wrong, by file, line and field; it needs no site.\n"
+                "install checks, then writes everything at once or nothing. Restart the server to run new "
+                "rules and flows.\n",
+                cmd_pack, CMD_SITE | CMD_SETTINGS, 2, 2, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"account", "add|password LOGIN, list", "people who may sign in",
+                "The password is read from standard input, or made on the spot and shown once.\n"
+                "Roles: viewer handler desk leader admin.\n",
+                cmd_account, CMD_SITE | CMD_SETTINGS | CMD_DATA | CMD_INPUT, 1, 2,
+                {{"name", ARG_TEXT, "NAME", "the person's name"},
+                        {"org", ARG_TEXT, "CODE", "the org of the person"},
+                        {"roles", ARG_TEXT, "WORDS", "roles, by blanks; viewer"},
+                        {"regions", ARG_TEXT, "CODES", "sees only these regions (prefixes, by blanks)"},
+                        {"orgs", ARG_TEXT, "CODES", "sees only these orgs"},
+                        {"clearance", ARG_INT, "N", "1 public to 4; 2"}}},
+        {"device", "add LOGIN", "a device that may publish readings; shows its secret once", "", cmd_device,
+                CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
+                {{"things", ARG_TEXT, "CODES", "only of things whose codes begin so (by blanks)"}}},
+        {"journal", "verify|tail", "the record of every change",
+                "verify recomputes the chain of hashes and names the first entry that does not fit.\ntail "
+                "shows the last entries.\n",
+                cmd_journal, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 1,
+                {{"last", ARG_INT, "N", "so many entries; 20"}}},
+        {"backup", "FOLDER", "a consistent copy of everything, also while the site is served",
+                "FOLDER must not exist. It gets the records, the readings, site.yaml and a list of hashes.\n",
+                cmd_backup, CMD_SITE | CMD_SETTINGS | CMD_DATA | CMD_PATHS, 1, 1,
+                {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"restore", "FOLDER", "make a new site from a backup",
+                "The site must not exist. The backup's hashes are checked first.\n", cmd_restore,
+                CMD_SITE | CMD_SETTINGS | CMD_PATHS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"doctor", "", "look a site over: disk, store, journal, readings, things that fell silent",
+                "Each line is ok, warn or bad, with what to do. Exits with 1 if anything is bad.\n",
+                cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"series", "verify", "read every block and log record of the readings", "", cmd_series,
+                CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"config", "", "the settings in force, and where each comes from", "", cmd_config,
+                CMD_SITE | CMD_SETTINGS, 0, 0, {{"markdown", ARG_FLAG, "", "the page docs/settings.md"}}},
+        {"version", "", "version and libraries", "", cmd_version, 0, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"help", "[COMMAND]", "this, or more about one command", "", cmd_help, 0, 0, 1,
+                {{NULL, ARG_FLAG, NULL, NULL}}},
+        {NULL, NULL, NULL, NULL, NULL, 0, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
+};

@@ -1,0 +1,18 @@
+/* import - shared by the kinds of import. */
+#ifndef HEMING_CLI_IMPORT_H
+#define HEMING_CLI_IMPORT_H
+
+#include "base/csv.h"
+#include "cli/cli.h"
+
+struct import {
+	struct cli *c;
+	int64_t rows, stored, gaps, refused, known;
+};
+/* Tells the first twenty, counts all. */
+void import_refuse(struct import *im, int line, const char *words);
+/* Place of a named column in the first row, -1 if missing. */
+int import_column(const struct csv *head, const char *name);
+MUST_USE int import_requests(struct import *im, struct str text, struct err *e);
+
+#endif

@@ -1,0 +1,226 @@
+/* heming init - a new site. */
+#include "base/file.h"
+#include "city/pack.h"
+#include "cli/cli.h"
+
+#include <sys/stat.h>
+
+/* 16 characters that nobody confuses: 80 bits. */
+static void make_password(char out[17])
+{
+	static const char letters[] = "abcdefghjkmnpqrstuvwxyz23456789x"; /* 32 of them */
+	uint8_t r[16];
+
+	random_bytes(r, sizeof(r));
+	for (int i = 0; i < 16; i++)
+		out[i] = letters[r[i] & 31];
+	out[16] = '\0';
+}
+
+static void tell_report(struct cli *c, const char *dir, const struct pack_report *r)
+{
+	char buf[1024];
+
+	for (int i = 0; i < r->findings; i++)
+		fprintf(c->out, "%s: %s\n", r->finding[i].error ? "error" : "warning",
+		        err_str(&r->finding[i].e, buf, sizeof(buf)));
+	if (r->errors == 0)
+		fprintf(c->out,
+		        "%s: %d regions, %d orgs, %d kinds, %d things, %d categories, %d rules, %d "
+		        "decisions, %d flows, %d indicators\n",
+		        dir, r->regions, r->orgs, r->kinds, r->things, r->categories, r->rules, r->decisions,
+		        r->flows, r->indicators);
+	else
+		fprintf(c->out, "%s: %d errors\n", dir, r->errors);
+}
+
+static int install(struct cli *c, const char *dir, struct err *e)
+{
+	struct pack_report r = {0};
+	int rc = pack_install(c->site->store, dir, "system", c->a, &r, e);
+
+	tell_report(c, dir, &r);
+	if (rc < 0 && r.errors > 0 && e != NULL)
+		snprintf(e->text, sizeof(e->text), "the pack was not installed; nothing was changed");
+	return rc;
+}
+
+int cmd_pack(struct cli *c, struct err *e)
+{
+	struct pack_report r = {0};
+	int rc;
+
+	if (strcmp(c->word[0], "check") == 0) {
+		rc = pack_check(c->word[1], c->a, &r, e);
+		if (rc < 0)
+			return rc;
+		tell_report(c, c->word[1], &r);
+		return r.errors > 0 ? ERR_INVALID : 0;
+	}
+	if (strcmp(c->word[0], "install") == 0) {
+		if (c->site == NULL && (rc = cli_open_site(c, false, false, NULL, e)) < 0)
+			return rc;
+		return install(c, c->word[1], e);
+	}
+	return err_set(e, ERR_INVALID, "say heming pack check DIR or heming pack install DIR");
+}
+
+/* ---- demo ---- */
+
+static const struct {
+	const char *login, *name, *org, *roles;
+} people[] = {
+        {"duty", "值班员 演示", "ycoc", "viewer desk handler"},
+        {"leader", "领导 演示", "ycoc", "viewer leader"},
+        {"worker", "住建处置员 演示", "zhujian", "viewer handler"},
+        {"water", "水利处置员 演示", "shuiwu", "viewer handler"},
+};
+
+static int add_demo(struct cli *c, struct sb *logins, struct err *e)
+{
+	char password[17], secret[65];
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(people) && rc == 0; i++) {
+		struct account_in in = {.login = people[i].login,
+		        .name = people[i].name,
+		        .org = people[i].org,
+		        .roles = people[i].roles,
+		        .password = password,
+		        .clearance = 2};
+
+		make_password(password);
+		rc = account_add(c->site->store, &in, "system", NULL, e);
+		sb_printf(logins, "%s %s\n", in.login, password);
+	}
+	if (rc == 0)
+		rc = device_add(c->site->store, "demo-gw", "", "system", secret, e);
+	if (rc == 0)
+		sb_printf(logins, "device demo-gw %s\n", secret);
+	return rc;
+}
+
+static bool empty_folder(struct arena *a, const char *dir)
+{
+	char **name = NULL;
+	struct err ignored = ERR_INIT;
+
+	return !file_exists(dir) || (file_list(a, dir, &name, &ignored) == 0 && *name == NULL);
+}
+
+int cmd_init(struct cli *c, struct err *e)
+{
+	struct account_in admin = {.login = "admin",
+	        .name = "管理员",
+	        .org = "",
+	        .roles = "viewer admin desk leader",
+	        .clearance = 4};
+	struct sb logins = SB_INIT;
+	char password[17];
+	int rc;
+
+	if (!empty_folder(c->a, c->site_dir)) {
+		err_set(e, ERR_CONFLICT,
+		        "there is something in this folder already; a new site needs an empty or a new one");
+		return err_at(e, c->site_dir, 0, 0, NULL);
+	}
+	for (int i = 0; i < c->lists; i++) {
+		struct pack_report r = {0};
+
+		rc = pack_check(c->list[i], c->a, &r, e);
+		if (rc < 0)
+			return rc;
+		if (r.errors > 0) {
+			tell_report(c, c->list[i], &r);
+			return err_set(e, ERR_INVALID, "no site was made: the pack has errors");
+		}
+	}
+	rc = cli_open_site(c, true, false, NULL, e);
+	for (int i = 0; i < c->lists && rc == 0; i++)
+		rc = install(c, c->list[i], e);
+	make_password(password);
+	admin.password = password;
+	if (rc == 0)
+		rc = account_add(c->site->store, &admin, "system", NULL, e);
+	if (rc == 0 && cli_flag(c, "demo"))
+		rc = add_demo(c, &logins, e);
+	if (rc == 0 && cli_flag(c, "demo")) {
+		sb_printf(&logins, "admin %s\n", password);
+		rc = file_write(path_join(c->a, c->site_dir, "demo-login"), logins.p, logins.n, 0600, e);
+	}
+	site_close(&c->site);
+	if (rc == 0)
+		fprintf(c->out,
+		        "The site is in %s. Administrator: admin, password: %s (shown this once; heming "
+		        "account password admin sets another)\n",
+		        c->site_dir, password);
+	sb_fini(&logins);
+	return rc;
+}
+
+/* ---- accounts and devices ---- */
+
+static int list_accounts(struct cli *c, struct err *e)
+{
+	struct store_tx *tx = NULL;
+	struct account_row *row = NULL;
+	int n = 0, rc = store_read_begin(c->site->store, "list accounts", &tx, e);
+
+	if (rc == 0)
+		rc = account_list(tx, c->a, &row, &n, e);
+	for (int i = 0; i < n; i++)
+		fprintf(c->out, "%-16s %-24s %-16s %s%s\n", row[i].login, row[i].roles, row[i].org,
+		        row[i].name, row[i].disabled ? " (disabled)" : "");
+	store_read_end(&tx);
+	return rc;
+}
+
+int cmd_account(struct cli *c, struct err *e)
+{
+	const char *what = c->word[0], *login = c->word[1];
+	char made[17];
+	const char *password = made;
+	int rc;
+
+	if (strcmp(what, "list") == 0)
+		return list_accounts(c, e);
+	if (c->words < 2)
+		return err_set(e, ERR_INVALID,
+		        "say heming account add LOGIN, heming account password LOGIN or heming account list");
+	make_password(made);
+	if (c->input.n > 0)
+		password = arena_strndup(c->a, c->input.p, c->input.n);
+	if (strcmp(what, "password") == 0) {
+		rc = account_set_password(c->site->store, login, password, "admin", e);
+	} else if (strcmp(what, "add") == 0) {
+		struct account_in in = {.login = login,
+		        .name = cli_text(c, "name", login),
+		        .org = cli_text(c, "org", ""),
+		        .roles = cli_text(c, "roles", "viewer"),
+		        .regions = cli_text(c, "regions", ""),
+		        .orgs = cli_text(c, "orgs", ""),
+		        .clearance = cli_int(c, "clearance", 2),
+		        .password = password};
+
+		rc = account_add(c->site->store, &in, "admin", NULL, e);
+	} else {
+		return err_set(e, ERR_INVALID, "there are account add, account password and account list");
+	}
+	if (rc == 0)
+		fprintf(c->out, password == made ? "%s: password %s (shown this once)\n" : "%s: done\n",
+		        login, made);
+	return rc;
+}
+
+int cmd_device(struct cli *c, struct err *e)
+{
+	char secret[65];
+	int rc;
+
+	if (strcmp(c->word[0], "add") != 0)
+		return err_set(e, ERR_INVALID, "say heming device add LOGIN");
+	rc = device_add(c->site->store, c->word[1], cli_text(c, "things", ""), "admin", secret, e);
+	if (rc == 0)
+		fprintf(c->out, "%s: secret %s (shown this once)\n", c->word[1], secret);
+	return rc;
+}

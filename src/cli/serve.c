@@ -1,0 +1,135 @@
+/* heming serve - all doors of a site, until a signal ends it. */
+#include "api/server.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "cli/version.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+static int make_clock(const struct cli *c, struct clock **out, struct err *e)
+{
+	const char *text = settings_text(&c->settings, SET_CLOCK);
+	time_us t;
+
+	if (text == NULL) {
+		*out = clock_new_real();
+		return 0;
+	}
+	if (strncmp(text, "manual:", 7) != 0 || !time_parse(str_of(text + 7), NULL, &t)) {
+		err_set(e, ERR_INVALID, "a clock looks like manual:2026-07-14T08:00:00+08:00, not \"%s\"",
+		        text);
+		return err_at(e, NULL, 0, 0, "clock");
+	}
+	*out = clock_new_manual(t);
+	return 0;
+}
+
+static int open_log(const struct cli *c, const struct clock *clock, struct err *e)
+{
+	enum log_level least = LOG_LEVEL_INFO;
+
+	if (!log_level_parse(c->settings.value[SET_LOG_LEVEL], &least))
+		wrong("settings_set knows the levels");
+	return log_open(settings_text(&c->settings, SET_LOG),
+	        settings_is(&c->settings, SET_LOG_FORMAT, "json"), least, clock, e);
+}
+
+static int write_ready_file(const struct cli *c, int http, int mqtt, struct err *e)
+{
+	const char *path = cli_text(c, "ready-file", NULL);
+	char text[128];
+	int n = snprintf(text, sizeof(text), "http %d\nmqtt %d\npid %d\n", http, mqtt, (int)getpid());
+
+	return path != NULL ? file_write(path, text, (size_t)n, 0640, e) : 0;
+}
+
+static void log_settings(const struct cli *c)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		if (strcmp(c->settings.value[i], setting_rows[i].dflt) != 0 &&
+		        i != SET_STORE) /* it may hold a password */
+			LOG(CONFIG, log_s("key", setting_rows[i].key), log_s("value", c->settings.value[i]),
+			        log_s("from", c->settings.from[i]));
+}
+
+int cmd_serve(struct cli *c, struct err *e)
+{
+	dur_us begin = clock_monotonic();
+	struct clock *clock = NULL;
+	struct ingest *ingest = NULL;
+	struct api_server *api = NULL;
+	struct control *control = NULL;
+	struct ingest_options io = {0};
+	struct api_options ao = {0};
+	bool mqtt = !settings_is(&c->settings, SET_MQTT, "off");
+	sigset_t ends;
+	int rc, sig = 0;
+
+	/* Blocked before any thread begins, so that only this one hears them. */
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+
+	rc = make_clock(c, &clock, e);
+	if (rc < 0)
+		return rc;
+	rc = open_log(c, clock, e);
+	if (rc < 0) {
+		clock_free(&clock);
+		return rc;
+	}
+	LOG(START, log_s("version", HEMING_VERSION), log_s("site", c->site_dir));
+	metric_set(METRIC_UPTIME, clock_now(clock) / US_SECOND);
+	log_settings(c);
+	rc = cli_open_site(c, false, true, clock, e);
+	if (rc < 0)
+		goto out;
+	io = (struct ingest_options){.site = c->site,
+	        .mqtt_address = mqtt ? c->settings.value[SET_MQTT] : NULL,
+	        .mqtt_port = (int)settings_int(&c->settings, SET_MQTT_PORT)};
+	rc = ingest_start(&io, &ingest, e);
+	if (rc < 0)
+		goto out;
+	ao = (struct api_options){.site = c->site,
+	        .ingest = ingest,
+	        .address = c->settings.value[SET_ADDRESS],
+	        .port = (int)settings_int(&c->settings, SET_PORT),
+	        .web_dir = settings_text(&c->settings, SET_WEB_DIR),
+	        .test_control = clock_is_manual(clock),
+	        .cert = settings_text(&c->settings, SET_CERT),
+	        .key = settings_text(&c->settings, SET_KEY),
+	        .version = HEMING_VERSION};
+	rc = api_start(&ao, &api, e);
+	if (rc == 0)
+		rc = control_start(c->site, &c->settings, &control, e);
+	if (rc == 0)
+		rc = write_ready_file(c, api_port(api), ingest_mqtt_port(ingest), e);
+	if (rc < 0)
+		goto out;
+	fprintf(c->out, "heming ready http%s://%s:%d mqtt %d (%lld ms)\n", ao.cert != NULL ? "s" : "",
+	        ao.address, api_port(api), ingest_mqtt_port(ingest),
+	        (long long)((clock_monotonic() - begin) / US_MS));
+	fflush(c->out);
+	LOG(READY, log_i("ms", (clock_monotonic() - begin) / US_MS), log_i("http", api_port(api)),
+	        log_i("mqtt", ingest_mqtt_port(ingest)));
+	while (sigwait(&ends, &sig) != 0 || sig == SIGHUP)
+		;
+	LOG(STOP, log_s("why", sig == SIGINT ? "Ctrl-C" : "SIGTERM"));
+out:
+	if (rc < 0 && e != NULL)
+		LOG(STOP, log_s("why", e->text));
+	control_stop(&control);
+	api_stop(&api);
+	ingest_stop(&ingest);
+	log_close(); /* the site frees the clock that the log asks */
+	site_close(&c->site);
+	return rc;
+}
