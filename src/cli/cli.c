@@ -81,6 +81,11 @@ static bool is_setting(const char *name)
 	return false;
 }
 
+static bool is_path(const struct command *k, int word)
+{
+	return (k->flags & CMD_PATHS) || (word == 1 && (k->run == cmd_pack || k->run == cmd_import));
+}
+
 /* Two passes: the first finds --site, since the site's own settings come before those of the command line. */
 static int parse(struct cli *c, int argc, char **argv, bool options, struct err *e)
 {
@@ -96,11 +101,8 @@ static int parse(struct cli *c, int argc, char **argv, bool options, struct err 
 			if (c->words == k->most || c->words == (int)ARRAY_LEN(c->word))
 				return err_set(e, ERR_INVALID,
 				        "what is \"%s\"? heming help %s tells how to say it", s, k->name);
-			c->word[c->words++] =
-			        (k->flags & CMD_PATHS) || (c->words == 1 && k->run != cmd_account &&
-			                                          k->run != cmd_device)
-			                ? absolute(c->a, s)
-			                : s;
+			c->word[c->words] = is_path(k, c->words) ? absolute(c->a, s) : s;
+			c->words++;
 			continue;
 		}
 		eq = strchr(s, '=');
@@ -110,11 +112,12 @@ static int parse(struct cli *c, int argc, char **argv, bool options, struct err 
 		        !((k->flags & CMD_SETTINGS) && is_setting(name))) {
 			const char *near = k->flags & CMD_SETTINGS ? settings_nearest(name) : NULL;
 
+			if (near != NULL)
+				return err_set(e, ERR_INVALID, "heming %s knows no --%s; is --%s meant?",
+				        k->name, name, near);
 			return err_set(e, ERR_INVALID,
-			        near != NULL
-			                ? "heming %s knows no --%s; is --%s meant?"
-			                : "heming %s knows no --%s%s; heming help %1$s lists what it knows",
-			        k->name, name, near != NULL ? near : "");
+			        "heming %s knows no --%s; heming help %s lists what it knows", k->name, name,
+			        k->name);
 		}
 		if (place >= 0 && k->arg[place].kind == ARG_FLAG) {
 			c->value[place] = "1";
