@@ -24,7 +24,7 @@ MAY = {
     'store': 'base',
     'city': 'base series promql feel dmn bpmn store',
     'ingest': 'base series promql feel dmn bpmn store city net mqtt',
-    'api': 'base series promql feel dmn bpmn store city net mqtt',
+    'api': 'base series promql feel dmn bpmn store city net mqtt ingest',
     'cli': 'base series promql feel dmn bpmn store city net mqtt ingest api',
 }
 

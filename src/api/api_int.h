@@ -1,0 +1,224 @@
+/*
+ * api_int - what the files of src/api share: a request on its way (struct call), the rows of the tables, the
+ * router, and the live streams.
+ *
+ * A call lives in its request's arena and on one worker at a time. A handler writes its answer into `w` (or
+ * `out` and `mime`) and returns 0, or returns a failure in words; it never replies by itself, except where
+ * the row says that it takes the request over.
+ */
+#ifndef HEMING_API_INT_H
+#define HEMING_API_INT_H
+
+#include "api/server.h"
+#include "base/json.h"
+#include "base/work.h"
+
+#include <pthread.h>
+
+struct call;
+
+/* ---- the table of routes ---- */
+
+/* Who may call: one of these, or the bits of enum role (any of them). */
+#define OPEN_TO_ALL 0u
+#define SIGNED_IN (1u << 16)
+#define LOOPBACK (1u << 17) /* from this machine, not through a proxy; else those whose roles stand beside   \
+	                     */
+
+enum route_mode {
+	MODE_READ,  /* the stages open a read transaction */
+	MODE_WRITE, /* writes by itself, or needs no records */
+	MODE_TAKE,  /* returns 0: it answers by itself, perhaps later, and the call is not touched after */
+};
+enum route_flag {
+	ROUTE_CSRF = 1 << 0,   /* with a cookie session X-CSRF-Token must fit */
+	ROUTE_SLOW = 1 << 1,   /* never on more than half of the workers */
+	ROUTE_LIMIT = 1 << 2,  /* few per minute from one address */
+	ROUTE_PROM = 1 << 3,   /* failures in Prometheus' shape; the body is a form */
+	ROUTE_TEST = 1 << 4,   /* only with test control */
+	ROUTE_INGEST = 1 << 5, /* only with an ingest */
+};
+struct route {
+	enum http_method method;
+	const char *path;
+	int (*handle)(struct call *c, struct err *e);
+	unsigned access;
+	enum route_mode mode;
+	unsigned flags;
+	size_t body_max;
+	const char *query;   /* parameters by blanks, "name:type", type as in enum schema_type's words */
+	const char *request; /* schema of the body, "" if none */
+	const char *reply;   /* schema of the answer, or a media type */
+	const char *summary;
+	const char *name; /* of the handler: the operation's id */
+};
+extern const struct route api_routes[];
+extern const int api_routes_n;
+
+/* ---- the router: a tree of path segments ---- */
+
+#define ROUTE_PARAMS 3
+struct router;
+struct route_match {
+	const struct route *route;      /* NULL: the path is known, the method is not */
+	struct str param[ROUTE_PARAMS]; /* values of {…}, in order; they point into the path */
+	unsigned methods;               /* 1 << enum http_method that the path takes */
+};
+struct router *router_new(bool test, bool ingest);
+void router_free(struct router **r);
+/* False when no row has this path. HEAD finds GET. */
+bool router_find(const struct router *r, enum http_method m, const char *path, struct route_match *out);
+
+/* ---- schemas: what bodies and answers look like (schema.tbl) ---- */
+
+enum schema_type {
+	SCHEMA_STRING,
+	SCHEMA_ID, /* digits as text */
+	SCHEMA_TIME,
+	SCHEMA_DATE,
+	SCHEMA_INTEGER,
+	SCHEMA_NUMBER,
+	SCHEMA_BOOL,
+	SCHEMA_OBJECT, /* any members */
+	SCHEMA_ANY,
+	SCHEMA_REF,     /* of `ref` */
+	SCHEMA_LIST,    /* of objects `ref` */
+	SCHEMA_STRINGS, /* list of text */
+	SCHEMA_NUMBERS, /* list of numbers, or of null */
+};
+enum { SCHEMA_MUST = 1, SCHEMA_NULL = 2 };
+struct schema_row {
+	const char *schema; /* set in the row that begins one */
+	const char *field;  /* NULL in that row */
+	enum schema_type type;
+	const char *ref;
+	unsigned flags;
+	int max; /* bytes of a text; 0: 4,096 */
+	const char *words;
+};
+extern const struct schema_row api_schemas[];
+extern const int api_schemas_n;
+/* ERR_INVALID names the first member that does not fit. */
+MUST_USE int schema_check(const struct doc *d, const char *schema, const char *where, struct err *e);
+/* Writes an OpenAPI document of all rows. */
+void openapi_write(struct sb *b, const char *version);
+
+/* ---- a request on its way ---- */
+
+struct call {
+	struct api_server *s;
+	struct site *site;
+	struct http_req *r;
+	struct arena *a;
+	const struct route *route;
+	struct str param[ROUTE_PARAMS];
+	struct who who;    /* set by the stage `authenticate` */
+	const char *token; /* of the session; NULL if the route is open to all */
+	bool by_cookie;
+	struct store_tx *tx; /* MODE_READ; or after call_read() */
+	struct doc *body;    /* checked against the row's schema; NULL if there is none */
+	struct form *form;   /* ROUTE_PROM */
+	const struct snapshot *held;
+	struct sb out;
+	struct jw w; /* writes into out */
+	int status;  /* 0: 200 */
+	const char *mime;
+};
+const char *call_param(struct call *c, int i); /* in the arena */
+/* Opens the read transaction where there is none; after a write it sees what was written. */
+MUST_USE int call_read(struct call *c, struct err *e);
+/* The registry as now; let go of when the request ends. */
+const struct snapshot *call_snapshot(struct call *c);
+/* A query parameter as a number within [least, most]; dflt when it is missing. */
+MUST_USE int call_int(struct call *c, const char *name, int64_t dflt, int64_t least, int64_t most,
+        int64_t *out, struct err *e);
+/* NULL when missing or empty. */
+const char *call_text(struct call *c, const char *name);
+bool call_flag(struct call *c, const char *name); /* "1" or "true" */
+/* A local date YYYY-MM-DD; dflt when missing. */
+MUST_USE int call_date(struct call *c, const char *name, const char *dflt, const char **out, struct err *e);
+MUST_USE int call_id(struct call *c, int param, int64_t *id, struct err *e);
+/* Text of a body's member, "" when missing. */
+const char *body_text(const struct call *c, const char *name);
+
+/* ---- by subject ---- */
+
+#define ROUTE(method, path, handler, ...) int handler(struct call *c, struct err *e);
+#include "api/routes.tbl"
+#undef ROUTE
+
+/* problem.c */
+void problem_write(struct sb *b, const struct err *e, const char *request);
+void problem_reply(struct http_req *r, const struct err *e);
+void prometheus_error(struct sb *b, const struct err *e, int *status);
+
+/* auth.c */
+MUST_USE int auth_find(struct call *c, struct err *e);
+MUST_USE int auth_check(struct call *c, struct err *e);
+bool auth_from_here(const struct http_req *r);
+/* Counts tries of one address: false when there were too many of late. */
+struct tries;
+struct tries *tries_new(void);
+void tries_free(struct tries **t);
+bool tries_take(struct tries *t, const char *address, dur_us now);
+
+/* form.c: pairs of a query string or of a form body, those of the body first */
+struct form;
+struct form *form_read(struct call *c);
+const char *form_get(const struct form *f, const char *name); /* NULL if missing */
+const char **form_all(const struct form *f, struct arena *a, const char *name);
+void form_parse(struct arena *a, struct str text, struct form **f); /* adds to *f, made if NULL */
+
+/* deadline.c: a flag that is raised when a query has taken too long */
+struct deadlines;
+struct deadline {
+	struct deadline *next, **prev;
+	dur_us at; /* monotonic */
+	bool raised;
+};
+struct deadlines *deadlines_new(void);
+void deadlines_free(struct deadlines **d);
+void deadlines_raise(struct deadlines *d); /* all, those to come too: the door closes */
+void deadline_begin(struct deadlines *d, struct deadline *x, dur_us within);
+void deadline_end(struct deadlines *d, struct deadline *x);
+
+/* sse.c */
+struct streams;
+struct streams *streams_new(struct site *site);
+/* Ends all; the door must still be open. */
+void streams_close(struct streams *s);
+void streams_free(struct streams **s);
+/* Answers the request with a stream of what comes after `after` (-1: from now on). */
+MUST_USE int streams_add(struct streams *s, struct call *c, int64_t after, struct err *e);
+/* A session has ended: so do its streams. */
+void streams_end_session(struct streams *s, const char *token);
+void sse_write(struct sb *b, const struct journal_entry *j);
+
+/* asset.c */
+bool asset_reply(struct http_req *r); /* false: there is no such page; from the binary */
+void asset_reply_from(struct http_req *r, const char *dir);
+
+/* native_thing.c */
+void write_codes(struct jw *w, const char *key, const char *by_blanks); /* "a b" as ["a","b"] */
+
+#define API_MAGIC 0x4a91ab03u
+struct api_server {
+	uint32_t magic;
+	struct site *site;
+	struct ingest *ingest;
+	struct http_server *http;
+	struct work *work;
+	struct router *router;
+	struct streams *streams;
+	struct tries *tries;
+	struct deadlines *deadlines;
+	char *web_dir;
+	char *version;
+	bool tls;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	bool closing;
+	int at_work; /* requests handed to workers */
+};
+
+#endif

@@ -1,0 +1,76 @@
+/* What handlers ask of a request. */
+#include "api/api_int.h"
+#include "base/num.h"
+
+const char *call_param(struct call *c, int i)
+{
+	return arena_strndup(c->a, c->param[i].p, c->param[i].n);
+}
+
+int call_read(struct call *c, struct err *e)
+{
+	return c->tx != NULL ? 0 : store_read_begin(c->site->store, c->route->path, &c->tx, e);
+}
+
+const struct snapshot *call_snapshot(struct call *c)
+{
+	if (c->held == NULL)
+		c->held = registry_hold(c->site->registry);
+	return c->held;
+}
+
+const char *call_text(struct call *c, const char *name)
+{
+	const char *s = http_query(c->r, name);
+
+	return s != NULL && *s != '\0' ? s : NULL;
+}
+
+bool call_flag(struct call *c, const char *name)
+{
+	const char *s = call_text(c, name);
+
+	return s != NULL && (strcmp(s, "1") == 0 || strcmp(s, "true") == 0);
+}
+
+int call_int(struct call *c, const char *name, int64_t dflt, int64_t least, int64_t most, int64_t *out,
+        struct err *e)
+{
+	const char *s = call_text(c, name);
+
+	*out = dflt;
+	if (s == NULL)
+		return 0;
+	if (!num_int(str_of(s), out) || *out < least || *out > most) {
+		err_set(e, ERR_INVALID, "a whole number from %lld to %lld is needed", (long long)least,
+		        (long long)most);
+		return err_at(e, NULL, 0, 0, name);
+	}
+	return 0;
+}
+
+int call_date(struct call *c, const char *name, const char *dflt, const char **out, struct err *e)
+{
+	const char *s = call_text(c, name);
+	time_us t;
+
+	*out = s != NULL ? s : dflt;
+	if (s == NULL || (strlen(s) == 10 && time_parse(str_of(s), zone_utc(), &t)))
+		return 0;
+	err_set(e, ERR_INVALID, "a date as 2026-07-14 is needed");
+	return err_at(e, NULL, 0, 0, name);
+}
+
+int call_id(struct call *c, int param, int64_t *id, struct err *e)
+{
+	if (num_int(c->param[param], id) && *id > 0)
+		return 0;
+	return err_set(e, ERR_NOTFOUND, "nothing has this id");
+}
+
+const char *body_text(const struct call *c, const char *name)
+{
+	const struct doc *d = doc_get(c->body, name);
+
+	return d != NULL && d->type == DOC_STRING ? d->text : "";
+}

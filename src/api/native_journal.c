@@ -1,0 +1,78 @@
+/* The journal: pages of it, and the stream of what comes. */
+#include "api/api_int.h"
+#include "base/num.h"
+
+static void write_entry(struct jw *w, const struct journal_entry *j)
+{
+	jw_object(w);
+	jw_kint(w, "seq", j->seq);
+	jw_kid(w, "id", j->id);
+	jw_ktime(w, "at", j->at);
+	jw_key(w, "kind");
+	jw_str(w, j->kind);
+	jw_key(w, "subject");
+	jw_str(w, j->subject);
+	jw_key(w, "subject_id");
+	jw_str(w, j->subject_id);
+	jw_key(w, "region");
+	jw_str(w, j->region);
+	jw_key(w, "org");
+	jw_str(w, j->org);
+	jw_key(w, "account");
+	jw_str(w, j->account);
+	jw_key(w, "payload");
+	if (j->payload.n > 0)
+		jw_raw(w, j->payload);
+	else
+		jw_null(w);
+	jw_object_end(w);
+}
+
+int journal_get(struct call *c, struct err *e)
+{
+	struct journal_filter f = {.scope = &c->who.scope,
+	        .subject = call_text(c, "subject"),
+	        .subject_id = call_text(c, "subject_id"),
+	        .kind_prefix = call_text(c, "kind")};
+	struct journal_entry *list = NULL;
+	bool forward = call_text(c, "after") != NULL;
+	int64_t limit = 0, after = 0, before = 0, last = 0;
+	int n = 0, rc = call_int(c, "limit", 100, 1, 1000, &limit, e);
+
+	if (rc == 0)
+		rc = call_int(c, "after", 0, 0, INT64_MAX, &after, e);
+	if (rc == 0)
+		rc = call_int(c, "before", 0, 1, INT64_MAX, &before, e);
+	if (rc == 0)
+		rc = forward ? journal_read(c->tx, after, (int)limit, &f, &list, &n, &last, e)
+		             : journal_page(c->tx, before, (int)limit, &f, &list, &n, e);
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	jw_key(&c->w, "items");
+	jw_array(&c->w);
+	for (int i = 0; i < n; i++)
+		write_entry(&c->w, &list[i]);
+	jw_array_end(&c->w);
+	jw_key(&c->w, "next");
+	if (n == limit)
+		jw_int(&c->w, list[n - 1].seq);
+	else
+		jw_null(&c->w);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+/* Where a stream resumes: the last event its reader saw, or ?after=; -1: from now on. */
+int events_get(struct call *c, struct err *e)
+{
+	const char *last = http_header(c->r, "Last-Event-ID");
+	int64_t after = -1;
+	int rc = call_int(c, "after", -1, 0, INT64_MAX, &after, e);
+
+	if (rc == 0 && last != NULL && *last != '\0' && (!num_int(str_of(last), &after) || after < 0)) {
+		err_set(e, ERR_INVALID, "Last-Event-ID is the id of an event of this stream");
+		rc = err_at(e, NULL, 0, 0, "Last-Event-ID");
+	}
+	return rc < 0 ? rc : streams_add(c->s->streams, c, after, e);
+}

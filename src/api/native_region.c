@@ -1,0 +1,213 @@
+/* What the city is made of: regions, orgs, kinds, categories. */
+#include "api/api_int.h"
+#include "base/num.h"
+
+static void items(struct jw *w)
+{
+	jw_object(w);
+	jw_key(w, "items");
+	jw_array(w);
+}
+
+static void items_end(struct jw *w)
+{
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
+int regions_get(struct call *c, struct err *e)
+{
+	const struct snapshot *s = call_snapshot(c);
+	struct jw *w = &c->w;
+
+	(void)e;
+	items(w);
+	for (int i = 0; i < s->regions; i++) {
+		const struct region *r = &s->region[i];
+
+		jw_object(w);
+		jw_kstr(w, "code", r->code);
+		jw_kstr(w, "parent", r->parent);
+		jw_kint(w, "level", r->level);
+		jw_kstr(w, "name", r->name);
+		jw_kstr(w, "name_en", r->name_en);
+		jw_kbool(w, "unit", r->unit);
+		jw_kdouble(w, "lon", r->at.lon);
+		jw_kdouble(w, "lat", r->at.lat);
+		jw_object_end(w);
+	}
+	items_end(w);
+	return 0;
+}
+
+int regions_geojson(struct call *c, struct err *e)
+{
+	const struct snapshot *s = call_snapshot(c);
+	struct jw *w = &c->w;
+
+	(void)e;
+	c->mime = "application/geo+json";
+	jw_object(w);
+	jw_kstr(w, "type", "FeatureCollection");
+	jw_key(w, "features");
+	jw_array(w);
+	for (int i = 0; i < s->regions; i++) {
+		const struct region *r = &s->region[i];
+
+		if (!r->unit || *r->geometry == '\0')
+			continue;
+		jw_object(w);
+		jw_kstr(w, "type", "Feature");
+		jw_kstr(w, "id", r->code);
+		jw_key(w, "properties");
+		jw_object(w);
+		jw_kstr(w, "code", r->code);
+		jw_kstr(w, "name", r->name);
+		jw_kstr(w, "name_en", r->name_en);
+		jw_kint(w, "level", r->level);
+		jw_object_end(w);
+		jw_key(w, "geometry");
+		jw_raw(w, str_of(r->geometry));
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	jw_object_end(w);
+	return 0;
+}
+
+int orgs_get(struct call *c, struct err *e)
+{
+	const struct snapshot *s = call_snapshot(c);
+	struct jw *w = &c->w;
+
+	(void)e;
+	items(w);
+	for (int i = 0; i < s->orgs; i++) {
+		const struct org *o = &s->org[i];
+
+		jw_object(w);
+		jw_kstr(w, "code", o->code);
+		jw_kstr(w, "parent", o->parent);
+		jw_kstr(w, "kind", o->kind);
+		jw_kstr(w, "region", o->region);
+		jw_kstr(w, "name", o->name);
+		jw_kstr(w, "name_en", o->name_en);
+		jw_kstr(w, "phone", o->phone);
+		jw_kstr(w, "duties", o->duties);
+		jw_object_end(w);
+	}
+	items_end(w);
+	return 0;
+}
+
+static const char *field_type_name(enum field_type t)
+{
+	static const char *const names[] = {[FIELD_TEXT] = "text",
+	        [FIELD_INTEGER] = "integer",
+	        [FIELD_DECIMAL] = "decimal",
+	        [FIELD_BOOL] = "bool",
+	        [FIELD_DATE] = "date",
+	        [FIELD_INSTANT] = "instant",
+	        [FIELD_CODE] = "code",
+	        [FIELD_REFERENCE] = "reference",
+	        [FIELD_PLACE] = "place"};
+
+	return names[t];
+}
+
+static void write_field(struct jw *w, const struct field *f)
+{
+	jw_object(w);
+	jw_kstr(w, "key", f->key);
+	jw_kstr(w, "name", f->name);
+	jw_kstr(w, "name_en", f->name_en);
+	jw_kstr(w, "type", field_type_name(f->type));
+	jw_kstr(w, "unit", f->unit);
+	jw_kstr(w, "ref", f->ref);
+	jw_kbool(w, "required", f->required);
+	jw_kbool(w, "in_list", f->in_list);
+	jw_kint(w, "secrecy", f->secrecy);
+	jw_kdouble(w, "min", f->min);
+	jw_kdouble(w, "max", f->max);
+	jw_key(w, "options");
+	jw_array(w);
+	for (int i = 0; i < f->options; i++) {
+		jw_object(w);
+		jw_kstr(w, "code", f->option[i].code);
+		jw_kstr(w, "name", f->option[i].name);
+		jw_kstr(w, "name_en", f->option[i].name_en);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
+static void write_quantity(struct jw *w, const struct quantity *q)
+{
+	jw_object(w);
+	jw_kstr(w, "metric", q->metric);
+	jw_kstr(w, "name", q->name);
+	jw_kstr(w, "name_en", q->name_en);
+	jw_kstr(w, "unit", q->unit);
+	jw_kdouble(w, "low", q->low);
+	jw_kdouble(w, "high", q->high);
+	jw_object_end(w);
+}
+
+int kinds_get(struct call *c, struct err *e)
+{
+	const struct catalog *k = c->site->catalog;
+	struct jw *w = &c->w;
+
+	(void)e;
+	items(w);
+	for (int i = 0; i < k->kinds; i++) {
+		const struct kind *x = &k->kind[i];
+
+		jw_object(w);
+		jw_kstr(w, "code", x->code);
+		jw_kstr(w, "name", x->name);
+		jw_kstr(w, "name_en", x->name_en);
+		jw_kstr(w, "icon", x->icon);
+		jw_kbool(w, "thing", x->thing);
+		jw_key(w, "fields");
+		jw_array(w);
+		for (int f = 0; f < x->fields; f++)
+			write_field(w, &x->field[f]);
+		jw_array_end(w);
+		jw_key(w, "quantities");
+		jw_array(w);
+		for (int q = 0; q < x->quantities; q++)
+			write_quantity(w, &x->quantity[q]);
+		jw_array_end(w);
+		jw_object_end(w);
+	}
+	items_end(w);
+	return 0;
+}
+
+int categories_get(struct call *c, struct err *e)
+{
+	const struct catalog *k = c->site->catalog;
+	struct jw *w = &c->w;
+
+	(void)e;
+	items(w);
+	for (int i = 0; i < k->categories; i++) {
+		const struct category *x = &k->category[i];
+		char number[32];
+
+		jw_object(w);
+		jw_kstr(w, "code", x->code);
+		jw_kstr(w, "parent", x->parent);
+		jw_kstr(w, "name", x->name);
+		jw_kstr(w, "name_en", x->name_en);
+		jw_kstr(w, "flow", x->flow);
+		num_format(x->limit, number);
+		jw_kstr(w, "limit", arena_printf(c->a, "%s %s", number, limit_unit_name(x->unit)));
+		jw_kint(w, "level", x->level);
+		jw_object_end(w);
+	}
+	items_end(w);
+	return 0;
+}

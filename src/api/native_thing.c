@@ -1,0 +1,244 @@
+/* Things: a list, one with its readings, and how an administrator changes one. */
+#include "api/api_int.h"
+
+#include <math.h>
+
+void write_codes(struct jw *w, const char *key, const char *by_blanks)
+{
+	struct str rest = str_of(by_blanks);
+
+	jw_key(w, key);
+	jw_array(w);
+	while (rest.n > 0) {
+		struct str s = str_cut(&rest, ' ');
+
+		if (s.n > 0)
+			jw_str(w, s);
+	}
+	jw_array_end(w);
+}
+
+static const struct field *secret_field(const struct kind *k, const char *key, int64_t clearance)
+{
+	for (int i = 0; k != NULL && i < k->fields; i++)
+		if ((key == NULL || strcmp(k->field[i].key, key) == 0) && k->field[i].secrecy > clearance)
+			return &k->field[i];
+	return NULL;
+}
+
+static size_t first_bytes(struct str s, int letters)
+{
+	size_t i = 0;
+
+	while (i < s.n && letters-- > 0)
+		(void)utf8_next(s, &i);
+	return i;
+}
+
+/* What a reader without the clearance sees of a text: enough to tell two apart, not enough to know. */
+static void write_masked(struct call *c, const struct field *f, const struct doc *d)
+{
+	struct str s = {d->text, d->text_n};
+	size_t keep;
+
+	if (*f->mask == '\0' || d->type != DOC_STRING) {
+		jw_null(&c->w);
+		return;
+	}
+	if (strcmp(f->mask, "phone") == 0 && s.n >= 7) {
+		jw_cstr(&c->w, arena_printf(c->a, "%.3s****%.*s", s.p, 4, s.p + s.n - 4));
+		return;
+	}
+	keep = first_bytes(s, strcmp(f->mask, "name") == 0 ? 1 : strcmp(f->mask, "address") == 0 ? 6 : 2);
+	jw_cstr(&c->w, arena_printf(c->a, "%.*s***", (int)keep, s.p));
+}
+
+static int write_attrs(struct call *c, const struct thing *t, struct err *e)
+{
+	const struct kind *k = catalog_kind(c->site->catalog, t->kind);
+	struct doc *attrs = NULL;
+	int rc;
+
+	jw_key(&c->w, "attrs");
+	if (secret_field(k, NULL, c->who.scope.clearance) == NULL) {
+		jw_raw(&c->w, str_of(*t->attrs != '\0' ? t->attrs : "{}"));
+		return 0;
+	}
+	rc = doc_parse_json(c->a, str_of(*t->attrs != '\0' ? t->attrs : "{}"), t->code, &attrs, e);
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	DOC_EACH(d, attrs)
+	{
+		const struct field *f = secret_field(k, d->key, c->who.scope.clearance);
+
+		jw_key(&c->w, d->key);
+		if (f != NULL)
+			write_masked(c, f, d);
+		else
+			doc_write_json(d, &c->w);
+	}
+	jw_object_end(&c->w);
+	return 0;
+}
+
+/* Leaves the object open. */
+static int write_thing(struct call *c, const struct thing *t, struct err *e)
+{
+	struct jw *w = &c->w;
+
+	jw_object(w);
+	jw_kstr(w, "code", t->code);
+	jw_kstr(w, "kind", t->kind);
+	jw_kstr(w, "name", t->name);
+	jw_kstr(w, "name_en", t->name_en);
+	jw_kstr(w, "org", t->org);
+	jw_kstr(w, "region", t->region);
+	jw_kstr(w, "unit", t->unit_region);
+	jw_kdouble(w, "lon", t->at.lon);
+	jw_kdouble(w, "lat", t->at.lat);
+	jw_kbool(w, "demo", t->demo);
+	return write_attrs(c, t, e);
+}
+
+static bool holds(const char *text, const char *words)
+{
+	return strcasestr(text, words) != NULL;
+}
+
+int things_get(struct call *c, struct err *e)
+{
+	const char *kind = call_text(c, "kind"), *region = call_text(c, "region"), *q = call_text(c, "q"),
+	           *after = call_text(c, "after"), *next = NULL;
+	const struct snapshot *s = call_snapshot(c);
+	int64_t limit, n = 0;
+	int low = 0, high = s->things, rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
+
+	if (rc < 0)
+		return rc;
+	while (after != NULL && low < high) { /* the first code past `after` */
+		int mid = low + (high - low) / 2;
+
+		if (strcmp(s->thing[mid].code, after) <= 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	jw_object(&c->w);
+	jw_key(&c->w, "items");
+	jw_array(&c->w);
+	for (int i = low; i < s->things && rc == 0; i++) {
+		const struct thing *t = &s->thing[i];
+
+		if ((kind != NULL && strcmp(t->kind, kind) != 0) ||
+		        (region != NULL && strncmp(t->region, region, strlen(region)) != 0 &&
+		                strcmp(t->unit_region, region) != 0) ||
+		        (q != NULL && !holds(t->code, q) && !holds(t->name, q) && !holds(t->name_en, q)) ||
+		        !who_sees(&c->who, t->region, t->org, 1))
+			continue;
+		if (n++ == limit) {
+			next = after;
+			break;
+		}
+		after = t->code;
+		rc = write_thing(c, t, e);
+		jw_object_end(&c->w);
+	}
+	jw_array_end(&c->w);
+	jw_kstr(&c->w, "next", next);
+	jw_object_end(&c->w);
+	return rc;
+}
+
+static const struct quantity *quantity_of(const struct kind *k, struct str metric)
+{
+	for (int i = 0; k != NULL && i < k->quantities; i++)
+		if (str_is(metric, k->quantity[i].metric))
+			return &k->quantity[i];
+	return NULL;
+}
+
+static int write_readings(struct call *c, const struct thing *t, struct err *e)
+{
+	const struct kind *k = catalog_kind(c->site->catalog, t->kind);
+	struct series_latest_row *row = NULL;
+	struct matcher m;
+	size_t n = 0;
+	int rc = matcher_init(&m, c->a, MATCH_EQ, STR_LIT("thing"), str_of(t->code), e);
+
+	if (rc == 0)
+		rc = series_list(c->site->series, &m, 1, 500, c->a, &row, &n, e);
+	if (rc < 0)
+		return rc;
+	jw_key(&c->w, "readings");
+	jw_array(&c->w);
+	for (size_t i = 0; i < n; i++) {
+		struct str metric = labels_get(&row[i].labels, LABEL_NAME);
+		const struct quantity *q = quantity_of(k, metric);
+
+		if (row[i].t == TIME_NONE)
+			continue;
+		jw_object(&c->w);
+		jw_key(&c->w, "metric");
+		jw_str(&c->w, metric);
+		if (q != NULL) {
+			jw_kstr(&c->w, "name", q->name);
+			jw_kstr(&c->w, "name_en", q->name_en);
+		} else {
+			jw_key(&c->w, "name");
+			jw_str(&c->w, metric);
+			jw_key(&c->w, "name_en");
+			jw_str(&c->w, metric);
+		}
+		jw_kstr(&c->w, "unit", q != NULL ? q->unit : "");
+		jw_ktime(&c->w, "t", row[i].t);
+		jw_kdouble(&c->w, "v", row[i].v);
+		jw_object_end(&c->w);
+	}
+	jw_array_end(&c->w);
+	return 0;
+}
+
+int thing_get(struct call *c, struct err *e)
+{
+	const struct thing *t = snapshot_thing(call_snapshot(c), c->param[0]);
+	int rc;
+
+	if (t == NULL || !who_sees(&c->who, t->region, t->org, 1))
+		return err_set(e, ERR_NOTFOUND, "no thing has this code");
+	rc = write_thing(c, t, e);
+	if (rc == 0)
+		rc = write_readings(c, t, e);
+	jw_object_end(&c->w);
+	return rc;
+}
+
+int thing_set(struct call *c, struct err *e)
+{
+	const struct doc *attrs = doc_get(c->body, "attrs");
+	struct thing_in in = {.code = call_param(c, 0),
+	        .kind = body_text(c, "kind"),
+	        .name = body_text(c, "name"),
+	        .name_en = body_text(c, "name_en"),
+	        .org = body_text(c, "org"),
+	        .region = body_text(c, "region"),
+	        .at = {doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)},
+	        .demo = doc_bool(c->body, "demo", false)};
+	struct sb b = SB_INIT;
+	struct jw w;
+	int rc;
+
+	if (attrs != NULL) {
+		jw_init(&w, &b);
+		doc_write_json(attrs, &w);
+		in.attrs = arena_strndup(c->a, b.p, b.n);
+		sb_fini(&b);
+	}
+	rc = thing_put(c->site->registry, c->site->store, c->site->catalog, &in, 1, &c->who, e);
+	if (rc < 0) {
+		if (e != NULL)
+			e->line = 0; /* the thing's place in a list of one */
+		return rc;
+	}
+	return thing_get(c, e);
+}

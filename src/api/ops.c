@@ -1,0 +1,79 @@
+/* For those who keep it running: health, metrics, the description of this API; and where readings come in. */
+#include "api/api_int.h"
+#include "base/metric.h"
+
+static int look_at_store(struct site *site, int64_t *seq, struct err *e)
+{
+	struct store_tx *tx = NULL;
+	int rc = store_read_begin(site->store, "health", &tx, e);
+
+	if (rc == 0)
+		rc = journal_last(tx, seq, e);
+	store_read_end(&tx);
+	return rc;
+}
+
+int healthz_get(struct call *c, struct err *e)
+{
+	struct series_stats stats = {0};
+	struct err store = ERR_INIT, series = ERR_INIT;
+	struct series_latest_row *row = NULL;
+	struct jw *w = &c->w;
+	int64_t seq = 0;
+	size_t n = 0;
+	bool store_ok = look_at_store(c->site, &seq, &store) == 0;
+	int rc = series_list(c->site->series, NULL, 0, 1, c->a, &row, &n, &series);
+	bool series_ok = rc == 0 || rc == ERR_TOOBIG;
+
+	(void)e;
+	series_stats(c->site->series, &stats);
+	c->status = store_ok && series_ok ? 200 : 503;
+	jw_object(w);
+	jw_kstr(w, "status", store_ok && series_ok ? "ok" : "degraded");
+	jw_key(w, "store");
+	jw_object(w);
+	jw_kbool(w, "ok", store_ok);
+	jw_kstr(w, "backend", store_backend(c->site->store));
+	jw_kint(w, "schema", store_schema_version(c->site->store));
+	if (!store_ok)
+		jw_kstr(w, "error", err_text(store.code));
+	jw_object_end(w);
+	jw_key(w, "series");
+	jw_object(w);
+	jw_kbool(w, "ok", series_ok);
+	jw_kint(w, "series", (int64_t)stats.series);
+	jw_kint(w, "last_sync_us", stats.last_sync_us);
+	jw_kint(w, "quarantined", (int64_t)stats.quarantined);
+	jw_object_end(w);
+	jw_ktime(w, "clock", clock_now(c->site->clock));
+	jw_kbool(w, "manual", clock_is_manual(c->site->clock));
+	jw_kstr(w, "version", c->s->version);
+	jw_object_end(w);
+	return 0;
+}
+
+int metrics_get(struct call *c, struct err *e)
+{
+	struct series_stats stats = {0};
+
+	(void)e;
+	series_stats(c->site->series, &stats);
+	metric_set(METRIC_SERIES_COUNT, (int64_t)stats.series);
+	c->mime = "text/plain; version=0.0.4; charset=utf-8";
+	metric_write(&c->out);
+	return 0;
+}
+
+int openapi_get(struct call *c, struct err *e)
+{
+	(void)e;
+	openapi_write(&c->out, c->s->version);
+	return 0;
+}
+
+int write_post(struct call *c, struct err *e)
+{
+	(void)e;
+	ingest_write(c->s->ingest, c->r);
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* Failures as answers: RFC 9457 for our own API, Prometheus' shape for its. */
+#include "api/api_int.h"
+
+void problem_write(struct sb *b, const struct err *e, const char *request)
+{
+	char type[64] = "urn:heming:problem:", code[32];
+	const char *name = err_name(e->code);
+	size_t n = strlen(type);
+	struct jw w;
+
+	snprintf(code, sizeof(code), "%s", name);
+	for (char *p = code; *p != '\0'; p++)
+		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+	snprintf(type + n, sizeof(type) - n, "%s", code);
+	jw_init(&w, b);
+	jw_object(&w);
+	jw_kstr(&w, "type", type);
+	jw_kstr(&w, "title", err_text(e->code));
+	jw_kint(&w, "status", err_http(e->code));
+	jw_kstr(&w, "detail", e->text);
+	jw_kstr(&w, "code", code);
+	if (e->field[0] != '\0')
+		jw_kstr(&w, "field", e->field);
+	if (e->where[0] != '\0')
+		jw_kstr(&w, "where", e->where);
+	if (e->line > 0)
+		jw_kint(&w, "line", e->line);
+	if (e->column > 0)
+		jw_kint(&w, "column", e->column);
+	jw_kstr(&w, "request", request);
+	jw_object_end(&w);
+}
+
+void problem_reply(struct http_req *r, const struct err *e)
+{
+	int status = err_http(e->code);
+	struct sb b = SB_INIT;
+
+	problem_write(&b, e, http_id(r));
+	if (status == 401)
+		http_set_header(r, "WWW-Authenticate", "Bearer realm=\"heming\"");
+	if (status == 429 || status == 503)
+		http_set_header(r, "Retry-After", status == 429 ? "30" : "2");
+	http_reply_take(r, status, "application/problem+json", &b);
+	sb_fini(&b);
+}
+
+/* https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview */
+void prometheus_error(struct sb *b, const struct err *e, int *status)
+{
+	const char *type = "internal";
+	struct jw w;
+
+	*status = err_http(e->code);
+	switch (e->code) {
+	case ERR_INVALID: type = "bad_data"; break;
+	case ERR_UNPROCESSED:
+	case ERR_TOOBIG:
+	case ERR_NOMEM:
+		type = "execution";
+		*status = 422;
+		break;
+	case ERR_TIMEOUT:
+		type = "timeout";
+		*status = 503;
+		break;
+	case ERR_CANCELLED:
+		type = "canceled";
+		*status = 503;
+		break;
+	case ERR_NOTFOUND: type = "not_found"; break;
+	case ERR_UNAUTH: type = "unauthorized"; break;
+	case ERR_DENIED: type = "forbidden"; break;
+	case ERR_BUSY:
+	case ERR_UNAVAILABLE: type = "unavailable"; break;
+	default: break;
+	}
+	jw_init(&w, b);
+	jw_object(&w);
+	jw_kstr(&w, "status", "error");
+	jw_kstr(&w, "errorType", type);
+	jw_kstr(&w, "error", e->text);
+	jw_object_end(&w);
+}

@@ -1,0 +1,779 @@
+/*
+ * Prometheus' HTTP API, so that Grafana and promtool work as they are:
+ * https://prometheus.io/docs/prometheus/latest/querying/api/
+ *
+ * Queries run in an arena of their own, whose budget is their memory limit, and under a deadline.
+ */
+#include "api/api_int.h"
+#include "base/num.h"
+#include "city/alarm.h"
+#include "city/rule.h"
+
+#include <math.h>
+
+#define QUERY_MEMORY (512u << 20)
+#define QUERY_TIME (60 * US_SECOND)
+#define STEPS_MOST 11000
+#define SERIES_MOST 100000
+#define FOLLOWED "3.0.0" /* the version whose API this is */
+
+/* ---- parameters ---- */
+
+PRINTF_LIKE(3, 4) static int bad_parameter(struct err *e, const char *name, const char *fmt, ...)
+{
+	char words[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	err_set(e, ERR_INVALID, "invalid parameter \"%s\": %s", name, words);
+	return err_at(e, NULL, 0, 0, name);
+}
+
+/* Seconds with a fraction, or RFC 3339; to the millisecond, as Prometheus counts. */
+static bool parse_time(const char *s, time_us *out)
+{
+	double seconds;
+
+	if (num_double(str_of(s), false, &seconds)) {
+		if (fabs(seconds) > 9.2e12)
+			return false;
+		*out = (time_us)llround(seconds * 1000) * US_MS;
+		return true;
+	}
+	return time_parse(str_of(s), NULL, out);
+}
+
+static int get_time(struct call *c, const char *name, time_us dflt, time_us *out, struct err *e)
+{
+	const char *s = form_get(c->form, name);
+
+	*out = dflt;
+	if (s == NULL || *s == '\0')
+		return dflt != TIME_NONE ? 0
+		                         : bad_parameter(e, name, "cannot parse \"\" to a valid timestamp");
+	return parse_time(s, out) ? 0
+	                          : bad_parameter(e, name, "cannot parse \"%.80s\" to a valid timestamp", s);
+}
+
+static int get_duration(struct call *c, const char *name, dur_us dflt, dur_us *out, struct err *e)
+{
+	const char *s = form_get(c->form, name);
+	double seconds;
+
+	*out = dflt;
+	if ((s == NULL || *s == '\0') && dflt >= 0)
+		return 0;
+	if (s != NULL && num_double(str_of(s), false, &seconds) && fabs(seconds) < 9.2e12) {
+		*out = (dur_us)llround(seconds * 1000) * US_MS;
+		return 0;
+	}
+	if (s != NULL && dur_parse(str_of(s), out))
+		return 0;
+	return bad_parameter(e, name, "cannot parse \"%.80s\" to a valid duration", s != NULL ? s : "");
+}
+
+static int get_limit(struct call *c, size_t *out, struct err *e)
+{
+	const char *s = form_get(c->form, "limit");
+	int64_t n = 0;
+
+	*out = 0;
+	if (s == NULL || *s == '\0')
+		return 0;
+	if (!num_int(str_of(s), &n) || n < 0)
+		return bad_parameter(e, "limit", "limit must be non-negative");
+	*out = (size_t)n;
+	return 0;
+}
+
+static int parse_error(const char *name, int shift, struct err *e)
+{
+	char words[300];
+
+	if (e->code != ERR_INVALID)
+		return e->code;
+	snprintf(words, sizeof(words), "%s", e->text);
+	if (e->column > shift)
+		return err_set(e, ERR_INVALID, "invalid parameter \"%s\": 1:%d: parse error: %s", name,
+		        e->column - shift, words);
+	return err_set(e, ERR_INVALID, "invalid parameter \"%s\": parse error: %s", name, words);
+}
+
+/* ---- answers ---- */
+
+static void begin(struct call *c)
+{
+	jw_object(&c->w);
+	jw_kstr(&c->w, "status", "success");
+	jw_key(&c->w, "data");
+}
+
+static void write_time(struct jw *w, time_us t)
+{
+	int64_t ms = t / US_MS;
+	char text[40];
+	int n = snprintf(text, sizeof(text), "%s%lld", ms < 0 ? "-" : "", (long long)(llabs(ms) / 1000));
+
+	if (ms % 1000 != 0)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ".%03lld", (long long)(llabs(ms) % 1000));
+	jw_raw(w, (struct str){text, (size_t)n});
+}
+
+static void write_pair(struct jw *w, time_us t, double v)
+{
+	char text[32];
+	size_t n = num_format(v, text);
+
+	jw_array(w);
+	write_time(w, t);
+	jw_str(w, (struct str){text, n});
+	jw_array_end(w);
+}
+
+static void write_labels(struct jw *w, const struct labels *ls)
+{
+	char key[256];
+
+	jw_object(w);
+	for (int i = 0; i < ls->n; i++) {
+		snprintf(key, sizeof(key), STR_FMT, STR_ARG(ls->l[i].name));
+		jw_key(w, key);
+		jw_str(w, ls->l[i].value);
+	}
+	jw_object_end(w);
+}
+
+static void write_strings(struct jw *w, const char *key, const struct str *s, size_t n, const char *more)
+{
+	if (n == 0 && more == NULL)
+		return;
+	jw_key(w, key);
+	jw_array(w);
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, s[i]);
+	if (more != NULL)
+		jw_cstr(w, more);
+	jw_array_end(w);
+}
+
+static void write_line(struct jw *w, const struct promql_line *l)
+{
+	jw_object(w);
+	jw_key(w, "metric");
+	write_labels(w, &l->labels);
+	jw_key(w, "values");
+	jw_array(w);
+	for (size_t i = 0; i < l->n; i++)
+		write_pair(w, l->t[i], l->v[i]);
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
+static void write_sample(struct jw *w, const struct promql_sample *s)
+{
+	jw_object(w);
+	jw_key(w, "metric");
+	write_labels(w, &s->labels);
+	jw_key(w, "value");
+	write_pair(w, s->t, s->v);
+	jw_object_end(w);
+}
+
+static void write_result(struct call *c, const struct promql_result *r, size_t limit)
+{
+	static const char *const names[] = {[PROMQL_SCALAR] = "scalar",
+	        [PROMQL_STRING] = "string",
+	        [PROMQL_VECTOR] = "vector",
+	        [PROMQL_MATRIX] = "matrix"};
+	size_t n = limit > 0 && limit < r->n ? limit : r->n;
+	struct jw *w = &c->w;
+
+	begin(c);
+	jw_object(w);
+	jw_kstr(w, "resultType", names[r->type]);
+	jw_key(w, "result");
+	if (r->type == PROMQL_SCALAR) {
+		write_pair(w, r->t, r->scalar);
+	} else if (r->type == PROMQL_STRING) {
+		jw_array(w);
+		write_time(w, r->t);
+		jw_str(w, r->string);
+		jw_array_end(w);
+	} else {
+		jw_array(w);
+		for (size_t i = 0; i < n; i++) {
+			if (r->type == PROMQL_VECTOR)
+				write_sample(w, &r->sample[i]);
+			else
+				write_line(w, &r->line[i]);
+		}
+		jw_array_end(w);
+	}
+	jw_object_end(w);
+	write_strings(
+	        w, "warnings", r->warning, r->warnings, n < r->n ? "results truncated due to limit" : NULL);
+	write_strings(w, "infos", r->info, r->infos, NULL);
+	jw_object_end(w);
+}
+
+/* ---- queries ---- */
+
+struct query {
+	struct arena *a;
+	struct promql_storage storage;
+	struct promql_options o;
+	struct promql_expr *x;
+	struct deadline deadline;
+	time_us from, to;
+	dur_us step;
+	size_t limit;
+};
+
+static int query_begin(struct call *c, struct query *q, struct err *e)
+{
+	const char *text = form_get(c->form, "query");
+	dur_us timeout;
+	int rc = get_limit(c, &q->limit, e);
+
+	if (rc == 0)
+		rc = get_duration(c, "timeout", QUERY_TIME, &timeout, e);
+	if (rc == 0)
+		rc = get_duration(c, "lookback_delta", 0, &q->o.lookback, e);
+	if (rc < 0)
+		return rc;
+	if (timeout <= 0 || timeout > QUERY_TIME)
+		timeout = QUERY_TIME;
+	rc = promql_parse(q->a, str_of(text != NULL ? text : ""), &q->x, e);
+	if (rc < 0)
+		return parse_error("query", 0, e);
+	rc = site_promql_scope(q->a, q->x, &c->who, e);
+	if (rc < 0)
+		return rc;
+	q->storage = site_promql(c->site);
+	q->o.storage = &q->storage;
+	q->o.limits.cancel = &q->deadline.raised;
+	deadline_begin(c->s->deadlines, &q->deadline, timeout);
+	return 0;
+}
+
+static int query_end(struct call *c, struct query *q, int rc, const struct promql_result *r, struct err *e)
+{
+	bool late;
+
+	deadline_end(c->s->deadlines, &q->deadline);
+	late = q->deadline.raised;
+	if (rc == 0)
+		write_result(c, r, q->limit);
+	else if (late && (rc == ERR_CANCELLED || rc == ERR_TIMEOUT))
+		rc = err_set(e, ERR_TIMEOUT, "query timed out in query execution");
+	return rc;
+}
+
+int prom_query(struct call *c, struct err *e)
+{
+	struct query q = {.a = arena_new(QUERY_MEMORY)};
+	struct promql_result r = {0};
+	time_us t;
+	int rc = get_time(c, "time", clock_now(c->site->clock), &t, e);
+
+	if (rc == 0)
+		rc = query_begin(c, &q, e);
+	if (rc == 0) {
+		rc = promql_instant(q.x, &q.o, t, q.a, &r, e);
+		rc = query_end(c, &q, rc, &r, e);
+	}
+	arena_free(&q.a);
+	return rc;
+}
+
+static int get_range(struct call *c, struct query *q, struct err *e)
+{
+	int rc = get_time(c, "start", TIME_NONE, &q->from, e);
+
+	if (rc == 0)
+		rc = get_time(c, "end", TIME_NONE, &q->to, e);
+	if (rc == 0 && q->to < q->from)
+		rc = bad_parameter(e, "end", "end timestamp must not be before start time");
+	if (rc == 0)
+		rc = get_duration(c, "step", -1, &q->step, e);
+	if (rc == 0 && q->step <= 0)
+		rc = bad_parameter(e, "step",
+		        "zero or negative query resolution step widths are not accepted. Try a positive "
+		        "integer");
+	if (rc == 0 && (q->to - q->from) / q->step > STEPS_MOST)
+		rc = err_set(e, ERR_INVALID,
+		        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
+		        "query resolution (?step=XX)");
+	return rc;
+}
+
+int prom_query_range(struct call *c, struct err *e)
+{
+	struct query q = {.a = arena_new(QUERY_MEMORY)};
+	struct promql_result r = {0};
+	int rc = get_range(c, &q, e);
+
+	if (rc == 0)
+		rc = query_begin(c, &q, e);
+	if (rc == 0) {
+		rc = promql_range(q.x, &q.o, q.from, q.to, q.step, q.a, &r, e);
+		rc = query_end(c, &q, rc, &r, e);
+	}
+	arena_free(&q.a);
+	return rc;
+}
+
+int prom_format(struct call *c, struct err *e)
+{
+	const char *text = form_get(c->form, "query");
+	struct promql_expr *x = NULL;
+	struct sb b = SB_INIT;
+
+	if (promql_parse(c->a, str_of(text != NULL ? text : ""), &x, e) < 0)
+		return parse_error("query", 0, e);
+	promql_format_pretty(x, &b);
+	begin(c);
+	jw_str(&c->w, sb_str(&b));
+	jw_object_end(&c->w);
+	sb_fini(&b);
+	return 0;
+}
+
+/* ---- series and labels ---- */
+
+struct found { /* distinct label sets */
+	struct series_latest_row *row;
+	size_t n, cap;
+	size_t *slot; /* 1 + index into row; 0: free */
+	size_t slots;
+};
+
+static void found_put(struct arena *a, struct found *f, const struct series_latest_row *row)
+{
+	size_t i;
+
+	if (2 * (f->n + 1) > f->slots) {
+		size_t slots = f->slots > 0 ? 2 * f->slots : 256;
+		size_t *slot = arena_array(a, slots, sizeof(*slot));
+
+		for (size_t k = 0; k < f->n; k++) {
+			i = labels_hash(&f->row[k].labels) & (slots - 1);
+			while (slot[i] != 0)
+				i = (i + 1) & (slots - 1);
+			slot[i] = k + 1;
+		}
+		f->slot = slot;
+		f->slots = slots;
+	}
+	i = labels_hash(&row->labels) & (f->slots - 1);
+	while (f->slot[i] != 0) {
+		if (labels_equal(&f->row[f->slot[i] - 1].labels, &row->labels))
+			return;
+		i = (i + 1) & (f->slots - 1);
+	}
+	f->slot[i] = f->n + 1;
+	f->row = arena_grow(a, f->row, &f->cap, f->n + 1, sizeof(*f->row));
+	f->row[f->n++] = *row;
+}
+
+/*
+ * The matchers of a selector, the reader's scope among them. The language gives away the inside of an
+ * expression only for `selector op number`, so the selector is put into one.
+ */
+static int read_selector(struct call *c, const char *text, const struct matcher **m, int *n, struct err *e)
+{
+	static const char before[] = "0 < ";
+	const char *whole = arena_printf(c->a, "%s%s", before, text), *op;
+	struct promql_expr *x = NULL;
+	double threshold;
+
+	if (promql_parse(c->a, str_of(whole), &x, e) < 0)
+		return parse_error("match[]", (int)sizeof(before) - 1, e);
+	if (!promql_plain_comparison(x, m, n, &op, &threshold))
+		return bad_parameter(e, "match[]", "\"%.120s\" is not a series selector", text);
+	if (site_promql_scope(c->a, x, &c->who, e) < 0)
+		return e->code;
+	return promql_plain_comparison(x, m, n, &op, &threshold)
+	               ? 0
+	               : err_set(e, ERR_BUG, "the scope of a reader changed the shape of a selector");
+}
+
+/* Series of all match[], that have readings since `start`. */
+static int find_series(struct call *c, const char **match, struct found *f, struct err *e)
+{
+	time_us start, end;
+	int rc = get_time(c, "start", INT64_MIN + 1, &start, e);
+
+	if (rc == 0)
+		rc = get_time(c, "end", INT64_MAX, &end, e);
+	for (; rc == 0 && *match != NULL; match++) {
+		struct series_latest_row *row = NULL;
+		const struct matcher *m;
+		size_t rows = 0;
+		int n;
+
+		rc = read_selector(c, *match, &m, &n, e);
+		if (rc == 0)
+			rc = series_list(c->site->series, m, n, SERIES_MOST, c->a, &row, &rows, e);
+		for (size_t i = 0; rc == 0 && i < rows; i++)
+			if (row[i].t != TIME_NONE && row[i].t >= start)
+				found_put(c->a, f, &row[i]);
+	}
+	return rc;
+}
+
+static int by_labels(const void *a, const void *b)
+{
+	const struct series_latest_row *x = a, *y = b;
+
+	return labels_cmp(&x->labels, &y->labels);
+}
+
+int prom_series(struct call *c, struct err *e)
+{
+	const char **match = form_all(c->form, c->a, "match[]");
+	struct found f = {0};
+	size_t limit, n;
+	int rc = get_limit(c, &limit, e);
+
+	if (rc == 0 && *match == NULL)
+		rc = err_set(e, ERR_INVALID, "no match[] parameter provided");
+	if (rc == 0)
+		rc = find_series(c, match, &f, e);
+	if (rc < 0)
+		return rc;
+	n = limit > 0 && limit < f.n ? limit : f.n;
+	if (f.n > 0)
+		qsort(f.row, f.n, sizeof(*f.row), by_labels);
+	begin(c);
+	jw_array(&c->w);
+	for (size_t i = 0; i < n; i++)
+		write_labels(&c->w, &f.row[i].labels);
+	jw_array_end(&c->w);
+	write_strings(&c->w, "warnings", NULL, 0, n < f.n ? "results truncated due to limit" : NULL);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+struct words { /* sorted and distinct after words_finish */
+	struct str *p;
+	size_t n, cap;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+	return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void words_finish(struct words *x)
+{
+	size_t n = 0;
+
+	if (x->n > 0)
+		qsort(x->p, x->n, sizeof(*x->p), by_bytes);
+	for (size_t i = 0; i < x->n; i++)
+		if (n == 0 || !str_eq(x->p[n - 1], x->p[i]))
+			x->p[n++] = x->p[i];
+	x->n = n;
+}
+
+static void write_words(struct call *c, const struct str *s, size_t all, size_t limit)
+{
+	size_t n = limit > 0 && limit < all ? limit : all;
+
+	begin(c);
+	jw_array(&c->w);
+	for (size_t i = 0; i < n; i++)
+		jw_str(&c->w, s[i]);
+	jw_array_end(&c->w);
+	write_strings(&c->w, "warnings", NULL, 0, n < all ? "results truncated due to limit" : NULL);
+	jw_object_end(&c->w);
+}
+
+/* name NULL: the names of labels, else the values of that one. */
+static int list_words(struct call *c, const char *name, struct err *e)
+{
+	static const char *any[] = {"{__name__=~\".+\"}", NULL};
+	const char **match = form_all(c->form, c->a, "match[]");
+	bool scoped = c->who.scope.regions != NULL || c->who.scope.orgs != NULL;
+	struct words out = {0};
+	struct found f = {0};
+	struct str *all = NULL;
+	size_t limit, n = 0;
+	int rc = get_limit(c, &limit, e);
+
+	if (rc == 0 && *match == NULL && !scoped) {
+		rc = name != NULL ? series_label_values(c->site->series, name, c->a, &all, &n, e)
+		                  : series_label_names(c->site->series, c->a, &all, &n, e);
+		if (rc == 0)
+			write_words(c, all, n, limit);
+		return rc;
+	}
+	if (rc == 0)
+		rc = find_series(c, *match != NULL ? match : any, &f, e);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < f.n; i++) {
+		const struct labels *ls = &f.row[i].labels;
+
+		for (int k = 0; k < ls->n; k++) {
+			if (name != NULL && !str_is(ls->l[k].name, name))
+				continue;
+			out.p = arena_grow(c->a, out.p, &out.cap, out.n + 1, sizeof(*out.p));
+			if (out.p == NULL)
+				return err_set(e, ERR_NOMEM, "too many labels; narrow match[]");
+			out.p[out.n++] = name != NULL ? ls->l[k].value : ls->l[k].name;
+		}
+	}
+	words_finish(&out);
+	write_words(c, out.p, out.n, limit);
+	return 0;
+}
+
+int prom_labels(struct call *c, struct err *e)
+{
+	return list_words(c, NULL, e);
+}
+
+int prom_values(struct call *c, struct err *e)
+{
+	const char *name = call_param(c, 0);
+
+	if (!label_name_valid(str_of(name)))
+		return err_set(e, ERR_INVALID, "invalid label name: \"%.120s\"", name);
+	return list_words(c, name, e);
+}
+
+int prom_metadata(struct call *c, struct err *e)
+{
+	const struct catalog *k = c->site->catalog;
+	const char *metric = form_get(c->form, "metric"), **done;
+	size_t limit, n = 0, cap = 0;
+	struct jw *w = &c->w;
+	int rc = get_limit(c, &limit, e);
+
+	if (rc < 0)
+		return rc;
+	done = NULL;
+	begin(c);
+	jw_object(w);
+	for (int i = 0; i < k->kinds; i++) {
+		for (int q = 0; q < k->kind[i].quantities; q++) {
+			const struct quantity *x = &k->kind[i].quantity[q];
+			bool seen = limit > 0 && n >= limit;
+
+			for (size_t d = 0; d < n && !seen; d++)
+				seen = strcmp(done[d], x->metric) == 0;
+			if (seen || (metric != NULL && *metric != '\0' && strcmp(metric, x->metric) != 0))
+				continue;
+			done = arena_grow(c->a, done, &cap, n + 1, sizeof(*done));
+			done[n++] = x->metric;
+			jw_key(w, x->metric);
+			jw_array(w);
+			jw_object(w);
+			jw_kstr(w, "type", "gauge");
+			jw_kstr(w, "help", *x->name_en != '\0' ? x->name_en : x->name);
+			jw_kstr(w, "unit", x->unit);
+			jw_object_end(w);
+			jw_array_end(w);
+		}
+	}
+	jw_object_end(w);
+	jw_object_end(w);
+	return 0;
+}
+
+int prom_buildinfo(struct call *c, struct err *e)
+{
+	struct jw *w = &c->w;
+
+	(void)e;
+	begin(c);
+	jw_object(w);
+	jw_kstr(w, "version", FOLLOWED);
+	jw_kstr(w, "revision", arena_printf(c->a, "heming-%s", c->s->version));
+	jw_kstr(w, "branch", "");
+	jw_kstr(w, "buildUser", "");
+	jw_kstr(w, "buildDate", "");
+	jw_kstr(w, "goVersion", "");
+	jw_object_end(w);
+	jw_object_end(w);
+	return 0;
+}
+
+/* ---- rules and alerts ---- */
+
+static void write_label_list(struct jw *w, const char *key, const struct label *l, int n)
+{
+	const struct labels ls = {(struct label *)(uintptr_t)l, n};
+
+	jw_key(w, key);
+	write_labels(w, &ls);
+}
+
+static void write_alert(struct call *c, const struct alarm *a)
+{
+	struct jw *w = &c->w;
+	char text[40];
+
+	jw_object(w);
+	jw_key(w, "labels");
+	jw_raw(w, str_of(a->labels != NULL && *a->labels != '\0' ? a->labels : "{}"));
+	jw_key(w, "annotations");
+	jw_object(w);
+	jw_kstr(w, "summary", a->summary);
+	jw_object_end(w);
+	jw_kstr(w, "state", alarm_state_name(a->state));
+	jw_ktime(w, "activeAt", a->since);
+	/* Go's 'e' form with as many digits as are needed. */
+	for (int digits = 0; digits <= 17; digits++) {
+		double back;
+
+		snprintf(text, sizeof(text), "%.*e", digits, a->value);
+		if (!num_double(str_of(text), true, &back) || back == a->value)
+			break;
+	}
+	if (isfinite(a->value))
+		jw_kstr(w, "value", text);
+	else
+		jw_kstr(w, "value", isnan(a->value) ? "NaN" : a->value > 0 ? "+Inf" : "-Inf");
+	jw_object_end(w);
+}
+
+/* The reader's open alarms; all of them, page by page. */
+static int open_alarms(struct call *c, struct alarm **out, int *n, struct err *e)
+{
+	struct alarm_filter f = {.open = true, .limit = 500};
+	size_t cap = 0;
+
+	*out = NULL;
+	*n = 0;
+	for (;;) {
+		struct alarm *page = NULL;
+		int got = 0, rc = alarm_list(c->tx, &c->who, &f, &page, &got, e);
+
+		if (rc < 0)
+			return rc;
+		*out = arena_grow(c->a, *out, &cap, (size_t)(*n + got), sizeof(**out));
+		if (got > 0)
+			memcpy(*out + *n, page, (size_t)got * sizeof(**out));
+		*n += got;
+		if (got < f.limit || *n >= 20000)
+			return 0;
+		f.before = page[got - 1].id;
+	}
+}
+
+int prom_alerts(struct call *c, struct err *e)
+{
+	struct alarm *list = NULL;
+	int n = 0, rc = open_alarms(c, &list, &n, e);
+
+	if (rc < 0)
+		return rc;
+	begin(c);
+	jw_object(&c->w);
+	jw_key(&c->w, "alerts");
+	jw_array(&c->w);
+	for (int i = 0; i < n; i++)
+		write_alert(c, &list[i]);
+	jw_array_end(&c->w);
+	jw_object_end(&c->w);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+static void write_rule(struct call *c, const struct rule_view *v, const struct alarm *list, int n)
+{
+	const struct alert_rule *r = v->rule;
+	const char *state = "inactive";
+	struct jw *w = &c->w;
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(list[i].rule, r->name) != 0)
+			continue;
+		if (list[i].state == ALARM_FIRING)
+			state = "firing";
+		else if (strcmp(state, "inactive") == 0)
+			state = "pending";
+	}
+	jw_object(w);
+	jw_kstr(w, "state", state);
+	jw_kstr(w, "name", r->name);
+	jw_kstr(w, "query", r->expr_text);
+	jw_kdouble(w, "duration", (double)r->hold / 1e6);
+	jw_kdouble(w, "keepFiringFor", (double)r->keep_firing / 1e6);
+	write_label_list(w, "labels", r->label, r->labels);
+	write_label_list(w, "annotations", r->annotation, r->annotations);
+	jw_key(w, "alerts");
+	jw_array(w);
+	for (int i = 0; i < n; i++)
+		if (strcmp(list[i].rule, r->name) == 0)
+			write_alert(c, &list[i]);
+	jw_array_end(w);
+	jw_kstr(w, "health", v->error[0] != '\0' ? "err" : v->last_eval == TIME_NONE ? "unknown" : "ok");
+	if (v->error[0] != '\0')
+		jw_kstr(w, "lastError", v->error);
+	jw_kdouble(w, "evaluationTime", (double)v->took / 1e6);
+	jw_ktime(w, "lastEvaluation", v->last_eval);
+	jw_kstr(w, "type", "alerting");
+	jw_object_end(w);
+}
+
+static int write_group(struct call *c, const struct rule_view *v, int n, const struct alarm *list, int alarms)
+{
+	const struct alert_rule *r = v->rule;
+	struct jw *w = &c->w;
+	time_us last = TIME_NONE;
+	dur_us took = 0;
+	int rules = 0;
+
+	jw_object(w);
+	jw_kstr(w, "name", r->group);
+	jw_kstr(w, "file", r->file);
+	jw_key(w, "rules");
+	jw_array(w);
+	while (rules < n && strcmp(v[rules].rule->group, r->group) == 0 &&
+	        strcmp(v[rules].rule->file, r->file) == 0) {
+		write_rule(c, &v[rules], list, alarms);
+		took += v[rules].took;
+		if (v[rules].last_eval != TIME_NONE && v[rules].last_eval > last)
+			last = v[rules].last_eval;
+		rules++;
+	}
+	jw_array_end(w);
+	jw_kdouble(w, "interval", (double)r->interval / 1e6);
+	jw_kint(w, "limit", 0);
+	jw_kdouble(w, "evaluationTime", (double)took / 1e6);
+	jw_ktime(w, "lastEvaluation", last);
+	jw_object_end(w);
+	return rules;
+}
+
+int prom_rules(struct call *c, struct err *e)
+{
+	const char *type = form_get(c->form, "type");
+	struct rule_view *view = NULL;
+	struct alarm *list = NULL;
+	int n = 0, alarms = 0, rc = open_alarms(c, &list, &alarms, e);
+
+	if (rc == 0 && type != NULL && *type != '\0' && strcmp(type, "alert") != 0 &&
+	        strcmp(type, "record") != 0)
+		rc = bad_parameter(e, "type", "not supported value \"%.40s\"", type);
+	if (rc == 0 && c->site->rules != NULL && (type == NULL || strcmp(type, "record") != 0))
+		rc = rules_view(c->site->rules, c->a, &view, &n, e);
+	if (rc < 0)
+		return rc;
+	begin(c);
+	jw_object(&c->w);
+	jw_key(&c->w, "groups");
+	jw_array(&c->w);
+	for (int i = 0; i < n;)
+		i += write_group(c, &view[i], n - i, list, alarms);
+	jw_array_end(&c->w);
+	jw_object_end(&c->w);
+	jw_object_end(&c->w);
+	return 0;
+}

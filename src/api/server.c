@@ -1,0 +1,382 @@
+#include "api/server.h"
+#include "api/api_int.h"
+#include "base/log.h"
+#include "base/metric.h"
+
+#include <strings.h>
+
+/* What the pages may do; nothing from another host. */
+#define CSP                                                                                                  \
+	"default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "                          \
+	"style-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; base-uri 'none'; "         \
+	"frame-ancestors 'none'"
+#define BODY_OF_STRANGERS 65536 /* taken, so that the answer to an unknown address is read */
+#define QUEUE 2000
+
+/* What the access log says when the request is over, which outlives the call. */
+struct note {
+	char login[64];
+};
+
+/* ---- stages ---- */
+
+static int stage_limits(struct call *c, struct err *e)
+{
+	if (c->route->flags & ROUTE_LIMIT && !tries_take(c->s->tries, http_remote(c->r), clock_monotonic()))
+		return err_set(e, ERR_BUSY, "too many tries from this address; wait half a minute");
+	return 0;
+}
+
+static int stage_authenticate(struct call *c, struct err *e)
+{
+	struct note *note = http_data(c->r);
+	int rc = auth_find(c, e);
+
+	if (rc == 0 && c->token != NULL)
+		snprintf(note->login, sizeof(note->login), "%s", c->who.login);
+	return rc;
+}
+
+static int stage_authorise(struct call *c, struct err *e)
+{
+	return auth_check(c, e);
+}
+
+static int stage_validate(struct call *c, struct err *e)
+{
+	const char *type = http_header(c->r, "Content-Type");
+	struct str body = http_body(c->r);
+	int rc;
+
+	if (c->route->flags & ROUTE_PROM)
+		c->form = form_read(c);
+	if (c->route->request[0] == '\0')
+		return 0;
+	/* A page of another host can send a form, and text, without asking; it cannot send JSON. */
+	if (type != NULL && body.n > 0 && strncasecmp(type, "application/json", 16) != 0) {
+		err_set(e, ERR_INVALID, "the body must be JSON: Content-Type: application/json");
+		return err_at(e, NULL, 0, 0, "Content-Type");
+	}
+	rc = doc_parse_json(c->a, body.n > 0 ? body : STR_LIT("{}"), "", &c->body, e);
+	return rc < 0 ? rc : schema_check(c->body, c->route->request, "", e);
+}
+
+static int stage_handle(struct call *c, struct err *e)
+{
+	int rc = 0;
+
+	if (c->route->mode == MODE_READ)
+		rc = call_read(c, e);
+	return rc < 0 ? rc : c->route->handle(c, e);
+}
+
+/* In this order; the first failure is the answer. */
+static const struct stage {
+	const char *name;
+	int (*run)(struct call *c, struct err *e);
+} stages[] = {
+        {"limits", stage_limits},
+        {"authenticate", stage_authenticate},
+        {"authorise", stage_authorise},
+        {"validate", stage_validate},
+        {"handle", stage_handle},
+};
+
+/* The call lives in the request's arena, which goes with the answer: nothing of it is touched after. */
+static void encode_failure(struct call *c, const struct err *e)
+{
+	struct sb b = SB_INIT;
+	int status;
+
+	sb_fini(&c->out);
+	if (!(c->route->flags & ROUTE_PROM)) {
+		problem_reply(c->r, e);
+		return;
+	}
+	prometheus_error(&b, e, &status);
+	if (status == 401)
+		http_set_header(c->r, "WWW-Authenticate", "Bearer realm=\"heming\"");
+	http_reply_take(c->r, status, "application/json", &b);
+	sb_fini(&b);
+}
+
+static void encode(struct call *c)
+{
+	struct sb out = c->out;
+
+	if (out.failed) {
+		struct err e = ERR_INIT;
+
+		err_set(&e, ERR_TOOBIG, "the answer is too large; ask for less at once");
+		encode_failure(c, &e);
+	} else if (out.n == 0) {
+		sb_fini(&out);
+		http_reply(c->r, c->status != 0 ? c->status : 204, NULL, STR_NULL);
+	} else {
+		http_reply_take(c->r, c->status != 0 ? c->status : 200,
+		        c->mime != NULL ? c->mime : "application/json", &out);
+		sb_fini(&out);
+	}
+}
+
+static void run_stages(struct call *c)
+{
+	const struct route *route = c->route;
+	struct err e = ERR_INIT;
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(stages) && rc == 0; i++) {
+		rc = stages[i].run(c, &e);
+		if (rc < 0 && err_http(rc) >= 500)
+			LOG(HTTP_FAULT, log_s("stage", stages[i].name), log_s("path", route->path),
+			        log_s("why", e.text));
+	}
+	if (rc == 0 && route->mode == MODE_TAKE)
+		return; /* who has taken it over may have answered already */
+	store_read_end(&c->tx);
+	if (c->held != NULL)
+		registry_release(c->site->registry, c->held);
+	/* A failure that is no more than a code must still be told in words. */
+	if (rc < 0 && e.code == 0)
+		err_set(&e, rc, "%s", err_text(rc));
+	if (rc < 0)
+		encode_failure(c, &e);
+	else
+		encode(c);
+}
+
+/* ---- the door ---- */
+
+static bool work_begin(struct api_server *s)
+{
+	bool ok;
+
+	pthread_mutex_lock(&s->lock);
+	ok = !s->closing;
+	if (ok)
+		s->at_work++;
+	pthread_mutex_unlock(&s->lock);
+	return ok;
+}
+
+static void work_end(struct api_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	if (--s->at_work == 0)
+		pthread_cond_broadcast(&s->idle);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void run(void *arg)
+{
+	struct call *c = arg;
+	struct api_server *s = c->s;
+
+	log_context("req", http_id(c->r));
+	if (c->route != NULL)
+		run_stages(c);
+	else
+		asset_reply_from(c->r, s->web_dir);
+	log_context(NULL, NULL);
+	work_end(s);
+}
+
+static void security_headers(struct api_server *s, struct http_req *r)
+{
+	http_set_header(r, "Content-Security-Policy", CSP);
+	http_set_header(r, "X-Content-Type-Options", "nosniff");
+	http_set_header(r, "Referrer-Policy", "no-referrer");
+	http_set_header(r, "Cross-Origin-Opener-Policy", "same-origin");
+	http_set_header(r, "Cross-Origin-Resource-Policy", "same-origin");
+	if (s->tls)
+		http_set_header(r, "Strict-Transport-Security", "max-age=31536000");
+}
+
+static void reply_err(struct http_req *r, int code, const char *words)
+{
+	struct err e = ERR_INIT;
+
+	err_set(&e, code, "%s", words);
+	problem_reply(r, &e);
+}
+
+static void say_methods(struct http_req *r, unsigned methods)
+{
+	char text[96] = "";
+	size_t n = 0;
+
+	for (int m = 0; m < HTTP_OTHER; m++)
+		if (methods & 1u << m)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? ", " : "",
+			        http_method_name((enum http_method)m));
+	http_set_header(r, "Allow", text);
+}
+
+static bool of_the_api(const char *path)
+{
+	return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/prometheus/", 12) == 0;
+}
+
+static void submit(struct api_server *s, struct http_req *r, const struct route_match *m)
+{
+	struct call *c = arena_alloc(http_arena(r), sizeof(*c));
+	const struct route *route = m != NULL ? m->route : NULL;
+	bool slow = route != NULL && route->flags & ROUTE_SLOW;
+
+	if (c == NULL) {
+		reply_err(r, ERR_NOMEM, "this request's memory is used up");
+		return;
+	}
+	c->s = s;
+	c->site = s->site;
+	c->r = r;
+	c->a = http_arena(r);
+	c->route = route;
+	if (m != NULL)
+		memcpy(c->param, m->param, sizeof(c->param));
+	jw_init(&c->w, &c->out);
+	if (!work_begin(s)) {
+		reply_err(r, ERR_UNAVAILABLE, "the server is stopping");
+		return;
+	}
+	if (!work_submit(s->work, slow, run, c)) {
+		work_end(s);
+		reply_err(r, ERR_UNAVAILABLE, "too many requests wait; try again in a moment");
+	}
+}
+
+static void serve_page(struct api_server *s, struct http_req *r)
+{
+	enum http_method m = http_method(r);
+
+	if (m != HTTP_GET && m != HTTP_HEAD) {
+		say_methods(r, 1u << HTTP_GET | 1u << HTTP_HEAD);
+		reply_err(r, ERR_METHOD, "pages are read with GET");
+	} else if (s->web_dir != NULL) {
+		submit(s, r, NULL);
+	} else if (!asset_reply(r)) {
+		reply_err(r, ERR_NOTFOUND, "there is no such page");
+	}
+}
+
+static void serve(void *ctx, struct http_req *r)
+{
+	struct api_server *s = ctx;
+	struct route_match m;
+	bool known = router_find(s->router, http_method(r), http_path(r), &m);
+
+	http_set_data(r, xcalloc(1, sizeof(struct note)));
+	security_headers(s, r);
+	if (!known && !of_the_api(http_path(r))) {
+		serve_page(s, r);
+		return;
+	}
+	http_set_header(r, "Cache-Control", "no-store");
+	if (!known) {
+		reply_err(r, ERR_NOTFOUND, "there is nothing at this address; see /api/openapi.json");
+	} else if (m.route != NULL) {
+		submit(s, r, &m);
+	} else {
+		say_methods(r, m.methods);
+		if (http_method(r) == HTTP_OPTIONS)
+			http_reply(r, 204, NULL, STR_NULL);
+		else
+			reply_err(r, ERR_METHOD, "this address does not take that method");
+	}
+}
+
+static size_t admit(void *ctx, struct http_req *r)
+{
+	struct api_server *s = ctx;
+	struct route_match m;
+
+	if (!router_find(s->router, http_method(r), http_path(r), &m) || m.route == NULL)
+		return BODY_OF_STRANGERS;
+	return m.route->body_max;
+}
+
+static void done(void *ctx, struct http_req *r, int status, dur_us took)
+{
+	struct note *note = http_data(r);
+
+	(void)ctx;
+	LOG(HTTP_REQUEST, log_s("id", http_id(r)), log_s("method", http_method_name(http_method(r))),
+	        log_s("path", http_path(r)), log_i("status", status), log_i("us", took),
+	        log_s("login", note != NULL ? note->login : ""), log_s("remote", http_remote(r)));
+	free(note);
+	http_set_data(r, NULL);
+}
+
+int api_start(const struct api_options *o, struct api_server **out, struct err *e)
+{
+	struct http_door door = {.admit = admit, .serve = serve, .done = done};
+	struct http_options ho = {.address = o->address != NULL ? o->address : "127.0.0.1",
+	        .port = o->port,
+	        .cert = o->cert,
+	        .key = o->key};
+	struct api_server *s;
+	int rc;
+
+	*out = NULL;
+	if (o->test_control && !clock_is_manual(o->site->clock))
+		return err_set(e, ERR_INVALID, "test control needs a manual clock");
+	s = xcalloc(1, sizeof(*s));
+	s->magic = API_MAGIC;
+	s->site = o->site;
+	s->ingest = o->ingest;
+	s->web_dir = o->web_dir != NULL ? xstrdup(o->web_dir) : NULL;
+	s->version = xstrdup(o->version != NULL ? o->version : "0.1.0");
+	s->tls = o->cert != NULL;
+	must(pthread_mutex_init(&s->lock, NULL) == 0);
+	must(pthread_cond_init(&s->idle, NULL) == 0);
+	s->router = router_new(o->test_control, o->ingest != NULL);
+	s->tries = tries_new();
+	s->deadlines = deadlines_new();
+	s->streams = streams_new(o->site);
+	s->work = work_new(o->workers > 0 ? o->workers : 4, QUEUE);
+	door.ctx = s;
+	rc = http_listen(&ho, &door, &s->http, e);
+	if (rc < 0)
+		api_stop(&s);
+	*out = s;
+	return rc;
+}
+
+int api_port(const struct api_server *s)
+{
+	return http_port(s->http);
+}
+
+void api_stop(struct api_server **sp)
+{
+	struct api_server *s = *sp;
+
+	if (s == NULL)
+		return;
+	OBJ_CHECK(s, API_MAGIC);
+	*sp = NULL;
+	/* First nothing new reaches the workers, then those at work answer, then the door may go: a worker
+	 * must never hold a request that the door has let go of. */
+	pthread_mutex_lock(&s->lock);
+	s->closing = true;
+	pthread_mutex_unlock(&s->lock);
+	streams_close(s->streams);
+	deadlines_raise(s->deadlines);
+	pthread_mutex_lock(&s->lock);
+	while (s->at_work > 0)
+		pthread_cond_wait(&s->idle, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	if (s->http != NULL)
+		http_close(&s->http, 5 * US_SECOND);
+	work_free(&s->work);
+	streams_free(&s->streams);
+	deadlines_free(&s->deadlines);
+	tries_free(&s->tries);
+	router_free(&s->router);
+	pthread_cond_destroy(&s->idle);
+	pthread_mutex_destroy(&s->lock);
+	free(s->web_dir);
+	free(s->version);
+	s->magic = 0;
+	free(s);
+}
