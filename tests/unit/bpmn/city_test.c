@@ -91,11 +91,13 @@ TEST(everybody_gets_their_own)
 	        {"{\"category\":\"traffic\"}", "gongan", "traffic"},
 	        {"{\"category\":\"unheard-of\"}", "ycoc", "unheard-of"},
 	        {"{}", "ycoc", "other"},
-	        {"{\"thing\":{\"kind\":\"underpass\"},\"alarm\":{\"name\":\"x\"}}", "shuiwu", "flood"},
+	        {"{\"thing\":{\"kind\":\"water-level\"},\"alarm\":{\"name\":\"x\"}}", "shuiwu", "flood"},
 	        {"{\"thing\":{\"kind\":\"air-station\"}}", "shengtai", "air"},
-	        {"{\"alarm\":{\"name\":\"CH4 high\"}}", "zhujian", "gas-leak"},
-	        {"{\"alarm\":{\"name\":\"危化品泄漏\"}}", "yingji", "chemical"},
-	        {"{\"thing\":{\"kind\":\"manhole\"}}", "zhujian", "manhole"},
+	        {"{\"alarm\":{\"name\":\"GasLeak\"}}", "zhujian", "gas-leak"},
+	        {"{\"category\":\"chemical\"}", "yingji", "chemical"},
+	        {"{\"thing\":{\"kind\":\"manhole-cover\"}}", "zhujian", "manhole"},
+	        {"{\"thing\":{\"kind\":\"street-light\"},\"alarm\":{\"name\":\"DeviceSilent\"}}", "chengguan",
+	                "device"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
