@@ -31,7 +31,8 @@ struct dmn_result {
 	struct str notes; /* what gave null, for the author; "" if nothing did */
 };
 /* decision by id or name. scope->context holds the input data by name. ERR_NOTFOUND,
- * ERR_UNPROCESSED (e.g. two rows of a UNIQUE table match: both are named). Result in the arena. */
+ * ERR_NOMEM or ERR_UNPROCESSED past the limits. Where the standard says null (two rows of a UNIQUE table
+ * match, a type does not fit), the value is null and the notes say why. Result in the arena. */
 MUST_USE int dmn_evaluate(const struct dmn_model *m, const char *decision, const struct feel_scope *scope,
         struct arena *a, struct dmn_result *out, struct err *e);
 /* Findings for authors: gaps, overlaps, unreachable rows. One sentence each. Returns their number. */

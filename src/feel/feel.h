@@ -94,15 +94,26 @@ MUST_USE int feel_read_json(struct arena *a, struct str json, struct feel_value 
 /* The text of string(v). */
 void feel_write_text(const struct feel_value *v, struct sb *b);
 
-struct feel_names { /* names in scope while compiling; nested names are found by path */
+struct feel_names { /* names in scope while compiling */
 	const struct str *name;
 	int n;
+	/* Names that values in scope may have inside (components of types): found after a point and in a
+	 * filter. Only those that hold more than words, like "cost/unit", must be listed. */
+	const struct str *member;
+	int members;
 };
+struct feel_run;
 struct feel_scope {
-	const struct feel_value *context; /* variables */
+	const struct feel_value *context; /* variables; NULL: none */
 	time_us now;                      /* for now() and today() */
 	const struct zone *zone;          /* local zone for those; NULL: UTC */
 	size_t max_steps; /* evaluation steps; 0: 10,000,000; past it the result is an error */
+	/* The rest is for engines that nest evaluations (dmn); all may be NULL. */
+	const struct feel_scope *up; /* names not in `context` are looked for here */
+	struct feel_run *run; /* of the evaluation that this one is part of: its limits and notes count */
+	/* Types that FEEL does not know by itself: 1, 0, or -1 if there is no such type. */
+	int (*instance_of)(const void *types, struct str type, const struct feel_value *v);
+	const void *types;
 };
 struct feel_expr;
 
@@ -119,5 +130,29 @@ MUST_USE int feel_eval(const struct feel_expr *x, const struct feel_scope *s, st
 /* Result of unary tests for the input: true only when a test is true. */
 MUST_USE int feel_test(const struct feel_expr *x, const struct feel_scope *s, const struct feel_value *input,
         struct arena *a, bool *out, struct err *e);
+
+/*
+ * Functions from outside. `call` gives its result in *out (null with a note where FEEL would); negative
+ * only past the limits. A scope that a function value was made in must live as long as the value.
+ */
+struct feel_native {
+	int (*call)(void *arg, struct feel_run *run, const struct feel_value *args, struct feel_value *out,
+	        struct err *e);
+	void *arg;
+	const struct str *parameter;
+	int n;
+};
+struct feel_value feel_native_value(struct arena *a, const struct feel_native *f); /* copies *f */
+/* Calls a function value with n positional arguments, as feel_eval. */
+MUST_USE int feel_call(const struct feel_value *function, const struct feel_scope *s,
+        const struct feel_value *args, int n, struct arena *a, struct feel_value *out, struct sb *notes,
+        struct err *e);
+/* A run of its own for an engine that nests evaluations; lives in the arena. */
+struct feel_run *feel_run_new(const struct feel_scope *s, struct arena *a, struct sb *notes);
+struct arena *feel_run_arena(const struct feel_run *run);
+void feel_note(struct feel_run *run, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Counts one level of nesting and a step; negative past the limits. Leave once for each success. */
+MUST_USE int feel_run_enter(struct feel_run *run, struct err *e);
+void feel_run_leave(struct feel_run *run);
 
 #endif

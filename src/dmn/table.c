@@ -1,0 +1,214 @@
+/* Decision tables: which rules fire, and what the hit policy makes of them (DMN 1.5, 8.2.8). */
+#include "dmn/dmn_int.h"
+
+static void fire(struct dmn__run *r, int row)
+{
+	struct dmn_result *x = r->result;
+
+	x->fired = arena_grow(r->a, x->fired, &r->fired_cap, (size_t)x->n + 1, sizeof(*x->fired));
+	if (x->fired != NULL)
+		x->fired[x->n++] = (struct dmn_fired){r->decision, row + 1};
+}
+
+/* One rule's outputs: the value itself, or a context by the outputs' names. */
+static int outputs(struct dmn__run *r, const struct box *b, const struct feel_expr *const *expr,
+        const struct feel_scope *s, struct feel_value *out, struct err *e)
+{
+	struct feel_value context = {.type = FEEL_CONTEXT};
+
+	for (int i = 0; i < b->outputs; i++) {
+		struct feel_value v = FEEL_NULL_VALUE;
+		int rc = expr[i] != NULL ? feel_eval(expr[i], s, r->a, &v, r->notes, e) : 0;
+
+		if (rc < 0)
+			return rc;
+		if (b->output[i].type.n > 0 && v.type != FEEL_NULL &&
+		        !dmn__conform(r->m, b->output[i].type, &v, s, r->a)) {
+			feel_note(r->run, "an output is not of type " STR_FMT ", so it is null",
+			        STR_ARG(b->output[i].type));
+			v = FEEL_NULL_VALUE;
+		}
+		if (b->outputs == 1) {
+			*out = v;
+			return 0;
+		}
+		feel_put(r->a, &context, b->output[i].name, v);
+	}
+	*out = context;
+	return 0;
+}
+
+static const struct feel_value *component(const struct box *b, const struct feel_value *v, int i)
+{
+	return b->outputs == 1 ? v : &v->context.entry[i].value[0];
+}
+
+/* Place of an output's value in the list of its values: smaller is more important; past the end when it is
+ * not in it. */
+static int rank(struct dmn__run *r, const struct box *b, int i, const struct feel_value *v,
+        const struct feel_scope *s)
+{
+	for (int k = 0; k < b->output[i].priorities; k++) {
+		bool yes = false;
+
+		if (feel_test(b->output[i].priority[k], s, v, r->a, &yes, NULL) == 0 && yes)
+			return k;
+	}
+	return b->output[i].priorities;
+}
+
+/* Stable insertion sort: tables are small, and equal ranks keep the order of rules. */
+static void sort_by_priority(
+        struct dmn__run *r, const struct box *b, struct feel_value *v, int n, const struct feel_scope *s)
+{
+	for (int i = 1; i < n; i++)
+		for (int k = i; k > 0; k--) {
+			int cmp = 0;
+
+			for (int o = 0; o < b->outputs && cmp == 0; o++)
+				cmp = rank(r, b, o, component(b, &v[k - 1], o), s) -
+				      rank(r, b, o, component(b, &v[k], o), s);
+			if (cmp <= 0)
+				break;
+			struct feel_value swap = v[k];
+
+			v[k] = v[k - 1];
+			v[k - 1] = swap;
+		}
+}
+
+static void aggregate(
+        struct dmn__run *r, const struct box *b, const struct feel_value *v, int n, struct feel_value *out)
+{
+	*out = FEEL_NULL_VALUE;
+	if (b->aggregation == AGG_COUNT) {
+		*out = feel_int(n);
+		return;
+	}
+	if (n == 0)
+		return;
+	*out = v[0];
+	for (int i = 0; i < n; i++) {
+		bool less;
+
+		if (v[i].type != FEEL_NUMBER) {
+			feel_note(r->run, "an aggregation needs numbers");
+			*out = FEEL_NULL_VALUE;
+			return;
+		}
+		if (i == 0)
+			continue;
+		less = feel_number_cmp(v[i].number, out->number) < 0;
+		if (b->aggregation == AGG_SUM) {
+			if (!feel_number_add(out->number, v[i].number, &out->number)) {
+				*out = FEEL_NULL_VALUE;
+				return;
+			}
+		} else if (less == (b->aggregation == AGG_MIN)) {
+			*out = v[i];
+		}
+	}
+}
+
+static int defaults(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
+        struct feel_value *out, struct err *e)
+{
+	const struct feel_expr **expr = arena_array(r->a, (size_t)b->outputs, sizeof(*expr));
+	bool any = false;
+
+	*out = FEEL_NULL_VALUE;
+	if (expr == NULL)
+		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
+	for (int i = 0; i < b->outputs; i++) {
+		expr[i] = b->output[i].dflt;
+		any |= expr[i] != NULL;
+	}
+	return any ? outputs(r, b, expr, s, out, e) : 0;
+}
+
+static int hits(struct dmn__run *r, const struct box *b, const struct feel_scope *s, struct feel_value *v,
+        int *row, int *n, struct err *e)
+{
+	struct feel_value *in = arena_array(r->a, (size_t)b->inputs, sizeof(*in));
+	int rc = 0;
+
+	*n = 0;
+	if (in == NULL)
+		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
+	for (int i = 0; i < b->inputs && rc == 0; i++) {
+		bool allowed = true;
+
+		rc = feel_eval(b->input[i].expr, s, r->a, &in[i], r->notes, e);
+		if (rc == 0 && b->input[i].values != NULL && in[i].type != FEEL_NULL)
+			rc = feel_test(b->input[i].values, s, &in[i], r->a, &allowed, e);
+		if (!allowed) {
+			feel_note(r->run, "the input " STR_FMT " is not one of its allowed values",
+			        STR_ARG(b->input[i].text));
+			in[i] = FEEL_NULL_VALUE;
+		}
+	}
+	for (int k = 0; k < b->rules && rc == 0; k++) {
+		bool hit = true;
+
+		for (int i = 0; i < b->inputs && hit && rc == 0; i++)
+			rc = feel_test(b->rule[k].in[i], s, &in[i], r->a, &hit, e);
+		if (rc < 0 || !hit)
+			continue;
+		rc = outputs(r, b, b->rule[k].out, s, &v[*n], e);
+		row[(*n)++] = k;
+		if (b->hit == HIT_FIRST)
+			break;
+	}
+	return rc;
+}
+
+int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope *s, struct feel_value *out,
+        struct err *e)
+{
+	struct feel_value *v = arena_array(r->a, (size_t)b->rules, sizeof(*v));
+	int *row = arena_array(r->a, (size_t)b->rules, sizeof(*row));
+	int n = 0, rc;
+
+	if (v == NULL || row == NULL)
+		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
+	rc = hits(r, b, s, v, row, &n, e);
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < n; i++)
+		fire(r, row[i]);
+	if (n == 0 && b->aggregation == AGG_NONE)
+		return defaults(r, b, s, out, e);
+	switch (b->hit) {
+	case HIT_UNIQUE:
+		*out = v[0];
+		if (n > 1) {
+			feel_note(r->run, "rows %d and %d both match, but the table is UNIQUE", row[0] + 1,
+			        row[1] + 1);
+			*out = FEEL_NULL_VALUE;
+		}
+		break;
+	case HIT_ANY:
+		*out = v[0];
+		for (int i = 1; i < n; i++)
+			if (feel_equal(&v[0], &v[i]) != 1) {
+				feel_note(r->run, "rows %d and %d match and differ, but the table is ANY",
+				        row[0] + 1, row[i] + 1);
+				*out = FEEL_NULL_VALUE;
+			}
+		break;
+	case HIT_FIRST: *out = v[0]; break;
+	case HIT_PRIORITY:
+		sort_by_priority(r, b, v, n, s);
+		*out = v[0];
+		break;
+	case HIT_OUTPUT_ORDER: sort_by_priority(r, b, v, n, s); /* fall through */
+	case HIT_RULE_ORDER:
+	case HIT_COLLECT:
+		if (b->aggregation != AGG_NONE && b->hit == HIT_COLLECT)
+			aggregate(r, b, v, n, out);
+		else
+			*out = (struct feel_value){.type = FEEL_LIST, .list = {v, n}};
+		break;
+	}
+	return 0;
+}

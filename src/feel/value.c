@@ -1,0 +1,456 @@
+/*
+ * value - values of FEEL: making, comparing, writing.
+ */
+#include "feel/feel_int.h"
+
+struct feel_value feel_bool(bool b)
+{
+	return (struct feel_value){.type = FEEL_BOOL, .boolean = b};
+}
+
+struct feel_value feel_int(int64_t v)
+{
+	return (struct feel_value){.type = FEEL_NUMBER, .number = feel_number_int(v)};
+}
+
+struct feel_value feel_double(double v)
+{
+	return (struct feel_value){.type = FEEL_NUMBER, .number = feel_number_double(v)};
+}
+
+struct feel_value feel_string(struct str s)
+{
+	return (struct feel_value){.type = FEEL_STRING, .string = s};
+}
+
+struct feel_value feel__list(struct feel_value *item, int n)
+{
+	return (struct feel_value){.type = FEEL_LIST, .list = {item, n}};
+}
+
+const char *feel__type_name(enum feel_type t)
+{
+	static const char *const names[] = {"null", "boolean", "number", "string", "date", "time",
+	        "date and time", "days and time duration", "years and months duration", "list", "context",
+	        "range", "function"};
+
+	return names[t];
+}
+
+void feel_put(struct arena *a, struct feel_value *context, struct str key, struct feel_value v)
+{
+	struct feel_context *c = &context->context;
+	struct feel_value *copy;
+	struct feel_entry *entry;
+
+	if (context->type != FEEL_CONTEXT)
+		*context = (struct feel_value){.type = FEEL_CONTEXT};
+	copy = arena_alloc(a, sizeof(*copy));
+	if (!copy) /* sticky in the arena */
+		return;
+	*copy = v;
+	for (int i = 0; i < c->n; i++) {
+		if (str_eq(c->entry[i].key, key)) {
+			c->entry[i].value = copy;
+			return;
+		}
+	}
+	if ((c->n & (c->n - 1)) == 0) {
+		entry = arena_array(a, c->n ? (size_t)c->n * 2 : 1, sizeof(*entry));
+		if (!entry)
+			return;
+		if (c->n)
+			memcpy(entry, c->entry, (size_t)c->n * sizeof(*entry));
+		c->entry = entry;
+	}
+	c->entry[c->n++] = (struct feel_entry){key, copy};
+}
+
+const struct feel_value *feel_get(const struct feel_value *context, const char *key)
+{
+	struct str k = str_of(key);
+
+	if (!context || context->type != FEEL_CONTEXT)
+		return NULL;
+	for (int i = 0; i < context->context.n; i++)
+		if (str_eq(context->context.entry[i].key, k))
+			return context->context.entry[i].value;
+	return NULL;
+}
+
+struct feel_value feel__get(const struct feel_value *context, struct str key, bool *found)
+{
+	*found = false;
+	if (context->type != FEEL_CONTEXT)
+		return FEEL_NULL_VALUE;
+	for (int i = 0; i < context->context.n; i++) {
+		if (str_eq(context->context.entry[i].key, key)) {
+			*found = true;
+			return *context->context.entry[i].value;
+		}
+	}
+	return FEEL_NULL_VALUE;
+}
+
+static struct feel_value *copy_of(struct arena *a, const struct feel_value *v)
+{
+	struct feel_value *c = v ? arena_alloc(a, sizeof(*c)) : NULL;
+
+	if (c)
+		*c = feel_copy(a, v);
+	return c;
+}
+
+struct feel_value feel_copy(struct arena *a, const struct feel_value *v)
+{
+	struct feel_value c = *v;
+
+	switch (v->type) {
+	case FEEL_STRING: c.string.p = arena_strndup(a, v->string.p ? v->string.p : "", v->string.n); break;
+	case FEEL_LIST:
+		c.list.item = arena_array(a, (size_t)v->list.n, sizeof(struct feel_value));
+		for (int i = 0; c.list.item && i < v->list.n; i++)
+			c.list.item[i] = feel_copy(a, &v->list.item[i]);
+		break;
+	case FEEL_CONTEXT:
+		c.context = (struct feel_context){NULL, 0};
+		for (int i = 0; i < v->context.n; i++) {
+			const struct feel_entry *e = &v->context.entry[i];
+
+			feel_put(a, &c, (struct str){arena_strndup(a, e->key.p, e->key.n), e->key.n},
+			        feel_copy(a, e->value));
+		}
+		break;
+	case FEEL_RANGE:
+		c.range.low = copy_of(a, v->range.low);
+		c.range.high = copy_of(a, v->range.high);
+		break;
+	default: break;
+	}
+	/* A copy that is cut off by the budget must still be safe to look at. */
+	if (arena_failed(a))
+		return FEEL_NULL_VALUE;
+	return c;
+}
+
+static int cmp_i128(__int128 a, __int128 b)
+{
+	return a < b ? -1 : a > b;
+}
+
+int feel__compare(const struct feel_value *a, const struct feel_value *b, int *order)
+{
+	if (a->type != b->type)
+		return -1;
+	switch (a->type) {
+	case FEEL_NUMBER: *order = feel_number_cmp(a->number, b->number); return 0;
+	case FEEL_STRING: {
+		size_t n = a->string.n < b->string.n ? a->string.n : b->string.n;
+		int c = n ? memcmp(a->string.p, b->string.p, n) : 0;
+
+		*order = c ? c : a->string.n < b->string.n ? -1 : a->string.n > b->string.n;
+		return 0;
+	}
+	case FEEL_DATE: *order = cmp_i128(a->moment.days, b->moment.days); return 0;
+	case FEEL_TIME:
+	case FEEL_DATETIME:
+		if (a->moment.has_zone != b->moment.has_zone)
+			return -1;
+		*order = cmp_i128(feel__moment_nanos(a), feel__moment_nanos(b));
+		return 0;
+	case FEEL_DAYS: *order = cmp_i128(a->nanos, b->nanos); return 0;
+	case FEEL_MONTHS: *order = cmp_i128(a->months, b->months); return 0;
+	default: return -1;
+	}
+}
+
+static bool same_end(const struct feel_value *a, const struct feel_value *b)
+{
+	if (!a || !b)
+		return !a && !b;
+	return feel_equal(a, b) == 1;
+}
+
+int feel_equal(const struct feel_value *a, const struct feel_value *b)
+{
+	int order;
+
+	if (a->type == FEEL_NULL || b->type == FEEL_NULL)
+		return a->type == b->type;
+	if (a->type != b->type)
+		return -1;
+	switch (a->type) {
+	case FEEL_BOOL: return a->boolean == b->boolean;
+	case FEEL_STRING: return str_eq(a->string, b->string);
+	case FEEL_LIST:
+		if (a->list.n != b->list.n)
+			return 0;
+		for (int i = 0; i < a->list.n; i++)
+			if (feel_equal(&a->list.item[i], &b->list.item[i]) != 1)
+				return 0;
+		return 1;
+	case FEEL_CONTEXT:
+		if (a->context.n != b->context.n)
+			return 0;
+		for (int i = 0; i < a->context.n; i++) {
+			bool found;
+			struct feel_value v = feel__get(b, a->context.entry[i].key, &found);
+
+			if (!found || feel_equal(a->context.entry[i].value, &v) != 1)
+				return 0;
+		}
+		return 1;
+	case FEEL_RANGE:
+		return a->range.low_in == b->range.low_in && a->range.high_in == b->range.high_in &&
+		       same_end(a->range.low, b->range.low) && same_end(a->range.high, b->range.high);
+	case FEEL_FUNCTION: return a->function == b->function;
+	default: return feel__compare(a, b, &order) < 0 ? 0 : order == 0;
+	}
+}
+
+int feel__in_range(const struct feel_range *r, const struct feel_value *v)
+{
+	int order;
+
+	if (v->type == FEEL_NULL)
+		return -1;
+	if (r->low) {
+		if (feel__compare(v, r->low, &order) < 0)
+			return -1;
+		if (order < 0 || (order == 0 && !r->low_in))
+			return 0;
+	}
+	if (r->high) {
+		if (feel__compare(v, r->high, &order) < 0)
+			return -1;
+		if (order > 0 || (order == 0 && !r->high_in))
+			return 0;
+	}
+	return 1;
+}
+
+/* ---- text ---- */
+
+static void write_quoted(struct str s, struct sb *b)
+{
+	sb_putc(b, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		switch (s.p[i]) {
+		case '"': sb_puts(b, "\\\""); break;
+		case '\\': sb_puts(b, "\\\\"); break;
+		case '\n': sb_puts(b, "\\n"); break;
+		case '\r': sb_puts(b, "\\r"); break;
+		case '\t': sb_puts(b, "\\t"); break;
+		default: sb_putc(b, s.p[i]);
+		}
+	}
+	sb_putc(b, '"');
+}
+
+static void write_inner(const struct feel_value *v, struct sb *b)
+{
+	if (!v)
+		return;
+	if (v->type == FEEL_STRING)
+		write_quoted(v->string, b);
+	else
+		feel_write_text(v, b);
+}
+
+/* Whether a key reads back as a name without quotes. */
+static bool is_plain_key(struct str s)
+{
+	if (!s.n || (s.p[0] >= '0' && s.p[0] <= '9'))
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (!(c >= 0x80 || c == '_' || (c >= '0' && c <= '9') ||
+		            ((c | 32) >= 'a' && (c | 32) <= 'z') || (c == ' ' && i > 0 && i + 1 < s.n)))
+			return false;
+	}
+	return true;
+}
+
+void feel_write_text(const struct feel_value *v, struct sb *b)
+{
+	switch (v->type) {
+	case FEEL_NULL: sb_puts(b, "null"); break;
+	case FEEL_BOOL: sb_puts(b, v->boolean ? "true" : "false"); break;
+	case FEEL_NUMBER: feel_number_write(b, v->number); break;
+	case FEEL_STRING: sb_putstr(b, v->string); break;
+	case FEEL_LIST:
+		sb_putc(b, '[');
+		for (int i = 0; i < v->list.n && !b->failed; i++) {
+			if (i)
+				sb_puts(b, ", ");
+			write_inner(&v->list.item[i], b);
+		}
+		sb_putc(b, ']');
+		break;
+	case FEEL_CONTEXT:
+		sb_putc(b, '{');
+		for (int i = 0; i < v->context.n && !b->failed; i++) {
+			const struct feel_entry *e = &v->context.entry[i];
+
+			if (i)
+				sb_puts(b, ", ");
+			if (is_plain_key(e->key))
+				sb_putstr(b, e->key);
+			else
+				write_quoted(e->key, b);
+			sb_puts(b, ": ");
+			write_inner(e->value, b);
+		}
+		sb_putc(b, '}');
+		break;
+	case FEEL_RANGE:
+		if (!v->range.low || !v->range.high) {
+			sb_puts(b, v->range.low       ? (v->range.low_in ? ">=" : ">")
+			           : v->range.high_in ? "<="
+			                              : "<");
+			write_inner(v->range.low ? v->range.low : v->range.high, b);
+			break;
+		}
+		sb_putc(b, v->range.low_in ? '[' : '(');
+		write_inner(v->range.low, b);
+		sb_puts(b, "..");
+		write_inner(v->range.high, b);
+		sb_putc(b, v->range.high_in ? ']' : ')');
+		break;
+	case FEEL_FUNCTION: sb_puts(b, "function"); break;
+	default: feel__write_temporal(v, b);
+	}
+}
+
+/* ---- JSON ---- */
+
+void feel_write_json(const struct feel_value *v, struct jw *w)
+{
+	struct sb b = SB_INIT;
+
+	switch (v->type) {
+	case FEEL_NULL:
+	case FEEL_FUNCTION: jw_null(w); break;
+	case FEEL_BOOL: jw_bool(w, v->boolean); break;
+	case FEEL_STRING: jw_str(w, v->string); break;
+	case FEEL_NUMBER:
+		feel_number_write(&b, v->number);
+		jw_raw(w, sb_str(&b));
+		break;
+	case FEEL_LIST:
+		jw_array(w);
+		for (int i = 0; i < v->list.n; i++)
+			feel_write_json(&v->list.item[i], w);
+		jw_array_end(w);
+		break;
+	case FEEL_CONTEXT:
+		jw_object(w);
+		for (int i = 0; i < v->context.n; i++) {
+			sb_reset(&b);
+			sb_putstr(&b, v->context.entry[i].key);
+			jw_key(w, b.p ? b.p : "");
+			feel_write_json(v->context.entry[i].value, w);
+		}
+		jw_object_end(w);
+		break;
+	default: feel_write_text(v, &b); jw_str(w, sb_str(&b));
+	}
+	sb_fini(&b);
+}
+
+struct reader {
+	struct json j;
+	struct arena *a;
+	struct err *e;
+};
+
+static struct str json_copy(struct reader *r)
+{
+	char *buf = arena_alloc(r->a, r->j.text.n + 1);
+	struct str s;
+
+	if (!buf)
+		return STR_NULL;
+	s = json_text(&r->j, buf, r->j.text.n + 1);
+	if (s.p && s.p != buf)
+		memcpy(buf, s.p, s.n);
+	return s.p ? (struct str){buf, s.n} : STR_NULL;
+}
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ERR_NOMEM, "the value needs more memory than allowed");
+}
+
+static int read_value(struct reader *r, enum json_type t, struct feel_value *out)
+{
+	size_t cap = 0;
+	int rc;
+
+	*out = FEEL_NULL_VALUE;
+	switch (t) {
+	case JSON_NULL: return 0;
+	case JSON_TRUE:
+	case JSON_FALSE: *out = feel_bool(t == JSON_TRUE); return 0;
+	case JSON_NUMBER:
+		out->type = FEEL_NUMBER;
+		if (!feel_number_parse(r->j.text, &out->number))
+			return err_set(
+			        r->e, ERR_INVALID, "the number " STR_FMT " is too large", STR_ARG(r->j.text));
+		return 0;
+	case JSON_STRING:
+		*out = feel_string(json_copy(r));
+		return out->string.p ? 0 : arena_failed(r->a) ? no_memory(r->e) : json_error(&r->j, r->e);
+	case JSON_ARRAY:
+		out->type = FEEL_LIST;
+		out->list = (struct feel_list){NULL, 0};
+		while ((t = json_next(&r->j)) != JSON_ARRAY_END) {
+			out->list.item = arena_grow(r->a, out->list.item, &cap, (size_t)out->list.n + 1,
+			        sizeof(struct feel_value));
+			if (!out->list.item)
+				return no_memory(r->e);
+			rc = read_value(r, t, &out->list.item[out->list.n]);
+			if (rc < 0)
+				return rc;
+			out->list.n++;
+		}
+		return 0;
+	case JSON_OBJECT:
+		out->type = FEEL_CONTEXT;
+		out->context = (struct feel_context){NULL, 0};
+		while ((t = json_next(&r->j)) != JSON_OBJECT_END) {
+			struct feel_value v;
+			struct str key;
+
+			if (t != JSON_KEY)
+				return json_error(&r->j, r->e);
+			key = json_copy(r);
+			if (!key.p)
+				return arena_failed(r->a) ? no_memory(r->e) : json_error(&r->j, r->e);
+			rc = read_value(r, json_next(&r->j), &v);
+			if (rc < 0)
+				return rc;
+			feel_put(r->a, out, key, v);
+			if (arena_failed(r->a))
+				return no_memory(r->e);
+		}
+		return 0;
+	default: return json_error(&r->j, r->e);
+	}
+}
+
+int feel_read_json(struct arena *a, struct str json, struct feel_value *out, struct err *e)
+{
+	struct reader r = {.a = a, .e = e};
+	struct feel_value v;
+	int rc;
+
+	json_init(&r.j, json);
+	rc = read_value(&r, json_next(&r.j), &v);
+	if (rc == 0 && json_next(&r.j) != JSON_END)
+		rc = json_error(&r.j, e);
+	if (rc == 0)
+		*out = v;
+	return rc;
+}

@@ -1,0 +1,243 @@
+/*
+ * dmn-tck - runs folders of the DMN Technology Compatibility Kit's layout.
+ *
+ *   dmn-tck DIR…     a level's folder, a case's folder, or any above them
+ *
+ * A line for each failed case, `N passed, N failed` at the end. Numbers are compared to a relative 1e-8, as
+ * the kit's own runner does.
+ */
+#include "base/file.h"
+#include "dmn/dmn.h"
+#include "base/doc.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static int passed, failed;
+
+static const char xsi[] = "http://www.w3.org/2001/XMLSchema-instance";
+
+static bool parse_feel(struct arena *a, const char *function, const char *text, struct feel_value *out)
+{
+	struct feel_names none = {0};
+	struct feel_scope s = {0};
+	struct feel_expr *x = NULL;
+	char *source = arena_printf(a, "%s(\"%s\")", function, text);
+
+	return feel_compile(a, str_of(source), &none, &x, NULL) == 0 &&
+	       feel_eval(x, &s, a, out, NULL, NULL) == 0;
+}
+
+static struct feel_value read_value(struct arena *a, const struct xml *x);
+
+static struct feel_value read_scalar(struct arena *a, const struct xml *x)
+{
+	const char *type = xml_attr_ns(x, xsi, "type", "xsd:string"), *colon = strchr(type, ':');
+	struct feel_value v = FEEL_NULL_VALUE;
+
+	if (strcmp(xml_attr_ns(x, xsi, "nil", "false"), "true") == 0)
+		return v;
+	type = colon != NULL ? colon + 1 : type;
+	if (strcmp(type, "string") == 0)
+		return feel_string(str_of(x->text));
+	if (strcmp(type, "boolean") == 0)
+		return feel_bool(strcmp(x->text, "true") == 0 || strcmp(x->text, "1") == 0);
+	if (strcmp(type, "decimal") == 0 || strcmp(type, "double") == 0 || strcmp(type, "integer") == 0 ||
+	        strcmp(type, "int") == 0 || strcmp(type, "float") == 0 || strcmp(type, "long") == 0) {
+		v.type = FEEL_NUMBER;
+		if (!feel_number_parse(str_of(x->text), &v.number))
+			v = feel_double(strtod(x->text, NULL));
+		return v;
+	}
+	if (!parse_feel(a,
+	            strcmp(type, "date") == 0       ? "date"
+	            : strcmp(type, "time") == 0     ? "time"
+	            : strcmp(type, "dateTime") == 0 ? "date and time"
+	                                            : "duration",
+	            x->text, &v))
+		return FEEL_NULL_VALUE;
+	return v;
+}
+
+/* The value that an element (inputNode, expected, component, item) holds. */
+static struct feel_value read_value(struct arena *a, const struct xml *x)
+{
+	struct feel_value v = FEEL_NULL_VALUE;
+	const struct xml *list = xml_child(x, "list");
+	size_t cap = 0;
+
+	if (xml_child(x, "value") != NULL)
+		return read_scalar(a, xml_child(x, "value"));
+	if (list != NULL) {
+		v.type = FEEL_LIST;
+		if (strcmp(xml_attr_ns(list, xsi, "nil", "false"), "true") == 0)
+			return FEEL_NULL_VALUE;
+		v.list.item = NULL;
+		v.list.n = 0;
+		for (const struct xml *c = list->child; c != NULL; c = c->next)
+			if (strcmp(c->name, "item") == 0) {
+				struct feel_value item = read_value(a, c);
+
+				v.list.item =
+				        arena_grow(a, v.list.item, &cap, (size_t)v.list.n + 1, sizeof(item));
+				v.list.item[v.list.n++] = item;
+			}
+		return v;
+	}
+	if (xml_child(x, "component") != NULL) {
+		v.type = FEEL_CONTEXT;
+		v.context.entry = NULL;
+		v.context.n = 0;
+		for (const struct xml *c = x->child; c != NULL; c = c->next)
+			if (strcmp(c->name, "component") == 0)
+				feel_put(a, &v, str_of(xml_attr(c, "name", "")), read_value(a, c));
+	}
+	return v;
+}
+
+static bool same(const struct feel_value *want, const struct feel_value *got)
+{
+	if (want->type != got->type)
+		return false;
+	switch (want->type) {
+	case FEEL_NULL: return true;
+	case FEEL_NUMBER: {
+		double a = feel_number_to_double(want->number), b = feel_number_to_double(got->number);
+
+		return fabs(a - b) <= 1e-8 * fmax(1, fabs(a));
+	}
+	case FEEL_LIST:
+		if (want->list.n != got->list.n)
+			return false;
+		for (int i = 0; i < want->list.n; i++)
+			if (!same(&want->list.item[i], &got->list.item[i]))
+				return false;
+		return true;
+	case FEEL_CONTEXT:
+		if (want->context.n != got->context.n)
+			return false;
+		for (int i = 0; i < want->context.n; i++) {
+			bool found = false;
+
+			for (int k = 0; k < got->context.n && !found; k++)
+				found = str_eq(want->context.entry[i].key, got->context.entry[k].key) &&
+				        same(want->context.entry[i].value, got->context.entry[k].value);
+			if (!found)
+				return false;
+		}
+		return true;
+	default: return feel_equal(want, got) == 1;
+	}
+}
+
+static void run_case(struct arena *a, const struct dmn_model *m, const struct xml *test, const char *file)
+{
+	struct feel_value context = {.type = FEEL_CONTEXT};
+	struct feel_scope s = {.context = &context};
+
+	for (const struct xml *c = test->child; c != NULL; c = c->next)
+		if (strcmp(c->name, "inputNode") == 0)
+			feel_put(a, &context, str_of(xml_attr(c, "name", "")), read_value(a, c));
+	for (const struct xml *c = test->child; c != NULL; c = c->next) {
+		const char *decision = xml_attr(c, "name", "");
+		struct feel_value want;
+		struct dmn_result got;
+		struct err e = ERR_INIT;
+		int rc;
+
+		if (strcmp(c->name, "resultNode") != 0)
+			continue;
+		want = xml_child(c, "expected") != NULL ? read_value(a, xml_child(c, "expected"))
+		                                        : FEEL_NULL_VALUE;
+		rc = dmn_evaluate(m, decision, &s, a, &got, &e);
+		if (rc == 0 && same(&want, &got.value)) {
+			passed++;
+			continue;
+		}
+		struct sb w = SB_INIT, g = SB_INIT;
+
+		failed++;
+		feel_write_text(&want, &w);
+		if (rc == 0)
+			feel_write_text(&got.value, &g);
+		else
+			sb_puts(&g, e.text);
+		printf("%s: case %s, %s: wanted %s, got %s%s" STR_FMT "\n", file, xml_attr(test, "id", "?"),
+		        decision, w.n ? w.p : "", g.n ? g.p : "", rc == 0 && got.notes.n > 0 ? "; " : "",
+		        rc == 0 ? (int)got.notes.n : 0, rc == 0 ? got.notes.p : "");
+		sb_fini(&w);
+		sb_fini(&g);
+	}
+}
+
+static void run_file(const char *dir, const char *name)
+{
+	struct arena *a = arena_new(0);
+	struct xml *root = NULL;
+	struct dmn_model *m = NULL;
+	struct err e = ERR_INIT;
+	struct str text;
+	const char *path = path_join(a, dir, name), *model;
+	char buf[1024];
+	int rc = file_read(a, path, 16 << 20, &text, &e);
+
+	if (rc == 0)
+		rc = doc_parse_xml(a, text, path, &root, &e);
+	if (rc == 0) {
+		model = path_join(a, dir,
+		        xml_child(root, "modelName") != NULL
+		                ? str_trim(str_of(xml_child(root, "modelName")->text)).p
+		                : "");
+		rc = file_read(a, model, 16 << 20, &text, &e);
+		if (rc == 0)
+			rc = dmn_load(text, model, &m, &e);
+	}
+	if (rc < 0) {
+		printf("%s: %s\n", path, err_str(&e, buf, sizeof(buf)));
+		failed++;
+		goto out;
+	}
+	for (const struct xml *c = root->child; c != NULL; c = c->next)
+		if (strcmp(c->name, "testCase") == 0)
+			run_case(a, m, c, name);
+out:
+	dmn_free(&m);
+	arena_free(&a);
+}
+
+static void walk(const char *dir)
+{
+	struct arena *a = arena_new(0);
+	char **name = NULL;
+	struct err e = ERR_INIT;
+
+	if (file_list(a, dir, &name, &e) < 0) {
+		printf("%s: %s\n", dir, e.text);
+		failed++;
+		goto out;
+	}
+	for (; *name != NULL; name++) {
+		const char *path = path_join(a, dir, *name);
+		struct stat st;
+
+		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			walk(path);
+		else if (strstr(*name, "-test-") != NULL && strstr(*name, ".xml") != NULL)
+			run_file(dir, *name);
+	}
+out:
+	arena_free(&a);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		fprintf(stderr, "usage: dmn-tck DIR...\n");
+		return 2;
+	}
+	for (int i = 1; i < argc; i++)
+		walk(argv[i]);
+	printf("%d passed, %d failed\n", passed, failed);
+	return failed > 0;
+}
