@@ -323,7 +323,7 @@ static int re_compile(struct re *re, struct arena *a, struct str value, struct e
 		return err_set(
 		        e, ERR_INVALID, "the regular expression is longer than %d bytes", RE_PATTERN_MAX);
 	/* PCRE2's verbs stand outside the language of Prometheus, and could weaken the limits. */
-	if (value.n >= 2 && memmem(value.p, value.n, "(*", 2) != NULL)
+	if (value.p != NULL && memmem(value.p, value.n, "(*", 2) != NULL)
 		return err_set(
 		        e, ERR_INVALID, "error parsing regexp: missing argument to repetition operator: `*`");
 	re->code = pcre2_compile((PCRE2_SPTR)(value.p ? value.p : ""), value.n,
