@@ -90,7 +90,7 @@ static int get_limit(struct call *c, size_t *out, struct err *e)
 
 static int parse_error(const char *name, int shift, struct err *e)
 {
-	char words[300];
+	char words[512];
 
 	if (e->code != ERR_INVALID)
 		return e->code;

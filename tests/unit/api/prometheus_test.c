@@ -1,0 +1,139 @@
+/* Prometheus' API, byte for byte where Prometheus would say the same. */
+#include "check.h"
+#include "door.h"
+
+static struct city town;
+static const char *duty;
+
+static void begin(void)
+{
+	city_open(&town);
+	duty = sign_in(&town, "duty");
+	for (int i = 0; i <= 10; i++)
+		city_reading(&town, "ch4_lel", "G-1", i * 30 - 300, i * 0.5);
+	city_reading(&town, "ch4_lel", "G-2", -1.5, 7);
+	city_reading(&town, "level", "X", -0, 1e21);
+}
+
+static const char *get(const char *target)
+{
+	return ask("GET", target, duty, NULL).body;
+}
+
+#define AT "1783987200" /* CITY_NOW */
+
+TEST(instant_queries)
+{
+	begin();
+	check_eq_s(get("/prometheus/api/v1/query?query=ch4_lel%7Bthing=%22G-1%22%7D&time=" AT),
+	        "{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":"
+	        "{\"__name__\":\"ch4_lel\",\"kind\":\"gas\",\"org\":\"o1\",\"region\":\"3201\",\"thing\":\"G-"
+	        "1\"},"
+	        "\"value\":[" AT ",\"5\"]}]}}");
+	check_eq_s(get("/prometheus/api/v1/query?query=1%2B1&time=1.5"),
+	        "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1.500,\"2\"]}}");
+	check_eq_s(get("/prometheus/api/v1/query?query=%22hi%22&time=2026-07-14T08:00:00%2B08:00"),
+	        "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[" AT ",\"hi\"]}}");
+	check_has(get("/prometheus/api/v1/query?query=level"), "\"1e+21\"");
+	check_has(get("/prometheus/api/v1/query?query=1%2F0&time=0"), "[0,\"+Inf\"]");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel%7Bthing=%22G-2%22%7D%5B1m%5D&time=" AT),
+	        "\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"ch4_lel\",\"kind\":"
+	        "\"gas\","
+	        "\"org\":\"o1\",\"region\":\"3202\",\"thing\":\"G-2\"},\"values\":[[1783987198.500,\"7\"]]}"
+	        "]");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel&limit=1"), "results truncated due to limit");
+	city_close(&town);
+}
+
+TEST(a_form_says_the_same_as_a_query)
+{
+	struct answer a;
+
+	begin();
+	a = ask("POST", "/prometheus/api/v1/query",
+	        text("%sContent-Type: application/x-www-form-urlencoded\n", duty),
+	        "query=sum(ch4_lel)&time=" AT);
+	check_eq_i(a.status, 200);
+	check_has(a.body, "\"result\":[{\"metric\":{},\"value\":[" AT ",\"12\"]}]");
+	city_close(&town);
+}
+
+TEST(range_queries)
+{
+	begin();
+	check_eq_s(get("/prometheus/api/v1/query_range?query=sum(ch4_lel%7Bthing=%22G-1%22%7D)"
+	               "&start=1783987140&end=" AT "&step=30s"),
+	        "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},"
+	        "\"values\":["
+	        "[1783987140,\"4\"],[1783987170,\"4.5\"],[1783987200,\"5\"]]}]}}");
+	check_has(get("/prometheus/api/v1/query_range?query=1&start=2&end=1&step=1"),
+	        "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"invalid parameter \\\"end\\\": "
+	        "end "
+	        "timestamp must not be before start time\"}");
+	check_has(get("/prometheus/api/v1/query_range?query=1&start=1&end=2&step=0"),
+	        "zero or negative query resolution step widths are not accepted. Try a positive integer");
+	check_has(get("/prometheus/api/v1/query_range?query=1&start=1&end=100000&step=1"),
+	        "exceeded maximum resolution of 11,000 points per timeseries.");
+	check_has(get("/prometheus/api/v1/query_range?query=1&start=x&end=2&step=1"),
+	        "invalid parameter \\\"start\\\": cannot parse \\\"x\\\" to a valid timestamp");
+	city_close(&town);
+}
+
+TEST(queries_that_are_wrong)
+{
+	struct answer a;
+
+	begin();
+	a = ask("GET", "/prometheus/api/v1/query?query=sum(", duty, NULL);
+	check_eq_i(a.status, 400);
+	check_has(a.body, "\"errorType\":\"bad_data\",\"error\":\"invalid parameter \\\"query\\\": 1:");
+	a = ask("GET", "/prometheus/api/v1/query?query=ch4_lel%20%2B%20on(region)%20group_left%20ch4_lel",
+	        NULL, NULL);
+	check_eq_i(a.status, 401);
+	check_has(a.body, "\"status\":\"error\"");
+	city_close(&town);
+}
+
+TEST(series_and_labels)
+{
+	begin();
+	check_has(get("/prometheus/api/v1/series?match[]=ch4_lel"),
+	        "\"data\":[{\"__name__\":\"ch4_lel\",\"kind\":\"gas\",\"org\":\"o1\",\"region\":\"3201\","
+	        "\"thing\":\"G-1\"},{");
+	check_has(get("/prometheus/api/v1/series"), "no match[] parameter provided");
+	check_has(get("/prometheus/api/v1/series?match[]=sum(x)"), "is not a series selector");
+	check_has(get("/prometheus/api/v1/series?match[]=x%7B"), "\"errorType\":\"bad_data\"");
+	check_eq_s(get("/prometheus/api/v1/labels"),
+	        "{\"status\":\"success\",\"data\":[\"__name__\",\"kind\",\"org\",\"region\",\"thing\"]}");
+	check_eq_s(get("/prometheus/api/v1/label/__name__/values"),
+	        "{\"status\":\"success\",\"data\":[\"ch4_lel\",\"level\"]}");
+	check_eq_s(get("/prometheus/api/v1/label/region/values?match[]=ch4_lel&limit=1"),
+	        "{\"status\":\"success\",\"data\":[\"3201\"],\"warnings\":[\"results truncated due to "
+	        "limit\"]}");
+	check_has(get("/prometheus/api/v1/label/a-b/values"), "invalid label name");
+	check_has(get("/prometheus/api/v1/metadata"),
+	        "{\"ch4_lel\":[{\"type\":\"gauge\",\"help\":\"Methane\",\"unit\":\"%LEL\"}]}");
+	city_close(&town);
+}
+
+TEST(a_reader_sees_series_of_the_scope_only)
+{
+	begin();
+	duty = sign_in(&town, "yi");
+	check_has(get("/prometheus/api/v1/query?query=count(ch4_lel)&time=" AT), ",\"1\"]");
+	check_eq_s(
+	        get("/prometheus/api/v1/label/thing/values"), "{\"status\":\"success\",\"data\":[\"G-2\"]}");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel%7Bregion=%223201%22%7D"), "\"result\":[]");
+	city_close(&town);
+}
+
+TEST(what_grafana_asks_at_first)
+{
+	begin();
+	check_has(get("/prometheus/api/v1/status/buildinfo"), "\"version\":\"3.");
+	check_has(get("/prometheus/api/v1/rules"), "\"data\":{\"groups\":[]}");
+	check_has(get("/prometheus/api/v1/alerts"), "\"data\":{\"alerts\":[]}");
+	check_eq_s(get("/prometheus/api/v1/format_query?query=sum(a)%2Bb"),
+	        "{\"status\":\"success\",\"data\":\"sum(a) + b\"}");
+	city_close(&town);
+}
