@@ -320,7 +320,13 @@ void feel_number_write(struct sb *b, struct feel_number n)
 	char d[40];
 	int len = 0, point;
 
-	n = stripped(n);
+	if (n.exponent > 0) { /* padded against the largest exponent, which does not bind here */
+		n.exponent -= EXP_MAX;
+		n = stripped(n);
+		n.exponent += EXP_MAX;
+	} else {
+		n = stripped(n);
+	}
 	if (n.coefficient == 0) {
 		sb_putc(b, '0');
 		return;
