@@ -349,8 +349,8 @@ int matcher_init(struct matcher *m, struct arena *a, enum match_op op, struct st
 
 	memset(m, 0, sizeof *m);
 	m->op = op;
-	m->name = (struct str){arena_strndup(a, name.p ? name.p : "", name.n), name.n};
-	m->value = (struct str){arena_strndup(a, value.p ? value.p : "", value.n), value.n};
+	m->name = (struct str){arena_memdup(a, name.p ? name.p : "", name.n), name.n};
+	m->value = (struct str){arena_memdup(a, value.p ? value.p : "", value.n), value.n};
 	if (m->name.p == NULL || m->value.p == NULL)
 		return err_set(e, ERR_NOMEM, "out of memory for a matcher");
 	if (op != MATCH_RE && op != MATCH_NRE)

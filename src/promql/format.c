@@ -223,7 +223,11 @@ static void put_node(struct sb *b, const struct node *x)
 		put_node(b, x->arg[0]);
 		break;
 	case N_BINARY:
-		put_node(b, x->arg[0]);
+		/* "+Inf ^ 2" would be read as +(Inf ^ 2). */
+		if (x->op == OP_POW && x->arg[0]->kind == N_NUMBER && isinf(x->arg[0]->number))
+			sb_puts(b, "Inf");
+		else
+			put_node(b, x->arg[0]);
 		sb_putc(b, ' ');
 		put_operator(b, x);
 		sb_putc(b, ' ');

@@ -159,7 +159,7 @@ FN_RUN(fn_label_replace)
 			ev_fail(ev, ERR_UNPROCESSED, "a label made by label_replace() is too long");
 			break;
 		}
-		made = (struct str){arena_strndup(ev->a, b.n ? b.p : "", b.n), b.n};
+		made = (struct str){arena_memdup(ev->a, b.n ? b.p : "", b.n), b.n};
 		if (made.p == NULL)
 			ev_fail(ev, ERR_NOMEM, "the query needs more memory than it may take");
 		else
@@ -192,7 +192,7 @@ FN_RUN(fn_label_join)
 				sb_putstr(&b, separator);
 			sb_putstr(&b, get(&v->s[i].labels, text_arg(x, k)));
 		}
-		made = (struct str){arena_strndup(ev->a, b.n ? b.p : "", b.n), b.n};
+		made = (struct str){arena_memdup(ev->a, b.n ? b.p : "", b.n), b.n};
 		if (made.p == NULL || b.failed)
 			ev_fail(ev, ERR_NOMEM, "the query needs more memory than it may take");
 		else

@@ -950,7 +950,7 @@ int promql_parse(struct arena *a, struct str text, struct promql_expr **out, str
 	if (text.n > PROMQL_TEXT_MAX)
 		return err_set(e, ERR_INVALID, "the query is longer than %d bytes", PROMQL_TEXT_MAX);
 	x = arena_alloc(a, sizeof *x);
-	p.lex.text = (struct str){arena_strndup(a, text.p ? text.p : "", text.n), text.n};
+	p.lex.text = (struct str){arena_memdup(a, text.p ? text.p : "", text.n), text.n};
 	if (x == NULL || p.lex.text.p == NULL)
 		return err_set(e, ERR_NOMEM, "the query is too large");
 	p.lex.a = a;

@@ -566,8 +566,8 @@ static bool slide(struct eval *ev, const struct function *f, const struct node *
 		w->t = in->t + from;
 		w->v = in->v + from;
 		w->n = to - from;
-		w->resets = ev->resets + from;
-		w->changes = ev->changes + from;
+		w->resets = ev->resets != NULL ? ev->resets + from : NULL;
+		w->changes = ev->changes != NULL ? ev->changes + from : NULL;
 		for (int i = 0; i < scalars; i++)
 			w->arg[i] = scalar[i][k];
 		v[k] = f->window(w);
