@@ -354,12 +354,16 @@ static int read_match(struct call *c, int64_t *version, struct err *e)
 
 static int begin_step(struct call *c, struct case_act *a, struct err *e)
 {
+	struct city_case x;
 	int rc;
 
 	*a = (struct case_act){.note = body_text(c, "note")};
 	rc = read_match(c, &a->version, e);
 	if (rc == 0)
 		rc = find(c, &a->id, e);
+	/* Nobody acts on what that one may not see. */
+	if (rc == 0)
+		rc = case_get(c->tx, c->site, &c->who, a->id, &x, e);
 	/* What is read after the step must see it. */
 	store_read_end(&c->tx);
 	return rc;

@@ -459,8 +459,9 @@ static void add_account(struct city *t, const char *login, const char *roles, co
 	check_ok(account_add(t->site->store, &in, "system", NULL, &e), &e);
 }
 
-void city_open(struct city *t)
+void city_open_pack(struct city *t, const char *pack)
 {
+	bool own = pack == NULL;
 	struct arena *a = arena_new(0);
 	struct pack_report report = {0};
 	struct err e = ERR_INIT;
@@ -472,15 +473,16 @@ void city_open(struct city *t)
 	kept = arena_new(0);
 	snprintf(t->password, sizeof(t->password), "%s", "correct horse");
 	must(time_parse(STR_LIT(CITY_NOW), NULL, &now));
-	write_pack();
+	if (own)
+		write_pack();
 	so.clock = clock_new_manual(now);
 	if (!check_ok(site_open(&so, &t->site, &e), &e))
 		return;
-	check_ok(pack_install(t->site->store, test_dir(), "system", a, &report, &e), &e);
+	check_ok(pack_install(t->site->store, own ? test_dir() : pack, "system", a, &report, &e), &e);
 	add_account(t, "admin", "viewer admin", "", "", 4);
-	add_account(t, "duty", "viewer desk handler", "o1", "", 2);
-	add_account(t, "worker", "viewer handler", "o1", "", 2);
-	add_account(t, "yi", "viewer", "o2", "3202", 2);
+	add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
+	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
+	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
 	site_close(&t->site);
 	so.clock = clock_new_manual(now);
 	if (!check_ok(site_open(&so, &t->site, &e), &e))
@@ -488,6 +490,11 @@ void city_open(struct city *t)
 	ao.site = t->site;
 	check_ok(api_start(&ao, &t->api, &e), &e);
 	arena_free(&a);
+}
+
+void city_open(struct city *t)
+{
+	city_open_pack(t, NULL);
 }
 
 void city_close(struct city *t)
