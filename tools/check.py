@@ -545,7 +545,7 @@ def part_unit(words):
 
 
 def part_scenario(words):
-    files = [os.path.relpath(os.path.abspath(w), TOP) for w in words] or tracked('tests/scenario/*.scn')
+    files = [os.path.relpath(os.path.abspath(w), TOP) for w in words] or tracked(':(glob)tests/scenario/*.scn')
     if not files:
         return
     jobs = []
@@ -553,7 +553,7 @@ def part_scenario(words):
     def one(variant, store, f, scn, binary):
         env = {**SANITIZER_ENV, 'HEMING': str(binary), 'HEMING_TEST_STORE': store,
                **(database if store == 'postgres' else {})}
-        rc, text, log = run(sanitized(variant, [scn, f]), f'scenario-{store}-{f}', timeout=180, env=env)
+        rc, text, log = run(sanitized(variant, [scn, f]), f'scenario-{store}-{f}', timeout=200, env=env)
         if rc == 77:
             board.count(skipped=1)
         else:
@@ -564,8 +564,7 @@ def part_scenario(words):
         scn = dict(programs(variant, 'tests/scenario')).get('scn')
         binary = heming(variant)
         if not scn or not binary:
-            if words:
-                board.result(False, f'scenarios ({store})', 'there is no scn or no heming in the build')
+            board.result(False, f'scenarios ({store})', 'there is no scn or no heming in the build')
             continue
         if store == 'postgres':
             database = postgres_env()
