@@ -1,0 +1,231 @@
+#include "check.h"
+#include "town.h"
+
+#include <math.h>
+
+/* The pack with one file changed must give an error at that place. */
+static void refuses(
+        const char *path, const char *text, const char *where, int line, const char *field, const char *words)
+{
+	struct arena *a = arena_new(0);
+	const char *dir = town_pack();
+	struct pack_report r = {0};
+	struct err e = ERR_INIT;
+	bool found = false;
+
+	town_write(dir, path, text);
+	if (check_ok(pack_check(dir, a, &r, &e), &e)) {
+		for (int i = 0; i < r.findings && !found; i++) {
+			const struct err *f = &r.finding[i].e;
+
+			found = r.finding[i].error && strcmp(f->where, where) == 0 &&
+			        (line == 0 || f->line == line) &&
+			        (field == NULL || strcmp(f->field, field) == 0) &&
+			        strstr(f->text, words) != NULL;
+		}
+		if (!found) {
+			check_fail("%s: no error %s:%d %s \"%s\"", path, where, line,
+			        field != NULL ? field : "", words);
+			for (int i = 0; i < r.findings; i++)
+				printf("# %s:%d %s: %s\n", r.finding[i].e.where, r.finding[i].e.line,
+				        r.finding[i].e.field, r.finding[i].e.text);
+		}
+	}
+	arena_free(&a);
+}
+
+TEST(a_good_pack)
+{
+	struct arena *a = arena_new(0);
+	struct pack_report r;
+	struct err e = ERR_INIT;
+
+	check_ok(pack_check(town_pack(), a, &r, &e), &e);
+	check_eq_i(r.findings, 0);
+	for (int i = 0; i < r.findings; i++)
+		printf("# %s:%d %s: %s\n", r.finding[i].e.where, r.finding[i].e.line, r.finding[i].e.field,
+		        r.finding[i].e.text);
+	check_eq_i(r.regions, 4);
+	check_eq_i(r.orgs, 2);
+	check_eq_i(r.things, 2);
+	check_eq_i(r.rules, 1);
+	check_eq_i(r.flows, 1);
+	check_eq_i(r.indicators, 1);
+	arena_free(&a);
+}
+
+TEST(no_pack_at_all)
+{
+	struct arena *a = arena_new(0);
+	struct pack_report r;
+	struct err e = ERR_INIT;
+
+	check_err(pack_check(test_dir(), a, &r, &e), ERR_NOTFOUND);
+	check_has(e.text, "pack.yaml");
+	arena_free(&a);
+}
+
+TEST(bad_tables)
+{
+	refuses("regions.csv", "code,parent,level,name\n10,,2,a\n10,,3,b\n", "regions.csv", 3, "code",
+	        "no other region");
+	refuses("regions.csv", "code,parent,level,name\n10,1001,2,a\n1001,10,3,b\n1002001,10,4,c\n",
+	        "regions.csv", 0, "parent", "never ends");
+	refuses("regions.csv", "code,parent,level,name\n10,99,2,a\n", "regions.csv", 2, "parent",
+	        "no region has the code \"99\"");
+	refuses("regions.csv", "code,parent,level,name,lon,lat\n10,,2,a,200,1\n", "regions.csv", 2, "lon",
+	        "-180 to 180");
+	refuses("regions.csv", "code,parent,level,name\n10,,2,\"a\n", "regions.csv", 0, NULL, "");
+	refuses("orgs.csv", "code,name,region\nworks,W,1009\n", "orgs.csv", 2, "region", "1009");
+	refuses("orgs.csv", "code,name\nworks,W\nworks,V\n", "orgs.csv", 3, "code", "line 2");
+	refuses("categories.csv", "code,name,flow,calendar,limit\ngas,G,repair,workday,soon\n",
+	        "categories.csv", 2, "limit", "4 work_hour");
+	refuses("categories.csv", "code,name,flow,calendar,limit\ngas,G,mend,workday,4 work_hour\n",
+	        "categories.csv", 2, "flow", "mend");
+	refuses("categories.csv", "code,name,flow,calendar,limit\ngas,G,repair,nights,4 work_hour\n",
+	        "categories.csv", 2, "calendar", "nights");
+}
+
+TEST(bad_things)
+{
+	refuses("things/sensor.csv", "code,name,model,colour\nS-1,a,M,red\n", "things/sensor.csv", 1,
+	        "colour", "no such field");
+	refuses("things/sensor.csv", "code,name,model\nS-1,a,\n", "things/sensor.csv", 2, "model",
+	        "asks for this field");
+	refuses("things/sensor.csv", "code,name,model,depth\nS-1,a,M,11\n", "things/sensor.csv", 2, "depth",
+	        "outside");
+	refuses("things/sensor.csv", "code,name,model,state\nS-1,a,M,open\n", "things/sensor.csv", 2, "state",
+	        "options");
+	refuses("things/sensor.csv", "code,name,model,org\nS-1,a,M,nobody\n", "things/sensor.csv", 2, "org",
+	        "nobody");
+	refuses("things/valve.csv", "code,name\nV-1,a\n", "things/valve.csv", 1, NULL, "valve");
+}
+
+TEST(bad_declarations)
+{
+	refuses("pack.yaml", "code: town\nversion: 1\nname: a\nsize: 3\n", "pack.yaml", 4, "size", "");
+	refuses("pack.yaml", "code: town\nversion: 1\nname: a\nzone: Asia/Yancheng\n", "pack.yaml", 4, NULL,
+	        "");
+	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, type: colour}\n",
+	        "kinds/sensor.yaml", 4, "x", "colour");
+	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, secrecy: 9}\n",
+	        "kinds/sensor.yaml", 4, "x", "secrecy");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-09:00\"]}\n",
+	        "calendars.yaml", 3, "mon", "");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    holidays: [\"2026-13-01\"]\n",
+	        "calendars.yaml", 3, NULL, "date");
+	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1 +\"}\n", "indicators.yaml", 2,
+	        "a", "cannot be read");
+	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1\", direction: sideways}\n",
+	        "indicators.yaml", 2, "direction", "up or down");
+}
+
+TEST(bad_rules)
+{
+	refuses("rules/gas.yaml", "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: ch4 >\n",
+	        "rules/gas.yaml", 5, "A", "cannot be read");
+	refuses("rules/gas.yaml",
+	        "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: ch4 > 1\n        labels: "
+	        "{severity: high}\n",
+	        "rules/gas.yaml", 4, "severity", "1 (red)");
+	refuses("rules/gas.yaml",
+	        "groups:\n  - name: g\n    rules:\n      - record: a:b\n        expr: ch4\n",
+	        "rules/gas.yaml", 4, "record", "recording");
+	refuses("rules/gas.yaml",
+	        "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: ch4 > 1\n        for: "
+	        "soon\n",
+	        "rules/gas.yaml", 6, "for", "duration");
+}
+
+TEST(a_dangling_flow_is_named)
+{
+	refuses("flows/repair.bpmn",
+	        "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" targetNamespace=\"t\">\n"
+	        "<process id=\"repair\" isExecutable=\"true\">\n<startEvent id=\"s\"/>\n"
+	        "<sequenceFlow id=\"f1\" sourceRef=\"s\" targetRef=\"nowhere\"/>\n</process></definitions>",
+	        "flows/repair.bpmn", 4, NULL, "nowhere");
+}
+
+TEST(installs_and_loads)
+{
+	struct town t;
+	struct catalog *c = NULL;
+	struct err e = ERR_INIT;
+
+	town_install(&t);
+	check_ok(catalog_load(t.store, &c, &e), &e);
+	if (c != NULL) {
+		check_eq_s(c->city, "小城");
+		check_eq_s(zone_name(c->zone), "Asia/Shanghai");
+		check_eq_i(c->rules, 1);
+		check(c->rule[0].push);
+		check_eq_d(c->rule[0].threshold, 20);
+		check_eq_s(catalog_category(c, "gas")->flow, "repair");
+		check_eq_i(catalog_category(c, "gas")->unit, LIMIT_WORK_HOUR);
+		check_eq_i(catalog_flow(c, "repair", 0)->version, 1);
+		check(catalog_calendar(c, "workday") != NULL);
+		check(catalog_calendar(c, "nights") == NULL);
+		check(catalog_kind(c, "sensor")->thing);
+	}
+	catalog_free(&c);
+	town_close(&t);
+}
+
+TEST(a_changed_flow_is_a_new_version)
+{
+	struct town t;
+	struct catalog *c = NULL;
+	struct pack_report r;
+	struct err e = ERR_INIT;
+	const char *dir = test_path("pack");
+
+	town_install(&t);
+	check_ok(pack_install(t.store, dir, "test", t.a, &r, &e), &e); /* the same again: no new version */
+	town_write(dir, "flows/repair.bpmn",
+	        "<definitions xmlns=\"http://www.omg.org/spec/BPMN/20100524/MODEL\" targetNamespace=\"t\">\n"
+	        "<process id=\"repair\" isExecutable=\"true\"><startEvent id=\"s\"/><sequenceFlow id=\"f\" "
+	        "sourceRef=\"s\" targetRef=\"e\"/>"
+	        "<endEvent id=\"e\"/></process></definitions>");
+	check_ok(pack_install(t.store, dir, "test", t.a, &r, &e), &e);
+	check_ok(catalog_load(t.store, &c, &e), &e);
+	if (c != NULL) {
+		check_eq_i(catalog_flow(c, "repair", 0)->version, 2);
+		check(catalog_flow(c, "repair", 1) != NULL && catalog_flow(c, "repair", 1)->version == 1);
+		check(catalog_flow(c, "repair", 3) == NULL);
+	}
+	catalog_free(&c);
+	town_close(&t);
+}
+
+TEST(a_bad_pack_changes_nothing)
+{
+	struct town t;
+	struct catalog *c = NULL;
+	struct pack_report r;
+	struct err e = ERR_INIT;
+	const char *dir = town_pack();
+
+	town_open(&t);
+	town_write(dir, "categories.csv", "code,name,flow,limit\ngas,G,repair,soon\n");
+	check_err(pack_install(t.store, dir, "test", t.a, &r, &e), ERR_INVALID);
+	check_eq_s(e.where, "categories.csv");
+	check_ok(catalog_load(t.store, &c, &(struct err){0}), NULL);
+	check_eq_i(c->packs, 0);
+	catalog_free(&c);
+	town_close(&t);
+}
+
+TEST(a_pack_cannot_take_over_anothers_code)
+{
+	struct town t;
+	struct pack_report r;
+	struct err e = ERR_INIT;
+	const char *dir = test_path("other");
+
+	town_install(&t);
+	town_write(dir, "pack.yaml", "code: other\nversion: 1\nname: b\n");
+	town_write(dir, "orgs.csv", "code,name\nworks,Mine\n");
+	check_err(pack_install(t.store, dir, "test", t.a, &r, &e), ERR_CONFLICT);
+	check_has(e.text, "town");
+	town_close(&t);
+}

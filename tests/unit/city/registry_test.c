@@ -1,0 +1,130 @@
+#include "check.h"
+#include "town.h"
+
+#include <math.h>
+#include <pthread.h>
+
+static struct registry *open_registry(struct town *t)
+{
+	struct registry *r = NULL;
+	struct err e = ERR_INIT;
+
+	town_install(t);
+	check_ok(registry_new(t->store, &r, &e), &e);
+	return r;
+}
+
+TEST(finds_by_code_and_place)
+{
+	struct town t;
+	struct registry *r = open_registry(&t);
+	const struct snapshot *s = registry_hold(r);
+
+	check_eq_i(s->regions, 4);
+	check_eq_s(snapshot_region(s, "1001")->name, "东区");
+	check(snapshot_region(s, "9") == NULL);
+	check_eq_s(snapshot_unit(s, "1002001")->code, "1002");
+	check(snapshot_unit(s, "10") == NULL);
+	check(snapshot_unit(s, "") == NULL);
+	check_eq_s(snapshot_locate(s, (struct geo_point){120.5, 33.5})->code, "1001");
+	check(snapshot_locate(s, (struct geo_point){110, 33.5}) == NULL);
+	check(snapshot_locate(s, (struct geo_point){NAN, NAN}) == NULL);
+	check_eq_s(snapshot_thing(s, STR_LIT("S-2"))->unit_region, "1002");
+	check(snapshot_thing(s, STR_LIT("S-1"))->demo);
+	check(snapshot_thing(s, STR_LIT("S")) == NULL);
+	check_near(snapshot_region(s, "1001")->at.lon, 120.5, 0.01);
+	registry_release(r, s);
+	registry_free(&r);
+	town_close(&t);
+}
+
+TEST(virtual_labels_follow_the_thing)
+{
+	struct town t;
+	struct registry *r = open_registry(&t);
+	struct series_virtual v = registry_virtual(r);
+	struct str value[3];
+
+	v.values(v.ctx, STR_LIT("S-1"), t.a, value);
+	check_str(value[0], "sensor");
+	check_str(value[1], "works");
+	check_str(value[2], "1001");
+	v.values(v.ctx, STR_LIT("nothing"), t.a, value);
+	check(value[0].p == NULL);
+	registry_free(&r);
+	town_close(&t);
+}
+
+TEST(puts_things_and_keeps_old_snapshots)
+{
+	struct town t;
+	struct registry *r = open_registry(&t);
+	const struct snapshot *before = registry_hold(r), *after;
+	struct catalog *c = NULL;
+	struct err e = ERR_INIT;
+	struct thing_in in[2] = {{.code = "S-3",
+	                                 .kind = "sensor",
+	                                 .name = "三号",
+	                                 .at = {120.1, 33.1},
+	                                 .attrs = "{\"model\":\"M\"}"},
+	        {.code = "S-4",
+	                .kind = "sensor",
+	                .name = "四号",
+	                .region = "1002",
+	                .at = {NAN, NAN},
+	                .attrs = "{\"model\":\"M\"}"}};
+
+	check_ok(catalog_load(t.store, &c, &e), &e);
+	check_ok(thing_put(r, t.store, c, in, 2, &who_system, &e), &e);
+	check_eq_i(before->things, 2);
+	after = registry_hold(r);
+	check_eq_i(after->things, 4);
+	check_eq_s(snapshot_thing(after, STR_LIT("S-3"))->region, "1001"); /* found from its place */
+	registry_release(r, after);
+	registry_release(r, before);
+
+	in[1].attrs = "{}";
+	check_err(thing_put(r, t.store, c, in, 2, &who_system, &e), ERR_INVALID);
+	check_eq_i(e.line, 2);
+	check_eq_s(e.field, "model");
+	in[1].attrs = "{\"model\":\"M\",\"depth\":\"deep\"}";
+	check_err(thing_put(r, t.store, c, in, 2, &who_system, &e), ERR_INVALID);
+	check_eq_s(e.field, "depth");
+	in[0].kind = "valve";
+	check_err(thing_put(r, t.store, c, in, 1, &who_system, &e), ERR_INVALID);
+	check_eq_s(e.field, "kind");
+	catalog_free(&c);
+	registry_free(&r);
+	town_close(&t);
+}
+
+static void *look(void *arg)
+{
+	struct registry *r = arg;
+
+	for (int i = 0; i < 2000; i++) {
+		const struct snapshot *s = registry_hold(r);
+
+		if (snapshot_thing(s, STR_LIT("S-1")) == NULL)
+			check_fail("a thing was lost");
+		registry_release(r, s);
+	}
+	return NULL;
+}
+
+TEST(readers_and_reloads_at_once)
+{
+	struct town t;
+	struct registry *r = open_registry(&t);
+	struct err e = ERR_INIT;
+	pthread_t thread[3];
+
+	for (int i = 0; i < 3; i++)
+		must(pthread_create(&thread[i], NULL, look, r) == 0);
+	for (int i = 0; i < 20; i++)
+		check_ok(registry_reload(r, t.store, &e), &e);
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	registry_free(&r);
+	town_close(&t);
+}
