@@ -1,0 +1,386 @@
+/*
+ * A connection: reading packets out of chunks, pausing, what goes out, its end.
+ *
+ * All connections read into one scratch chunk of the server, so that 20,000 idle devices hold no buffer. What
+ * is left of an unfinished packet is kept in a chunk of its own; a small rest goes back to the front of the
+ * next read, a large packet is read on in place, in a chunk that doubles as the packet really comes.
+ */
+#include "mqtt/mqtt_int.h"
+
+#include "base/log.h"
+#include "base/metric.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SCRATCH_B (128u * 1024)
+#define READ_LEAST_B (32u * 1024) /* room for one read */
+#define SMALL_REST_B 4096u        /* an unfinished packet up to this is copied before the next read */
+#define READS_MOST 4              /* in a turn, so that a loud device does not silence the others */
+#define OUT_MOST_B (256u * 1024)  /* unsent: a peer that takes no answers is not read */
+#define CONNECT_WAIT (10 * US_SECOND)
+#define PACKET_WAIT (60 * US_SECOND)
+#define STUCK_WAIT (60 * US_SECOND)
+
+struct mqtt__chunk *mqtt__chunk_new(struct mqtt_server *s, size_t cap)
+{
+	struct mqtt__chunk *k = xrealloc(NULL, sizeof(*k) + cap);
+	*k = (struct mqtt__chunk){.server = s, .refs = 1, .cap = cap};
+	s->memory_b += cap;
+	return k;
+}
+
+void mqtt__chunk_rel(struct mqtt__chunk *k)
+{
+	if (k == NULL || --k->refs > 0)
+		return;
+	k->server->memory_b -= k->cap;
+	free(k);
+}
+
+static void watch(struct mqtt__conn *c)
+{
+	bool reads = c->pauses == 0 && !c->ending && !c->server->shutting;
+	uint32_t events = (reads ? EPOLLIN : 0u) | (c->out.n > c->out_sent ? EPOLLOUT : 0u);
+	if (c->fd < 0 || events == c->events)
+		return;
+	struct epoll_event ev = {.events = events, .data.ptr = c};
+	must(epoll_ctl(c->server->epoll_fd, EPOLL_CTL_MOD, c->fd, &ev) == 0);
+	c->events = events;
+}
+
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote)
+{
+	struct mqtt__conn *c = xcalloc(1, sizeof(*c));
+	c->server = s;
+	c->fd = fd;
+	c->accepted = c->heard = s->now;
+	c->acks_tail = &c->acks;
+	snprintf(c->remote, sizeof(c->remote), "%s", remote);
+	c->all = (struct mqtt__list){.prev = &s->conns, .next = s->conns.next};
+	s->conns.next->prev = &c->all;
+	s->conns.next = &c->all;
+	s->conn_count++;
+	c->events = EPOLLIN;
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0);
+}
+
+void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on)
+{
+	unsigned before = c->pauses;
+	c->pauses = on ? before | why : before & ~(unsigned)why;
+	if (c->pauses == before)
+		return;
+	if (why == MQTT_PAUSE_MEMORY)
+		c->server->waits_memory += (c->pauses & why ? 1 : 0) - (before & why ? 1 : 0);
+	if (before != 0 && c->pauses == 0) {
+		/* It was not listened to: its silence is not its fault. */
+		c->heard = c->part_since = c->server->now;
+	}
+	mqtt__dirty(c);
+}
+
+void mqtt__send(struct mqtt__conn *c, const void *p, size_t n)
+{
+	if (c->fd < 0 || c->ending)
+		return;
+	sb_put(&c->out, p, n);
+	mqtt__dirty(c);
+}
+
+void mqtt__end(struct mqtt__conn *c, const char *why)
+{
+	if (c->ending)
+		return;
+	c->ending = true;
+	c->why = why;
+	mqtt__connect_forget(c);
+	mqtt__dirty(c);
+}
+
+void mqtt__wrong(struct mqtt__conn *c, const char *why)
+{
+	if (c->ending)
+		return;
+	metric_add(METRIC_MQTT_REFUSED, 1);
+	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", c->client_id ? c->client_id : ""),
+	        log_s("why", why));
+	mqtt__end(c, why);
+}
+
+static void dispatch(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *k)
+{
+	switch (f->type) {
+	case MQTT_CONNECT: mqtt__connect(c, f); break;
+	case MQTT_PUBLISH: mqtt__publish(c, f, k); break;
+	case MQTT_SUBSCRIBE: mqtt__subscribe(c, f); break;
+	case MQTT_UNSUBSCRIBE: mqtt__unsubscribe(c, f); break;
+	case MQTT_PINGREQ: mqtt__ping(c, f); break;
+	case MQTT_DISCONNECT: mqtt__disconnect(c, f); break;
+	case MQTT_PUBREL: mqtt__wrong(c, "it sent a PUBREL, but QoS 2 is not taken here"); break;
+	default: mqtt__wrong(c, "it sent a packet that only answers something"); break;
+	}
+}
+
+/* Keeps bytes [at, end) of k for later; the scratch goes on to others, so a few bytes of it are copied. */
+static void keep(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at, size_t end, bool own)
+{
+	struct mqtt__chunk *before = c->part;
+	if (before == NULL)
+		c->part_since = c->server->now;
+	if (own || c->pauses != 0) {
+		k->refs++;
+		c->part = k;
+		c->part_at = at;
+		c->part_end = end;
+		c->part_own = own;
+	} else {
+		size_t n = end - at;
+		c->part = mqtt__chunk_new(c->server, n < 256 ? 256 : n);
+		memcpy(c->part->data, k->data + at, n);
+		c->part->n = n;
+		c->part_at = 0;
+		c->part_end = n;
+		c->part_own = true;
+	}
+	mqtt__chunk_rel(before);
+}
+
+static void forget_part(struct mqtt__conn *c)
+{
+	mqtt__chunk_rel(c->part);
+	c->part = NULL;
+}
+
+/* Acts on the packets in bytes [at, end) of k. */
+static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at, size_t end, bool own)
+{
+	const size_t first = at;
+	k->refs++; /* the last message in it may be done before this ends */
+	while (at < end && c->pauses == 0 && !c->ending) {
+		struct mqtt__frame f;
+		/* Told by the first byte: a stray HTTP client need not wait for the end of its "packet". */
+		if (!c->connected && (unsigned char)k->data[at] >> 4 != MQTT_CONNECT) {
+			mqtt__wrong(c, "its first packet was not a CONNECT");
+			break;
+		}
+		enum mqtt__framing how =
+		        mqtt__frame((struct str){k->data + at, end - at}, c->server->o.packet_max_b, &f);
+		if (how == MQTT_MALFORMED)
+			mqtt__wrong(c, "it sent something that is not MQTT");
+		else if (how == MQTT_TOO_LONG)
+			mqtt__wrong(c, "it sent a packet longer than this server takes");
+		if (how != MQTT_WHOLE)
+			break;
+		dispatch(c, &f, k);
+		at += f.total;
+	}
+	if (at > first)
+		c->part_since = c->server->now;
+	if (at == end || c->ending)
+		forget_part(c);
+	else
+		keep(c, k, at, end, own);
+	mqtt__chunk_rel(k);
+}
+
+static struct mqtt__chunk *scratch(struct mqtt_server *s)
+{
+	struct mqtt__chunk *k = s->scratch;
+	if (k && k->refs == 1)
+		k->n = 0; /* no message is in it any more */
+	if (k && k->cap - k->n >= READ_LEAST_B + SMALL_REST_B)
+		return k;
+	mqtt__chunk_rel(k);
+	s->scratch = mqtt__chunk_new(s, SCRATCH_B);
+	return s->scratch;
+}
+
+/* Room in the connection's own chunk for more of its large packet: twice what has come, at most the whole. */
+static void grow_part(struct mqtt__conn *c)
+{
+	struct mqtt__frame f;
+	size_t have = c->part_end - c->part_at;
+	(void)mqtt__frame((struct str){c->part->data + c->part_at, have}, c->server->o.packet_max_b, &f);
+	size_t need = f.total > have ? f.total - have : 1;
+	size_t room = c->part_own ? c->part->cap - c->part_end : 0;
+	if (room >= need || room >= SMALL_REST_B)
+		return;
+	size_t cap = 2 * have < have + need ? 2 * have : have + need;
+	struct mqtt__chunk *k = mqtt__chunk_new(c->server, cap);
+	memcpy(k->data, c->part->data + c->part_at, have);
+	k->n = have;
+	mqtt__chunk_rel(c->part);
+	c->part = k;
+	c->part_at = 0;
+	c->part_end = have;
+	c->part_own = true;
+}
+
+/* Ends the connection that holds most of an unfinished packet. */
+static void shed(struct mqtt_server *s)
+{
+	struct mqtt__conn *most = NULL;
+	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next) {
+		struct mqtt__conn *c = CONTAINER_OF(l, struct mqtt__conn, all);
+		if (c->part && !c->ending && (most == NULL || c->part->cap > most->part->cap))
+			most = c;
+	}
+	if (most)
+		mqtt__wrong(most, "unfinished packets of many devices fill the memory");
+}
+
+/* False when too much is in memory to read on. What is at work will be done and make room; unfinished packets
+ * alone would wait for one another. */
+static bool has_memory(struct mqtt__conn *c)
+{
+	struct mqtt_server *s = c->server;
+	if (s->memory_b <= s->o.memory_max_b)
+		return true;
+	if (s->at_work > 0)
+		mqtt__pause(c, MQTT_PAUSE_MEMORY, true);
+	else
+		shed(s);
+	return false;
+}
+
+void mqtt__readable(struct mqtt__conn *c)
+{
+	struct mqtt_server *s = c->server;
+	for (int reads = 0; reads < READS_MOST; reads++) {
+		if (c->pauses != 0 || c->ending || s->shutting || !has_memory(c))
+			return;
+		size_t rest = c->part ? c->part_end - c->part_at : 0;
+		bool own = rest > SMALL_REST_B;
+		struct mqtt__chunk *k;
+		size_t at, fill;
+		if (own) {
+			grow_part(c);
+			k = c->part;
+			at = c->part_at;
+			fill = c->part_end;
+		} else {
+			k = scratch(s);
+			at = k->n;
+			fill = at + rest;
+		}
+		size_t room = k->cap - fill;
+		ssize_t got = recv(c->fd, k->data + fill, room, 0);
+		if (got <= 0) {
+			if (got == 0)
+				mqtt__end(c, "it closed the connection");
+			else if (errno == EINTR || errno == EAGAIN)
+				return;
+			else
+				mqtt__end(c, "the connection broke");
+			return;
+		}
+		if (!own && rest > 0) {
+			memcpy(k->data + at, c->part->data + c->part_at, rest);
+			forget_part(c);
+		}
+		k->n = fill + (size_t)got;
+		c->heard = s->now;
+		take_packets(c, k, at, k->n, own);
+		if ((size_t)got < room)
+			return;
+	}
+}
+
+static void flush(struct mqtt__conn *c)
+{
+	while (c->fd >= 0 && c->out_sent < c->out.n) {
+		ssize_t n = send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n < 0) {
+			mqtt__end(c, "the connection broke");
+			c->out_sent = c->out.n;
+			break;
+		}
+		c->out_sent += (size_t)n;
+		c->stuck = 0;
+	}
+	if (c->out_sent == c->out.n) {
+		c->out_sent = 0;
+		c->stuck = 0;
+		if (c->out.cap > 4096)
+			sb_fini(&c->out);
+		else
+			sb_reset(&c->out);
+	} else if (c->stuck == 0) {
+		c->stuck = c->server->now;
+	}
+	bool full = c->out.n - c->out_sent > OUT_MOST_B;
+	if (full != !!(c->pauses & MQTT_PAUSE_OUT))
+		mqtt__pause(c, MQTT_PAUSE_OUT, full);
+}
+
+void mqtt__writable(struct mqtt__conn *c)
+{
+	mqtt__dirty(c);
+}
+
+static void hang_up(struct mqtt__conn *c)
+{
+	/* Data that will not be read makes close() a reset, which may cost the peer the last answer; by this
+	 * the answer is at least on its way first. */
+	(void)shutdown(c->fd, SHUT_WR);
+	close(c->fd); /* which also takes it out of the epoll set */
+	c->fd = -1;
+	sb_fini(&c->out);
+	c->out_sent = 0;
+	forget_part(c);
+	mqtt__pause(c, MQTT_PAUSE_MEMORY, false);
+	if (c->connected)
+		metric_add(METRIC_MQTT_CONNECTIONS, -1);
+}
+
+static void let_go(struct mqtt__conn *c)
+{
+	struct mqtt_server *s = c->server;
+	if (c->connected)
+		s->door.close(s->door.ctx, c->user, c->why);
+	c->all.prev->next = c->all.next;
+	c->all.next->prev = c->all.prev;
+	s->conn_count--;
+	free(c);
+}
+
+void mqtt__finish_turn(struct mqtt__conn *c)
+{
+	if (c->part && c->pauses == 0 && !c->ending && !c->server->shutting) {
+		struct mqtt__chunk *k = c->part;
+		take_packets(c, k, c->part_at, c->part_end, c->part_own);
+	}
+	if (c->server->shutting && c->unanswered == 0)
+		mqtt__end(c, "the server stops");
+	flush(c);
+	if (c->ending && c->fd >= 0) {
+		LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
+		hang_up(c);
+	}
+	watch(c);
+	if (c->fd < 0 && c->unanswered == 0 && !c->dirty)
+		let_go(c);
+}
+
+void mqtt__check_times(struct mqtt__conn *c)
+{
+	dur_us now = c->server->now;
+	if (c->fd < 0 || c->ending)
+		return;
+	if (!c->connected && now - c->accepted > CONNECT_WAIT)
+		mqtt__wrong(c, "it did not send its CONNECT in time");
+	else if (c->pauses == 0 && c->keep_alive > 0 && now - c->heard > c->keep_alive)
+		mqtt__end(c, "it was silent for longer than its keep-alive time");
+	else if (c->pauses == 0 && c->part && now - c->part_since > PACKET_WAIT)
+		mqtt__wrong(c, "it did not finish a packet in time");
+	else if (c->stuck > 0 && now - c->stuck > STUCK_WAIT)
+		mqtt__wrong(c, "it does not read its answers");
+}
