@@ -1,7 +1,6 @@
 #include "api/server.h"
 #include "api/api_int.h"
 #include "base/log.h"
-#include "base/metric.h"
 
 #include <strings.h>
 
@@ -271,7 +270,8 @@ static void serve(void *ctx, struct http_req *r)
 		serve_page(s, r);
 		return;
 	}
-	http_set_header(r, "Cache-Control", "no-store");
+	if (!known || m.route == NULL || m.route->handle != events_get) /* a stream says so itself */
+		http_set_header(r, "Cache-Control", "no-store");
 	if (!known) {
 		reply_err(r, ERR_NOTFOUND, "there is nothing at this address; see /api/openapi.json");
 	} else if (m.route != NULL) {

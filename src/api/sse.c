@@ -11,7 +11,6 @@
  */
 #include "api/api_int.h"
 #include "base/log.h"
-#include "base/metric.h"
 #include "base/thread.h"
 
 #define HEARTBEAT (15 * US_SECOND)
@@ -117,7 +116,6 @@ static void unlink_reader(struct reader *x)
 	if (x->next != NULL)
 		x->next->prev = x->prev;
 	x->all->readers--;
-	metric_add(METRIC_SSE_SUBSCRIBERS, -1);
 }
 
 /* The door lets the stream go by and by, and then calls closed(). */
@@ -134,7 +132,6 @@ static void send_to(struct reader *x, struct str text)
 {
 	if (x->stream == NULL || http_stream_send(x->stream, text))
 		return;
-	metric_add(METRIC_SSE_DROPPED, 1);
 	end_reader(x);
 }
 
@@ -420,7 +417,6 @@ int streams_add(struct streams *s, struct call *c, int64_t after, struct err *e)
 	x->token = arena_strdup(a, c->token);
 	x->at = after >= 0 && after < last ? after : last;
 	x->checked = clock_monotonic();
-	http_set_header(c->r, "X-Accel-Buffering", "no");
 	pthread_mutex_lock(&s->lock);
 	if (last > s->last)
 		s->last = last;
@@ -435,7 +431,6 @@ int streams_add(struct streams *s, struct call *c, int64_t after, struct err *e)
 			x->next->prev = &x->next;
 		s->first = x;
 		s->readers++;
-		metric_add(METRIC_SSE_SUBSCRIBERS, 1);
 		/* closed() may be called at once, and then waits for the lock. */
 		x->stream = http_stream_begin(c->r, "text/event-stream", closed, x);
 		say_hello(x, clock_now(s->site->clock));
