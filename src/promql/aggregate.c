@@ -238,7 +238,7 @@ static void aggregate_quantile(struct eval *ev, const struct node *x, const stru
 		if (!(q[k] >= 0 && q[k] <= 1)) {
 			char text[400];
 
-			format_f(q[k], text);
+			format_g(q[k], text);
 			ev_warn(ev, x->param, "quantile value should be between 0 and 1, got %s", text);
 		}
 	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {

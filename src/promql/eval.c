@@ -81,28 +81,30 @@ struct series *vec_add(struct eval *ev, struct vec *v)
 	return &s[v->n++];
 }
 
+/* Those that differ only in their place are one. */
 static void note(
         struct eval *ev, struct notes *list, const char *kind, const struct node *at, const char *words)
 {
-	int line, column;
-	char *s;
 	struct str text, *grown;
+	int line, column;
+	size_t n;
 
 	if (ev->rc != 0)
 		return;
+	text = str_of(arena_printf(ev->a, "PromQL %s: %s", kind, words));
+	for (size_t i = 0; i < list->n; i++) {
+		n = text.n;
+		if (list->s[i].n >= n && memcmp(list->s[i].p, text.p, n) == 0 &&
+		        (list->s[i].n == n || memcmp(list->s[i].p + n, " (", 2) == 0))
+			return;
+	}
+	/* A query over many odd series says so often enough. */
+	if (list->n >= 100 || text.p == NULL)
+		return;
 	if (at != NULL) {
 		text_position(ev->x->text, at->pos, &line, &column);
-		s = arena_printf(ev->a, "PromQL %s: %s (%d:%d)", kind, words, line, column);
-	} else {
-		s = arena_printf(ev->a, "PromQL %s: %s", kind, words);
+		text = str_of(arena_printf(ev->a, STR_FMT " (%d:%d)", STR_ARG(text), line, column));
 	}
-	text = str_of(s);
-	for (size_t i = 0; i < list->n; i++)
-		if (str_eq(list->s[i], text))
-			return;
-	/* A query over many odd series says so often enough. */
-	if (list->n >= 100 || s == NULL)
-		return;
 	grown = arena_grow(ev->a, list->s, &list->cap, list->n + 1, sizeof *grown);
 	if (grown == NULL)
 		return;

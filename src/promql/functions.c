@@ -377,6 +377,9 @@ static void sort_values(struct eval *ev, const struct node *x, const struct grid
 {
 	eval_vector(ev, x->arg[0], g, v);
 	/* Range results have an order of their own. */
+	if (g->n > 1)
+		ev_warn(ev, x,
+		        "sort is ineffective for range queries since results are always ordered by labels");
 	if (ev->rc != 0 || g->n != 1 || ev->step != 0)
 		return;
 	vec_compact(v, 1);

@@ -191,7 +191,7 @@ static void quantile_warning(struct eval *ev, const struct node *at, const doubl
 		if (!(q[k] >= 0 && q[k] <= 1)) {
 			char text[400];
 
-			format_f(q[k], text);
+			format_g(q[k], text);
 			ev_warn(ev, at, "quantile value should be between 0 and 1, got %s", text);
 		}
 }
@@ -262,10 +262,15 @@ FN_RUN(fn_histogram_quantiles)
 		if (q == NULL)
 			return;
 		quantile_warning(ev, x->arg[i], q, g->n);
-		value.n = format_f(q[0], text);
+		/* As OpenMetrics writes a number: 1 is "1.0". */
+		value.n = format_g(q[0], text);
+		if (isfinite(q[0]) && strpbrk(text, ".e") == NULL) {
+			memcpy(text + value.n, ".0", 3);
+			value.n += 2;
+		}
 		value.p = arena_strndup(ev->a, text, value.n);
 		if (value.p != NULL)
-			quantiles(ev, x->arg[0], g, &hs, q, label, value, &out->vec);
+			quantiles(ev, x->arg[1], g, &hs, q, label, value, &out->vec);
 	}
 	vec_compact(&out->vec, g->n);
 }
@@ -289,10 +294,11 @@ static double bucket_fraction(double lower, double upper, const struct bucket *b
 				at[e] = rank;
 				set[e] = true;
 			} else if (b[i].bound > want[e]) {
-				at[e] = isinf(from) || isinf(b[i].bound)
-				                ? rank
-				                : rank + (b[i].count - rank) * (want[e] - from) /
-				                                  (b[i].bound - from);
+				/* All that lies below a bound of zero or less is taken to be there. */
+				at[e] = isinf(from)         ? b[i].count
+				        : isinf(b[i].bound) ? rank
+				                            : rank + (b[i].count - rank) * (want[e] - from) /
+				                                              (b[i].bound - from);
 				set[e] = true;
 			}
 		}

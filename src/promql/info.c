@@ -79,16 +79,29 @@ static bool wanted(const struct info *f, struct str label)
 	return false;
 }
 
-/* Whether `b` is a newer version of the info series `a` at step k. */
-static bool newer(const struct info *f, size_t a, size_t b, size_t k)
-{
-	return f->stamp.s[b].v[k] > f->stamp.s[a].v[k];
-}
-
 static bool same_name(const struct info *f, size_t a, size_t b)
 {
 	return str_eq(labels_get(&f->series.s[a].labels, LABEL_NAME),
 	        labels_get(&f->series.s[b].labels, LABEL_NAME));
+}
+
+/*
+ * Whether another version of info series j, of the same name, job and instance, is newer at step k.
+ * Two of one time contradict each other.
+ */
+static bool is_replaced(struct eval *ev, const struct info *f, size_t j, size_t k)
+{
+	for (size_t o = 0; o < f->series.n; o++) {
+		if (o == j || f->info_sig[o] != f->info_sig[j] || is_absent(f->series.s[o].v[k]) ||
+		        !same_name(f, j, o))
+			continue;
+		if (f->stamp.s[o].v[k] == f->stamp.s[j].v[k])
+			ev_fail(ev, ERR_UNPROCESSED, "found duplicate series for info metric " STR_FMT,
+			        STR_ARG(labels_get(&f->series.s[j].labels, LABEL_NAME)));
+		if (f->stamp.s[o].v[k] >= f->stamp.s[j].v[k])
+			return true;
+	}
+	return false;
 }
 
 /* Labels of base series i at step k; *found: an info series was there. */
@@ -100,15 +113,10 @@ static struct labels enrich(struct eval *ev, const struct info *f, size_t i, siz
 	*found = false;
 	for (size_t j = 0; j < f->series.n && ev->rc == 0; j++) {
 		const struct labels *ls = &f->series.s[j].labels;
-		bool stale = false;
 
 		if (f->info_sig[j] != f->base_sig[i] || is_absent(f->series.s[j].v[k]))
 			continue;
-		for (size_t o = 0; o < f->series.n && !stale; o++)
-			stale = o != j && f->info_sig[o] == f->base_sig[i] &&
-			        !is_absent(f->series.s[o].v[k]) && same_name(f, j, o) &&
-			        (newer(f, j, o, k) || (o < j && !newer(f, o, j, k)));
-		if (stale)
+		if (is_replaced(ev, f, j, k))
 			continue;
 		*found = true;
 		for (int l = 0; l < ls->n; l++) {

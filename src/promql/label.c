@@ -264,6 +264,9 @@ FN_RUN(fn_sort_by_label)
 	for (int i = 1; i < x->n_arg && ev->rc == 0; i++)
 		if (!name_fits(ev, text_arg(x, i), "sorting", x->fn->name))
 			return;
+	if (g->n > 1)
+		ev_warn(ev, x,
+		        "sort is ineffective for range queries since results are always ordered by labels");
 	if (ev->rc != 0 || g->n != 1 || ev->step != 0)
 		return;
 	vec_compact(&out->vec, 1);

@@ -1,4 +1,6 @@
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/num.h"
 #include "promql/promql_int.h"
@@ -173,4 +175,18 @@ size_t format_f(double v, char *buf)
 	}
 	buf[w] = '\0';
 	return w;
+}
+
+size_t format_g(double v, char *buf)
+{
+	double a = fabs(v);
+
+	if (v == 0 || !isfinite(v) || (a >= 1e-4 && a < 1e6))
+		return format_f(v, buf);
+	for (int digits = 0;; digits++) {
+		int n = snprintf(buf, 40, "%.*e", digits, v);
+
+		if (digits == 17 || strtod(buf, NULL) == v)
+			return (size_t)n;
+	}
 }

@@ -67,7 +67,7 @@ static double extended_change(const struct window *w, bool smoothed, bool counte
 	if (smoothed)
 		for (last = first; last < w->n - 1 && w->t[last] < w->end;)
 			last++;
-	if (w->t[last] <= w->start || w->t[first] > w->end)
+	if (w->t[last] <= w->start)
 		return absent();
 	left = smoothed && w->t[first] < w->start && first < last ? edge(w, first, w->start, counter, true)
 	                                                          : w->v[first];
@@ -553,11 +553,6 @@ static bool slide(struct eval *ev, const struct function *f, const struct node *
 				from--;
 			if (range->smoothed && to < in->n && in->t[to] <= w->end + ev->lookback)
 				to++;
-			/* Not a single sample up to the window's end: the series is not there yet. */
-			if (from == to || in->t[from] > w->end) {
-				v[k] = absent();
-				continue;
-			}
 		}
 		if (from >= to) {
 			v[k] = absent();
@@ -582,7 +577,7 @@ static void check_quantile(struct eval *ev, const struct node *at, const double 
 		if (!(q[k] >= 0 && q[k] <= 1)) {
 			char text[400];
 
-			format_f(q[k], text);
+			format_g(q[k], text);
 			ev_warn(ev, at, "quantile value should be between 0 and 1, got %s", text);
 		}
 }

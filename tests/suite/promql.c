@@ -1,11 +1,11 @@
 /*
  * promql - runs scripts of the promqltest language of the Prometheus project.
  *
- *   promql [-r] FILE… | FOLDER…
+ *   promql [-r] [-s] FILE… | FOLDER…
  *
  * Prints one line for each case that fails and ends in "N passed, N failed". A case that touches
  * native histograms, in what it loads or in what it expects, is counted as skipped. -r runs every
- * instant query as the middle of a range query, too.
+ * instant query as the middle of a range query, too; -s names the skipped.
  */
 #include <dirent.h>
 #include <math.h>
@@ -349,7 +349,7 @@ struct script {
 	struct memory mem;
 	struct arena *a; /* of one command */
 	int passed, failed, skipped;
-	bool as_range;
+	bool as_range, tell_skipped;
 };
 
 static void fail_at(struct script *s, size_t line, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -817,6 +817,8 @@ static void run_eval(struct script *s, struct str args, struct str how)
 		           : promql_instant(expr, &o, from, s->a, &r, &e);
 	if (x.histogram || s->mem.touched) {
 		s->skipped++;
+		if (s->tell_skipped)
+			printf("%s:%zu: skipped: " STR_FMT "\n", s->path, start + 1, STR_ARG(query));
 		expectation_free(&x);
 		return;
 	}
@@ -877,9 +879,10 @@ static bool read_script(struct script *s)
 	return true;
 }
 
-static bool run_script(const char *path, bool as_range, int *passed, int *failed, int *skipped)
+static bool run_script(
+        const char *path, bool as_range, bool tell_skipped, int *passed, int *failed, int *skipped)
 {
-	struct script s = {.path = path, .as_range = as_range};
+	struct script s = {.path = path, .as_range = as_range, .tell_skipped = tell_skipped};
 	bool ok = read_script(&s);
 
 	s.mem.a = arena_new(0);
@@ -921,7 +924,7 @@ static int is_script(const struct dirent *d)
 int main(int argc, char **argv)
 {
 	int passed = 0, failed = 0, skipped = 0;
-	bool as_range = false;
+	bool as_range = false, tell_skipped = false;
 
 	for (int i = 1; i < argc; i++) {
 		struct dirent **found = NULL;
@@ -931,13 +934,17 @@ int main(int argc, char **argv)
 			as_range = true;
 			continue;
 		}
+		if (strcmp(argv[i], "-s") == 0) {
+			tell_skipped = true;
+			continue;
+		}
 		n = scandir(argv[i], &found, is_script, alphasort);
 		if (n < 0)
-			run_script(argv[i], as_range, &passed, &failed, &skipped);
+			run_script(argv[i], as_range, tell_skipped, &passed, &failed, &skipped);
 		for (int k = 0; k < n; k++) {
 			char *path = xasprintf("%s/%s", argv[i], found[k]->d_name);
 
-			run_script(path, as_range, &passed, &failed, &skipped);
+			run_script(path, as_range, tell_skipped, &passed, &failed, &skipped);
 			free(path);
 			free(found[k]);
 		}
