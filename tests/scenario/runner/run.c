@@ -645,6 +645,16 @@ static bool do_file(struct ctx *c, const struct stmt *s)
 			close(fd);
 		return ok || scn_fail(c, s, "%s: %s", path, strerror(errno));
 	}
+	if (scn_is(s, 1, "fill")) { /* until the file system is full */
+		static const char zeros[4096];
+
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+		while (fd >= 0 && write(fd, zeros, sizeof(zeros)) > 0)
+			;
+		if (fd >= 0)
+			close(fd);
+		return (fd >= 0 && errno == ENOSPC) || scn_fail(c, s, "%s: %s", path, strerror(errno));
+	}
 	if (glob(path, 0, NULL, &g) == 0) {
 		path = arena_strdup(c->a, g.gl_pathv[g.gl_pathc - 1]);
 		globfree(&g);
@@ -676,7 +686,7 @@ static bool do_file(struct ctx *c, const struct stmt *s)
 			close(fd);
 		return ok || scn_fail(c, s, "%s: %s", path, strerror(errno));
 	}
-	return scn_fail(c, s, "file knows write append truncate corrupt remove exists missing mode expect");
+	return scn_fail(c, s, "file knows write append fill truncate corrupt remove exists missing mode expect");
 }
 
 /* ---- actors ---- */
