@@ -56,37 +56,39 @@ static void put_seconds(struct sb *b, double seconds)
 	}
 }
 
-static void put_dur(struct sb *b, const struct dur *d)
+/* A number alone is seconds and is written as a duration; within an expression it stays a number. */
+static void put_dur(struct sb *b, const struct dur *d, bool alone)
 {
 	if (d->paren)
 		sb_putc(b, '(');
 	switch (d->kind) {
 	case DUR_NUMBER:
-	case DUR_TIME: put_seconds(b, d->seconds); break;
+	case DUR_TIME:
+		if (alone || d->kind == DUR_TIME)
+			put_seconds(b, d->seconds);
+		else
+			put_number(b, d->seconds);
+		break;
 	case DUR_STEP: sb_puts(b, "step()"); break;
 	case DUR_RANGE: sb_puts(b, "range()"); break;
 	case DUR_NEG:
 	case DUR_POS:
 		if (d->kind == DUR_NEG)
 			sb_putc(b, '-');
-		put_dur(b, d->l);
+		put_dur(b, d->l, alone);
 		break;
 	case DUR_MIN:
 	case DUR_MAX:
 		sb_puts(b, d->kind == DUR_MIN ? "min(" : "max(");
-		put_dur(b, d->l);
+		put_dur(b, d->l, false);
 		sb_puts(b, ", ");
-		put_dur(b, d->r);
+		put_dur(b, d->r, false);
 		sb_putc(b, ')');
 		break;
 	case DUR_BINARY:
-		put_dur(b, d->l);
+		put_dur(b, d->l, false);
 		sb_printf(b, " %s ", op_text(d->op));
-		/* A factor is a number, not a time. */
-		if (d->r->kind == DUR_NUMBER && !d->r->paren)
-			put_number(b, d->r->seconds);
-		else
-			put_dur(b, d->r);
+		put_dur(b, d->r, false);
 		break;
 	}
 	if (d->paren)
@@ -132,11 +134,11 @@ static void put_when(struct sb *b, const struct node *x)
 {
 	if (x->range != NULL) {
 		sb_putc(b, '[');
-		put_dur(b, x->range);
+		put_dur(b, x->range, true);
 		if (x->kind == N_SUBQUERY) {
 			sb_putc(b, ':');
 			if (x->step != NULL)
-				put_dur(b, x->step);
+				put_dur(b, x->step, true);
 		}
 		sb_putc(b, ']');
 	}
@@ -150,7 +152,7 @@ static void put_when(struct sb *b, const struct node *x)
 		sb_puts(b, x->at == AT_START ? " @ start()" : " @ end()");
 	if (x->offset != NULL) {
 		sb_puts(b, " offset ");
-		put_dur(b, x->offset);
+		put_dur(b, x->offset, true);
 	}
 }
 

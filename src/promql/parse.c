@@ -197,6 +197,8 @@ static struct dur *dur_primary(struct parser *p)
 		d = dur_new(p, p->cur.kind == TOK_NUMBER ? DUR_NUMBER : DUR_TIME, pos);
 		if (d != NULL)
 			d->seconds = p->cur.number;
+		if (!isfinite(p->cur.number))
+			parser_fail(p, pos, "duration out of range");
 		advance(p);
 		break;
 	case TOK_OP:
@@ -274,7 +276,7 @@ static void dur_check(struct parser *p, const struct dur *d, bool positive)
 		parser_fail(p, d->pos, "%s", why);
 	else if (!(fabs(s) < 9.2e9))
 		parser_fail(p, d->pos, "duration out of range");
-	else if (positive && s <= 0)
+	else if (positive && llround(s * 1e3) <= 0)
 		parser_fail(p, d->pos, "duration must be greater than 0");
 }
 

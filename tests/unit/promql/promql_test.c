@@ -163,6 +163,8 @@ TEST(writes_one_canonical_line)
 	formats("(a)[1w:5m] @ 12.5", "(a)[1w:5m] @ 12.500");
 	formats("a @ start() offset -5m", "a @ start() offset -5m");
 	formats("a[step() * 2]", "a[step() * 2]");
+	formats("a[max(90, 2 * 1m)] offset 60", "a[max(90, 2 * 1m)] offset 1m");
+	formats("a[300]", "a[5m]");
 	formats("rate(a[5m] smoothed)", "rate(a[5m] smoothed)");
 	formats("topk(3, a) without (b)", "topk without (b) (3, a)");
 	formats("{\"odd name\", x!~\"y|z\"}", "{\"odd name\",x!~\"y|z\"}");
