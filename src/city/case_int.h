@@ -1,0 +1,143 @@
+/*
+ * case_int - what the files of rules, alarms and cases share: dispatch, texts, and the step of a case.
+ */
+#ifndef HEMING_CITY_CASE_INT_H
+#define HEMING_CITY_CASE_INT_H
+
+#include "base/json.h"
+#include "city/case.h"
+#include "city/indicator.h"
+
+/* ---- template.c: texts of annotations ---- */
+
+struct template_values {
+	const struct labels *labels;
+	double value;
+	const struct thing *thing;   /* NULL if none; {{ $thing.name }} */
+	const struct region *region; /* NULL if none; {{ $region.name }} */
+};
+/* {{ $value }}, {{ $labels.x }}, {{ $thing.name }}, {{ $region.name }}, with filters: humanize,
+ * humanizePercentage, humanizeDuration, printf "%.1f". What is not known is left empty. Into the arena. */
+const char *template__expand(struct arena *a, const char *text, const struct template_values *v);
+
+/* ---- dispatch.c: which category, which org, how urgent ---- */
+
+struct dispatch {
+	const char *category, *org; /* org: a code that the registry knows */
+	const char *note;           /* why the desk has it, "" if the decision said so */
+	int level;                  /* 0: not said */
+	bool open_case;
+};
+/* Never fails: what cannot be decided goes to the desk. unit: reporting unit of the place, "" if none. */
+void dispatch__decide(struct site *s, const struct snapshot *snap, struct arena *a, time_us now,
+        const struct feel_value *context, const char *unit, struct dispatch *out);
+/* Code of the org of kind "desk", "" if there is none. */
+const char *dispatch__desk(const struct snapshot *snap);
+struct feel_value dispatch__thing(struct arena *a, const struct thing *t); /* context; t may be NULL */
+/* "zhujian" and "zhujian-320902" are one duty. */
+bool org__same_duty(const char *a, const char *b);
+/* One is the other or a branch of it. */
+bool org__related(const char *a, const char *b);
+
+/* ---- alarm.c ---- */
+
+/* What the alarm table keeps of a sorted label set. */
+const char *alarm__labels_json(struct arena *a, const struct labels *ls);
+
+/* ---- case_step.c: one step of one case inside a write ---- */
+
+struct case_task {
+	uint32_t key;
+	const char *element, *name, *role, *stage, *outcomes, *org, *assignee;
+};
+struct stepping {
+	struct store_tx *tx;
+	struct site *s;
+	const struct who *by;
+	struct arena *a; /* of the transaction */
+	time_us now;     /* of the transaction; an import sets what the source says */
+	const struct snapshot *snap;
+	struct city_case c;
+	const char *owner;
+	const struct flow_def *flow;
+	struct bpmn_state *state;
+	const char *taken; /* ids of sequence flows, by blanks */
+	struct case_task *task;
+	int tasks;
+	size_t tasks_cap;
+	const char *outcome; /* of the task that this step completes, "" if none */
+	bool handled;        /* a task of stage "handle" was done in this step */
+	bool overdue_now, closed_now;
+};
+/* Loads for a step; 0, ERR_NOTFOUND. step__end in every case. */
+MUST_USE int step__load(struct stepping *x, struct store_tx *tx, struct site *s, const struct who *by,
+        int64_t id, struct err *e);
+/* For a new case: x->c, x->owner are filled by the caller. */
+void step__begin(struct stepping *x, struct store_tx *tx, struct site *s, const struct who *by);
+void step__end(struct stepping *x);
+/* Asks the engine and does what it says. */
+MUST_USE int step__run(struct stepping *x, const struct bpmn_input *in, struct err *e);
+/* Writes the case and its flow; the version grows. `fresh`: the case is new. */
+MUST_USE int step__save(struct stepping *x, bool fresh, struct err *e);
+MUST_USE int step__history(struct stepping *x, const char *action, const char *task, const char *outcome,
+        const char *note, const char *element, struct err *e);
+/* A journal entry about the case; the payload has id and code already. */
+struct step_entry {
+	struct sb b;
+	struct jw w;
+};
+void step__entry(struct stepping *x, struct step_entry *j);
+MUST_USE int step__entry_end(struct stepping *x, struct step_entry *j, const char *kind, struct err *e);
+MUST_USE int step__count(struct stepping *x, const char *measure, time_us at, int64_t n, struct err *e);
+struct case_task *step__task(struct stepping *x, uint32_t key); /* an open one, NULL if none */
+MUST_USE int step__mark_overdue(struct stepping *x, struct err *e);
+
+/* ---- case.c ---- */
+
+/* As case_open_in after the decision. */
+MUST_USE int case__open(struct store_tx *tx, struct site *s, const struct snapshot *snap,
+        const struct case_open *in, const struct dispatch *d, const struct who *by, int64_t *id,
+        struct err *e);
+/* One more alarm of level `level` is in it. */
+MUST_USE int case__join(struct store_tx *tx, struct site *s, int64_t id, int64_t alarm, int level,
+        const char *summary, struct err *e);
+/* A line in the history that changes nothing else; a case that is not open takes none. */
+MUST_USE int case__remark(
+        struct store_tx *tx, struct site *s, int64_t id, const char *action, const char *note, struct err *e);
+
+/* ---- case_read.c ---- */
+
+/* A row of any of the statements that give whole cases; text is copied. */
+#define CASE_FROM_ROW(a, r)                                                                                  \
+	((struct city_case){.id = (r)->id,                                                                   \
+	        .code = arena_strndup((a), (r)->code.p, (r)->code.n),                                        \
+	        .category = arena_strndup((a), (r)->category.p, (r)->category.n),                            \
+	        .title = arena_strndup((a), (r)->title.p, (r)->title.n),                                     \
+	        .detail = arena_strndup((a), (r)->detail.p, (r)->detail.n),                                  \
+	        .source = arena_strndup((a), (r)->source.p, (r)->source.n),                                  \
+	        .state = arena_strndup((a), (r)->state.p, (r)->state.n),                                     \
+	        .stage = arena_strndup((a), (r)->stage.p, (r)->stage.n),                                     \
+	        .level = (int)(r)->level,                                                                    \
+	        .region = arena_strndup((a), (r)->region.p, (r)->region.n),                                  \
+	        .unit = arena_strndup((a), (r)->unit.p, (r)->unit.n),                                        \
+	        .org = arena_strndup((a), (r)->org.p, (r)->org.n),                                           \
+	        .thing = arena_strndup((a), (r)->thing.p, (r)->thing.n),                                     \
+	        .alarm = (r)->alarm,                                                                         \
+	        .task = (r)->task,                                                                           \
+	        .task_name = arena_strndup((a), (r)->task_name.p, (r)->task_name.n),                         \
+	        .outcomes = arena_strndup((a), (r)->outcomes.p, (r)->outcomes.n),                            \
+	        .assignee = arena_strndup((a), (r)->assignee.p, (r)->assignee.n),                            \
+	        .opened = (r)->opened,                                                                       \
+	        .deadline = (r)->deadline,                                                                   \
+	        .finished = (r)->finished,                                                                   \
+	        .closed = (r)->closed,                                                                       \
+	        .overdue = (r)->overdue,                                                                     \
+	        .merged = (int)(r)->merged,                                                                  \
+	        .version = (r)->version,                                                                     \
+	        .flow = arena_strndup((a), (r)->flow.p, (r)->flow.n),                                        \
+	        .flow_version = (int)(r)->flow_version,                                                      \
+	        .lon = (r)->lon,                                                                             \
+	        .lat = (r)->lat,                                                                             \
+	        .demo = (r)->demo})
+
+#endif

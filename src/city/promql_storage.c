@@ -1,0 +1,82 @@
+/* The site's series as the storage that PromQL asks, and a reader's scope as one more matcher. */
+#include "city/rule.h"
+
+struct promql_cursor {
+	struct series_cursor *c;
+};
+
+static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, time_us to, struct arena *a,
+        struct promql_cursor **out, struct err *e)
+{
+	struct site *s = ctx;
+	const struct series_query q = {.m = m, .n = n, .from = from, .to = to};
+	struct promql_cursor *c = arena_alloc(a, sizeof(*c));
+	int rc;
+
+	if (c == NULL)
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	rc = series_select(s->series, &q, a, &c->c, e);
+	if (rc == 0)
+		*out = c;
+	return rc;
+}
+
+static int next_series(struct promql_cursor *c, struct promql_series *out, struct err *e)
+{
+	struct series_view v;
+	int rc = series_next(c->c, &v, e);
+
+	if (rc > 0)
+		*out = (struct promql_series){.labels = v.labels, .t = v.t, .v = v.v, .n = v.n};
+	return rc;
+}
+
+static void close_cursor(struct promql_cursor *c)
+{
+	if (c != NULL)
+		series_cursor_free(&c->c);
+}
+
+struct promql_storage site_promql(struct site *s)
+{
+	return (struct promql_storage){
+	        .ctx = s, .open = open_cursor, .next = next_series, .close = close_cursor};
+}
+
+/* `(a|b).*`: codes are quoted, since nobody promises that they hold no dot. */
+static int add_prefixes(struct arena *a, struct promql_expr *x, const char *label, const char *const *list,
+        bool or_none, struct err *e)
+{
+	struct matcher *m = arena_alloc(a, sizeof(*m));
+	struct sb b = SB_INIT;
+	int rc;
+
+	if (list == NULL)
+		return 0;
+	if (m == NULL)
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	sb_puts(&b, "(?:");
+	for (int i = 0; list[i] != NULL; i++) {
+		if (i > 0)
+			sb_putc(&b, '|');
+		for (const char *p = list[i]; *p != '\0'; p++) {
+			if (strchr("\\^$.|?*+()[]{}-", *p) != NULL)
+				sb_putc(&b, '\\');
+			sb_putc(&b, *p);
+		}
+	}
+	sb_puts(&b, or_none ? ").*|" : ").*");
+	rc = matcher_init(m, a, MATCH_RE, str_of(label), sb_str(&b), e);
+	sb_fini(&b);
+	if (rc == 0)
+		promql_add_matcher(a, x, m);
+	return rc;
+}
+
+/* A series without a region belongs to no part of the city and is shown to those who see the whole only. */
+int site_promql_scope(struct arena *a, struct promql_expr *x, const struct who *who, struct err *e)
+{
+	int rc = add_prefixes(a, x, "region", who->scope.regions, false, e);
+
+	return rc < 0 ? rc : add_prefixes(a, x, "org", who->scope.orgs, true, e);
+}

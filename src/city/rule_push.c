@@ -1,0 +1,258 @@
+/* Plain comparisons looked at when a reading arrives: an array by series id says which rules concern it. */
+#include "city/rule_int.h"
+
+#include "base/metric.h"
+
+#include <math.h>
+
+#define LOOKBACK (5 * US_MINUTE)
+#define REPLAY_MAX ((size_t)1 << 20)
+
+enum op { OP_EQ, OP_NE, OP_GT, OP_LT, OP_GE, OP_LE };
+
+struct check {
+	int rule;
+	enum op op;
+	double threshold;
+	int8_t last; /* 1, 0; -1 not known */
+};
+struct watched { /* one series */
+	time_us newest;
+	int n;
+	struct check check[];
+};
+struct push {
+	struct rules *r;
+	struct watched **slot; /* by series id */
+	size_t slots;
+	struct watched none;         /* a series that no rule looks at */
+	const struct snapshot *snap; /* the registry that the slots were made with, held */
+	struct series_point *early;  /* replayed while the series was still opening */
+	size_t early_n, early_cap;
+};
+
+static enum op op_of(const char *s)
+{
+	switch (s[0]) {
+	case '>': return s[1] == '=' ? OP_GE : OP_GT;
+	case '<': return s[1] == '=' ? OP_LE : OP_LT;
+	case '!': return OP_NE;
+	default: return OP_EQ;
+	}
+}
+
+static bool compare(enum op op, double v, double threshold)
+{
+	switch (op) {
+	case OP_EQ: return v == threshold;
+	case OP_NE: return v != threshold && !isnan(v);
+	case OP_GT: return v > threshold;
+	case OP_LT: return v < threshold;
+	case OP_GE: return v >= threshold;
+	case OP_LE: return v <= threshold;
+	}
+	return false;
+}
+
+struct push *push__new(struct rules *r)
+{
+	struct push *p = xcalloc(1, sizeof(*p));
+
+	p->r = r;
+	p->snap = registry_hold(r->s->registry);
+	return p;
+}
+
+static void forget(struct push *p)
+{
+	for (size_t i = 0; i < p->slots; i++)
+		if (p->slot[i] != &p->none)
+			free(p->slot[i]);
+	if (p->slots > 0)
+		memset((void *)p->slot, 0, p->slots * sizeof(struct watched *));
+}
+
+void push__free(struct push **p)
+{
+	if (*p == NULL)
+		return;
+	forget(*p);
+	free((void *)(*p)->slot);
+	free((*p)->early);
+	registry_release((*p)->r->s->registry, (*p)->snap);
+	free(*p);
+	*p = NULL;
+}
+
+/* Stored and virtual labels, sorted. */
+static bool full_labels(struct site *s, series_id id, struct arena *a, struct labels *out)
+{
+	struct labels stored = series_labels(s->series, id, a);
+	struct str thing = labels_get(&stored, "thing"), value[8] = {0};
+	int names = 0;
+
+	while (s->labels.names[names] != NULL)
+		names++;
+	must(names <= (int)ARRAY_LEN(value));
+	out->l = arena_array(a, (size_t)(stored.n + names), sizeof(*out->l));
+	out->n = 0;
+	if (thing.n > 0)
+		s->labels.values(s->labels.ctx, thing, a, value);
+	for (int i = 0; i < stored.n; i++) {
+		bool is_virtual = false;
+
+		for (int k = 0; k < names; k++)
+			is_virtual = is_virtual || str_is(stored.l[i].name, s->labels.names[k]);
+		if (!is_virtual)
+			out->l[out->n++] = stored.l[i];
+	}
+	for (int k = 0; k < names; k++)
+		if (value[k].n > 0)
+			out->l[out->n++] = (struct label){str_of(s->labels.names[k]), value[k]};
+	return stored.n > 0 && labels_sort(out, NULL) == 0;
+}
+
+bool push__labels(struct rules *r, int rule, series_id id, struct arena *a, struct labels *out)
+{
+	const struct alert_rule *x = &r->s->catalog->rule[rule];
+	bool ok = full_labels(r->s, id, a, out) && matchers_match(x->match, x->matches, out);
+
+	if (ok)
+		*out = alert__labels(a, x, out, NAN, &ok);
+	return ok;
+}
+
+static struct watched *compile(struct push *p, series_id id)
+{
+	const struct catalog *c = p->r->s->catalog;
+	struct arena *a = arena_new(0);
+	struct watched *w = &p->none;
+	struct labels ls;
+	int n = 0;
+
+	if (full_labels(p->r->s, id, a, &ls)) {
+		int *hit = arena_array(a, (size_t)c->rules, sizeof(*hit));
+
+		for (int i = 0; i < c->rules; i++)
+			if (c->rule[i].push && matchers_match(c->rule[i].match, c->rule[i].matches, &ls))
+				hit[n++] = i;
+		if (n > 0) {
+			w = xcalloc(1, sizeof(*w) + (size_t)n * sizeof(w->check[0]));
+			w->newest = TIME_NONE;
+			w->n = n;
+			for (int i = 0; i < n; i++)
+				w->check[i] = (struct check){.rule = hit[i],
+				        .op = op_of(c->rule[hit[i]].op),
+				        .threshold = c->rule[hit[i]].threshold,
+				        .last = -1};
+		}
+	}
+	arena_free(&a);
+	return w;
+}
+
+static struct watched *watched(struct push *p, series_id id)
+{
+	if (id.v >= p->slots) {
+		size_t n = p->slots > 0 ? p->slots : 1024;
+
+		while (n <= id.v)
+			n *= 2;
+		p->slot = xrealloc((void *)p->slot, n * sizeof(struct watched *));
+		memset((void *)(p->slot + p->slots), 0, (n - p->slots) * sizeof(struct watched *));
+		p->slots = n;
+	}
+	if (p->slot[id.v] == NULL)
+		p->slot[id.v] = compile(p, id);
+	return p->slot[id.v];
+}
+
+static bool look(struct push *p, const struct series_point *x, time_us now, bool replay)
+{
+	struct watched *w = watched(p, x->id);
+	bool gap, told = false;
+
+	if (w->n == 0)
+		return false;
+	/* Old news starts nothing; what is dated ahead is the interval's affair when its time comes. */
+	if ((w->newest != TIME_NONE && x->t < w->newest) || x->t < now - LOOKBACK || x->t > now)
+		return false;
+	gap = w->newest != TIME_NONE && x->t - w->newest >= LOOKBACK;
+	w->newest = x->t;
+	metric_add(METRIC_RULE_PUSH, w->n);
+	for (int i = 0; i < w->n; i++) {
+		struct check *c = &w->check[i];
+		int8_t hit = compare(c->op, x->v, c->threshold) ? 1 : 0;
+		struct push_message *m;
+
+		/* After a silence the alert may have ended without this series saying so. */
+		if (hit == c->last && !(gap && hit))
+			continue;
+		m = xcalloc(1, sizeof(*m));
+		*m = (struct push_message){.rule = c->rule,
+		        .id = x->id,
+		        .t = x->t,
+		        .v = x->v,
+		        .hit = hit == 1,
+		        .replay = replay};
+		if (!queue_push(p->r->q, &m->node)) {
+			free(m); /* the interval will see it */
+			continue;
+		}
+		c->last = hit;
+		told = true;
+	}
+	return told;
+}
+
+static void keep_early(struct push *p, const struct series_point *x, size_t n)
+{
+	time_us oldest = clock_now(p->r->s->clock) - LOOKBACK;
+
+	for (size_t i = 0; i < n; i++)
+		if (x[i].t >= oldest && p->early_n < REPLAY_MAX) {
+			p->early = xgrow(p->early, &p->early_cap, p->early_n + 1, sizeof(*p->early));
+			p->early[p->early_n++] = x[i];
+		}
+}
+
+void rules_observe(void *ctx, const struct series_point *x, size_t n, bool replay)
+{
+	struct rules *r = ctx;
+	struct push *p = r->push;
+	const struct snapshot *snap;
+	time_us now;
+	bool told = false;
+
+	if (replay || r->s->series == NULL) {
+		keep_early(p, x, n);
+		return;
+	}
+	/* Things moved or were added: other rules may concern their series. Holding the old snapshot keeps
+	 * its address from coming again. */
+	snap = registry_hold(r->s->registry);
+	if (snap != p->snap) {
+		const struct snapshot *old = p->snap;
+
+		forget(p);
+		p->snap = snap;
+		snap = old;
+	}
+	registry_release(r->s->registry, snap);
+	now = clock_now(r->s->clock);
+	for (size_t i = 0; i < n; i++)
+		told = look(p, &x[i], now, false) || told;
+	if (told)
+		clock_poke(r->s->clock);
+}
+
+void push__replay(struct push *p)
+{
+	time_us now = clock_now(p->r->s->clock);
+
+	for (size_t i = 0; i < p->early_n; i++)
+		look(p, &p->early[i], now, true);
+	free(p->early);
+	p->early = NULL;
+	p->early_n = p->early_cap = 0;
+}
