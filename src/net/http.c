@@ -4,11 +4,8 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/num.h"
+#include "base/thread.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,18 +31,8 @@ static void set_remote(struct http_req *r)
 	const union MHD_ConnectionInfo *info =
 	        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
-	if (info == NULL || info->client_addr == NULL)
-		return;
-	if (info->client_addr->sa_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)info->client_addr)->sin_addr,
-		        r->remote, sizeof(r->remote));
-	else if (info->client_addr->sa_family == AF_INET6)
-		inet_ntop(AF_INET6,
-		        &((const struct sockaddr_in6 *)(const void *)info->client_addr)->sin6_addr, r->remote,
-		        sizeof(r->remote));
-	/* an IPv4 peer on a socket for both */
-	if (strncmp(r->remote, "::ffff:", 7) == 0)
-		memmove(r->remote, r->remote + 7, strlen(r->remote + 7) + 1);
+	if (info != NULL && info->client_addr != NULL)
+		socket_peer(info->client_addr, r->remote);
 }
 
 static void set_id(struct http_req *r)
@@ -63,32 +50,69 @@ static void set_id(struct http_req *r)
 		random_hex(8, r->id);
 }
 
+/* A path that climbs ("/a/../b"), or that is no text, is nobody's. */
+static bool path_ok(const char *path)
+{
+	struct str rest = str_of(path);
+
+	if (path[0] != '/' || !utf8_valid(rest))
+		return false;
+	while (rest.p != NULL) {
+		struct str segment = str_cut(&rest, '/');
+
+		if (str_is(segment, "..") || str_is(segment, "."))
+			return false;
+	}
+	return true;
+}
+
 /* The head is in: how much body may follow? */
 static void admit(struct http_req *r)
 {
 	const char *length = http_header(r, "Content-Length");
 	int64_t n = 0;
 
-	r->body_max = r->server->door.admit != NULL ? r->server->door.admit(r->server->door.ctx, r) : 0;
-	if (length != NULL && (!num_int(str_of(length), &n) || n < 0))
+	if (atomic_load(&r->server->closing)) {
+		r->early = 503;
+		return;
+	}
+	/* Both lengths at once are how requests are smuggled past a proxy. */
+	if (!path_ok(r->path) || (length != NULL && http_header(r, "Transfer-Encoding") != NULL) ||
+	        (length != NULL && (!num_int(str_of(length), &n) || n < 0))) {
 		r->early = 400;
-	else if ((uint64_t)n > r->body_max)
+		return;
+	}
+	r->body_max = r->server->door.admit != NULL ? r->server->door.admit(r->server->door.ctx, r) : 0;
+	if ((uint64_t)n > r->body_max)
 		r->early = 413;
 	else if (atomic_load(&r->server->body_bytes) + (size_t)n > r->server->o.body_total)
 		r->early = 503;
 }
 
-static void conn_at_work(struct http_req *r)
+static struct conn *conn_of(struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *info =
-	        MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct conn *c = info != NULL ? info->socket_context : NULL;
+	        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info != NULL ? info->socket_context : NULL;
+}
+
+/* False when the watch was first. */
+static bool conn_waits(struct http_server *s, struct conn *c, bool waits)
+{
+	bool ok = true;
 
 	if (c == NULL)
-		return;
-	pthread_mutex_lock(&r->server->lock);
-	c->waits_since = 0;
-	pthread_mutex_unlock(&r->server->lock);
+		return true;
+	pthread_mutex_lock(&s->lock);
+	ok = !c->expired;
+	if (waits && !c->waits) {
+		c->since = clock_monotonic();
+		c->before_seen = false;
+	}
+	c->waits = waits;
+	pthread_mutex_unlock(&s->lock);
+	return ok;
 }
 
 static struct http_req *req_new(
@@ -99,7 +123,9 @@ static struct http_req *req_new(
 
 	r->server = s;
 	r->mhd = mhd;
+	r->conn = conn_of(mhd);
 	r->a = a;
+	atomic_init(&r->refs, 1);
 	r->method = method_of(method);
 	r->path = arena_strdup(a, url);
 	r->begin = clock_monotonic();
@@ -107,53 +133,96 @@ static struct http_req *req_new(
 	atomic_fetch_add(&s->at_work, 1);
 	set_remote(r);
 	set_id(r);
-	conn_at_work(r);
 	return r;
 }
 
-static void take_body(struct http_req *r, const char *p, size_t n)
+static void req_unref(struct http_req *r)
 {
-	if (r->early != 0)
+	struct arena *a = r->a;
+
+	if (atomic_fetch_sub(&r->refs, 1) > 1)
 		return;
-	if (clock_monotonic() - r->begin > r->server->o.body_wait)
-		r->early = 408;
-	else if (r->body.n + n > r->body_max)
+	sb_fini(&r->body);
+	pthread_mutex_destroy(&r->lock);
+	arena_free(&a);
+}
+
+/* False when the body is refused in its middle: the connection ends. */
+static bool take_body(struct http_req *r, const char *p, size_t n)
+{
+	struct http_server *s = r->server;
+
+	if (n > r->body_max - r->body.n) {
 		r->early = 413;
-	else if (atomic_fetch_add(&r->server->body_bytes, n) + n > r->server->o.body_total) {
-		atomic_fetch_sub(&r->server->body_bytes, n);
+	} else if (atomic_fetch_add(&s->body_bytes, n) + n > s->o.body_total) {
+		atomic_fetch_sub(&s->body_bytes, n);
 		r->early = 503;
 	} else {
+		r->body_counted += n;
 		r->body.max = r->body_max + 1;
 		sb_put(&r->body, p, n);
+		return true;
 	}
-	if (r->early != 0) { /* what was taken so far is of no use */
-		atomic_fetch_sub(&r->server->body_bytes, r->body.n);
-		sb_fini(&r->body);
+	r->status = r->early;
+	if (r->conn != NULL && conn_waits(s, r->conn, false)) {
+		http__raw_answer(s, r->conn->fd, r->early);
+		http__linger(s, r->conn->fd);
+	}
+	return false;
+}
+
+const char *http__early_words(int status)
+{
+	switch (status) {
+	case 400: return "the request is not well formed: its path, or the length of its body\n";
+	case 408: return "the request took too long to arrive\n";
+	case 413: return "the request's body is larger than this address takes\n";
+	default: return "this server takes no more requests at the moment; try again soon\n";
 	}
 }
 
 static enum MHD_Result answer_early(struct http_req *r)
 {
-	static const struct {
-		int status;
-		const char *text;
-	} words[] = {{400, "the request's Content-Length is not valid\n"},
-	        {408, "the request took too long to arrive\n"},
-	        {413, "the request's body is larger than this address takes\n"},
-	        {503, "too much is being received at once; try again in a moment\n"}};
-	enum MHD_Result ok = MHD_NO;
+	struct MHD_Response *m = http__text(http__early_words(r->early));
+	enum MHD_Result ok;
 
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (words[i].status == r->early) {
-			struct MHD_Response *m = http__text(words[i].text);
-
-			MHD_add_response_header(m, "Connection", "close");
-			MHD_add_response_header(m, "X-Request-Id", r->id);
-			r->status = r->early;
-			ok = MHD_queue_response(r->mhd, (unsigned)r->early, m);
-			MHD_destroy_response(m);
-		}
+	(void)conn_waits(r->server, r->conn, false);
+	MHD_add_response_header(m, "Connection", "close");
+	MHD_add_response_header(m, "X-Request-Id", r->id);
+	if (r->early == 503)
+		MHD_add_response_header(m, "Retry-After", "1");
+	r->status = r->early;
+	ok = MHD_queue_response(r->mhd, (unsigned)r->early, m);
+	MHD_destroy_response(m);
+	if (r->conn != NULL)
+		http__linger(r->server, r->conn->fd);
 	return ok;
+}
+
+static void enlist(struct http_req *r)
+{
+	struct http_server *s = r->server;
+
+	pthread_mutex_lock(&s->lock);
+	r->next = s->reqs;
+	if (r->next != NULL)
+		r->next->prev = r;
+	s->reqs = r;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void delist(struct http_req *r)
+{
+	struct http_server *s = r->server;
+
+	pthread_mutex_lock(&s->lock);
+	if (r->prev != NULL)
+		r->prev->next = r->next;
+	else
+		s->reqs = r->next;
+	if (r->next != NULL)
+		r->next->prev = r->prev;
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* The whole request is in; or it was answered from another thread and the connection goes on. */
@@ -161,17 +230,24 @@ static enum MHD_Result serve(struct http_req *r)
 {
 	enum MHD_Result ok = MHD_YES;
 
-	if (r->early != 0)
-		return answer_early(r);
 	if (!r->served) {
+		if (!conn_waits(r->server, r->conn, false))
+			return MHD_NO;
 		r->served = true;
+		atomic_fetch_add(&r->refs, 1);
+		enlist(r);
 		r->server->door.serve(r->server->door.ctx, r);
 	}
 	pthread_mutex_lock(&r->lock);
 	if (r->response != NULL) {
+		if (atomic_load(&r->server->closing))
+			MHD_add_response_header(r->response, "Connection", "close");
 		ok = MHD_queue_response(r->mhd, (unsigned)r->status, r->response);
 		MHD_destroy_response(r->response);
 		r->response = NULL;
+	} else if (r->given_up || atomic_load(&r->server->stopping)) {
+		r->given_up = true;
+		ok = MHD_NO;
 	} else {
 		r->suspended = true;
 		MHD_suspend_connection(r->mhd);
@@ -193,20 +269,31 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *mhd, const c
 		return r->early != 0 ? answer_early(r) : MHD_YES;
 	}
 	if (*n > 0) {
-		take_body(r, upload, *n);
+		enum MHD_Result ok = take_body(r, upload, *n) ? MHD_YES : MHD_NO;
+
 		*n = 0;
-		return MHD_YES;
+		return ok;
 	}
 	return serve(r);
 }
 
-void http__answer(struct http_req *r, int status, struct MHD_Response *response)
+bool http__answer_begin(struct http_req *r)
+{
+	pthread_mutex_lock(&r->lock);
+	if (!r->given_up) {
+		must(r->response == NULL && r->status == 0); /* one answer a request */
+		return true;
+	}
+	pthread_mutex_unlock(&r->lock);
+	req_unref(r);
+	return false;
+}
+
+void http__answer_end(struct http_req *r, int status, struct MHD_Response *response)
 {
 	for (const struct header *h = r->header; h != NULL; h = h->next)
 		MHD_add_response_header(response, h->name, h->value);
 	MHD_add_response_header(response, "X-Request-Id", r->id);
-	pthread_mutex_lock(&r->lock);
-	must(r->response == NULL && r->status == 0); /* one answer a request */
 	r->response = response;
 	r->status = status;
 	if (r->suspended) {
@@ -214,6 +301,43 @@ void http__answer(struct http_req *r, int status, struct MHD_Response *response)
 		MHD_resume_connection(r->mhd);
 	}
 	pthread_mutex_unlock(&r->lock);
+	req_unref(r);
+}
+
+void http__answer(struct http_req *r, int status, struct MHD_Response *response)
+{
+	if (http__answer_begin(r))
+		http__answer_end(r, status, response);
+	else
+		MHD_destroy_response(response);
+}
+
+/* Requests that nobody answered in the time of grace: their connections end now, they themselves when their
+ * answer comes, which goes nowhere. */
+static void give_up(struct http_server *s)
+{
+	struct http_req **all = NULL;
+	size_t n = 0, cap = 0;
+
+	atomic_store(&s->stopping, true);
+	pthread_mutex_lock(&s->lock);
+	for (struct http_req *r = s->reqs; r != NULL; r = r->next) {
+		all = xgrow(all, &cap, n + 1, sizeof(*all));
+		atomic_fetch_add(&r->refs, 1);
+		all[n++] = r;
+	}
+	pthread_mutex_unlock(&s->lock);
+	for (size_t i = 0; i < n; i++) {
+		pthread_mutex_lock(&all[i]->lock);
+		if (all[i]->suspended) {
+			all[i]->given_up = true;
+			all[i]->suspended = false;
+			MHD_resume_connection(all[i]->mhd);
+		}
+		pthread_mutex_unlock(&all[i]->lock);
+		req_unref(all[i]);
+	}
+	free(all);
 }
 
 static void on_completed(
@@ -221,40 +345,39 @@ static void on_completed(
 {
 	struct http_server *s = ctx;
 	struct http_req *r = *slot;
-	const union MHD_ConnectionInfo *info;
-	struct arena *a;
 	bool sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
 	dur_us took;
+	int status;
 
+	(void)mhd;
 	if (r == NULL)
 		return;
 	*slot = NULL;
-	/* Whoever answered has left once the lock is ours. */
+	if (r->served)
+		delist(r);
 	pthread_mutex_lock(&r->lock);
 	if (r->response != NULL)
 		MHD_destroy_response(r->response);
+	r->response = NULL;
+	status = r->status;
+	if (r->served && status == 0)
+		r->given_up = true;
 	pthread_mutex_unlock(&r->lock);
 	took = clock_monotonic() - r->begin;
-	if (r->status >= 200 && r->status < 600)
-		metric_add(METRIC_HTTP_2XX + (r->status / 100 - 2), 1);
-	metric_add(METRIC_HTTP_MICROS, took);
+	if (r->conn != NULL && !conn_waits(s, r->conn, true) && status == 0)
+		status = 408; /* the watch told it so, and counted it */
+	else if (status >= 200 && status < 600)
+		metric_add((enum metric_id)(METRIC_HTTP_2XX + (status / 100 - 2)), 1);
+	if (!r->streams)
+		metric_add(METRIC_HTTP_MICROS, took);
 	if (r->early != 0)
 		LOG(HTTP_FAULT, log_s("remote", r->remote), log_s("path", r->path),
 		        log_i("status", r->early));
+	atomic_fetch_sub(&s->body_bytes, r->body_counted);
 	if (s->door.done != NULL)
-		s->door.done(s->door.ctx, r, sent ? r->status : 0, took);
-	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	if (info != NULL && info->socket_context != NULL) {
-		pthread_mutex_lock(&s->lock);
-		((struct conn *)info->socket_context)->waits_since = clock_monotonic();
-		pthread_mutex_unlock(&s->lock);
-	}
-	atomic_fetch_sub(&s->body_bytes, r->body.n);
-	sb_fini(&r->body);
-	pthread_mutex_destroy(&r->lock);
-	a = r->a;
-	arena_free(&a);
+		s->door.done(s->door.ctx, r, sent || r->early != 0 || status == 408 ? status : 0, took);
 	atomic_fetch_sub(&s->at_work, 1);
+	req_unref(r);
 }
 
 /* ---- connections ---- */
@@ -272,7 +395,9 @@ static void on_connection(
 
 		*slot = c = xcalloc(1, sizeof(*c));
 		c->fd = info != NULL ? info->connect_fd : -1;
-		c->waits_since = clock_monotonic();
+		c->waits = true;
+		c->since = clock_monotonic();
+		c->before_seen = true; /* nothing */
 		c->next = s->conns;
 		if (c->next != NULL)
 			c->next->prev = c;
@@ -292,70 +417,7 @@ static void on_connection(
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* The library ends a connection that sends nothing; this ends one that sends a byte now and then and never a
- * request. */
-void *http__watch(void *arg)
-{
-	struct http_server *s = arg;
-
-	while (!atomic_load(&s->closing)) {
-		dur_us now;
-
-		usleep(200000);
-		now = clock_monotonic();
-		pthread_mutex_lock(&s->lock);
-		for (struct conn *c = s->conns; c != NULL; c = c->next)
-			if (c->waits_since != 0 &&
-			        now - c->waits_since > s->o.head_wait + s->o.head_wait / 2 && c->fd >= 0) {
-				shutdown(c->fd, SHUT_RDWR);
-				c->fd = -1;
-			}
-		pthread_mutex_unlock(&s->lock);
-	}
-	return NULL;
-}
-
 /* ---- the door ---- */
-
-static int listen_at(struct http_server *s, struct err *e)
-{
-	struct addrinfo hint = {.ai_family = AF_UNSPEC,
-	                        .ai_socktype = SOCK_STREAM,
-	                        .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV},
-	                *ai = NULL;
-	struct sockaddr_storage own;
-	socklen_t n = sizeof(own);
-	char port[8];
-	int one = 1, zero = 0, rc = 0;
-
-	snprintf(port, sizeof(port), "%d", s->o.port);
-	if (getaddrinfo(s->o.address, port, &hint, &ai) != 0) {
-		err_set(e, ERR_INVALID,
-		        "\"%s\" is no address of this machine; say 127.0.0.1, 0.0.0.0 or ::", s->o.address);
-		return err_at(e, NULL, 0, 0, "address");
-	}
-	s->listener = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listener >= 0) {
-		setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-		if (ai->ai_family == AF_INET6)
-			setsockopt(s->listener, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	}
-	if (s->listener < 0 || bind(s->listener, ai->ai_addr, ai->ai_addrlen) < 0 ||
-	        listen(s->listener, 1024) < 0 || getsockname(s->listener, (struct sockaddr *)&own, &n) < 0) {
-		if (errno == EADDRINUSE)
-			rc = err_set(e, ERR_CONFLICT,
-			        "port %d of %s is in use by another program; choose another with --port",
-			        s->o.port, s->o.address);
-		else
-			rc = err_errno(e, errno, "the pages' door cannot be opened at %s port %d",
-			        s->o.address, s->o.port);
-	} else {
-		s->port = ntohs(own.ss_family == AF_INET ? ((struct sockaddr_in *)(void *)&own)->sin_port
-		                                         : ((struct sockaddr_in6 *)(void *)&own)->sin6_port);
-	}
-	freeaddrinfo(ai);
-	return rc;
-}
 
 static int read_pem(const char *path, char **out, struct err *e)
 {
@@ -369,14 +431,42 @@ static int read_pem(const char *path, char **out, struct err *e)
 	return rc;
 }
 
-static void on_fault(void *ctx, const char *fmt, va_list ap)
+static PRINTF_LIKE(2, 0) void on_fault(void *ctx, const char *fmt, va_list ap)
 {
 	char text[256];
 
 	(void)ctx;
 	vsnprintf(text, sizeof(text), fmt, ap);
 	text[strcspn(text, "\r\n")] = '\0';
+	if (strstr(text, "response code is 4"))
+		metric_add(METRIC_HTTP_4XX, 1); /* a request that the library refused itself */
 	LOG(HTTP_FAULT, log_s("why", text));
+}
+
+static int hex(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+/* In place. A broken escape, and %00, which would cut a C string short, stay as they are. */
+static size_t unescape(void *ctx, struct MHD_Connection *mhd, char *s)
+{
+	char *to = s;
+
+	(void)ctx;
+	(void)mhd;
+	for (const char *from = s; *from != '\0'; to++) {
+		int high = from[0] == '%' ? hex(from[1]) : -1, low = high >= 0 ? hex(from[2]) : -1;
+
+		if (low >= 0 && high * 16 + low != 0) {
+			*to = (char)(high * 16 + low);
+			from += 3;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+	return (size_t)(to - s);
 }
 
 static int start(struct http_server *s, struct err *e)
@@ -386,17 +476,22 @@ static int start(struct http_server *s, struct err *e)
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, s->cert},
 	        {MHD_OPTION_HTTPS_MEM_KEY, 0, s->key}, {MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+	sigset_t before;
 
 	if (s->cert != NULL)
 		flags |= MHD_USE_TLS;
+	thread_deafen(&before);
 	s->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_fault,
 	        NULL, MHD_OPTION_LISTEN_SOCKET, s->listener, MHD_OPTION_THREAD_POOL_SIZE,
-	        (unsigned)s->o.threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->o.connections,
-	        MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->o.per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-	        (unsigned)((s->o.head_wait + US_SECOND - 1) / US_SECOND), MHD_OPTION_NOTIFY_COMPLETED,
-	        on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-	        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)(64 << 10), MHD_OPTION_ARRAY,
-	        s->cert != NULL ? tls : none, MHD_OPTION_END);
+	        s->o.threads > 1 ? (unsigned)s->o.threads : 0u, MHD_OPTION_CONNECTION_LIMIT,
+	        (unsigned)s->o.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->o.per_address,
+	        MHD_OPTION_CONNECTION_TIMEOUT,
+	        /* for peers that do not read their answer; those that do not send are the watch's */
+	        (unsigned)(2 * s->o.head_wait / US_SECOND + 2), MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+	        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	        (size_t)(64 << 10), MHD_OPTION_ARRAY, s->cert != NULL ? tls : none, MHD_OPTION_END);
+	thread_hear(&before);
 	if (s->mhd == NULL)
 		return err_set(e, ERR_IO,
 		        s->cert != NULL ? "the door cannot be opened with TLS; are certificate and key right?"
@@ -412,7 +507,7 @@ int http_listen(
 
 	s->door = *door;
 	s->o = *o;
-	s->listener = -1;
+	s->listener = s->wake_fd = -1;
 	s->o.address = o->address != NULL ? o->address : "127.0.0.1";
 	s->o.threads = o->threads > 0 ? o->threads : 2;
 	s->o.connections = o->connections > 0 ? o->connections : 2000;
@@ -421,16 +516,14 @@ int http_listen(
 	s->o.body_wait = o->body_wait > 0 ? o->body_wait : US_MINUTE;
 	s->o.body_total = o->body_total > 0 ? o->body_total : (size_t)256 << 20;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
-	rc = listen_at(s, e);
+	rc = socket_listen(s->o.address, s->o.port, &s->listener, &s->port, e);
 	if (rc == 0 && o->cert != NULL)
 		rc = read_pem(o->cert, &s->cert, e);
 	if (rc == 0 && o->key != NULL)
 		rc = read_pem(o->key, &s->key, e);
-	if (rc == 0)
-		rc = start(s, e);
 	if (rc == 0) {
-		must(pthread_create(&s->watch, NULL, http__watch, s) == 0);
-		s->watching = true;
+		http__watch_start(s);
+		rc = start(s, e);
 	}
 	if (rc < 0)
 		http_close(&s, 0);
@@ -452,20 +545,21 @@ void http_close(struct http_server **server, dur_us grace)
 		return;
 	*server = NULL;
 	atomic_store(&s->closing, true);
-	if (s->watching)
-		pthread_join(s->watch, NULL);
 	if (s->mhd != NULL) {
-		MHD_quiesce_daemon(s->mhd);
+		/* The loops let go of the listening socket when they next turn; nobody waits in it meanwhile.
+		 */
+		(void)MHD_quiesce_daemon(s->mhd);
+		shutdown(s->listener, SHUT_RDWR);
 		pthread_mutex_lock(&s->lock);
 		for (struct http_stream *x = s->streams; x != NULL; x = x->next)
 			http_stream_end(x);
 		pthread_mutex_unlock(&s->lock);
-		/* A request at work is somebody's memory: it is waited for, past the grace too when its
-		 * connection is suspended, since the library may not stop before it is answered. */
 		while (atomic_load(&s->at_work) > 0 && clock_monotonic() < until)
 			usleep(2000);
+		give_up(s);
 		MHD_stop_daemon(s->mhd);
 	}
+	http__watch_stop(s);
 	if (s->listener >= 0)
 		close(s->listener);
 	pthread_mutex_destroy(&s->lock);

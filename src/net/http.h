@@ -90,7 +90,9 @@ void http_reply_gzip(struct http_req *r, int status, const char *mime, const voi
 
 struct http_stream;
 /* Answers 200 with a body that goes on. closed(ctx) is called once, on a loop thread, when the peer is
- * gone or after http_stream_end. */
+ * gone or after http_stream_end. When that is not the thread of this call, closed() may come before this has
+ * returned; a lock of the caller around both is safe. NULL when the server was closed past its grace: then
+ * closed() is not called, and send and end do nothing. */
 struct http_stream *http_stream_begin(
         struct http_req *r, const char *mime, void (*closed)(void *ctx), void *ctx);
 /* Any thread, not after closed(). False when the peer is so slow that more than 1 MiB waits: end it. */

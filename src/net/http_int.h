@@ -4,52 +4,71 @@
 
 #include "net/http.h"
 
+#include "base/socket.h"
+
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-struct conn { /* one connection, so that the watch can end one that never finishes its head */
+/* One connection, for the watch: who is waited for, and since when. By the server's lock. */
+struct conn {
 	struct conn *prev, *next;
 	int fd;
-	dur_us waits_since; /* monotonic; 0 while a request is at work */
+	bool waits;       /* for a request, or the rest of one; not while one is at work */
+	bool expired;     /* the watch has ended it: what still comes of it is not served */
+	dur_us since;     /* monotonic: it waits */
+	uint64_t before;  /* bytes that had come in when it began to wait */
+	bool before_seen; /* `before` is known */
 };
+struct lingering {
+	int fd; /* a copy */
+	dur_us until;
+};
+#define LINGERS 64
 struct http_server {
 	struct MHD_Daemon *mhd;
 	struct http_door door;
 	struct http_options o;
-	int port, listener;
+	int port, listener, wake_fd;
 	char *cert, *key;
 	atomic_size_t body_bytes;
 	atomic_int at_work;   /* requests whose answer is not complete */
-	pthread_mutex_t lock; /* of the lists below */
+	pthread_mutex_t lock; /* of what follows; may be taken inside a request's lock, not around it */
 	struct conn *conns;
 	struct http_stream *streams;
+	struct http_req *reqs; /* that `serve` has seen */
+	struct lingering linger[LINGERS];
+	int lingers;
 	pthread_t watch;
 	bool watching;
-	atomic_bool closing;
+	atomic_bool closing;  /* no new requests */
+	atomic_bool stopping; /* requests without an answer are given up */
 };
 struct header {
 	const char *name, *value;
 	struct header *next;
 };
 struct http_req {
-	struct http_server *server;
+	struct http_req *prev, *next; /* of the server's reqs */
+	struct http_server *server;   /* not to be touched once given up */
 	struct MHD_Connection *mhd;
+	struct conn *conn;
 	struct arena *a;
+	atomic_int refs; /* the connection's, and from `serve` to the answer the caller's */
 	enum http_method method;
 	const char *path;
-	char id[65], remote[64];
+	char id[65], remote[SOCKET_PEER_LEN];
 	dur_us begin;
 	struct sb body;
-	size_t body_max;
+	size_t body_max, body_counted;
 	int early; /* status to answer before or instead of serving; 0: serve */
-	bool served;
+	bool served, streams;
 	void *data;
 	struct header *header;
 	pthread_mutex_t lock; /* of what a reply from another thread touches */
 	struct MHD_Response *response;
 	int status;
-	bool suspended;
+	bool suspended, given_up;
 };
 struct http_stream {
 	struct http_stream *prev, *next; /* by the server's lock */
@@ -58,14 +77,28 @@ struct http_stream {
 	pthread_mutex_t lock;
 	struct sb waiting;
 	size_t taken; /* of `waiting` */
-	bool suspended, ended;
+	bool suspended, ended, dropped;
 	void (*closed)(void *ctx);
 	void *ctx;
 };
 
-/* Hands a finished answer to the connection; takes the response. */
+/* Hands a finished answer to the connection; takes the response. r may be gone after. */
 void http__answer(struct http_req *r, int status, struct MHD_Response *response);
+/* The same in two steps: between them the server of a request that was not given up stays. False: it was, and
+ * the caller's hold on r has ended. */
+bool http__answer_begin(struct http_req *r);
+void http__answer_end(struct http_req *r, int status, struct MHD_Response *response);
 struct MHD_Response *http__text(const char *text);
-void *http__watch(void *server);
+const char *http__early_words(int status);
+
+/* ---- connections that waste time (http_watch.c) ---- */
+
+void http__watch_start(struct http_server *s);
+void http__watch_stop(struct http_server *s);
+/* Writes an answer past the library, which takes none in the middle of a request. Not with TLS. */
+void http__raw_answer(struct http_server *s, int fd, int status);
+/* The library will close fd with bytes unread, which would cost the peer the answer: a copy of it is kept
+ * open and read for a moment. */
+void http__linger(struct http_server *s, int fd);
 
 #endif

@@ -1,7 +1,10 @@
 /* Answers. */
-#include "base/file.h"
 #include "net/http_int.h"
 
+#include "base/file.h"
+#include "base/num.h"
+
+#include <strings.h>
 #include <zlib.h>
 
 #define COMPRESS_FROM 1024
@@ -26,11 +29,24 @@ void http_set_header(struct http_req *r, const char *name, const char *value)
 	*end = h;
 }
 
+/* RFC 9110, 12.5.3: "gzip", "gzip;q=0.5", not "gzip;q=0". */
 static bool takes_gzip(const struct http_req *r)
 {
-	const char *accept = http_header(r, "Accept-Encoding");
+	struct str rest = str_of(http_header(r, "Accept-Encoding"));
 
-	return accept != NULL && strstr(accept, "gzip") != NULL && strstr(accept, "gzip;q=0") == NULL;
+	while (rest.p != NULL) {
+		struct str weight = str_cut(&rest, ','), coding = str_trim(str_cut(&weight, ';'));
+		double q = 1;
+
+		if (coding.n != 4 || strncasecmp(coding.p, "gzip", 4) != 0)
+			continue;
+		weight = str_trim(weight);
+		if (weight.n > 2 && str_starts(weight, "q=") &&
+		        !num_double((struct str){weight.p + 2, weight.n - 2}, false, &q))
+			return false;
+		return q > 0;
+	}
+	return false;
 }
 
 static bool is_text(const char *mime)

@@ -3,8 +3,9 @@
  *
  * Two locks are taken in the order server, stream.
  */
-#include "base/metric.h"
 #include "net/http_int.h"
+
+#include "base/metric.h"
 
 #define WAITING_MAX (1 << 20)
 
@@ -50,6 +51,9 @@ static void free_stream(void *ctx)
 	if (s->closed != NULL)
 		s->closed(s->ctx);
 	metric_add(METRIC_SSE_SUBSCRIBERS, -1);
+	/* Whoever woke the loop to come here has left once the lock was ours. */
+	pthread_mutex_lock(&s->lock);
+	pthread_mutex_unlock(&s->lock);
 	sb_fini(&s->waiting);
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -58,9 +62,13 @@ static void free_stream(void *ctx)
 struct http_stream *http_stream_begin(
         struct http_req *r, const char *mime, void (*closed)(void *ctx), void *ctx)
 {
-	struct http_stream *s = xcalloc(1, sizeof(*s));
+	struct http_stream *s;
 	struct MHD_Response *m;
 
+	if (!http__answer_begin(r))
+		return NULL;
+	r->streams = true;
+	s = xcalloc(1, sizeof(*s));
 	s->server = r->server;
 	s->mhd = r->mhd;
 	s->closed = closed;
@@ -80,7 +88,7 @@ struct http_stream *http_stream_begin(
 	MHD_add_response_header(m, "Content-Type", mime);
 	MHD_add_response_header(m, "Cache-Control", "no-store");
 	MHD_add_response_header(m, "X-Accel-Buffering", "no");
-	http__answer(r, 200, m);
+	http__answer_end(r, 200, m);
 	return s;
 }
 
@@ -96,6 +104,8 @@ bool http_stream_send(struct http_stream *s, struct str text)
 {
 	bool ok;
 
+	if (s == NULL)
+		return false;
 	pthread_mutex_lock(&s->lock);
 	ok = !s->ended && s->waiting.n - s->taken + text.n <= WAITING_MAX;
 	if (ok) {
@@ -106,7 +116,8 @@ bool http_stream_send(struct http_stream *s, struct str text)
 		}
 		sb_putstr(&s->waiting, text);
 		wake(s);
-	} else {
+	} else if (!s->ended && !s->dropped) {
+		s->dropped = true;
 		metric_add(METRIC_SSE_DROPPED, 1);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -115,6 +126,8 @@ bool http_stream_send(struct http_stream *s, struct str text)
 
 void http_stream_end(struct http_stream *s)
 {
+	if (s == NULL)
+		return;
 	pthread_mutex_lock(&s->lock);
 	s->ended = true;
 	wake(s);

@@ -34,6 +34,12 @@ static struct {
 	int inside;
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+static void shut_gate(void)
+{
+	gate.open = false;
+	gate.inside = 0;
+}
+
 static void wait_at_gate(void *arg)
 {
 	(void)arg;
@@ -66,6 +72,7 @@ static void open_gate(void *arg)
 TEST(slow_jobs_leave_room_for_quick_ones)
 {
 	struct work *w = work_new(4, 100);
+	shut_gate();
 	for (int i = 0; i < 10; i++)
 		check(work_submit(w, true, wait_at_gate, NULL));
 	wait_inside(2);
@@ -88,6 +95,7 @@ TEST(refuses_past_its_limit)
 {
 	struct work *w = work_new(1, 2);
 	int one = 1;
+	shut_gate();
 	atomic_store(&ran, 0);
 	check(work_submit(w, false, wait_at_gate, NULL));
 	wait_inside(1);
