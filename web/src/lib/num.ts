@@ -1,0 +1,23 @@
+/* Numbers as they are shown. */
+import type { Indicator } from './types';
+
+export function numText(v: number | null | undefined, decimals?: number): string {
+	if (v === null || v === undefined || !Number.isFinite(v))
+		return '—';
+	return v.toLocaleString('en-US', decimals === undefined ? { maximumFractionDigits: 2 } : { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+export type Lamp = 'on' | 'near' | 'far' | 'free' | 'none';
+
+/* Against its target; within a tenth of it counts as near. */
+export function lampOf(i: Pick<Indicator, 'value' | 'target' | 'direction'>): Lamp {
+	if (i.value === null)
+		return 'none';
+	if (i.target === null)
+		return 'free';
+	const short = i.direction === 'up' ? i.target - i.value : i.value - i.target;
+
+	if (short <= 0)
+		return 'on';
+	return short <= Math.abs(i.target) * 0.1 ? 'near' : 'far';
+}

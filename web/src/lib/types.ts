@@ -1,0 +1,58 @@
+/* What the HTTP API says; see /api/openapi.json. Times are RFC 3339 in UTC. */
+export type Level = 1 | 2 | 3 | 4;
+
+export interface Account { login: string; name: string; org: string; roles: string[] }
+export interface City { name: string; name_en: string; region: string; box: [number, number, number, number]; zone: string }
+export interface Here { account: Account; csrf: string; now: string; city: City; demo: boolean; version: string }
+export interface Region { code: string; parent: string; level: number; name: string; name_en: string; unit: boolean; lon: number | null; lat: number | null }
+export interface Org { code: string; parent: string; kind: string; region: string; name: string; name_en: string; phone: string; duties: string }
+export interface Quantity { metric: string; name: string; name_en: string; unit: string; low: number | null; high: number | null }
+export interface FieldOption { code: string; name: string; name_en: string }
+export interface Field { key: string; name: string; name_en: string; type: string; unit: string; options: FieldOption[] }
+export interface Kind { code: string; name: string; name_en: string; icon: string; thing: boolean; fields: Field[]; quantities: Quantity[] }
+export interface Category { code: string; parent: string; name: string; name_en: string; flow: string; limit: string; level: number }
+export interface Reading { metric: string; name: string; name_en: string; unit: string; t: string | null; v: number | null }
+export interface Thing {
+	code: string; kind: string; name: string; name_en: string; org: string; region: string; unit: string;
+	lon: number | null; lat: number | null; demo: boolean; attrs: Record<string, unknown>;
+}
+export interface ThingNow extends Thing { readings: Reading[] }
+export interface Alarm {
+	id: string; rule: string; thing: string; thing_name: string; region: string; unit: string; org: string; level: Level;
+	state: string; summary: string; value: number | null; threshold: number | null; since: string | null; fired: string | null;
+	resolved: string | null; seen: string | null; case: string | null; acked: string | null; demo: boolean;
+}
+export interface AlarmHour { at: string; levels: number[] }
+export interface Case {
+	id: string; code: string; category: string; category_name: string; title: string; detail: string; source: string;
+	state: string; stage: string; level: Level; region: string; region_name: string; unit: string; org: string; org_name: string;
+	thing: string; thing_name: string; alarm: string | null; task: string | null; task_name: string; outcomes: string[];
+	assignee: string; assignee_name: string; opened: string; deadline: string | null; finished: string | null; closed: string | null;
+	overdue: boolean; merged: number; version: number; flow: string; flow_version: number; lon: number | null; lat: number | null;
+	demo: boolean;
+}
+export interface AlarmView {
+	rule: string; value: number | null; threshold: number | null; op: string; summary: string; expr: string; state: string;
+	since: string | null; fired: string | null; resolved: string | null; unit: string; metric: string;
+}
+export interface CaseNow extends Case { actions: string[]; alarm_view: AlarmView | null; now: string }
+export interface CaseDone { id: string; at: string; action: string; account: string; name: string; org: string; task: string; outcome: string; note: string; element: string }
+export interface CaseFlow { xml: string; open: string[]; taken: string[] }
+export interface SummaryUnit { region: string; name: string; name_en: string; alarms: number; open: number; overdue: number; closed: number; closed_on_time: number }
+export interface Summary {
+	now: string;
+	counts: { open: number; overdue: number; by_level: number[]; to_claim: number; handling: number; to_verify: number; due_soon: number; opened_today: number; closed_today: number };
+	units: SummaryUnit[];
+	sources: { things: number; seen_5m: number; silent: number };
+}
+export interface Indicator {
+	code: string; name: string; name_en: string; unit: string; formula: string; direction: 'up' | 'down'; target: number | null;
+	decimals: number; value: number | null; previous: number | null; as_of: string | null; meaning: string; source: string; from: string; to: string;
+}
+export interface IndicatorDays extends Indicator { days: { day: string; value: number | null }[] }
+export interface JournalEvent {
+	seq: number; at: string; kind: string; subject: string; subject_id: string; region: string; org: string; account: string;
+	payload: Record<string, unknown> | null;
+}
+export interface Page<T> { items: T[]; next?: string | null }
+export interface RangeResult { status: string; data: { result: { metric: Record<string, string>; values: [number, string][] }[] } }
