@@ -202,3 +202,42 @@ TEST(numbers_of_the_city)
 	check_shape(&a, "Journal");
 	city_close(&town);
 }
+
+TEST(a_reading_becomes_an_alarm_and_a_case)
+{
+	struct answer a;
+	const char *id;
+
+	city_open_pack(&town, YANCHENG);
+	duty = sign_in(&town, "duty");
+	(void)ask("GET", "/api/v1/events", duty, NULL);
+	check(stream_waits_for("event: hello"));
+	city_reading(&town, "ch4_lel", "YC-GAS-0001", 0, 25.5);
+	check_eq_i(ask("POST", "/api/v1/test/settle", NULL, NULL).status, 200);
+	check(stream_waits_for("event: alarm.firing"));
+	check(stream_waits_for("event: case.opened"));
+	a = ask("GET", "/api/v1/alarms?open=1&thing=YC-GAS-0001&rule=GasLeak", duty, NULL);
+	check_shape(&a, "Alarms");
+	check_has(a.body, "\"rule\":\"GasLeak\"");
+	check_has(a.body, "\"value\":25.5,\"threshold\":20");
+	id = member(&a, "id");
+	a = ask("POST", text("/api/v1/alarms/%s/ack", id), duty, NULL);
+	check_eq_i(a.status, 200);
+	check_shape(&a, "Alarm");
+	check_eq_s(member(&a, "acked"), CITY_NOW);
+	a = ask("GET", text("/api/v1/cases/%s", member(&a, "case")), duty, NULL);
+	check_shape(&a, "CaseNow");
+	check_has(
+	        a.body, "\"alarm_view\":{\"rule\":\"GasLeak\",\"value\":25.5,\"threshold\":20,\"op\":\">\"");
+	check_has(a.body, "\"unit\":\"%LEL\",\"metric\":\"ch4_lel\"");
+	a = ask("GET", "/prometheus/api/v1/alerts", duty, NULL);
+	check_has(a.body, "\"state\":\"firing\",\"activeAt\":\"" CITY_NOW "\",\"value\":\"2.55e+01\"");
+	a = ask("GET", "/prometheus/api/v1/rules?type=alert", duty, NULL);
+	check_has(a.body, "{\"state\":\"firing\",\"name\":\"GasLeak\"");
+	check_eq_i(ask("GET", "/prometheus/api/v1/rules?type=x", duty, NULL).status, 400);
+	a = ask("GET", "/api/v1/summary", duty, NULL);
+	check_shape(&a, "Summary");
+	check_has(a.body, "\"seen_5m\":1,");
+	check_eq_i(ask("GET", "/api/v1/alarms/77", duty, NULL).status, 404);
+	city_close(&town);
+}

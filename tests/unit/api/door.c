@@ -484,6 +484,7 @@ void city_open_pack(struct city *t, const char *pack)
 	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
 	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
 	site_close(&t->site);
+	so.rules = !own;
 	so.clock = clock_new_manual(now);
 	if (!check_ok(site_open(&so, &t->site, &e), &e))
 		return;

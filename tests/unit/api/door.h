@@ -22,7 +22,8 @@ struct city {
 };
 /* A site in the test's folder with accounts and things, and its door. */
 void city_open(struct city *t);
-/* Of another pack, where duty is of ycoc, worker and yi of zhujian, and yi sees 320903 only. */
+/* Of another pack, with its rules at work, where duty is of ycoc, worker and yi of zhujian, and yi sees
+ * 320903 only. */
 void city_open_pack(struct city *t, const char *pack);
 void city_close(struct city *t);
 /* One reading at CITY_NOW + after_s. */
