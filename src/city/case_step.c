@@ -376,7 +376,7 @@ static bool open_stage(const struct stepping *x, const char *stage)
 
 static bool was_on_time(const struct city_case *c)
 {
-	return c->deadline == TIME_NONE || c->finished <= c->deadline;
+	return !c->overdue && (c->deadline == TIME_NONE || c->finished <= c->deadline);
 }
 
 static int count_finished(struct stepping *x, int64_t n, struct err *e)

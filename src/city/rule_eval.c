@@ -243,7 +243,8 @@ void alerts__push(struct rules *r, const struct push_message *m, time_us now)
 	hash = labels_hash(&ls);
 	al = find(&r->alerts, x->name, &ls, hash);
 	if (!m->hit) {
-		if (al != NULL)
+		/* What an alarm has outlived already, as the store knows, does not end it in a replay. */
+		if (al != NULL && !(m->replay && m->t <= al->told))
 			miss(r, al, now);
 		goto out;
 	}
