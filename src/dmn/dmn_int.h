@@ -9,7 +9,9 @@ struct dmn_type { /* an item definition, or a component of one */
 	struct str name;
 	struct str base; /* name of the type it refers to; empty for a structure */
 	bool collection;
-	const struct feel_expr *allowed; /* NULL: any */
+	bool function;                      /* a type of functions */
+	const struct feel_expr *allowed;    /* of each element, if a collection; NULL: any */
+	const struct feel_expr *constraint; /* of the whole value; NULL: any */
 	struct dmn_type *component;
 	int components;
 	struct dmn_type *next;
@@ -23,7 +25,13 @@ enum box_kind {
 	BOX_CONTEXT,
 	BOX_RELATION,
 	BOX_LIST,
-	BOX_FUNCTION
+	BOX_FUNCTION,
+	BOX_IF,     /* entries: condition, then, else */
+	BOX_FOR,    /* entries: domain (by the variable's name), body */
+	BOX_SOME,   /* as BOX_FOR */
+	BOX_EVERY,  /* as BOX_FOR */
+	BOX_FILTER, /* entries: list, condition */
+	BOX_BROKEN  /* what could not be read, of a model loaded leniently; text says why */
 };
 
 struct box;
@@ -34,7 +42,7 @@ struct box_entry { /* of a context, a binding, a parameter */
 struct table_input {
 	const struct feel_expr *expr;
 	const struct feel_expr *values; /* allowed; NULL: any */
-	struct str text;
+	struct str text, values_text;
 };
 struct table_output {
 	struct str name; /* empty when there is one without a name */
@@ -45,7 +53,7 @@ struct table_output {
 };
 struct table_rule {
 	const struct feel_expr **in, **out;
-	struct str *in_text;
+	struct str *in_text, *out_text;
 	int line;
 };
 enum hit_policy {
@@ -64,7 +72,7 @@ struct box {
 	int line;
 	struct str type;
 	const struct feel_expr *expr; /* literal; of an invocation the function */
-	struct str function;          /* its text */
+	const char *why;              /* BOX_BROKEN */
 	struct box_entry
 	        *entry; /* context entries, bindings, parameters, items; rows of a relation are contexts */
 	int entries;
@@ -80,7 +88,7 @@ struct box {
 	int rules;
 };
 
-enum drg_kind { DRG_INPUT, DRG_DECISION, DRG_BKM };
+enum drg_kind { DRG_INPUT, DRG_DECISION, DRG_BKM, DRG_SERVICE };
 struct drg { /* an element of the requirements graph */
 	enum drg_kind kind;
 	const char *id, *label; /* label: its name */
@@ -93,6 +101,9 @@ struct drg { /* an element of the requirements graph */
 	struct box *box;
 	const struct xml *xml;
 	int mark; /* of the search for cycles */
+	/* of a decision service: its parameters (input data, then input decisions) and its outputs */
+	struct drg **parameter, **output;
+	int parameters, outputs;
 };
 
 struct dmn_model {
@@ -101,14 +112,18 @@ struct dmn_model {
 	struct dmn_type *type;
 	struct drg *drg;
 	int drgs;
+	bool lenient;
 	struct str *member; /* names of components, for the parser of paths */
 	int members;
 };
 
-/* value.c: 1 if v conforms to the named type after coercion in place (singleton lists), 0 if not. */
+/* type.c: 1 if v conforms to the named type, after the conversions of 10.3.2.9.4 (an element for a list of
+ * one, a list of one for an element, midnight for a date); 0 if not, and v is as it was. */
 int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *v, const struct feel_scope *s,
         struct arena *a);
-const struct dmn_type *dmn__type(const struct dmn_model *m, struct str name);
+/* For feel_scope.instance_of: without conversions. */
+int dmn__instance_of(const void *model, struct str type, const struct feel_value *v);
+bool dmn__is_type(const struct dmn_model *m, struct str type);
 
 /* table.c */
 struct dmn__run {
@@ -117,10 +132,10 @@ struct dmn__run {
 	struct arena *a;
 	struct sb *notes;
 	struct dmn_result *result; /* for fired rows */
-	size_t fired_cap;
 	const char *decision;
 	struct feel_value *done; /* by place of the element */
 	bool *is_done;
+	int depth;
 };
 MUST_USE int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e);

@@ -1,25 +1,45 @@
 #include "dmn/dmn_int.h"
 
+/* Requirements upon requirements; beyond, the C stack would be the limit. */
+#define CHAIN_MAX 500
+#define DOMAIN_MAX 10000000
+
 static int eval_box(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e);
+static int eval_drg(struct dmn__run *r, const struct drg *d, const struct feel_scope *given, struct err *e);
 
 static int nomem(struct err *e)
 {
 	return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
 }
 
-static struct feel_value empty_context(void)
-{
-	return (struct feel_value){.type = FEEL_CONTEXT};
-}
-
 static void coerce(struct dmn__run *r, struct str type, struct feel_value *v, const struct feel_scope *s,
-        const char *what)
+        const char *what, struct str whose)
 {
 	if (type.n == 0 || v->type == FEEL_NULL || dmn__conform(r->m, type, v, s, r->a))
 		return;
-	feel_note(r->run, "%s is not of type " STR_FMT ", so it is null", what, STR_ARG(type));
+	feel_note(r->run, "%s" STR_FMT " is not of type " STR_FMT ", so it is null", what, STR_ARG(whose),
+	        STR_ARG(type));
 	*v = FEEL_NULL_VALUE;
+}
+
+/*
+ * A scope inside of s with an empty context for its names. Functions made inside remember the scope, so
+ * both live in the arena.
+ */
+static struct feel_scope *inner_scope(
+        struct dmn__run *r, const struct feel_scope *s, struct feel_value **context)
+{
+	struct feel_scope *inner = arena_memdup(r->a, s, sizeof(*s));
+	struct feel_value *c = arena_alloc(r->a, sizeof(*c));
+
+	if (inner == NULL || c == NULL)
+		return NULL;
+	*c = (struct feel_value){.type = FEEL_CONTEXT};
+	inner->context = c;
+	inner->up = s;
+	*context = c;
+	return inner;
 }
 
 /* ---- functions ---- */
@@ -27,6 +47,7 @@ static void coerce(struct dmn__run *r, struct str type, struct feel_value *v, co
 struct closure { /* what a function value remembers */
 	struct dmn__run *r;
 	const struct box *box;
+	const struct drg *service;
 	const struct feel_scope *scope;
 };
 
@@ -34,43 +55,115 @@ static int call(
         void *arg, struct feel_run *run, const struct feel_value *args, struct feel_value *out, struct err *e)
 {
 	const struct closure *c = arg;
-	struct feel_value context = empty_context();
-	struct feel_scope s = *c->scope;
+	struct feel_value *context;
+	struct feel_scope *s;
 	int rc = feel_run_enter(run, e);
 
 	if (rc < 0)
 		return rc;
+	s = inner_scope(c->r, c->scope, &context);
+	if (s == NULL) {
+		rc = nomem(e);
+		goto out;
+	}
 	for (int i = 0; i < c->box->entries; i++) {
 		struct feel_value v = args[i];
 
-		coerce(c->r, c->box->entry[i].type, &v, c->scope, "an argument");
-		feel_put(c->r->a, &context, c->box->entry[i].name, v);
+		coerce(c->r, c->box->entry[i].type, &v, c->scope, "the argument ", c->box->entry[i].name);
+		feel_put(c->r->a, context, c->box->entry[i].name, v);
 	}
-	s.context = &context;
-	s.up = c->scope;
-	rc = eval_box(c->r, c->box->result, &s, out, e);
+	rc = eval_box(c->r, c->box->result, s, out, e);
 	if (rc == 0)
-		*out = feel_copy(c->r->a, out);
+		coerce(c->r, c->box->type, out, s, "the result of a function", STR_LIT(""));
+out:
 	feel_run_leave(run);
 	return rc;
+}
+
+static int function_value(struct dmn__run *r, struct closure c, int n, struct str *parameter,
+        struct feel_value *out, struct err *e,
+        int (*f)(void *, struct feel_run *, const struct feel_value *, struct feel_value *, struct err *))
+{
+	struct closure *kept = arena_memdup(r->a, &c, sizeof(c));
+	struct dmn__run *run = arena_memdup(r->a, r, sizeof(*r));
+	struct feel_native native;
+
+	if (kept == NULL || run == NULL || parameter == NULL)
+		return nomem(e);
+	kept->r = run;
+	native = (struct feel_native){.call = f, .arg = kept, .parameter = parameter, .n = n};
+	*out = feel_native_value(r->a, &native);
+	return 0;
 }
 
 static int make_function(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
-	struct closure *c = arena_alloc(r->a, sizeof(*c));
 	struct str *parameter = arena_array(r->a, (size_t)b->entries, sizeof(*parameter));
-	struct feel_scope *kept = arena_memdup(r->a, s, sizeof(*s));
-	struct feel_native f;
 
-	if (c == NULL || parameter == NULL || kept == NULL)
-		return nomem(e);
-	*c = (struct closure){r, b, kept};
-	for (int i = 0; i < b->entries; i++)
+	for (int i = 0; parameter != NULL && i < b->entries; i++)
 		parameter[i] = b->entry[i].name;
-	f = (struct feel_native){.call = call, .arg = c, .parameter = parameter, .n = b->entries};
-	*out = feel_native_value(r->a, &f);
+	return function_value(r, (struct closure){.box = b, .scope = s}, b->entries, parameter, out, e, call);
+}
+
+/* ---- decision services ---- */
+
+/* Evaluates the outputs of a service whose parameters have the given values. */
+static int eval_service(struct dmn__run *r, const struct drg *d, const struct feel_value *args,
+        const struct feel_scope *given, struct feel_value *out, struct err *e)
+{
+	struct dmn__run inner = *r;
+	int rc = 0;
+
+	inner.done = arena_array(r->a, (size_t)r->m->drgs, sizeof(*inner.done));
+	inner.is_done = arena_array(r->a, (size_t)r->m->drgs, sizeof(*inner.is_done));
+	if (inner.done == NULL || inner.is_done == NULL)
+		return nomem(e);
+	for (int i = 0; i < d->parameters; i++) {
+		size_t place = (size_t)(d->parameter[i] - r->m->drg);
+
+		inner.done[place] = args[i];
+		inner.is_done[place] = true;
+		coerce(&inner, d->parameter[i]->type, &inner.done[place], given, "the input ",
+		        d->parameter[i]->name);
+	}
+	for (int i = 0; i < d->outputs && rc == 0; i++)
+		rc = eval_drg(&inner, d->output[i], given, e);
+	if (rc < 0)
+		return rc;
+	if (d->outputs == 1) {
+		*out = inner.done[d->output[0] - r->m->drg];
+	} else {
+		*out = (struct feel_value){.type = FEEL_CONTEXT};
+		for (int i = 0; i < d->outputs; i++)
+			feel_put(r->a, out, d->output[i]->name, inner.done[d->output[i] - r->m->drg]);
+	}
+	coerce(r, d->type, out, given, "the result of ", d->name);
 	return 0;
+}
+
+static int call_service(
+        void *arg, struct feel_run *run, const struct feel_value *args, struct feel_value *out, struct err *e)
+{
+	const struct closure *c = arg;
+	int rc = feel_run_enter(run, e);
+
+	if (rc < 0)
+		return rc;
+	rc = eval_service(c->r, c->service, args, c->scope, out, e);
+	feel_run_leave(run);
+	return rc;
+}
+
+static int make_service(struct dmn__run *r, const struct drg *d, const struct feel_scope *s,
+        struct feel_value *out, struct err *e)
+{
+	struct str *parameter = arena_array(r->a, (size_t)d->parameters, sizeof(*parameter));
+
+	for (int i = 0; parameter != NULL && i < d->parameters; i++)
+		parameter[i] = d->parameter[i]->name;
+	return function_value(r, (struct closure){.service = d, .scope = s}, d->parameters, parameter, out, e,
+	        call_service);
 }
 
 /* ---- boxes ---- */
@@ -78,21 +171,19 @@ static int make_function(struct dmn__run *r, const struct box *b, const struct f
 static int eval_context(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
-	struct feel_value *context = arena_alloc(r->a, sizeof(*context));
-	struct feel_scope *inner = arena_memdup(r->a, s, sizeof(*s));
+	struct feel_value *context;
+	/* entries see those before them; functions among them see all */
+	struct feel_scope *inner = inner_scope(r, s, &context);
 	int rc = 0;
 
-	if (context == NULL || inner == NULL)
+	if (inner == NULL)
 		return nomem(e);
-	*context = empty_context();
-	inner->context = context; /* entries see those before them; functions among them see all */
-	inner->up = s;
 	for (int i = 0; i < b->entries && rc == 0; i++) {
 		struct feel_value v = FEEL_NULL_VALUE;
 
 		rc = eval_box(r, b->entry[i].box, inner, &v, e);
 		if (rc == 0) {
-			coerce(r, b->entry[i].type, &v, s, "a context entry");
+			coerce(r, b->entry[i].type, &v, s, "the entry ", b->entry[i].name);
 			feel_put(r->a, context, b->entry[i].name, v);
 		}
 	}
@@ -116,46 +207,146 @@ static int eval_list(struct dmn__run *r, const struct box *b, const struct feel_
 	return rc;
 }
 
-static int parameter_place(const struct box *function, struct str name)
-{
-	for (int i = 0; i < function->entries; i++)
-		if (str_eq(function->entry[i].name, name))
-			return i;
-	return -1;
-}
-
+/* Bindings are by name; a parameter without one is null. */
 static int eval_invocation(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
 	struct feel_value function = FEEL_NULL_VALUE, *arg;
-	const struct box *callee = NULL;
+	const struct str *names = NULL;
 	int rc = feel_eval(b->expr, s, r->a, &function, r->notes, e), n;
 
 	if (rc < 0)
 		return rc;
+	*out = FEEL_NULL_VALUE;
 	if (function.type != FEEL_FUNCTION) {
 		feel_note(r->run, "the invocation on line %d names no function", b->line);
-		*out = FEEL_NULL_VALUE;
 		return 0;
 	}
-	for (int i = 0; i < r->m->drgs; i++)
-		if (r->m->drg[i].kind == DRG_BKM && str_eq(r->m->drg[i].name, b->function))
-			callee = r->m->drg[i].box;
-	n = callee != NULL ? callee->entries : b->entries;
+	n = feel_parameters(&function, &names);
+	if (n < 0)
+		n = b->entries;
 	arg = arena_array(r->a, (size_t)n, sizeof(*arg));
 	if (arg == NULL)
 		return nomem(e);
-	for (int i = 0; i < b->entries && rc == 0; i++) {
-		/* bindings are by name; a parameter without one is null */
-		int place = callee != NULL ? parameter_place(callee, b->entry[i].name) : i;
+	for (int i = 0; i < b->entries; i++) {
+		int place = names == NULL ? i : 0;
 
-		if (place < 0)
-			feel_note(r->run, STR_FMT " has no parameter " STR_FMT, STR_ARG(b->function),
+		while (names != NULL && place < n && !str_eq(names[place], b->entry[i].name))
+			place++;
+		if (place >= n) {
+			feel_note(r->run, "the function on line %d has no parameter " STR_FMT, b->line,
 			        STR_ARG(b->entry[i].name));
-		else if (b->entry[i].box != NULL)
+			return 0;
+		}
+		if (b->entry[i].box != NULL)
 			rc = eval_box(r, b->entry[i].box, s, &arg[place], e);
+		if (rc < 0)
+			return rc;
 	}
-	return rc < 0 ? rc : feel_call(&function, s, arg, n, r->a, out, r->notes, e);
+	return feel_call(&function, s, arg, n, r->a, out, r->notes, e);
+}
+
+static int eval_if(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
+        struct feel_value *out, struct err *e)
+{
+	struct feel_value condition;
+	int rc = eval_box(r, b->entry[0].box, s, &condition, e);
+
+	if (rc < 0)
+		return rc;
+	return eval_box(r, b->entry[condition.type == FEEL_BOOL && condition.boolean ? 1 : 2].box, s, out, e);
+}
+
+/* What an iteration goes over: a list, a range of whole numbers, or one value. False for null. */
+static int domain_of(struct dmn__run *r, struct feel_value *v, struct feel_list *out, struct err *e)
+{
+	int64_t low, high;
+
+	if (v->type == FEEL_LIST) {
+		*out = v->list;
+		return 1;
+	}
+	if (v->type == FEEL_NULL)
+		return 0;
+	if (v->type != FEEL_RANGE) {
+		*out = (struct feel_list){v, 1};
+		return 1;
+	}
+	if (v->range.low == NULL || v->range.high == NULL || v->range.low->type != FEEL_NUMBER ||
+	        v->range.high->type != FEEL_NUMBER || !feel_number_to_int(v->range.low->number, &low) ||
+	        !feel_number_to_int(v->range.high->number, &high))
+		return 0;
+	low += !v->range.low_in;
+	high -= !v->range.high_in;
+	out->n = 0;
+	if (low > high)
+		return 1;
+	if ((uint64_t)high - (uint64_t)low > DOMAIN_MAX)
+		return err_set(e, ERR_UNPROCESSED, "an iteration over more than %d numbers", DOMAIN_MAX);
+	out->item = arena_array(r->a, (size_t)(high - low) + 1, sizeof(*out->item));
+	if (out->item == NULL)
+		return nomem(e);
+	for (int64_t i = low; i <= high; i++)
+		out->item[out->n++] = feel_int(i);
+	return 1;
+}
+
+/* for, some, every, filter */
+static int eval_iteration(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
+        struct feel_value *out, struct err *e)
+{
+	struct feel_value in, v, *context, *item;
+	struct feel_list domain = {NULL, 0};
+	int rc = eval_box(r, b->entry[0].box, s, &in, e), kept = 0;
+	bool unsure = false;
+
+	*out = FEEL_NULL_VALUE;
+	if (rc == 0)
+		rc = domain_of(r, &in, &domain, e);
+	if (rc <= 0)
+		return rc;
+	item = arena_array(r->a, (size_t)domain.n, sizeof(*item));
+	if (item == NULL)
+		return nomem(e);
+	for (int i = 0; i < domain.n; i++) {
+		struct feel_scope *inner = inner_scope(r, s, &context);
+
+		if (inner == NULL)
+			return nomem(e);
+		feel_put(r->a, context, b->entry[0].name, domain.item[i]);
+		if (b->kind == BOX_FOR)
+			feel_put(r->a, context, STR_LIT("partial"),
+			        (struct feel_value){.type = FEEL_LIST, .list = {item, kept}});
+		if (b->kind == BOX_FILTER && domain.item[i].type == FEEL_CONTEXT) {
+			inner = inner_scope(r, inner, &context);
+			if (inner == NULL)
+				return nomem(e);
+			inner->context = &domain.item[i]; /* an element's entries are names of their own */
+		}
+		rc = feel_run_enter(r->run, e);
+		if (rc == 0) {
+			rc = eval_box(r, b->entry[1].box, inner, &v, e);
+			feel_run_leave(r->run);
+		}
+		if (rc < 0)
+			return rc;
+		if (b->kind == BOX_FOR) {
+			item[kept++] = v;
+		} else if (v.type != FEEL_BOOL) {
+			unsure = true;
+		} else if (b->kind == BOX_FILTER) {
+			if (v.boolean)
+				item[kept++] = domain.item[i];
+		} else if (v.boolean == (b->kind == BOX_SOME)) {
+			*out = feel_bool(v.boolean);
+			return 0;
+		}
+	}
+	if (b->kind == BOX_FOR || b->kind == BOX_FILTER)
+		*out = (struct feel_value){.type = FEEL_LIST, .list = {item, kept}};
+	else if (!unsure)
+		*out = feel_bool(b->kind == BOX_EVERY);
+	return 0;
 }
 
 static int eval_box(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
@@ -172,42 +363,46 @@ static int eval_box(struct dmn__run *r, const struct box *b, const struct feel_s
 	case BOX_CONTEXT: rc = eval_context(r, b, s, out, e); break;
 	case BOX_RELATION:
 	case BOX_LIST: rc = eval_list(r, b, s, out, e); break;
-	case BOX_FUNCTION: rc = make_function(r, b, s, out, e); break;
+	case BOX_FUNCTION: return make_function(r, b, s, out, e);
+	case BOX_IF: rc = eval_if(r, b, s, out, e); break;
+	case BOX_FOR:
+	case BOX_SOME:
+	case BOX_EVERY:
+	case BOX_FILTER: rc = eval_iteration(r, b, s, out, e); break;
+	case BOX_BROKEN: feel_note(r->run, "line %d: %s", b->line, b->why); break;
 	}
 	if (rc == 0)
-		coerce(r, b->type, out, s, "the result of an expression");
+		coerce(r, b->type, out, s, "the result of an expression", STR_LIT(""));
 	return rc;
 }
 
 /* ---- the graph ---- */
 
-static int eval_drg(struct dmn__run *r, const struct drg *d, const struct feel_scope *given, struct err *e)
+static const struct feel_value *input(const struct feel_scope *given, struct str name)
+{
+	for (const struct feel_scope *s = given; s != NULL; s = s->up)
+		for (int i = 0;
+		        s->context != NULL && s->context->type == FEEL_CONTEXT && i < s->context->context.n;
+		        i++)
+			if (str_eq(s->context->context.entry[i].key, name))
+				return s->context->context.entry[i].value;
+	return NULL;
+}
+
+static int eval_needs(struct dmn__run *r, const struct drg *d, const struct feel_scope *given, struct err *e)
 {
 	size_t place = (size_t)(d - r->m->drg);
 	struct feel_value *context, *out = &r->done[place];
-	struct feel_scope *s;
+	struct feel_scope *s = inner_scope(r, given, &context);
 	const char *outer = r->decision;
 	int rc = 0;
 
-	if (r->is_done[place])
-		return 0;
-	r->is_done[place] = true;
-	*out = FEEL_NULL_VALUE;
-	if (d->kind == DRG_INPUT) {
-		const struct feel_value *v = NULL;
-
-		if (given->context != NULL)
-			v = feel_get(given->context, arena_strndup(r->a, d->name.p, d->name.n));
-		if (v != NULL)
-			*out = *v;
-		coerce(r, d->type, out, given, arena_printf(r->a, "the input " STR_FMT, STR_ARG(d->name)));
-		return 0;
-	}
-	context = arena_alloc(r->a, sizeof(*context));
-	s = arena_alloc(r->a, sizeof(*s));
-	if (context == NULL || s == NULL)
+	if (s == NULL)
 		return nomem(e);
-	*context = empty_context();
+	s->up = NULL; /* a decision sees what it requires, nothing else */
+	s->run = r->run;
+	s->instance_of = dmn__instance_of;
+	s->types = r->m;
 	for (int i = 0; i < d->needs && rc == 0; i++) {
 		rc = eval_drg(r, d->need[i], given, e);
 		if (rc == 0)
@@ -215,47 +410,119 @@ static int eval_drg(struct dmn__run *r, const struct drg *d, const struct feel_s
 	}
 	if (rc < 0)
 		return rc;
-	*s = (struct feel_scope){.context = context,
-	        .now = given->now,
-	        .zone = given->zone,
-	        .max_steps = given->max_steps,
-	        .run = r->run};
 	r->decision = d->id;
 	rc = eval_box(r, d->box, s, out, e);
 	if (rc == 0 && d->kind == DRG_BKM)
 		feel_put(r->a, context, d->name, *out); /* it may call itself */
 	if (rc == 0 && d->kind == DRG_DECISION)
-		coerce(r, d->type, out, s, arena_printf(r->a, "the result of " STR_FMT, STR_ARG(d->name)));
+		coerce(r, d->type, out, s, "the result of ", d->name);
 	r->decision = outer;
 	return rc;
+}
+
+static int eval_drg(struct dmn__run *r, const struct drg *d, const struct feel_scope *given, struct err *e)
+{
+	size_t place = (size_t)(d - r->m->drg);
+	struct feel_value *out = &r->done[place];
+	const struct feel_value *v;
+	int rc;
+
+	if (r->is_done[place])
+		return 0;
+	r->is_done[place] = true;
+	*out = FEEL_NULL_VALUE;
+	switch (d->kind) {
+	case DRG_INPUT:
+		v = input(given, d->name);
+		if (v != NULL)
+			*out = *v;
+		coerce(r, d->type, out, given, "the input ", d->name);
+		return 0;
+	case DRG_SERVICE: return make_service(r, d, given, out, e);
+	case DRG_DECISION:
+	case DRG_BKM: break;
+	}
+	if (r->depth >= CHAIN_MAX)
+		return err_set(
+		        e, ERR_UNPROCESSED, "more than %d decisions require each other in a row", CHAIN_MAX);
+	r->depth++;
+	rc = eval_needs(r, d, given, e);
+	r->depth--;
+	return rc;
+}
+
+static const struct drg *find(const struct dmn_model *m, const char *name)
+{
+	static const enum drg_kind order[] = {DRG_DECISION, DRG_SERVICE, DRG_BKM};
+
+	for (size_t k = 0; k < ARRAY_LEN(order); k++)
+		for (int i = 0; i < m->drgs; i++)
+			if (m->drg[i].kind == order[k] &&
+			        (strcmp(m->drg[i].id, name) == 0 || strcmp(m->drg[i].label, name) == 0))
+				return &m->drg[i];
+	return NULL;
+}
+
+/* Calls a service or a business knowledge model with what the context has under its parameters' names. */
+static int call_by_names(
+        struct dmn__run *r, const struct feel_scope *given, struct feel_value *v, struct err *e)
+{
+	struct feel_value function = *v, *arg;
+	const struct str *names = NULL;
+	int n = feel_parameters(&function, &names);
+
+	must(n >= 0); /* ours: native */
+	arg = arena_array(r->a, (size_t)n, sizeof(*arg));
+	if (arg == NULL)
+		return nomem(e);
+	for (int i = 0; i < n; i++) {
+		const struct feel_value *found = input(given, names[i]);
+
+		if (found != NULL)
+			arg[i] = *found;
+	}
+	return feel_call(&function, given, arg, n, r->a, v, r->notes, e);
+}
+
+static void free_notes(void *notes)
+{
+	sb_fini(notes);
 }
 
 int dmn_evaluate(const struct dmn_model *m, const char *decision, const struct feel_scope *scope,
         struct arena *a, struct dmn_result *out, struct err *e)
 {
-	struct sb notes = SB_INIT;
-	struct dmn__run r = {.m = m, .a = a, .notes = &notes, .result = out, .decision = ""};
-	const struct drg *d = NULL;
+	struct sb *notes = arena_alloc(a, sizeof(*notes));
+	struct dmn__run *r = arena_alloc(a, sizeof(*r));
+	const struct drg *d = find(m, decision);
+	struct feel_scope *given = arena_memdup(a, scope, sizeof(*scope));
+	struct feel_value v;
 	int rc;
 
 	*out = (struct dmn_result){.value = FEEL_NULL_VALUE, .notes = STR_LIT("")};
-	for (int i = 0; i < m->drgs && d == NULL; i++)
-		if (m->drg[i].kind == DRG_DECISION &&
-		        (strcmp(m->drg[i].id, decision) == 0 || strcmp(m->drg[i].label, decision) == 0))
-			d = &m->drg[i];
 	if (d == NULL)
 		return err_set(e, ERR_NOTFOUND, "%s has no decision \"%s\"", m->file, decision);
-	r.run = feel_run_new(scope, a, &notes);
-	r.done = arena_array(a, (size_t)m->drgs, sizeof(*r.done));
-	r.is_done = arena_array(a, (size_t)m->drgs, sizeof(*r.is_done));
-	if (r.run == NULL || r.done == NULL || r.is_done == NULL)
+	if (r == NULL || given == NULL || notes == NULL)
 		return nomem(e);
-	rc = eval_drg(&r, d, scope, e);
+	/* A function among the results remembers the run, so all of it lives as long as they do. */
+	arena_cleanup(a, free_notes, notes);
+	*r = (struct dmn__run){.m = m, .a = a, .notes = notes, .result = out, .decision = ""};
+	r->run = feel_run_new(scope, a, notes);
+	r->done = arena_array(a, (size_t)m->drgs, sizeof(*r->done));
+	r->is_done = arena_array(a, (size_t)m->drgs, sizeof(*r->is_done));
+	if (r->run == NULL || r->done == NULL || r->is_done == NULL)
+		return nomem(e);
+	given->run = r->run;
+	rc = eval_drg(r, d, given, e);
+	v = r->done[d - m->drg];
+	if (rc == 0 && d->kind != DRG_DECISION)
+		rc = call_by_names(r, given, &v, e);
+	if (rc == 0 && arena_failed(a))
+		rc = nomem(e);
 	if (rc == 0) {
-		out->value = r.done[d - m->drg];
-		if (notes.n > 0)
-			out->notes = (struct str){arena_strndup(a, notes.p, notes.n), notes.n};
+		out->value = v;
+		if (notes->n > 0)
+			out->notes = sb_str(notes);
 	}
-	sb_fini(&notes);
 	return rc;
 }

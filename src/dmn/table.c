@@ -1,13 +1,21 @@
 /* Decision tables: which rules fire, and what the hit policy makes of them (DMN 1.5, 8.2.8). */
 #include "dmn/dmn_int.h"
 
+/* Copies of a run share the result, so the room follows from the number: doubled at powers of two. */
 static void fire(struct dmn__run *r, int row)
 {
 	struct dmn_result *x = r->result;
 
-	x->fired = arena_grow(r->a, x->fired, &r->fired_cap, (size_t)x->n + 1, sizeof(*x->fired));
-	if (x->fired != NULL)
-		x->fired[x->n++] = (struct dmn_fired){r->decision, row + 1};
+	if ((x->n & (x->n - 1)) == 0) {
+		struct dmn_fired *more = arena_array(r->a, x->n > 0 ? (size_t)x->n * 2 : 1, sizeof(*more));
+
+		if (more == NULL)
+			return; /* sticky in the arena: the evaluation fails at its end */
+		if (x->n > 0)
+			memcpy(more, x->fired, (size_t)x->n * sizeof(*more));
+		x->fired = more;
+	}
+	x->fired[x->n++] = (struct dmn_fired){r->decision, row + 1};
 }
 
 /* One rule's outputs: the value itself, or a context by the outputs' names. */
@@ -40,7 +48,11 @@ static int outputs(struct dmn__run *r, const struct box *b, const struct feel_ex
 
 static const struct feel_value *component(const struct box *b, const struct feel_value *v, int i)
 {
-	return b->outputs == 1 ? v : &v->context.entry[i].value[0];
+	static const struct feel_value none = {.type = FEEL_NULL};
+
+	if (b->outputs == 1)
+		return v;
+	return v->type == FEEL_CONTEXT && i < v->context.n ? v->context.entry[i].value : &none;
 }
 
 /* Place of an output's value in the list of its values: smaller is more important; past the end when it is
@@ -176,7 +188,7 @@ int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope 
 		return rc;
 	for (int i = 0; i < n; i++)
 		fire(r, row[i]);
-	if (n == 0 && b->aggregation == AGG_NONE)
+	if (n == 0 && !(b->hit == HIT_COLLECT && b->aggregation == AGG_COUNT))
 		return defaults(r, b, s, out, e);
 	switch (b->hit) {
 	case HIT_UNIQUE:

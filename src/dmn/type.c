@@ -3,7 +3,14 @@
 
 #define DEPTH_MAX 64
 
-const struct dmn_type *dmn__type(const struct dmn_model *m, struct str name)
+struct conforming {
+	const struct dmn_model *m;
+	const struct feel_scope *s; /* for allowed values; NULL: none */
+	struct arena *a;
+	bool strict; /* no conversions */
+};
+
+static const struct dmn_type *find_type(const struct dmn_model *m, struct str name)
 {
 	for (const struct dmn_type *t = m->type; t != NULL; t = t->next)
 		if (str_eq(t->name, name))
@@ -11,6 +18,7 @@ const struct dmn_type *dmn__type(const struct dmn_model *m, struct str name)
 	return NULL;
 }
 
+/* 1, 0, or -1 if FEEL has no such type. */
 static int is_basic(struct str name, const struct feel_value *v)
 {
 	static const struct {
@@ -23,89 +31,162 @@ static int is_basic(struct str name, const struct feel_value *v)
 	        {"years and months duration", FEEL_MONTHS}, {"list", FEEL_LIST}, {"context", FEEL_CONTEXT},
 	        {"function", FEEL_FUNCTION}, {"range", FEEL_RANGE}};
 
+	if (str_is(name, "Any"))
+		return 1;
 	for (size_t i = 0; i < ARRAY_LEN(basic); i++)
 		if (str_is(name, basic[i].name))
 			return v->type == basic[i].type;
 	return -1;
 }
 
-static bool conform_name(const struct dmn_model *m, struct str name, struct feel_value *v,
-        const struct feel_scope *s, struct arena *a, int depth);
-
-static bool conform_one(const struct dmn_model *m, const struct dmn_type *t, struct feel_value *v,
-        const struct feel_scope *s, struct arena *a, int depth)
+bool dmn__is_type(const struct dmn_model *m, struct str type)
 {
+	return find_type(m, type) != NULL || is_basic(type, &FEEL_NULL_VALUE) >= 0;
+}
+
+static bool passes(const struct conforming *c, const struct feel_expr *test, const struct feel_value *v)
+{
+	struct feel_scope none = {0};
 	bool yes = true;
+
+	if (test == NULL)
+		return true;
+	return feel_test(test, c->s != NULL ? c->s : &none, v, c->a, &yes, NULL) == 0 && yes;
+}
+
+static bool conform_name(const struct conforming *c, struct str name, struct feel_value *v, int depth);
+static bool conform_type(
+        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth);
+
+static bool conform_context(
+        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+{
+	if (v->type == FEEL_LIST && v->list.n == 1 && !c->strict)
+		*v = v->list.item[0];
+	if (v->type != FEEL_CONTEXT)
+		return false;
+	for (int i = 0; i < t->components; i++) {
+		bool found = false;
+
+		for (int k = 0; k < v->context.n; k++) {
+			if (!str_eq(v->context.entry[k].key, t->component[i].name))
+				continue;
+			found = true;
+			if (!conform_type(c, &t->component[i], v->context.entry[k].value, depth + 1))
+				return false;
+		}
+		if (!found && c->strict)
+			return false;
+	}
+	return true;
+}
+
+/* One value; for a collection each element in turn. */
+static bool conform_one(const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+{
+	if (v->type == FEEL_NULL)
+		return true;
+	if (t->function)
+		return v->type == FEEL_FUNCTION;
+	if (t->components > 0) {
+		if (!conform_context(c, t, v, depth))
+			return false;
+	} else if (t->base.n > 0 && !conform_name(c, t->base, v, depth + 1)) {
+		return false;
+	}
+	return passes(c, t->allowed, v);
+}
+
+static bool conform_type(
+        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+{
+	if (depth > DEPTH_MAX)
+		return false;
+	if (v->type == FEEL_NULL)
+		return true;
+	if (!t->collection)
+		return conform_one(c, t, v, depth) && passes(c, t->constraint, v);
+	if (v->type != FEEL_LIST) {
+		struct feel_value *item = c->strict ? NULL : arena_memdup(c->a, v, sizeof(*v));
+
+		if (item == NULL)
+			return false;
+		*v = (struct feel_value){.type = FEEL_LIST, .list = {item, 1}};
+	}
+	for (int i = 0; i < v->list.n; i++)
+		if (!conform_one(c, t, &v->list.item[i], depth))
+			return false;
+	return passes(c, t->constraint, v);
+}
+
+static bool conform_basic(const struct conforming *c, struct str name, struct feel_value *v)
+{
+	int basic = is_basic(name, v);
+
+	if (basic != 0 || c->strict)
+		return basic != 0; /* a type that the file does not define takes all */
+	if (v->type == FEEL_LIST && v->list.n == 1) {
+		*v = v->list.item[0];
+		return v->type == FEEL_NULL || conform_basic(c, name, v);
+	}
+	if (str_is(name, "list")) {
+		struct feel_value *item = arena_memdup(c->a, v, sizeof(*v));
+
+		if (item == NULL)
+			return false;
+		*v = (struct feel_value){.type = FEEL_LIST, .list = {item, 1}};
+		return true;
+	}
+	if (v->type == FEEL_DATE && is_basic(name, &(struct feel_value){.type = FEEL_DATETIME}) == 1) {
+		v->type = FEEL_DATETIME; /* its midnight, UTC */
+		v->moment.nanos = 0;
+		v->moment.has_zone = true;
+		return true;
+	}
+	return false;
+}
+
+static bool conform_name(const struct conforming *c, struct str name, struct feel_value *v, int depth)
+{
+	const struct dmn_type *t = find_type(c->m, name);
 
 	if (v->type == FEEL_NULL)
 		return true;
-	if (t->components > 0) {
-		if (v->type != FEEL_CONTEXT)
-			return false;
-		for (int i = 0; i < t->components; i++)
-			for (int k = 0; k < v->context.n; k++)
-				if (str_eq(v->context.entry[k].key, t->component[i].name)) {
-					struct feel_value *x = v->context.entry[k].value;
-
-					if (t->component[i].collection) {
-						for (int q = 0; x->type == FEEL_LIST && q < x->list.n; q++)
-							if (!conform_one(m, &t->component[i],
-							            &x->list.item[q], s, a, depth + 1))
-								return false;
-					} else if (!conform_one(m, &t->component[i], x, s, a, depth + 1)) {
-						return false;
-					}
-				}
-	} else if (t->base.n > 0 && !conform_name(m, t->base, v, s, a, depth + 1)) {
-		return false;
-	}
-	if (t->allowed != NULL && feel_test(t->allowed, s, v, a, &yes, NULL) < 0)
-		return false;
-	return yes;
-}
-
-static bool conform_name(const struct dmn_model *m, struct str name, struct feel_value *v,
-        const struct feel_scope *s, struct arena *a, int depth)
-{
-	const struct dmn_type *t = dmn__type(m, name);
-	int basic;
-
-	if (depth > DEPTH_MAX || v->type == FEEL_NULL)
-		return depth <= DEPTH_MAX;
-	if (t == NULL) {
-		basic = is_basic(name, v);
-		if (basic == 0 && v->type == FEEL_LIST && v->list.n == 1 &&
-		        is_basic(name, &v->list.item[0]) == 1) {
-			*v = v->list.item[0]; /* [x] is taken for x: 10.3.2.9.4 */
-			basic = 1;
-		}
-		return basic != 0; /* "Any", or a type that the file does not define, takes all */
-	}
-	if (t->collection) {
-		if (v->type != FEEL_LIST) { /* and x for [x] */
-			struct feel_value *item = arena_memdup(a, v, sizeof(*v));
-
-			if (item == NULL)
-				return false;
-			*v = (struct feel_value){.type = FEEL_LIST, .list = {item, 1}};
-		}
-		for (int i = 0; i < v->list.n; i++)
-			if (!conform_one(m, t, &v->list.item[i], s, a, depth + 1))
-				return false;
-		return true;
-	}
-	if (v->type == FEEL_LIST && v->list.n == 1 && t->components > 0)
-		*v = v->list.item[0];
-	return conform_one(m, t, v, s, a, depth);
+	return t != NULL ? conform_type(c, t, v, depth) : conform_basic(c, name, v);
 }
 
 int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *v, const struct feel_scope *s,
         struct arena *a)
 {
-	struct feel_value copy = feel_copy(a, v); /* coercion changes in place, and inputs are the caller's */
+	struct conforming c = {.m = m, .s = s, .a = a};
+	struct feel_value copy;
 
-	if (!conform_name(m, type, &copy, s, a, 0))
+	if (is_basic(type, v) == 1)
+		return 1;
+	/* Conversion changes in place, and inputs are the caller's. */
+	copy = v->type == FEEL_LIST || v->type == FEEL_CONTEXT ? feel_copy(a, v) : *v;
+	if (!conform_name(&c, type, &copy, 0))
 		return 0;
 	*v = copy;
 	return 1;
+}
+
+int dmn__instance_of(const void *model, struct str type, const struct feel_value *v)
+{
+	const struct dmn_model *m = model;
+	const struct dmn_type *t = find_type(m, type);
+	struct arena *a;
+	struct conforming c = {.m = m, .strict = true};
+	struct feel_value copy = *v;
+	bool yes;
+
+	if (t == NULL)
+		return -1;
+	if (v->type == FEEL_NULL)
+		return 0;
+	a = arena_new(0); /* for the tests of allowed values; strict: v itself is only read */
+	c.a = a;
+	yes = conform_type(&c, t, &copy, 0);
+	arena_free(&a);
+	return yes;
 }

@@ -683,6 +683,21 @@ struct feel_value feel_native_value(struct arena *a, const struct feel_native *f
 	return (value){.type = FEEL_FUNCTION, .function = fn};
 }
 
+int feel_parameters(const struct feel_value *function, const struct str **names)
+{
+	const struct feel_function *fn = function->function;
+
+	must(function->type == FEEL_FUNCTION);
+	switch (fn->kind) {
+	case FUNCTION_BUILTIN: return -1;
+	case FUNCTION_NATIVE: *names = fn->native.parameter; return fn->native.n;
+	case FUNCTION_LAMBDA:
+	case FUNCTION_EXTERNAL: break;
+	}
+	*names = fn->lambda->names;
+	return fn->lambda->names_n;
+}
+
 static value conform(struct feel_run *r, const struct feel_type_ref *t, const value *v)
 {
 	value list;

@@ -143,6 +143,8 @@ struct feel_native {
 	int n;
 };
 struct feel_value feel_native_value(struct arena *a, const struct feel_native *f); /* copies *f */
+/* Number and names of a function's parameters; -1 for a built-in one, which may have several forms. */
+int feel_parameters(const struct feel_value *function, const struct str **names);
 /* Calls a function value with n positional arguments, as feel_eval. */
 MUST_USE int feel_call(const struct feel_value *function, const struct feel_scope *s,
         const struct feel_value *args, int n, struct arena *a, struct feel_value *out, struct sb *notes,

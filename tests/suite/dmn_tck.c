@@ -191,7 +191,7 @@ static void run_file(const char *dir, const char *name)
 		                : "");
 		rc = file_read(a, model, 16 << 20, &text, &e);
 		if (rc == 0)
-			rc = dmn_load(text, model, &m, &e);
+			rc = dmn_load_lenient(text, model, &m, &e);
 	}
 	if (rc < 0) {
 		printf("%s: %s\n", path, err_str(&e, buf, sizeof(buf)));
