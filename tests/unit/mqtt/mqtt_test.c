@@ -459,7 +459,7 @@ TEST(stopping_waits_for_messages_at_work_and_acknowledges_them)
 	check(broker_wait(&b, &b.kept_n, 1));
 	pthread_create(&t, NULL, stop, &b);
 	check(raw_closed(idle));
-	check_eq_i(b.closes, 1);
+	check(broker_wait(&b, &b.closes, 1));
 	broker_done(&b, 0, true);
 	raw_expect(fd, "\x40\2\0\1");
 	pthread_join(t, NULL);
@@ -489,6 +489,7 @@ TEST(speaks_with_mosquitto_pub)
 	int status = -1;
 	check_eq_i(waitpid(pid, &status, 0), pid);
 	check_eq_i(status, 0);
+	check(broker_wait(&b, &b.published, 1));
 	check_str(sb_str(&b.text), "t/one=hello;");
 	check_eq_s(b.username, "login");
 	broker_stop(&b);
