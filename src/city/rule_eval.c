@@ -100,13 +100,14 @@ void alerts__free(struct alerts *x)
 
 /* ---- the state machine ---- */
 
-static void tell(struct rules *r, struct alert *al, enum alarm_state state, time_us at)
+/* turn: it begins or ends to fire; else it is pending, or a refresh. */
+static void tell(struct rules *r, struct alert *al, enum alarm_state state, bool turn, time_us at)
 {
 	struct alerts *x = &r->alerts;
 
 	x->change = xgrow(x->change, &x->cap, x->changes + 1, sizeof(*x->change));
 	x->change[x->changes++] = (struct alert_change){
-	        .alert = al, .state = state, .since = al->since, .at = at, .value = al->value};
+	        .alert = al, .state = state, .turn = turn, .since = al->since, .at = at, .value = al->value};
 	al->unwritten++;
 	al->told = at;
 }
@@ -136,17 +137,18 @@ static void hit(struct rules *r, struct alert *al, double v, time_us now)
 	if (al->is == ALERT_INACTIVE) {
 		al->since = now;
 		become(r, al, rule->hold > 0 ? ALERT_PENDING : ALERT_FIRING);
-		tell(r, al, rule->hold > 0 ? ALARM_PENDING : ALARM_FIRING, now);
+		tell(r, al, rule->hold > 0 ? ALARM_PENDING : ALARM_FIRING, rule->hold == 0, now);
 	} else if (al->is == ALERT_PENDING && now - al->since >= rule->hold) {
 		become(r, al, ALERT_FIRING);
-		tell(r, al, ALARM_FIRING, now);
+		tell(r, al, ALARM_FIRING, true, now);
 	} else if (al->is == ALERT_FIRING && now - al->told >= REFRESH)
-		tell(r, al, ALARM_FIRING, now);
+		tell(r, al, ALARM_FIRING, false, now);
 }
 
 static void miss(struct rules *r, struct alert *al, time_us now)
 {
 	dur_us keep = al->rule >= 0 ? r->s->catalog->rule[al->rule].keep_firing : 0;
+	bool fired;
 
 	if (al->is == ALERT_INACTIVE)
 		return;
@@ -156,8 +158,9 @@ static void miss(struct rules *r, struct alert *al, time_us now)
 		if (now - al->missed < keep)
 			return;
 	}
+	fired = al->is == ALERT_FIRING;
 	become(r, al, ALERT_INACTIVE);
-	tell(r, al, ALARM_RESOLVED, now);
+	tell(r, al, ALARM_RESOLVED, fired, now);
 }
 
 /* ---- both ways in ---- */
@@ -304,11 +307,10 @@ static void written(struct rules *r, size_t n, bool ok)
 	for (size_t i = 0; i < n; i++) {
 		struct alert_change *c = &x->change[i];
 
-		/* A refresh is told like a firing; the first of one is at its beginning. */
-		if (ok && c->state == ALARM_RESOLVED) {
+		if (ok && c->turn && c->state == ALARM_RESOLVED) {
 			metric_add(METRIC_ALARMS_RESOLVED, 1);
 			LOG(ALARM_RESOLVED, log_s("rule", c->alert->name));
-		} else if (ok && c->state == ALARM_FIRING && c->at - c->since < REFRESH) {
+		} else if (ok && c->turn) {
 			metric_add(METRIC_ALARMS_FIRED, 1);
 			LOG(ALARM_FIRING, log_s("rule", c->alert->name), log_d("value", c->value));
 		}

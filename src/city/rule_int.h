@@ -52,6 +52,7 @@ struct alert {              /* one rule and label set */
 struct alert_change { /* waits to be written */
 	struct alert *alert;
 	enum alarm_state state;
+	bool turn; /* it begins or ends to fire */
 	time_us since, at;
 	double value;
 };

@@ -225,8 +225,10 @@ static bool send_pending(struct ctx *c, struct actor *a, const struct stmt *s)
 	if (y == NULL)
 		return false;
 	if (a->as != NULL && !h->anonymous) {
-		if (!sign_in(c, a, s, y))
+		if (!sign_in(c, a, s, y)) {
+			forget_request(h); /* it is not sent at the end of the block then */
 			return false;
+		}
 		if (!h->cookie) {
 			if (!has_header(h, "Authorization"))
 				add_header(c, h, "Authorization", arena_printf(c->a, "Bearer %s", h->token));
@@ -334,7 +336,7 @@ static bool look(
 		*what = arena_printf(c->a, "status of %s %s", h->method, h->path);
 		*got = arena_printf(c->a, "%ld", h->got.status);
 		if (h->got.status == 0)
-			*got = arena_printf(c->a, "0 (%s)", h->got.error);
+			*what = arena_printf(c->a, "%s (%s)", *what, h->got.error);
 		++*i;
 		return true;
 	}
