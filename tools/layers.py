@@ -29,7 +29,7 @@ MAY = {
 }
 
 # Made by the build, not in src/.
-GENERATED = {'store/sql.h'}
+GENERATED = {'store/sql.h', 'cli/version.h'}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', re.M)
 

@@ -69,6 +69,18 @@ MUST_USE int case_note(struct site *s, const struct case_act *a, const struct wh
  * Called by the rules thread. */
 MUST_USE int case_timers(struct site *s, time_us now, int limit, int *fired, time_us *next, struct err *e);
 
+/* ---- taking over from elsewhere ---- */
+
+struct case_import {
+	struct case_open open; /* opened and deadline as the source says */
+	const char *key;       /* the source's own number: a second import of it changes nothing */
+	time_us closed;        /* TIME_NONE: still open */
+};
+/* In one transaction; `known` counts those that were there already. A closed one is taken through its flow by
+ * the first outcome of each task, at the time of its closing. */
+MUST_USE int case_import(
+        struct site *s, const struct case_import *in, int n, const struct who *by, int *known, struct err *e);
+
 /* ---- reading ---- */
 
 struct case_filter {

@@ -306,7 +306,7 @@ int cmd_help(struct cli *c, struct err *e)
 	for (const struct command *k = commands; k->name != NULL; k++)
 		fprintf(c->out, "  %-10s %s\n", k->name, k->summary);
 	fprintf(c->out, "\nA first city:\n"
-	                "  heming init --site site --pack packs/yancheng --demo\n"
+	                "  heming init --site site --pack PACK-FOLDER --demo\n"
 	                "  heming serve --site site\n"
 	                "More about one command: heming help COMMAND\n");
 	return 0;

@@ -1,9 +1,9 @@
 /* heming import - files of readings and of requests, told by line what could not be read. */
+#include "cli/import.h"
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/num.h"
 #include "cli/cli.h"
-#include "cli/import.h"
 #include "ingest/ingest.h"
 
 #include <ctype.h>
@@ -105,7 +105,7 @@ static int import_air(struct import *im, struct str text, struct err *e)
 	struct arena *row_arena = arena_new(0);
 	struct series_point *p = NULL;
 	struct csv csv;
-	struct air air;
+	struct air air = {0};
 	series_id *id = NULL;
 	size_t n = 0, cap = 0;
 	int rc, fields;
