@@ -13,7 +13,10 @@
 static void on_server(const char *sql)
 {
 	PGconn *c = PQconnectdb(getenv("HEMING_TEST_POSTGRES"));
-	PGresult *r = PQexec(c, sql);
+	PGresult *r = PQexec(c, "SET client_min_messages = error");
+
+	PQclear(r);
+	r = PQexec(c, sql);
 
 	if (PQresultStatus(r) != PGRES_COMMAND_OK)
 		check_fail("%s: %s", sql, PQerrorMessage(c));
