@@ -26,12 +26,15 @@ static int resolve(const char *host, int port, int flags, struct addrinfo **out,
 
 static int bound_port(int fd)
 {
-	struct sockaddr_storage sa = {0};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} sa = {0};
 	socklen_t n = sizeof(sa);
-	if (getsockname(fd, (struct sockaddr *)&sa, &n) < 0)
+	if (getsockname(fd, &sa.any, &n) < 0)
 		return 0;
-	return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)(void *)&sa)->sin6_port)
-	                                : ntohs(((struct sockaddr_in *)(void *)&sa)->sin_port);
+	return ntohs(sa.any.sa_family == AF_INET6 ? sa.in6.sin6_port : sa.in.sin_port);
 }
 
 static int cannot_listen(struct err *e, int err_no, const char *address, int port)

@@ -159,6 +159,7 @@ static void forget_part(struct mqtt__conn *c)
 static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at, size_t end, bool own)
 {
 	const size_t first = at;
+	must(k->refs > 0);
 	k->refs++; /* the last message in it may be done before this ends */
 	while (at < end && c->pauses == 0 && !c->ending) {
 		struct mqtt__frame f;
