@@ -686,7 +686,8 @@ static bool do_file(struct ctx *c, const struct stmt *s)
 			close(fd);
 		return ok || scn_fail(c, s, "%s: %s", path, strerror(errno));
 	}
-	return scn_fail(c, s, "file knows write append fill truncate corrupt remove exists missing mode expect");
+	return scn_fail(
+	        c, s, "file knows write append fill truncate corrupt remove exists missing mode expect");
 }
 
 /* ---- actors ---- */
