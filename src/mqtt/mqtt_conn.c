@@ -159,7 +159,6 @@ static void forget_part(struct mqtt__conn *c)
 static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at, size_t end, bool own)
 {
 	const size_t first = at;
-	must(k->refs > 0);
 	k->refs++; /* the last message in it may be done before this ends */
 	while (at < end && c->pauses == 0 && !c->ending) {
 		struct mqtt__frame f;
@@ -181,6 +180,7 @@ static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at,
 	}
 	if (at > first)
 		c->part_since = c->server->now;
+	must(k->refs > (c->part == k ? 1 : 0));
 	if (at == end || c->ending)
 		forget_part(c);
 	else
