@@ -22,9 +22,8 @@ struct call;
 /* Who may call: one of these, or the bits of enum role (any of them). */
 #define OPEN_TO_ALL 0u
 #define SIGNED_IN (1u << 16)
-#define LOOPBACK                                                                                             \
-	(1u << 17) /* from this machine, not through a proxy; else those whose roles stand beside            \
-	            */
+/* From this machine and not through a proxy; else those whose roles stand beside. */
+#define LOOPBACK (1u << 17)
 
 enum route_mode {
 	MODE_READ,  /* the stages open a read transaction */
