@@ -21,11 +21,12 @@ struct watched { /* one series */
 	int n;
 	struct check check[];
 };
+static struct watched unwatched; /* every series that no rule looks at; never written */
+
 struct push {
 	struct rules *r;
 	struct watched **slot; /* by series id */
 	size_t slots;
-	struct watched none;         /* a series that no rule looks at */
 	const struct snapshot *snap; /* the registry that the slots were made with, held */
 	struct series_point *early;  /* replayed while the series was still opening */
 	size_t early_n, early_cap;
@@ -66,7 +67,7 @@ struct push *push__new(struct rules *r)
 static void forget(struct push *p)
 {
 	for (size_t i = 0; i < p->slots; i++)
-		if (p->slot[i] != &p->none)
+		if (p->slot[i] != &unwatched)
 			free(p->slot[i]);
 	if (p->slots > 0)
 		memset((void *)p->slot, 0, p->slots * sizeof(struct watched *));
@@ -126,7 +127,7 @@ static struct watched *compile(struct push *p, series_id id)
 {
 	const struct catalog *c = p->r->s->catalog;
 	struct arena *a = arena_new(0);
-	struct watched *w = &p->none;
+	struct watched *w = &unwatched;
 	struct labels ls;
 	int n = 0;
 

@@ -213,9 +213,11 @@ int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope 
 		sort_by_priority(r, b, v, n, s);
 		*out = v[0];
 		break;
-	case HIT_OUTPUT_ORDER: sort_by_priority(r, b, v, n, s); /* fall through */
+	case HIT_OUTPUT_ORDER:
 	case HIT_RULE_ORDER:
 	case HIT_COLLECT:
+		if (b->hit == HIT_OUTPUT_ORDER)
+			sort_by_priority(r, b, v, n, s);
 		if (b->aggregation != AGG_NONE && b->hit == HIT_COLLECT)
 			aggregate(r, b, v, n, out);
 		else
