@@ -177,6 +177,19 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+static const char *nearest(const char *name)
+{
+	const char *best = NULL;
+	size_t least = 3;
+
+	for (const struct command *k = commands; k->name != NULL; k++)
+		if (word_distance(name, k->name) < least) {
+			least = word_distance(name, k->name);
+			best = k->name;
+		}
+	return best;
+}
+
 static void tell(FILE *f, const struct err *e)
 {
 	char buf[1024];
@@ -220,7 +233,12 @@ int cli_main(int argc, char **argv)
 		name = "version";
 	c.command = find(name);
 	if (c.command == NULL) {
-		fprintf(stderr, "heming: there is no command \"%s\"; heming help lists them\n", name);
+		const char *near = nearest(name);
+
+		fprintf(stderr, "heming: there is no command \"%s\"; ", name);
+		if (near != NULL)
+			fprintf(stderr, "is %s meant? ", near);
+		fprintf(stderr, "heming help lists them\n");
 		arena_free(&c.a);
 		return 2;
 	}

@@ -21,7 +21,7 @@ void settings_init(struct settings *s)
 	}
 }
 
-static size_t distance(const char *a, const char *b)
+size_t word_distance(const char *a, const char *b)
 {
 	size_t n = strlen(b), row[64];
 
@@ -51,8 +51,8 @@ const char *settings_nearest(const char *key)
 	size_t least = 3;
 
 	for (int i = 0; i < SETTINGS; i++)
-		if (distance(key, setting_rows[i].key) < least) {
-			least = distance(key, setting_rows[i].key);
+		if (word_distance(key, setting_rows[i].key) < least) {
+			least = word_distance(key, setting_rows[i].key);
 			best = setting_rows[i].key;
 		}
 	return best;

@@ -39,6 +39,8 @@ int64_t settings_int(const struct settings *s, enum setting_id id);
 bool settings_is(const struct settings *s, enum setting_id id, const char *word);
 /* "" becomes NULL. */
 const char *settings_text(const struct settings *s, enum setting_id id);
+/* How many letters must be put in, taken out or changed to make b of a; SIZE_MAX where b has 64 or more. */
+size_t word_distance(const char *a, const char *b);
 /* The known key nearest to a mistyped one, or NULL. */
 const char *settings_nearest(const char *key);
 void settings_write_markdown(struct sb *b);
