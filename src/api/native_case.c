@@ -212,7 +212,7 @@ static void write_alarm_view(struct call *c, const struct city_case *x)
 static int reply_case(struct call *c, int64_t id, struct err *e)
 {
 	struct names names = {0};
-	struct city_case x;
+	struct city_case x = {0};
 	int rc = call_read(c, e);
 
 	if (rc == 0)

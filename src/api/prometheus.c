@@ -234,7 +234,7 @@ struct query {
 static int query_begin(struct call *c, struct query *q, struct err *e)
 {
 	const char *text = form_get(c->form, "query");
-	dur_us timeout;
+	dur_us timeout = 0;
 	int rc = get_limit(c, &q->limit, e);
 
 	if (rc == 0)
@@ -410,9 +410,9 @@ static int find_series(struct call *c, const char **match, struct found *f, stru
 		rc = get_time(c, "end", INT64_MAX, &end, e);
 	for (; rc == 0 && *match != NULL; match++) {
 		struct series_latest_row *row = NULL;
-		const struct matcher *m;
+		const struct matcher *m = NULL;
 		size_t rows = 0;
-		int n;
+		int n = 0;
 
 		rc = read_selector(c, *match, &m, &n, e);
 		if (rc == 0)

@@ -52,7 +52,7 @@ static PRINTF_LIKE(3, 4) void wordsf(char *buf, size_t n, const char *fmt, ...)
 	va_end(ap);
 }
 
-int err_set(struct err *e, int code, const char *fmt, ...)
+int err__set(struct err *e, int code, const char *fmt, ...)
 {
 	if (e == NULL)
 		return code;

@@ -119,8 +119,8 @@ int indicator_values(struct store_tx *tx, struct site *s, const struct who *who,
         const char *from, const char *to, struct indicator_value **out, int *n, struct err *e)
 {
 	struct arena *a = store_arena(tx);
-	struct sums now, before;
-	int64_t first, last;
+	struct sums now = {0}, before = {0};
+	int64_t first = 0, last = 0;
 	int rc = check_period(from, to, &first, &last, e);
 
 	*n = 0;
@@ -153,9 +153,9 @@ int indicator_days(struct store_tx *tx, struct site *s, const struct who *who, c
 	struct arena *a = store_arena(tx);
 	const struct indicator *def = catalog_indicator(s->catalog, code);
 	struct sums *day = NULL;
-	int64_t first, last;
+	int64_t first = 0, last = 0;
 	double previous = NAN;
-	size_t days, k = 0;
+	size_t days = 0, k = 0;
 	int rc;
 
 	*n = 0;

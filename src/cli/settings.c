@@ -130,7 +130,7 @@ int settings_read_file(struct settings *s, struct arena *a, const char *path, st
 	}
 	DOC_EACH(x, doc)
 	{
-		if (x->text == NULL)
+		if (x->type == DOC_MAP || x->type == DOC_LIST || x->type == DOC_NULL)
 			rc = err_set(e, ERR_INVALID, "a single value is needed");
 		else
 			rc = settings_set(s, a, x->key, x->text, arena_printf(a, "site.yaml:%d", x->line), e);

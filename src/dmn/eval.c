@@ -295,7 +295,7 @@ static int domain_of(struct dmn__run *r, struct feel_value *v, struct feel_list 
 static int eval_iteration(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
-	struct feel_value in, v, *context, *item;
+	struct feel_value in, v = FEEL_NULL_VALUE, *context, *item;
 	struct feel_list domain = {NULL, 0};
 	int rc = eval_box(r, b->entry[0].box, s, &in, e), kept = 0;
 	bool unsure = false;

@@ -47,6 +47,7 @@ static int digits128(u128 v)
 
 static struct u256 mul128(u128 a, u128 b)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): it loses a 128 bit value */
 	u128 a0 = a & LOW64, a1 = a >> 64, b0 = b & LOW64, b1 = b >> 64;
 	u128 low = a0 * b0, mid1 = a1 * b0, mid2 = a0 * b1;
 	u128 mid = (low >> 64) + (mid1 & LOW64) + (mid2 & LOW64);

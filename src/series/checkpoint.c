@@ -380,7 +380,10 @@ static bool take_frame(struct recovery *r, const struct frame *f)
 
 	switch (f->kind) {
 	case FRAME_FILE:
-		if (!get_varint(&p, end, &any) || !get_varint(&p, end, &any) || !get_varint(&p, end, &id))
+		for (int i = 0; i < 2; i++) /* format and number of the file */
+			if (!get_varint(&p, end, &any))
+				return false;
+		if (!get_varint(&p, end, &id))
 			return false;
 		if (id > r->max_id && id <= SERIES_MAX)
 			r->max_id = (uint32_t)id;

@@ -672,6 +672,7 @@ int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
 	if (!row_get(&r, &times, x, n))
 		return -1;
 	for (int i = 0; i < n; i++) {
+		/* row_get has filled all n. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
 		t[i] = wrap_mul(wrap_add(wrap_add(first, wrap_mul(i, period)), x[i]), unit_us[unit]);
 		if (i && t[i] <= t[i - 1])
 			return -1;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -907,7 +908,9 @@ const char *files_view_name(const struct files_view *v, size_t i)
 static bool summary_same(const struct block_summary *a, const struct block_summary *b)
 {
 	return a->t1 == b->t1 && a->numbers == b->numbers &&
-	       (!a->numbers || memcmp(&a->first, &b->first, 5 * sizeof(double)) == 0);
+	       (a->numbers == 0 ||
+	               (a->first == b->first && a->last == b->last && a->min == b->min && a->max == b->max &&
+	                       (a->sum == b->sum || (isnan(a->sum) && isnan(b->sum)))));
 }
 
 int file_verify(const char *path, void (*tell)(void *ctx, const char *text), void *ctx)
@@ -929,7 +932,7 @@ int file_verify(const char *path, void (*tell)(void *ctx, const char *text), voi
 		rc = sqlite3_prepare_v2(
 		        db, "SELECT series, t0, data FROM block ORDER BY series, t0", -1, &st, NULL);
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-		struct block_summary said, is;
+		struct block_summary said, is = {0};
 		int64_t series;
 		time_us t0;
 		int n;

@@ -68,7 +68,7 @@ int journal__digest(struct store_tx *tx, enum digest_kind *k, struct err *e)
 	struct sql_setting_keep_in keep = {
 	        str_of(digest_setting), str_of(digest_kind_name(*k)), store_now(tx)};
 	struct sql_setting_get_in get = {str_of(digest_setting)};
-	struct sql_setting_get_row row;
+	struct sql_setting_get_row row = {0};
 	int rc = sql_setting_keep(tx, &keep, NULL, e);
 	if (rc == 0)
 		rc = sql_setting_get(tx, &get, &row, e);

@@ -22,8 +22,6 @@
 
 #define ARG(text) ((char *)(uintptr_t)(text)) /* execve takes no const */
 
-extern char **environ;
-
 /* ---- processes ---- */
 
 pid_t scn_spawn(struct ctx *c, const struct stmt *s, char *const argv[], const char *const *env,

@@ -33,7 +33,7 @@ struct model {
 static unsigned roll(struct model *m, unsigned n)
 {
 	m->seed = m->seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(m->seed >> 33) % n;
+	return n > 0 ? (unsigned)(m->seed >> 33) % n : 0;
 }
 
 /* ---- making a model ---- */
