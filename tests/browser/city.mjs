@@ -57,7 +57,7 @@ export async function openCity() {
 				throw new Error(`/write: ${a.status} ${await a.text()}`);
 		},
 		async advance(seconds) {
-			const a = await fetch(`${url}/test/clock`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ advance: `${seconds}s`, step: '15s' }) });
+			const a = await fetch(`${url}/api/v1/test/clock`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ advance: `${seconds}s`, step: '15s' }) });
 
 			if (!a.ok)
 				throw new Error(`/test/clock: ${a.status} ${await a.text()}`);

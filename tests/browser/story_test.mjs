@@ -37,7 +37,7 @@ test('a leak becomes a case on the open page, is handled by keys, verified and c
 
 	await worker.page.keyboard.press('a');
 	await worker.by('act-done').waitFor();
-	assert.match(await worker.by('tab-handling').innerText(), /1/);
+	await worker.page.locator('[data-test=tab-handling][aria-pressed=true]').filter({ hasText: '1' }).waitFor(); // the page goes with who claims
 	await worker.by('note').fill('已关阀，浓度恢复');
 	await worker.by('act-done').click();
 	await worker.page.locator('[data-test=said]').filter({ hasText: '已办结' }).waitFor().catch(() => undefined);
@@ -77,9 +77,9 @@ test('the desk hands over, a returned case is dispatched again', { skip: lacking
 	await signIn(desk, city, 'duty');
 	await city.write([{ metric: 'ch4_lel', thing: 'YC-GAS-0003', value: 41 }]);
 	await city.advance(30);
-	await worker.by('row').first().waitFor();
+	await worker.by('act-claim').waitFor();
 	await worker.page.keyboard.press('a');
-	await worker.by('act-returned').waitFor();
+	await worker.page.locator('[data-test=tab-handling][aria-pressed=true]').waitFor();
 	await worker.by('note').fill('不属于本单位');
 	await worker.by('act-returned').click();
 	await desk.by('act-dispatch').waitFor();

@@ -35,6 +35,8 @@ describe('the queue', () => {
 		expect(matches(some('1'), { ...none, levels: [1] })).toBe(false);
 		expect(matches(some('1'), { ...none, unit: '320903' })).toBe(false);
 		expect(matches(some('1'), { levels: [3], unit: '320902', org: 'shuiwu' })).toBe(false);
+		expect(matches(some('1', { org: 'zhujian-320902' }), { ...none, org: 'zhujian' })).toBe(true);
+		expect(matches(some('1', { org: 'zhujianju' }), { ...none, org: 'zhujian' })).toBe(false);
 	});
 	it('counts what is left by the given clock', () => {
 		expect(left(some('1'), Date.parse(at(29)))).toBe(60_000);

@@ -187,6 +187,8 @@ export const zh = {
 	'hist.escalated': '上报督办',
 	'hist.closed': '结案',
 	'hist.task_opened': '进入环节',
+	'hist.decided': '自动判定',
+	'hist.by_row': '{said}（决策表 {table} 第 {rows} 行）',
 	'hist.system': '系统',
 	'ev.alarm.firing': '告警',
 	'ev.alarm.resolved': '告警恢复',

@@ -25,8 +25,13 @@ export function inOrder(cases: Case[]): Case[] {
 		(due(a) === due(b) ? 0 : due(a) - due(b)) || a.level - b.level || Date.parse(a.opened) - Date.parse(b.opened) || (a.id < b.id ? -1 : 1));
 }
 
+/* A department and its branches, whose codes go on after a dash. */
+export function related(a: string, b: string): boolean {
+	return a === b || a.startsWith(`${b}-`) || b.startsWith(`${a}-`);
+}
+
 export function matches(c: Case, f: Filter): boolean {
-	return (f.levels.length === 0 || f.levels.includes(c.level)) && (!f.unit || c.unit === f.unit) && (!f.org || c.org === f.org);
+	return (f.levels.length === 0 || f.levels.includes(c.level)) && (!f.unit || c.unit === f.unit) && (!f.org || related(c.org, f.org));
 }
 
 /* Which to select after the selected one has left the list: the one that took its place. */
