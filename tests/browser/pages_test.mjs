@@ -48,7 +48,7 @@ for (const size of sizes)
 			await by('card').first().waitFor().catch(() => by('all').click());
 		await look(tab, `${name}-2-first`);
 		const id = (await city.api('duty', '/api/v1/cases?state=open')).items[0].id;
-		for (const [k, hash, there] of [['3-cases', '#/cases', 'case-row'], ['4-case', `#/cases/${id}`, 'history'], ['5-thing', '#/things/YC-GAS-0001', 'chart'], ['6-indicators', '#/indicators', 'chart']]) {
+		for (const [k, hash, there] of [['3-cases', '#/cases', 'case-row'], ['4-case', `#/cases/${id}`, 'history'], ['5-thing', '#/things/YC-GAS-0001', 'chart'], ['6-indicators', '#/indicators', 'ind-case_on_time_rate']]) {
 			await page.goto(`${city.url}/${hash}`);
 			await by(there).first().waitFor();
 			if (there === 'history')

@@ -87,6 +87,6 @@ test('the desk hands over, a returned case is dispatched again', { skip: lacking
 	await desk.by('to-org').selectOption('chengguan');
 	await desk.by('confirm').click();
 	await desk.by('history').filter({ hasText: '不属于本单位' }).waitFor();
-	await desk.by('facts').filter({ hasText: '城市管理' }).waitFor();
+	await desk.by('facts').filter({ hasText: '市城管局' }).waitFor();
 	assert.deepEqual(desk.faults, []);
 });
