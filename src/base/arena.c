@@ -248,7 +248,6 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_strndup(struct arena *a, const char *s, size_t n)
 {
-	n = n > 0 ? strnlen(s, n) : 0;
 	char *q = n < SIZE_MAX ? arena_alloc(a, n + 1) : NULL;
 	if (q && n > 0)
 		memcpy(q, s, n);

@@ -26,6 +26,7 @@ void *arena_array(struct arena *a, size_t n, size_t size);
 void *arena_grow(struct arena *a, void *p, size_t *cap, size_t need, size_t size);
 void *arena_memdup(struct arena *a, const void *p, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
+/* All n bytes, also behind a zero byte, and a zero after them: the copy of a struct str keeps its length. */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -316,7 +316,7 @@ static void consider(struct parser *p, struct str name, struct match *best)
 	size_t n;
 
 	/* Most names differ in the first byte already. */
-	if (name.n == 0 || name.p[0] != *p->p)
+	if (name.n == 0 || p->p == p->end || name.p[0] != *p->p)
 		return;
 	n = match_name(p, name);
 	if (n > best->n)
@@ -856,7 +856,7 @@ static node *context(struct parser *p)
 	while (p->rc == 0 && peek(p) != '}') {
 		struct str key;
 
-		if (*p->p == '"') {
+		if (peek(p) == '"') {
 			if (!string_text(p, &key))
 				return NULL;
 		} else {
@@ -1518,7 +1518,7 @@ static node *unary_tests(struct parser *p)
 	const char *from = (skip(p), p->p);
 	node *x;
 
-	if (*p->p == '-' && (p->p++, peek(p) == 0))
+	if (peek(p) == '-' && (p->p++, peek(p) == 0))
 		return make(p, T_ANY, from);
 	p->p = from;
 	if (str_is(word(p), "not")) {
