@@ -469,6 +469,17 @@ static size_t unescape(void *ctx, struct MHD_Connection *mhd, char *s)
 	return (size_t)(to - s);
 }
 
+/* Nobody new is let in while the door closes. (MHD_quiesce_daemon would do it, but races with its own loops
+ * for the listening socket, and then ends the process.) */
+static enum MHD_Result on_knock(void *ctx, const struct sockaddr *from, socklen_t n)
+{
+	struct http_server *s = ctx;
+
+	(void)from;
+	(void)n;
+	return atomic_load(&s->closing) ? MHD_NO : MHD_YES;
+}
+
 static int start(struct http_server *s, struct err *e)
 {
 	unsigned flags =
@@ -481,7 +492,7 @@ static int start(struct http_server *s, struct err *e)
 	if (s->cert != NULL)
 		flags |= MHD_USE_TLS;
 	thread_deafen(&before);
-	s->mhd = MHD_start_daemon(flags, 0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_fault,
+	s->mhd = MHD_start_daemon(flags, 0, on_knock, s, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_fault,
 	        NULL, MHD_OPTION_LISTEN_SOCKET, s->listener, MHD_OPTION_THREAD_POOL_SIZE,
 	        s->o.threads > 1 ? (unsigned)s->o.threads : 0u, MHD_OPTION_CONNECTION_LIMIT,
 	        (unsigned)s->o.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)s->o.per_address,
@@ -546,10 +557,6 @@ void http_close(struct http_server **server, dur_us grace)
 	*server = NULL;
 	atomic_store(&s->closing, true);
 	if (s->mhd != NULL) {
-		/* The loops let go of the listening socket when they next turn; nobody waits in it meanwhile.
-		 */
-		(void)MHD_quiesce_daemon(s->mhd);
-		shutdown(s->listener, SHUT_RDWR);
 		pthread_mutex_lock(&s->lock);
 		for (struct http_stream *x = s->streams; x != NULL; x = x->next)
 			http_stream_end(x);

@@ -4,6 +4,7 @@
 #include "base/socket.h"
 
 #include <sys/socket.h>
+#include <errno.h>
 #include <unistd.h>
 
 #define HOST " HTTP/1.1\r\nHost: x\r\n"
@@ -290,8 +291,17 @@ TEST(closing_waits_for_those_at_work)
 	check_has(peer_hears(idle), "GET /echo");
 	check(door_wait(&d, &d.kept_n, 1));
 	pthread_create(&t, NULL, shut, &d);
-	while (socket_connect("127.0.0.1", port, US_SECOND, &other, NULL) == 0)
-		close(other); /* until the door is shut */
+	for (bool in = true; in;) { /* until nobody new is let in */
+		char c;
+		ssize_t n;
+
+		if (!check_ok(socket_connect("127.0.0.1", port, US_SECOND, &other, NULL), NULL))
+			break;
+		usleep(20000);
+		n = recv(other, &c, 1, MSG_DONTWAIT);
+		in = n < 0 && errno == EAGAIN;
+		close(other);
+	}
 	peer_says(idle, "GET /echo" HOST "\r\n");
 	check_has(peer_hears(idle), " 503 ");
 	http_reply(d.kept[0], 200, "text/plain", STR_LIT("last"));
