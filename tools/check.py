@@ -607,7 +607,16 @@ def part_suite(words):
         rc, text, log = run([path, *args], f'suite-{name}', timeout=600)
         tap_result(f'suite {name}', rc, text, log)
 
+    def differ(binary):
+        if not shutil.which('prometheus'):
+            board.line('  skipped: our PromQL against prometheus, which is not installed')
+        rc, text, log = run([TOP / 'tests/suite/prometheus_diff.py'], 'suite-prometheus', timeout=60, env={'HEMING': str(binary)})
+        tap_result('against prometheus', rc, text, log)
+
     jobs = []
+    binary = heming('dev')
+    if binary:
+        jobs.append(('against prometheus', lambda: differ(binary)))
     for name, path in suites.items():
         args = [f for pattern in SUITE_ARGS.get(name, []) for f in sorted(map(str, SUITES.glob(pattern)))]
         own = sorted(map(str, TOP.glob(f'tests/suite*/{name}/*')))

@@ -279,8 +279,14 @@ static void aggregate_count_values(
 	struct str label = node_bare(x->param)->string;
 	double *buf = ev_array(ev, gr->in.n, sizeof *buf);
 	struct label_map map = {0};
-	bool is_new;
+	bool is_new, kept = true;
 
+	/* The label is set before the samples are grouped: `without` takes it away again. */
+	if (x->group == GROUP_WITHOUT) {
+		kept = !label_is_reserved(label);
+		for (int i = 0; i < x->n_label; i++)
+			kept = kept && !str_eq(x->label[i], label);
+	}
 	for (size_t i = 0; i < gr->n; i++) {
 		for (size_t k = 0; k < g->n && !ev_failed(ev); k++) {
 			size_t n = 0;
@@ -299,7 +305,7 @@ static void aggregate_count_values(
 					to++;
 				value.n = format_f(buf[from], text);
 				value.p = arena_strndup(ev->a, text, value.n);
-				ls = labels_with(ev, &gr->labels[i], label, value);
+				ls = kept ? labels_with(ev, &gr->labels[i], label, value) : gr->labels[i];
 				at = label_map_get(ev, &map, &ls, &is_new);
 				if (ev->rc != 0)
 					return;

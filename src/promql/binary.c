@@ -179,7 +179,27 @@ static void filter(struct eval *ev, struct vec *v, const uint32_t *sig, const st
 			if (any[k] != keep_covered)
 				v->s[i].v[k] = absent();
 	}
-	vec_compact(v, steps);
+}
+
+/*
+ * Adds a series of the right side of `or`. One with the same labels may stand at the left, with samples at
+ * other steps: both are one series then, or a window over a subquery would see two.
+ */
+static void unite(struct eval *ev, struct vec *out, const struct series *r, uint32_t sig,
+        const struct chains *c, size_t steps)
+{
+	struct series *o;
+
+	for (uint32_t i = c->head[sig]; i != NONE; i = c->next[i]) {
+		if (out->s[i].drop_name != r->drop_name || !labels_equal(&out->s[i].labels, &r->labels))
+			continue;
+		for (size_t k = 0; k < steps; k++)
+			if (!is_absent(r->v[k]))
+				out->s[i].v[k] = r->v[k];
+		return;
+	}
+	if ((o = vec_add(ev, out)) != NULL)
+		*o = *r;
 }
 
 static void set_operator(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
@@ -192,6 +212,7 @@ static void set_operator(struct eval *ev, const struct node *x, const struct gri
 	if (x->op != OP_OR) {
 		if (chain(ev, s.r_sig, s.r.n, s.map.n, &c))
 			filter(ev, &s.l, s.l_sig, &s.r, &c, g->n, x->op == OP_AND);
+		vec_compact(&s.l, g->n);
 		out->vec = s.l;
 		return;
 	}
@@ -199,12 +220,9 @@ static void set_operator(struct eval *ev, const struct node *x, const struct gri
 		return;
 	filter(ev, &s.r, s.r_sig, &s.l, &c, g->n, false);
 	out->vec = s.l;
-	for (size_t i = 0; i < s.r.n && ev->rc == 0; i++) {
-		struct series *o = vec_add(ev, &out->vec);
-
-		if (o != NULL)
-			*o = s.r.s[i];
-	}
+	for (size_t i = 0; i < s.r.n && !ev_failed(ev); i++)
+		unite(ev, &out->vec, &s.r.s[i], s.r_sig[i], &c, g->n);
+	vec_compact(&out->vec, g->n);
 	out->vec.ordered = false;
 }
 
