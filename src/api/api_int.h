@@ -9,6 +9,7 @@
 #ifndef HEMING_API_INT_H
 #define HEMING_API_INT_H
 
+#include "api/rate.h"
 #include "api/server.h"
 #include "base/json.h"
 #include "base/work.h"
@@ -156,11 +157,6 @@ void prometheus_error(struct sb *b, const struct err *e, int *status);
 MUST_USE int auth_find(struct call *c, struct err *e);
 MUST_USE int auth_check(struct call *c, struct err *e);
 bool auth_from_here(const struct http_req *r);
-/* Counts tries of one address: false when there were too many of late. */
-struct tries;
-struct tries *tries_new(void);
-void tries_free(struct tries **t);
-bool tries_take(struct tries *t, const char *address, dur_us now);
 
 /* form.c: pairs of a query string or of a form body, those of the body first */
 struct form;
@@ -210,7 +206,8 @@ struct api_server {
 	struct work *work;
 	struct router *router;
 	struct streams *streams;
-	struct tries *tries;
+	struct rate *tries; /* of one address to sign in */
+	struct rate *rate;  /* of one account; NULL: as much as it likes */
 	struct deadlines *deadlines;
 	char *web_dir;
 	char *version;

@@ -1,6 +1,5 @@
 /* Who calls, and whether that one may. Handlers come after this and cannot forget it. */
 #include "api/api_int.h"
-#include "base/digest.h"
 
 #include <strings.h>
 
@@ -98,52 +97,4 @@ int auth_check(struct call *c, struct err *e)
 		return err_at(e, NULL, 0, 0, "X-CSRF-Token");
 	}
 	return 0;
-}
-
-/* ---- tries of one address ---- */
-
-#define TRIES_BURST 30
-#define TRIES_REFILL (2 * US_SECOND) /* one more try */
-#define TRIES_SLOTS 4096
-
-/* A bucket for all addresses with one hash. Two addresses that share one are told "later" sooner. */
-struct tries {
-	pthread_mutex_t lock;
-	uint64_t seed;
-	struct {
-		dur_us at; /* monotonic: when the bucket would be full again */
-	} slot[TRIES_SLOTS];
-};
-
-struct tries *tries_new(void)
-{
-	struct tries *t = xcalloc(1, sizeof(*t));
-
-	must(pthread_mutex_init(&t->lock, NULL) == 0);
-	random_bytes(&t->seed, sizeof(t->seed));
-	return t;
-}
-
-void tries_free(struct tries **t)
-{
-	if (*t == NULL)
-		return;
-	pthread_mutex_destroy(&(*t)->lock);
-	free(*t);
-	*t = NULL;
-}
-
-bool tries_take(struct tries *t, const char *address, dur_us now)
-{
-	size_t i = hash64(address, strlen(address), t->seed) % TRIES_SLOTS;
-	bool ok;
-
-	pthread_mutex_lock(&t->lock);
-	if (t->slot[i].at < now)
-		t->slot[i].at = now;
-	ok = t->slot[i].at + TRIES_REFILL <= now + TRIES_BURST * TRIES_REFILL;
-	if (ok)
-		t->slot[i].at += TRIES_REFILL;
-	pthread_mutex_unlock(&t->lock);
-	return ok;
 }

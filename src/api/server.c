@@ -11,6 +11,9 @@
 	"frame-ancestors 'none'"
 #define BODY_OF_STRANGERS 65536 /* taken, so that the answer to an unknown address is read */
 #define QUEUE 2000
+#define TRIES_BURST 30 /* to sign in, from one address */
+#define TRIES_REFILL (2 * US_SECOND)
+#define RATE_BURST_S 10 /* an account may ask for so many seconds' worth at once */
 
 /* What the access log says when the request is over, which outlives the call. */
 struct note {
@@ -19,11 +22,22 @@ struct note {
 
 /* ---- stages ---- */
 
+static int later(struct call *c, dur_us wait, const char *what, struct err *e)
+{
+	long long s = (wait + US_SECOND - 1) / US_SECOND;
+
+	if (wait == 0)
+		return 0;
+	http_set_header(c->r, "Retry-After", arena_printf(c->a, "%lld", s));
+	return err_set(e, ERR_BUSY, "too many %s; try again in %lld s", what, s);
+}
+
 static int stage_limits(struct call *c, struct err *e)
 {
-	if (c->route->flags & ROUTE_LIMIT && !tries_take(c->s->tries, http_remote(c->r), clock_monotonic()))
-		return err_set(e, ERR_BUSY, "too many tries from this address; wait half a minute");
-	return 0;
+	if (!(c->route->flags & ROUTE_LIMIT))
+		return 0;
+	return later(c, rate_take(c->s->tries, http_remote(c->r), clock_monotonic()),
+	        "tries from this address", e);
 }
 
 static int stage_authenticate(struct call *c, struct err *e)
@@ -34,6 +48,15 @@ static int stage_authenticate(struct call *c, struct err *e)
 	if (rc == 0 && c->token != NULL)
 		snprintf(note->login, sizeof(note->login), "%s", c->who.login);
 	return rc;
+}
+
+/* A stream is one request that lasts, and a page that lost it must find back in. */
+static int stage_rate(struct call *c, struct err *e)
+{
+	if (c->s->rate == NULL || c->token == NULL || c->route->mode == MODE_TAKE)
+		return 0;
+	return later(
+	        c, rate_take(c->s->rate, c->who.login, clock_monotonic()), "requests of this account", e);
 }
 
 static int stage_authorise(struct call *c, struct err *e)
@@ -76,6 +99,7 @@ static const struct stage {
 } stages[] = {
         {"limits", stage_limits},
         {"authenticate", stage_authenticate},
+        {"rate", stage_rate},
         {"authorise", stage_authorise},
         {"validate", stage_validate},
         {"handle", stage_handle},
@@ -330,7 +354,9 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_cond_init(&s->idle, NULL) == 0);
 	s->router = router_new(o->test_control, o->ingest != NULL);
-	s->tries = tries_new();
+	s->tries = rate_new(TRIES_BURST, TRIES_REFILL);
+	if (o->rate > 0)
+		s->rate = rate_new(o->rate * RATE_BURST_S, US_SECOND / o->rate);
 	s->deadlines = deadlines_new();
 	s->streams = streams_new(o->site);
 	s->work = work_new(o->workers > 0 ? o->workers : 4, QUEUE);
@@ -371,7 +397,8 @@ void api_stop(struct api_server **sp)
 	work_free(&s->work);
 	streams_free(&s->streams);
 	deadlines_free(&s->deadlines);
-	tries_free(&s->tries);
+	rate_free(&s->tries);
+	rate_free(&s->rate);
 	router_free(&s->router);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);

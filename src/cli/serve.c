@@ -104,6 +104,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .port = (int)settings_int(&c->settings, SET_PORT),
 	        .web_dir = settings_text(&c->settings, SET_WEB_DIR),
 	        .test_control = clock_is_manual(clock),
+	        .rate = (int)settings_int(&c->settings, SET_RATE),
 	        .cert = settings_text(&c->settings, SET_CERT),
 	        .key = settings_text(&c->settings, SET_KEY),
 	        .version = HEMING_VERSION};

@@ -145,6 +145,10 @@ TEST(too_many_tries_from_one_address_wait)
 	for (int i = 0; i < 40; i++)
 		busy += ask("POST", "/api/v1/session", "Test-Remote: 10.9.9.9\n", "{}").status == 429;
 	check(busy >= 9);
+	struct answer a = ask("POST", "/api/v1/session", "Test-Remote: 10.9.9.9\n", "{}");
+	check_eq_i(a.status, 429);
+	check(answer_header(&a, "Retry-After") != NULL);
+	check_has(a.body, "from this address");
 	check_eq_i(ask("POST", "/api/v1/session", "Test-Remote: 10.9.9.8\n", "{}").status, 400);
 	city_close(&town);
 }

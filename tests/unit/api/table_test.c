@@ -212,19 +212,25 @@ TEST(a_form_is_decoded)
 	arena_free(&a);
 }
 
-TEST(tries_of_one_address_run_out_and_come_back)
+TEST(tries_run_out_and_come_back)
 {
-	struct tries *t = tries_new();
+	struct rate *r = rate_new(30, 2 * US_SECOND);
 	int ok = 0;
 
 	for (int i = 0; i < 100; i++)
-		ok += tries_take(t, "10.0.0.1", US_HOUR);
+		ok += rate_take(r, "10.0.0.1", US_HOUR) == 0;
 	check_eq_i(ok, 30);
-	check(tries_take(t, "10.0.0.2", US_HOUR));
-	check(!tries_take(t, "10.0.0.1", US_HOUR + US_SECOND));
-	check(tries_take(t, "10.0.0.1", US_HOUR + 2 * US_SECOND));
-	check(!tries_take(t, "10.0.0.1", US_HOUR + 2 * US_SECOND));
-	tries_free(&t);
+	check_eq_i(rate_take(r, "10.0.0.2", US_HOUR), 0);
+	check_eq_i(rate_take(r, "10.0.0.1", US_HOUR + US_SECOND), US_SECOND);
+	check_eq_i(rate_take(r, "10.0.0.1", US_HOUR + 2 * US_SECOND), 0);
+	check_eq_i(rate_take(r, "10.0.0.1", US_HOUR + 2 * US_SECOND), 2 * US_SECOND);
+	/* A long rest gives a full bucket and no more. */
+	ok = 0;
+	for (int i = 0; i < 100; i++)
+		ok += rate_take(r, "10.0.0.1", 5 * US_HOUR) == 0;
+	check_eq_i(ok, 30);
+	rate_free(&r);
+	check(r == NULL);
 }
 
 TEST(an_entry_as_an_event)
