@@ -276,8 +276,8 @@ int cli_main(int argc, char **argv)
 	return code;
 }
 
-int cli_run_served(
-        struct site *s, const struct settings *set, int argc, char **argv, struct str input, FILE *out)
+int cli_run_served(struct site *s, const struct settings *set, int argc, char **argv, struct str input,
+        FILE *out, FILE *why)
 {
 	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s};
 	struct err e = ERR_INIT;
@@ -293,7 +293,7 @@ int cli_run_served(
 	if (rc == 0)
 		rc = c.command->run(&c, &e);
 	if (rc < 0 && *e.text != '\0')
-		tell(out, &e);
+		tell(why, &e);
 	arena_free(&c.a);
 	return rc < 0;
 }

@@ -64,9 +64,10 @@ int64_t cli_int(const struct cli *c, const char *arg, int64_t dflt);
 MUST_USE int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e);
 /* Runs the command with these words; *code is the exit code. */
 int cli_main(int argc, char **argv);
-/* Parses and runs in a serving process, for the control socket. */
-int cli_run_served(
-        struct site *s, const struct settings *set, int argc, char **argv, struct str input, FILE *out);
+/* Parses and runs in a serving process, for the control socket; why it failed goes to `why`. Returns the exit
+ * code. */
+int cli_run_served(struct site *s, const struct settings *set, int argc, char **argv, struct str input,
+        FILE *out, FILE *why);
 /* "12,345 of 20,000 rows", rewritten on a terminal, every so often otherwise. */
 void cli_progress(struct cli *c, const char *what, int64_t done, int64_t total);
 void cli_progress_end(struct cli *c);

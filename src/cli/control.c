@@ -37,7 +37,9 @@ static void answer(struct control *c, int fd)
 	struct err e = ERR_INIT;
 	size_t n = 0;
 	ssize_t k;
-	FILE *out = NULL;
+	FILE *out = NULL, *failure = NULL;
+	char *why = NULL;
+	size_t why_n = 0;
 	int argc = 0, code;
 	const struct doc *input;
 
@@ -52,7 +54,9 @@ static void answer(struct control *c, int fd)
 		n += (size_t)k;
 	}
 	out = fdopen(fd, "w");
-	if (out == NULL || doc_parse_json(a, (struct str){buf, n}, "request", &doc, &e) < 0)
+	failure = open_memstream(&why, &why_n);
+	if (out == NULL || failure == NULL ||
+	        doc_parse_json(a, (struct str){buf, n}, "request", &doc, &e) < 0)
 		goto out;
 	DOC_EACH(x, doc_get(doc, "argv"))
 	if (argc < WORDS_MAX && x->text != NULL)
@@ -61,10 +65,13 @@ static void answer(struct control *c, int fd)
 	input = doc_get(doc, "input");
 	code = cli_run_served(c->site, &c->settings, argc, argv,
 	        input != NULL && input->text != NULL ? (struct str){input->text, input->text_n} : STR_NULL,
-	        out);
-	fputc('\0', out);
-	fprintf(out, "%d", code);
+	        out, failure);
+	fflush(failure);
+	fprintf(out, "%c%s%c%d", '\0', why, '\0', code);
 out:
+	if (failure != NULL)
+		fclose(failure);
+	free(why);
 	if (out != NULL)
 		fclose(out);
 	else
@@ -188,7 +195,8 @@ int control_ask(
 {
 	struct sockaddr_un sa;
 	int fd, rc = ERR_NOTFOUND;
-	bool text = true, coded = false;
+	enum { OUTPUT, WHY, CODE } part = OUTPUT; /* what answer() sends, with a zero between */
+	bool coded = false;
 	char buf[4096];
 	ssize_t n;
 
@@ -202,13 +210,13 @@ int control_ask(
 	*code = 0;
 	while ((n = read(fd, buf, sizeof(buf))) > 0) {
 		for (ssize_t i = 0; i < n; i++) {
-			if (text && buf[i] == '\0') {
-				text = false;
-				continue;
-			}
-			if (text)
+			if (buf[i] == '\0') {
+				part += part < CODE;
+			} else if (part == OUTPUT) {
 				fputc(buf[i], out);
-			else {
+			} else if (part == WHY) {
+				fputc(buf[i], stderr);
+			} else {
 				*code = *code * 10 + (buf[i] - '0');
 				coded = true;
 			}
