@@ -9,6 +9,7 @@
 #include "city/alarm.h"
 #include "city/rule.h"
 
+#include <ctype.h>
 #include <math.h>
 
 #define QUERY_MEMORY (512u << 20)
@@ -53,8 +54,13 @@ static int get_time(struct call *c, const char *name, time_us dflt, time_us *out
 	if (s == NULL || *s == '\0')
 		return dflt != TIME_NONE ? 0
 		                         : bad_parameter(e, name, "cannot parse \"\" to a valid timestamp");
-	return parse_time(s, out) ? 0
-	                          : bad_parameter(e, name, "cannot parse \"%.80s\" to a valid timestamp", s);
+	if (parse_time(s, out))
+		return 0;
+	/* Prometheus has other words for one that may be left out. */
+	if (dflt != TIME_NONE)
+		return bad_parameter(e, name,
+		        "Invalid time value for '%s': cannot parse \"%.80s\" to a valid timestamp", name, s);
+	return bad_parameter(e, name, "cannot parse \"%.80s\" to a valid timestamp", s);
 }
 
 static int get_duration(struct call *c, const char *name, dur_us dflt, dur_us *out, struct err *e)
@@ -95,6 +101,10 @@ static int parse_error(const char *name, int shift, struct err *e)
 	if (e->code != ERR_INVALID)
 		return e->code;
 	snprintf(words, sizeof(words), "%s", e->text);
+	if (shift > 0 && strstr(words, "must contain at least one non-empty matcher") != NULL)
+		return err_set(e, ERR_INVALID,
+		        "invalid parameter \"%s\": match[] must contain at least one non-empty matcher",
+		        name);
 	if (e->column > shift)
 		return err_set(e, ERR_INVALID, "invalid parameter \"%s\": 1:%d: parse error: %s", name,
 		        e->column - shift, words);
@@ -110,7 +120,8 @@ static void begin(struct call *c)
 	jw_key(&c->w, "data");
 }
 
-static void write_time(struct jw *w, time_us t)
+/* Samples have three digits behind the point or none; a lone scalar or string is written as any number is. */
+static void write_time(struct jw *w, time_us t, bool lone)
 {
 	int64_t ms = t / US_MS;
 	char text[40];
@@ -118,16 +129,18 @@ static void write_time(struct jw *w, time_us t)
 
 	if (ms % 1000 != 0)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ".%03lld", (long long)(llabs(ms) % 1000));
+	while (lone && ms % 1000 != 0 && text[n - 1] == '0')
+		n--;
 	jw_raw(w, (struct str){text, (size_t)n});
 }
 
-static void write_pair(struct jw *w, time_us t, double v)
+static void write_pair(struct jw *w, time_us t, double v, bool lone)
 {
 	char text[32];
 	size_t n = num_format(v, text);
 
 	jw_array(w);
-	write_time(w, t);
+	write_time(w, t, lone);
 	jw_str(w, (struct str){text, n});
 	jw_array_end(w);
 }
@@ -166,7 +179,7 @@ static void write_line(struct jw *w, const struct promql_line *l)
 	jw_key(w, "values");
 	jw_array(w);
 	for (size_t i = 0; i < l->n; i++)
-		write_pair(w, l->t[i], l->v[i]);
+		write_pair(w, l->t[i], l->v[i], false);
 	jw_array_end(w);
 	jw_object_end(w);
 }
@@ -177,7 +190,7 @@ static void write_sample(struct jw *w, const struct promql_sample *s)
 	jw_key(w, "metric");
 	write_labels(w, &s->labels);
 	jw_key(w, "value");
-	write_pair(w, s->t, s->v);
+	write_pair(w, s->t, s->v, false);
 	jw_object_end(w);
 }
 
@@ -195,10 +208,10 @@ static void write_result(struct call *c, const struct promql_result *r, size_t l
 	jw_kstr(w, "resultType", names[r->type]);
 	jw_key(w, "result");
 	if (r->type == PROMQL_SCALAR) {
-		write_pair(w, r->t, r->scalar);
+		write_pair(w, r->t, r->scalar, true);
 	} else if (r->type == PROMQL_STRING) {
 		jw_array(w);
-		write_time(w, r->t);
+		write_time(w, r->t, true);
 		jw_str(w, r->string);
 		jw_array_end(w);
 	} else {
@@ -400,7 +413,28 @@ static int read_selector(struct call *c, const char *text, const struct matcher 
 	               : err_set(e, ERR_BUG, "the scope of a reader changed the shape of a selector");
 }
 
-/* Series of all match[], that have readings since `start`. */
+/* Series with a reading from `from` to `to`, found by looking: their newest reading is later. */
+static int read_series(struct call *c, const struct matcher *m, int n, time_us from, time_us to,
+        struct found *f, struct err *e)
+{
+	struct promql_storage storage = site_promql(c->site);
+	struct promql_cursor *cursor = NULL;
+	struct promql_series in;
+	int rc = storage.open(storage.ctx, m, n, from, to, c->a, &cursor, e);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = storage.next(cursor, &in, e)) == 1) {
+		const struct series_latest_row row = {.labels = in.labels};
+
+		if (in.n > 0)
+			found_put(c->a, f, &row);
+	}
+	storage.close(cursor);
+	return rc;
+}
+
+/* Series of all match[] that have a reading from `start` to `end`. */
 static int find_series(struct call *c, const char **match, struct found *f, struct err *e)
 {
 	time_us start, end;
@@ -412,14 +446,23 @@ static int find_series(struct call *c, const char **match, struct found *f, stru
 		struct series_latest_row *row = NULL;
 		const struct matcher *m = NULL;
 		size_t rows = 0;
+		bool later = false;
 		int n = 0;
 
 		rc = read_selector(c, *match, &m, &n, e);
 		if (rc == 0)
 			rc = series_list(c->site->series, m, n, SERIES_MOST, c->a, &row, &rows, e);
-		for (size_t i = 0; rc == 0 && i < rows; i++)
-			if (row[i].t != TIME_NONE && row[i].t >= start)
+		for (size_t i = 0; rc == 0 && i < rows; i++) {
+			if (row[i].t == TIME_NONE || row[i].t < start)
+				continue;
+			if (row[i].t <= end)
 				found_put(c->a, f, &row[i]);
+			else
+				later = true;
+		}
+		/* Those that went on after `end` may have been there before it, or not. */
+		if (rc == 0 && later && start <= end)
+			rc = read_series(c, m, n, start, end, f, e);
 	}
 	return rc;
 }
@@ -537,11 +580,44 @@ int prom_labels(struct call *c, struct err *e)
 	return list_words(c, NULL, e);
 }
 
+/*
+ * A name that is no plain one may come as U__ with each odd sign as its number between underscores and an
+ * underscore as two: U__a_2e_b is a.b. What is not written so is taken as it is.
+ */
+static const char *label_unescaped(struct arena *a, const char *name)
+{
+	char *out = arena_strdup(a, name);
+	size_t n = 0;
+
+	if (out == NULL || strncmp(name, "U__", 3) != 0)
+		return name;
+	for (const char *s = name + 3; *s != '\0';) {
+		uint32_t v = 0;
+		int digits = 0;
+
+		if (*s != '_') {
+			out[n++] = *s++;
+			continue;
+		}
+		if (*++s == '_') {
+			out[n++] = *s++;
+			continue;
+		}
+		for (; digits < 6 && isxdigit((unsigned char)*s); digits++, s++)
+			v = v * 16 + (uint32_t)(*s <= '9' ? *s - '0' : (*s | 32) - 'a' + 10);
+		if (digits == 0 || *s++ != '_' || v == 0 || v > 0x10ffff || (v >= 0xd800 && v < 0xe000))
+			return name;
+		n += utf8_encode(v, out + n);
+	}
+	out[n] = '\0';
+	return out;
+}
+
 int prom_values(struct call *c, struct err *e)
 {
-	const char *name = call_param(c, 0);
+	const char *name = label_unescaped(c->a, call_param(c, 0));
 
-	if (!label_name_valid(str_of(name)))
+	if (*name == '\0' || !utf8_valid(str_of(name)))
 		return err_set(e, ERR_INVALID, "invalid label name: \"%.120s\"", name);
 	return list_words(c, name, e);
 }
@@ -552,10 +628,9 @@ int prom_metadata(struct call *c, struct err *e)
 	const char *metric = form_get(c->form, "metric"), **done;
 	size_t limit, n = 0, cap = 0;
 	struct jw *w = &c->w;
-	int rc = get_limit(c, &limit, e);
 
-	if (rc < 0)
-		return rc;
+	if (get_limit(c, &limit, e) < 0)
+		return err_set(e, ERR_INVALID, "limit must be a number");
 	done = NULL;
 	begin(c);
 	jw_object(w);
@@ -611,6 +686,15 @@ static void write_label_list(struct jw *w, const char *key, const struct label *
 
 	jw_key(w, key);
 	write_labels(w, &ls);
+}
+
+/* Go writes a time that never was as the first of its calendar. */
+static void write_evaluated(struct jw *w, time_us t)
+{
+	if (t == TIME_NONE)
+		jw_kstr(w, "lastEvaluation", "0001-01-01T00:00:00Z");
+	else
+		jw_ktime(w, "lastEvaluation", t);
 }
 
 static void write_alert(struct call *c, const struct alarm *a)
@@ -685,7 +769,8 @@ int prom_alerts(struct call *c, struct err *e)
 	return 0;
 }
 
-static void write_rule(struct call *c, const struct rule_view *v, const struct alarm *list, int n)
+static void write_rule(
+        struct call *c, const struct rule_view *v, const struct alarm *list, int n, bool alerts)
 {
 	const struct alert_rule *r = v->rule;
 	const char *state = "inactive";
@@ -707,49 +792,93 @@ static void write_rule(struct call *c, const struct rule_view *v, const struct a
 	jw_kdouble(w, "keepFiringFor", (double)r->keep_firing / 1e6);
 	write_label_list(w, "labels", r->label, r->labels);
 	write_label_list(w, "annotations", r->annotation, r->annotations);
-	jw_key(w, "alerts");
-	jw_array(w);
-	for (int i = 0; i < n; i++)
-		if (strcmp(list[i].rule, r->name) == 0)
-			write_alert(c, &list[i]);
-	jw_array_end(w);
+	if (alerts) {
+		jw_key(w, "alerts");
+		jw_array(w);
+		for (int i = 0; i < n; i++)
+			if (strcmp(list[i].rule, r->name) == 0)
+				write_alert(c, &list[i]);
+		jw_array_end(w);
+	}
 	jw_kstr(w, "health", v->error[0] != '\0' ? "err" : v->last_eval == TIME_NONE ? "unknown" : "ok");
 	if (v->error[0] != '\0')
 		jw_kstr(w, "lastError", v->error);
 	jw_kdouble(w, "evaluationTime", (double)v->took / 1e6);
-	jw_ktime(w, "lastEvaluation", v->last_eval);
+	write_evaluated(w, v->last_eval);
 	jw_kstr(w, "type", "alerting");
 	jw_object_end(w);
 }
 
-static int write_group(struct call *c, const struct rule_view *v, int n, const struct alarm *list, int alarms)
+/* What may be asked of the rules: the lists are empty where anything will do. */
+struct wanted {
+	const char **name, **group, **file;
+	bool alerts;
+};
+
+static bool listed(const char **list, const char *s)
+{
+	const char **at = list;
+
+	while (*at != NULL && strcmp(*at, s) != 0)
+		at++;
+	return *list == NULL || *at != NULL;
+}
+
+/* One group with its rules that are wanted; a group without any is left out. The number of rules passed. */
+static int write_group(struct call *c, const struct wanted *want, const struct rule_view *v, int n,
+        const struct alarm *list, int alarms)
 {
 	const struct alert_rule *r = v->rule;
 	struct jw *w = &c->w;
 	time_us last = TIME_NONE;
 	dur_us took = 0;
 	int rules = 0;
+	bool any = false;
 
-	jw_object(w);
-	jw_kstr(w, "name", r->group);
-	jw_kstr(w, "file", r->file);
-	jw_key(w, "rules");
-	jw_array(w);
 	while (rules < n && strcmp(v[rules].rule->group, r->group) == 0 &&
 	        strcmp(v[rules].rule->file, r->file) == 0) {
-		write_rule(c, &v[rules], list, alarms);
+		any = any || listed(want->name, v[rules].rule->name);
 		took += v[rules].took;
 		if (v[rules].last_eval != TIME_NONE && v[rules].last_eval > last)
 			last = v[rules].last_eval;
 		rules++;
 	}
+	if (!any || !listed(want->group, r->group) || !listed(want->file, r->file))
+		return rules;
+	jw_object(w);
+	jw_kstr(w, "name", r->group);
+	jw_kstr(w, "file", r->file);
+	jw_key(w, "rules");
+	jw_array(w);
+	for (int i = 0; i < rules; i++)
+		if (listed(want->name, v[i].rule->name))
+			write_rule(c, &v[i], list, alarms, want->alerts);
 	jw_array_end(w);
 	jw_kdouble(w, "interval", (double)r->interval / 1e6);
 	jw_kint(w, "limit", 0);
 	jw_kdouble(w, "evaluationTime", (double)took / 1e6);
-	jw_ktime(w, "lastEvaluation", last);
+	write_evaluated(w, last);
 	jw_object_end(w);
 	return rules;
+}
+
+/* As Go reads a truth value; an empty one is false. */
+static int get_bool(struct call *c, const char *name, bool *out, struct err *e)
+{
+	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"}, *const no[] = {"", "0", "f",
+	                                                                                  "F", "false",
+	                                                                                  "FALSE", "False"};
+	const char *s = form_get(c->form, name);
+
+	*out = false;
+	for (size_t i = 0; s != NULL && i < ARRAY_LEN(yes); i++)
+		*out = *out || strcmp(s, yes[i]) == 0;
+	if (s == NULL || *out)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(no); i++)
+		if (strcmp(s, no[i]) == 0)
+			return 0;
+	return bad_parameter(e, name, "\"%.40s\" is neither true nor false", s);
 }
 
 int prom_rules(struct call *c, struct err *e)
@@ -757,8 +886,14 @@ int prom_rules(struct call *c, struct err *e)
 	const char *type = form_get(c->form, "type");
 	struct rule_view *view = NULL;
 	struct alarm *list = NULL;
+	struct wanted want = {form_all(c->form, c->a, "rule_name[]"), form_all(c->form, c->a, "rule_group[]"),
+	        form_all(c->form, c->a, "file[]"), true};
+	bool without = false;
 	int n = 0, alarms = 0, rc = open_alarms(c, &list, &alarms, e);
 
+	if (rc == 0)
+		rc = get_bool(c, "exclude_alerts", &without, e);
+	want.alerts = !without;
 	if (rc == 0 && type != NULL && *type != '\0' && strcmp(type, "alert") != 0 &&
 	        strcmp(type, "record") != 0)
 		rc = bad_parameter(e, "type", "not supported value \"%.40s\"", type);
@@ -771,7 +906,7 @@ int prom_rules(struct call *c, struct err *e)
 	jw_key(&c->w, "groups");
 	jw_array(&c->w);
 	for (int i = 0; i < n;)
-		i += write_group(c, &view[i], n - i, list, alarms);
+		i += write_group(c, &want, &view[i], n - i, list, alarms);
 	jw_array_end(&c->w);
 	jw_object_end(&c->w);
 	jw_object_end(&c->w);

@@ -343,8 +343,15 @@ struct token lex_next(struct lexer *l)
 
 	skip_blank(l);
 	t.pos = t.end = l->at;
-	if (l->at >= l->text.n)
+	if (l->at >= l->text.n) {
+		if (l->braces)
+			return bad(l, l->at, "unexpected end of input inside braces", STR_LIT(""));
+		if (l->parens > 0)
+			return bad(l, l->at, "unclosed left parenthesis", STR_LIT(""));
+		if (l->brackets > 0)
+			return bad(l, l->at, "unclosed left bracket", STR_LIT(""));
 		return t;
+	}
 	c = peek(l, 0);
 	d = peek(l, 1);
 	if (is_alpha(c) || (c == ':' && l->brackets == 0 && (is_alpha(d) || d == ':'))) {
@@ -362,14 +369,23 @@ struct token lex_next(struct lexer *l)
 	case '"':
 	case '\'':
 	case '`': return lex_string(l);
-	case '(': return punct(l, TOK_LPAREN, OP_NONE, 1);
-	case ')': return punct(l, TOK_RPAREN, OP_NONE, 1);
+	case '(': l->parens++; return punct(l, TOK_LPAREN, OP_NONE, 1);
+	case ')':
+		if (l->parens == 0)
+			return bad(l, l->at + 1, "unexpected right parenthesis ')'", STR_LIT(""));
+		l->parens--;
+		return punct(l, TOK_RPAREN, OP_NONE, 1);
 	case '{': l->braces = true; return punct(l, TOK_LBRACE, OP_NONE, 1);
-	case '}': l->braces = false; return punct(l, TOK_RBRACE, OP_NONE, 1);
+	case '}':
+		if (!l->braces)
+			return bad(l, l->at, "unexpected character: '}'", STR_LIT(""));
+		l->braces = false;
+		return punct(l, TOK_RBRACE, OP_NONE, 1);
 	case '[': l->brackets++; return punct(l, TOK_LBRACKET, OP_NONE, 1);
 	case ']':
-		if (l->brackets > 0)
-			l->brackets--;
+		if (l->brackets == 0)
+			return bad(l, l->at, "unexpected right bracket ']'", STR_LIT(""));
+		l->brackets--;
 		return punct(l, TOK_RBRACKET, OP_NONE, 1);
 	case ',': return punct(l, TOK_COMMA, OP_NONE, 1);
 	case ':': return punct(l, TOK_COLON, OP_NONE, 1);
@@ -404,6 +420,9 @@ struct token lex_next(struct lexer *l)
 		size_t i = l->at;
 
 		utf8_next(l->text, &i);
-		return bad(l, l->at, "unexpected character: ", (struct str){l->text.p + l->at, i - l->at});
+		t.kind = TOK_BAD;
+		parse_fail(l->e, l->text, l->at, "unexpected character: '" STR_FMT "'", (int)(i - l->at),
+		        l->text.p + l->at);
+		return t;
 	}
 }

@@ -80,6 +80,7 @@ struct lexer {
 	struct str text;
 	size_t at;
 	int brackets; /* depth of [ ]: no colons inside identifiers there */
+	int parens;
 	bool braces;
 	struct err *e;
 };

@@ -606,7 +606,8 @@ static bool text_fits(struct script *s, const struct expect_text *want, struct s
 	bool ok = true;
 
 	if (want->how == 'm')
-		return str_eq(want->text, got) || (want->kind != 'f' && str_eq(want->text, without_place(got)));
+		return str_eq(want->text, got) ||
+		       (want->kind != 'f' && str_eq(want->text, without_place(got)));
 	if (want->how == 'r') {
 		sb_printf(&b, "(?:.*)(?:" STR_FMT ")(?:.*)", STR_ARG(want->text));
 		ok = matcher_init(&m, s->a, MATCH_RE, STR_LIT("x"), sb_str(&b), NULL) == 0 &&

@@ -31,7 +31,7 @@ TEST(instant_queries)
 	        "1\"},"
 	        "\"value\":[" AT ",\"5\"]}]}}");
 	check_eq_s(get("/prometheus/api/v1/query?query=1%2B1&time=1.5"),
-	        "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1.500,\"2\"]}}");
+	        "{\"status\":\"success\",\"data\":{\"resultType\":\"scalar\",\"result\":[1.5,\"2\"]}}");
 	check_eq_s(get("/prometheus/api/v1/query?query=%22hi%22&time=2026-07-14T08:00:00%2B08:00"),
 	        "{\"status\":\"success\",\"data\":{\"resultType\":\"string\",\"result\":[" AT ",\"hi\"]}}");
 	check_has(get("/prometheus/api/v1/query?query=level"), "\"1e+21\"");
@@ -110,9 +110,33 @@ TEST(series_and_labels)
 	check_eq_s(get("/prometheus/api/v1/label/region/values?match[]=ch4_lel&limit=1"),
 	        "{\"status\":\"success\",\"data\":[\"3201\"],\"warnings\":[\"results truncated due to "
 	        "limit\"]}");
-	check_has(get("/prometheus/api/v1/label/a-b/values"), "invalid label name");
+	check_has(get("/prometheus/api/v1/label/a-b/values"), "\"data\":[]");
+	check_has(get("/prometheus/api/v1/label/U__reg__ion/values"), "\"data\":[]");
+	check_has(get("/prometheus/api/v1/label/U__r_65_gion/values"), "\"data\":[\"3201\",\"3202\"]");
 	check_has(get("/prometheus/api/v1/metadata"),
 	        "{\"ch4_lel\":[{\"type\":\"gauge\",\"help\":\"Methane\",\"unit\":\"%LEL\"}]}");
+	city_close(&town);
+}
+
+TEST(series_are_those_with_a_reading_between_start_and_end)
+{
+	begin();
+	/* G-1 has readings every half minute for five minutes, G-2 one, and X one at the very instant. */
+	check_has(get("/prometheus/api/v1/"
+	              "series?match[]=%7B__name__=~%22.%2B%22%7D&start=1783986000&end=1783986899"),
+	        "\"data\":[]");
+	check_eq_s(get("/prometheus/api/v1/label/thing/"
+	               "values?match[]=%7B__name__=~%22.%2B%22%7D&start=1783986000"
+	               "&end=1783987000"),
+	        "{\"status\":\"success\",\"data\":[\"G-1\"]}");
+	check_eq_s(
+	        get("/prometheus/api/v1/label/thing/values?match[]=ch4_lel&start=1783987198&end=1783987199"),
+	        "{\"status\":\"success\",\"data\":[\"G-2\"]}");
+	check_has(get("/prometheus/api/v1/series?match[]=level&start=1783987201"), "\"data\":[]");
+	check_has(get("/prometheus/api/v1/series?match[]=level&start=x"),
+	        "Invalid time value for 'start': cannot parse \\\"x\\\" to a valid timestamp");
+	check_has(get("/prometheus/api/v1/series?match[]=%7Ba=%22%22%7D"),
+	        "match[] must contain at least one non-empty matcher");
 	city_close(&town);
 }
 
@@ -135,5 +159,21 @@ TEST(what_grafana_asks_at_first)
 	check_has(get("/prometheus/api/v1/alerts"), "\"data\":{\"alerts\":[]}");
 	check_eq_s(get("/prometheus/api/v1/format_query?query=sum(a)%2Bb"),
 	        "{\"status\":\"success\",\"data\":\"sum(a) + b\"}");
+	city_close(&town);
+}
+
+TEST(rules_may_be_picked_out)
+{
+	city_open_pack(&town, SOURCE "/packs/yancheng");
+	duty = sign_in(&town, "duty");
+	check_has(get("/prometheus/api/v1/rules"), "\"name\":\"Pm25High\"");
+	check_has(get("/prometheus/api/v1/rules"), "\"name\":\"OzoneHigh\"");
+	check(strstr(get("/prometheus/api/v1/rules?rule_name[]=Pm25High&rule_name[]=x"),
+	              "\"name\":\"OzoneHigh\"") == NULL);
+	check_has(get("/prometheus/api/v1/rules?rule_name[]=Pm25High&rule_group[]=air"), "\"alerts\":[]");
+	check(strstr(get("/prometheus/api/v1/rules?exclude_alerts=true"), "\"alerts\"") == NULL);
+	check_has(get("/prometheus/api/v1/rules?rule_group[]=x"), "\"groups\":[]");
+	check_has(get("/prometheus/api/v1/rules?file[]=x"), "\"groups\":[]");
+	check_has(get("/prometheus/api/v1/rules?exclude_alerts=x"), "\"bad_data\"");
 	city_close(&town);
 }

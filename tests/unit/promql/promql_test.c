@@ -209,7 +209,12 @@ static void refuses(const char *query, int column, const char *words)
 TEST(tells_the_column_of_an_error)
 {
 	refuses("", 1, "no expression found in input");
-	refuses("sum(", 5, "unexpected end of input");
+	refuses("sum(", 5, "unclosed left parenthesis");
+	refuses("(a[5m", 6, "unclosed left parenthesis");
+	refuses("a[5m", 5, "unclosed left bracket");
+	refuses("(a{b", 5, "unexpected end of input inside braces");
+	refuses("a]", 2, "unexpected right bracket ']'");
+	refuses("a}", 2, "unexpected character: '}'");
 	refuses("a +", 4, "unexpected end of input");
 	refuses("a b", 3, "unexpected identifier \"b\"");
 	refuses("rate(a)", 6, "expected type range vector in call to function \"rate\", got instant vector");
@@ -233,8 +238,8 @@ TEST(tells_the_column_of_an_error)
 	refuses("topk(a)", 1, "expected 2, got 1");
 	refuses("sum(1)", 5, "expected type instant vector in aggregation expression, got scalar");
 	refuses("a @ inf", 5, "timestamp out of bounds");
-	refuses("a ~ b", 3, "unexpected character");
-	refuses("a\n+ )", 3, "unexpected \")\"");
+	refuses("a ~ b", 3, "unexpected character: '~'");
+	refuses("a\n+ )", 4, "unexpected right parenthesis ')'");
 }
 
 TEST(refuses_what_is_nested_too_deeply)
