@@ -349,7 +349,7 @@ def start_heming(folder, series, heming):
     site, ready = f'{folder}/site', f'{folder}/ready'
     subprocess.run([heming, 'init', '--site', site, '--pack', str(TOP / 'tests/data/packs/mini'), '--demo'], check=True, stdout=subprocess.DEVNULL)
     words = [line.split() for line in Path(site, 'demo-login').read_text().splitlines() if line.strip()]
-    p = subprocess.Popen([heming, 'serve', '--site', site, '--port', '0', '--mqtt-address', 'off', '--ready-file', ready, '--log', f'{folder}/log',
+    p = subprocess.Popen([heming, 'serve', '--site', site, '--port', '0', '--mqtt-address', 'off', '--rate', '0', '--ready-file', ready, '--log', f'{folder}/log',
                           '--clock', 'manual:2026-07-14T02:00:00Z'], stdout=subprocess.DEVNULL)
     wait_until('heming', lambda: os.path.exists(ready), p)
     port = int(dict(line.split() for line in Path(ready).read_text().splitlines())['http'])
