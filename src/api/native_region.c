@@ -1,6 +1,7 @@
 /* What the city is made of: regions, orgs, kinds, categories. */
 #include "api/api_int.h"
 #include "base/num.h"
+#include "city/kind.h"
 
 static void items(struct jw *w)
 {
@@ -98,21 +99,6 @@ int orgs_get(struct call *c, struct err *e)
 	}
 	items_end(w);
 	return 0;
-}
-
-static const char *field_type_name(enum field_type t)
-{
-	static const char *const names[] = {[FIELD_TEXT] = "text",
-	        [FIELD_INTEGER] = "integer",
-	        [FIELD_DECIMAL] = "decimal",
-	        [FIELD_BOOL] = "bool",
-	        [FIELD_DATE] = "date",
-	        [FIELD_INSTANT] = "instant",
-	        [FIELD_CODE] = "code",
-	        [FIELD_REFERENCE] = "reference",
-	        [FIELD_PLACE] = "place"};
-
-	return names[t];
 }
 
 static void write_field(struct jw *w, const struct field *f)

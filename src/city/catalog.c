@@ -15,6 +15,14 @@ const struct kind *catalog_kind(const struct catalog *c, const char *code)
 	FIND(c->kind, c->kinds, code);
 }
 
+const struct field *kind_field(const struct kind *k, const char *key)
+{
+	for (int i = 0; i < k->fields; i++)
+		if (strcmp(k->field[i].key, key) == 0)
+			return &k->field[i];
+	return NULL;
+}
+
 const struct category *catalog_category(const struct catalog *c, const char *code)
 {
 	FIND(c->category, c->categories, code);
@@ -176,6 +184,8 @@ int catalog_load(struct store *st, struct catalog **out, struct err *e)
 	rc = load_files(tx, d, e);
 	if (rc == 0)
 		rc = load_flows(tx, d->catalog, e);
+	if (rc == 0)
+		rc = record_index_sync(tx, d->catalog, false, &d->catalog->index_stale, e);
 	if (rc < 0)
 		goto out;
 	for (int i = 0; i < report.findings; i++)

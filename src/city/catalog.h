@@ -28,30 +28,48 @@ enum field_type {
 };
 struct field_option {
 	const char *code, *name, *name_en;
+	const char *color; /* "" or a word of the palette: red orange yellow green blue grey */
 };
 struct field {
 	const char *key, *name, *name_en, *unit, *ref, *pattern;
+	const char *group, *help, *help_en; /* heading in the form, words below the input */
+	const char *check;                  /* "", or a rule of base/id_code.h: a failed check is a doubt */
+	const char *was;                    /* the key that this field had in earlier versions of the kind */
 	enum field_type type;
 	bool required, unique, in_list, searched;
+	bool filter;      /* lists can be narrowed by it */
+	bool many;        /* a list of values */
+	bool tree;        /* a reference to the parent of the same kind: no cycles */
 	double min, max;  /* NaN: none */
 	int secrecy;      /* 1 public … 4 */
 	const char *mask; /* "", "name", "phone", "id", "address", "number": what a reader without clearance
 	                     sees */
 	struct field_option *option;
 	int options;
+	int no; /* of its index, 0: none; set by record_index_sync */
 };
 /* A quantity that things of this kind measure. */
 struct quantity {
 	const char *metric, *name, *name_en, *unit;
 	double low, high; /* the plausible range; NaN: none */
 };
+/* What every record has beside its kind's fields, and can be sorted by. */
+enum record_own { OWN_CODE, OWN_NAME, OWN_STATE, OWN_ORG, OWN_REGION, OWN_CHANGED, OWN_FIELDS };
 struct kind {
-	const char *code, *name, *name_en, *icon;
-	bool thing; /* has a place and perhaps readings */
+	const char *code, *name, *name_en, *icon, *description, *pack;
+	const char *color; /* of its points on the map */
+	const char *key;   /* the field whose value is the record's code when none is given; "" if none */
+	bool thing;        /* has a place and perhaps readings; codes are unique over all such kinds */
+	int secrecy;       /* clearance that a reader needs to see any of it */
+	unsigned write;    /* roles that may change records */
 	struct field *field;
 	int fields;
+	struct field_option *state; /* the first is the state of a new record */
+	int states;
 	struct quantity *quantity;
 	int quantities;
+	int own_no[OWN_FIELDS]; /* numbers of their indexes; set by record_index_sync */
+	int text_no;            /* of its words */
 };
 
 /* ---- cases ---- */
@@ -123,6 +141,8 @@ struct catalog {
 	int packs;
 	struct kind *kind;
 	int kinds;
+	bool index_stale; /* records must be indexed anew (record_index_sync) before they are written or
+	                     listed */
 	struct category *category;
 	int categories;
 	struct indicator *indicator;
@@ -137,6 +157,7 @@ struct catalog {
 	int calendars;
 };
 const struct kind *catalog_kind(const struct catalog *c, const char *code); /* NULL if none; so below */
+const struct field *kind_field(const struct kind *k, const char *key);
 const struct category *catalog_category(const struct catalog *c, const char *code);
 const struct indicator *catalog_indicator(const struct catalog *c, const char *code);
 const struct calendar *catalog_calendar(const struct catalog *c, const char *code); /* "" : the first */

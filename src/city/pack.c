@@ -81,8 +81,8 @@ static int read_folder(struct arena *a, const char *dir, struct pack_file **f, i
 	        "categories.csv", "calendars.yaml", "indicators.yaml", "demo.yaml"};
 	static const struct {
 		const char *folder, *end;
-	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"rules", ".yaml"}, {"decisions", ".dmn"},
-	        {"flows", ".bpmn"}};
+	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"records", ".csv"}, {"rules", ".yaml"},
+	        {"decisions", ".dmn"}, {"flows", ".bpmn"}};
 	size_t cap = 0;
 	int rc;
 
@@ -239,7 +239,8 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
 	*x = (struct flow_def){.code = bpmn_process_id(def), .version = 0, .xml = f->text.p, .def = def};
 }
 
-/* A thing's kind is the name of its file; kinds are read before things, and regions before what lies in them.
+/* A record's kind is the name of its file; kinds are read before things, and regions before what lies in
+ * them.
  */
 void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 {
@@ -268,10 +269,10 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 			read_flow(d, &f[i]);
 	}
 	for (int i = 0; i < n; i++)
-		if (in_folder(&f[i], "things")) {
+		if (in_folder(&f[i], "things") || in_folder(&f[i], "records")) {
 			const char *name = strchr(f[i].path, '/') + 1;
 
-			pack__read_things(d, &f[i], arena_strndup(d->a, name, strcspn(name, ".")));
+			pack__read_records(d, &f[i], arena_strndup(d->a, name, strcspn(name, ".")));
 		}
 }
 
@@ -279,7 +280,8 @@ static void count(struct pack_report *r, const struct pack_data *d)
 {
 	r->regions = (int)d->regions;
 	r->orgs = (int)d->orgs;
-	r->things = (int)d->things;
+	for (size_t i = 0; i < d->records; i++)
+		*(d->record[i].kind->thing ? &r->things : &r->records) += 1;
 	r->categories = d->catalog->categories;
 	r->kinds = d->catalog->kinds;
 	r->rules = d->catalog->rules;
@@ -397,32 +399,29 @@ static int put_orgs(struct store_tx *tx, const struct install *in, struct err *e
 	return 0;
 }
 
-static int put_things(struct store_tx *tx, const struct install *in, struct err *e)
+static int put_records(struct store_tx *tx, const struct install *in, struct err *e)
 {
-	for (size_t i = 0; i < in->d->things; i++) {
-		const struct thing *t = &in->d->thing[i];
-		struct sql_thing_owner_row owner;
-		int rc = sql_thing_owner(tx, &(struct sql_thing_owner_in){str_of(t->code)}, &owner, e);
+	const struct record_door door = {
+	        .catalog = in->d->catalog, .by = &who_system, .pack = in->d->pack, .batch = 0};
 
-		if (rc > 0)
-			rc = refuse_foreign(owner.pack, in->d->pack, "thing", t->code, e);
-		if (rc == 0)
-			rc = sql_thing_put(tx,
-			        &(struct sql_thing_put_in){.code = str_of(t->code),
-			                .kind = str_of(t->kind),
-			                .name = str_of(t->name),
-			                .name_en = str_of(t->name_en),
-			                .org = str_of(t->org),
-			                .region = str_of(t->region),
-			                .lon = t->at.lon,
-			                .lat = t->at.lat,
-			                .attrs = str_of(t->attrs),
-			                .demo = t->demo,
-			                .pack = str_of(in->d->pack),
-			                .at = store_now(tx)},
-			        NULL, e);
+	for (size_t i = 0; i < in->d->records; i++) {
+		const struct pack_record *r = &in->d->record[i];
+		enum record_verdict verdict;
+		int rc = record_put(tx, &door,
+		        &(struct record_in){.kind = r->kind->code,
+		                .code = r->code,
+		                .name = r->name,
+		                .name_en = r->name_en,
+		                .state = r->state,
+		                .org = r->org,
+		                .region = r->region,
+		                .at = r->at,
+		                .attrs = r->attrs,
+		                .demo = r->demo},
+		        -1, NULL, &verdict, e);
+
 		if (rc < 0)
-			return rc;
+			return err_at(e, in->d->record_at[i].file, in->d->record_at[i].line, 0, NULL), rc;
 	}
 	return 0;
 }
@@ -482,7 +481,7 @@ static int put_files(struct store_tx *tx, const struct install *in, struct err *
 		/* Rows of their own hold these; areas and registers are not kept twice. */
 		if (strcmp(path, "regions.csv") == 0 || strcmp(path, "regions.geojson") == 0 ||
 		        strcmp(path, "orgs.csv") == 0 || in_folder(&in->file[i], "things") ||
-		        in_folder(&in->file[i], "flows"))
+		        in_folder(&in->file[i], "records") || in_folder(&in->file[i], "flows"))
 			continue;
 		rc = sql_pack_file_put(tx,
 		        &(struct sql_pack_file_put_in){
@@ -497,6 +496,7 @@ static int install(struct store_tx *tx, void *arg, struct err *e)
 	const struct install *in = arg;
 	const struct catalog *c = in->d->catalog;
 	struct sb payload = SB_INIT;
+	bool changed;
 	struct jw w;
 	int rc;
 
@@ -510,14 +510,16 @@ static int install(struct store_tx *tx, void *arg, struct err *e)
 	if (rc == 0)
 		rc = put_orgs(tx, in, e);
 	if (rc == 0)
-		rc = put_things(tx, in, e);
+		rc = record_index_sync(tx, in->d->catalog, true, &changed, e);
+	if (rc == 0)
+		rc = put_records(tx, in, e);
 	if (rc < 0)
 		goto out;
 	jw_init(&w, &payload);
 	jw_object(&w);
 	jw_kstr(&w, "code", c->pack[0].code);
 	jw_kstr(&w, "version", c->pack[0].version);
-	jw_kint(&w, "things", (int64_t)in->d->things);
+	jw_kint(&w, "records", (int64_t)in->d->records);
 	jw_object_end(&w);
 	rc = journal_append(tx,
 	        &(struct journal_entry){.at = TIME_NONE,

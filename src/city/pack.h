@@ -8,7 +8,8 @@
  * categories.csv            code,parent,name,name_en,flow,calendar,limit,level   (limit "4 work_hour")
  * calendars.yaml            named working calendars with holidays and make-up days
  * kinds/NAME.yaml           one record kind each
- * things/KIND.csv           code,name,name_en,org,region,lon,lat,demo + the kind's fields
+ * records/KIND.csv          code,name,name_en,state,org,region,lon,lat,demo + the kind's fields
+ * things/KIND.csv           the same, for kinds of things
  * rules/NAME.yaml           Prometheus rule files
  * decisions/NAME.dmn        DMN
  * flows/NAME.bpmn           BPMN, one process each
@@ -30,12 +31,12 @@ struct pack_finding {
 struct pack_report {
 	struct pack_finding *finding; /* at most 200 */
 	int findings, errors;
-	int regions, orgs, things, categories, kinds, rules, decisions, flows, indicators;
+	int regions, orgs, things, records, categories, kinds, rules, decisions, flows, indicators;
 };
 /* Reads and checks a folder without touching anything. 0 even with findings; negative when the folder cannot
  * be read. Report in the arena. */
 MUST_USE int pack_check(const char *dir, struct arena *a, struct pack_report *out, struct err *e);
-/* Checks, then writes everything in one transaction with a journal entry: files, regions, orgs and things as
+/* Checks, then writes everything in one transaction with a journal entry: files, regions, orgs and records as
  * rows. Installing the same pack again updates rows and keeps what the site added. ERR_INVALID with the first
  * error when the check finds any. */
 MUST_USE int pack_install(struct store *st, const char *dir, const char *account, struct arena *a,

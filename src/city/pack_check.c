@@ -92,38 +92,63 @@ static void check_flows(struct pack_data *d)
 		}
 }
 
+/* Codes of things are unique over all their kinds, those of other records within one. */
+static const char *unique_code(struct arena *a, const struct pack_record *r)
+{
+	return r->kind->thing ? r->code : arena_printf(a, "%s of kind %s", r->code, r->kind->code);
+}
+
+/* Kinds that a field refers to are this pack's or those of a pack that it builds on. */
+static void check_kinds(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->kinds; i++)
+		for (int n = 0; n < c->kind[i].fields; n++) {
+			const struct field *f = &c->kind[i].field[n];
+
+			if (f->type == FIELD_REFERENCE && strcmp(f->ref, "region") != 0 &&
+			        strcmp(f->ref, "org") != 0 && catalog_kind(c, f->ref) == NULL)
+				unknown(d,
+				        (struct located){
+				                arena_printf(d->a, "kinds/%s.yaml", c->kind[i].code), 0},
+				        f->key, "kind", f->ref);
+		}
+}
+
 void pack__check_references(struct pack_data *d)
 {
 	struct code_index *region = arena_array(d->a, d->regions, sizeof(*region));
 	struct code_index *org = arena_array(d->a, d->orgs, sizeof(*org));
-	struct code_index *thing = arena_array(d->a, d->things, sizeof(*thing));
+	struct code_index *record = arena_array(d->a, d->records, sizeof(*record));
 
 	for (size_t i = 0; i < d->regions; i++)
 		region[i] = (struct code_index){d->region[i].code, d->region[i].parent, (int)i};
 	for (size_t i = 0; i < d->orgs; i++)
 		org[i] = (struct code_index){d->org[i].code, d->org[i].parent, (int)i};
-	for (size_t i = 0; i < d->things; i++)
-		thing[i] = (struct code_index){d->thing[i].code, "", (int)i};
+	for (size_t i = 0; i < d->records; i++)
+		record[i] = (struct code_index){unique_code(d->a, &d->record[i]), "", (int)i};
 	qsort(region, d->regions, sizeof(*region), by_code);
 	qsort(org, d->orgs, sizeof(*org), by_code);
-	qsort(thing, d->things, sizeof(*thing), by_code);
+	qsort(record, d->records, sizeof(*record), by_code);
 
 	check_doubles(d, region, d->regions, d->region_at);
 	check_doubles(d, org, d->orgs, d->org_at);
-	check_doubles(d, thing, d->things, d->thing_at);
+	check_doubles(d, record, d->records, d->record_at);
 	check_tree(d, region, d->regions, d->region_at, "region");
 	check_tree(d, org, d->orgs, d->org_at, "org");
 	for (size_t i = 0; i < d->orgs; i++)
 		if (*d->org[i].region != '\0' && find(region, d->regions, d->org[i].region) == NULL)
 			unknown(d, d->org_at[i], "region", "region", d->org[i].region);
-	for (size_t i = 0; i < d->things; i++) {
-		if (*d->thing[i].region != '\0' && find(region, d->regions, d->thing[i].region) == NULL)
-			unknown(d, d->thing_at[i], "region", "region", d->thing[i].region);
-		if (*d->thing[i].org != '\0' && find(org, d->orgs, d->thing[i].org) == NULL)
-			unknown(d, d->thing_at[i], "org", "org", d->thing[i].org);
+	for (size_t i = 0; i < d->records; i++) {
+		if (*d->record[i].region != '\0' && find(region, d->regions, d->record[i].region) == NULL)
+			unknown(d, d->record_at[i], "region", "region", d->record[i].region);
+		if (*d->record[i].org != '\0' && find(org, d->orgs, d->record[i].org) == NULL)
+			unknown(d, d->record_at[i], "org", "org", d->record[i].org);
 	}
 	if (*d->catalog->region != '\0' && find(region, d->regions, d->catalog->region) == NULL)
 		unknown(d, (struct located){"pack.yaml", 1}, "region", "region", d->catalog->region);
+	check_kinds(d);
 	check_categories(d);
 	check_flows(d);
 }

@@ -9,7 +9,7 @@
 
 #include "base/csv.h"
 #include "city/pack.h"
-#include "city/registry.h"
+#include "city/record.h"
 
 struct pack_file {
 	const char *pack, *path;
@@ -20,16 +20,24 @@ struct located { /* where something was said, to point at when a reference fails
 	int line;
 };
 
+struct pack_record {
+	const struct kind *kind;
+	const char *code, *name, *name_en, *state, *org, *region;
+	struct geo_point at;
+	const struct doc *attrs;
+	bool demo;
+};
+
 struct pack_data {
 	struct arena *a;
 	struct catalog *catalog; /* kinds … calendars go straight into it */
 	struct region *region;
 	struct org *org;
-	struct thing *thing;
-	struct located *region_at, *org_at, *thing_at, *category_at;
-	size_t regions, orgs, things;
-	size_t regions_cap, orgs_cap, things_cap, kinds_cap, categories_cap, indicators_cap, rules_cap,
-	        decisions_cap, flows_cap, calendars_cap, packs_cap, region_at_cap, org_at_cap, thing_at_cap,
+	struct pack_record *record;
+	struct located *region_at, *org_at, *record_at, *category_at;
+	size_t regions, orgs, records;
+	size_t regions_cap, orgs_cap, records_cap, kinds_cap, categories_cap, indicators_cap, rules_cap,
+	        decisions_cap, flows_cap, calendars_cap, packs_cap, region_at_cap, org_at_cap, record_at_cap,
 	        category_at_cap;
 	struct pack_report *report;
 	const char *pack; /* code of the pack being read */
@@ -51,14 +59,12 @@ void pack__check_references(struct pack_data *d);
 void pack__read_regions(struct pack_data *d, const struct pack_file *csv, const struct pack_file *areas);
 void pack__read_orgs(struct pack_data *d, const struct pack_file *f);
 void pack__read_categories(struct pack_data *d, const struct pack_file *f);
-void pack__read_things(struct pack_data *d, const struct pack_file *f, const char *kind);
+/* Records of a kind, things or not. */
+void pack__read_records(struct pack_data *d, const struct pack_file *f, const char *kind);
 void pack__read_kind(struct pack_data *d, const struct pack_file *f);
 void pack__read_calendars(struct pack_data *d, const struct pack_file *f);
 void pack__read_indicators(struct pack_data *d, const struct pack_file *f);
 void pack__read_rules(struct pack_data *d, const struct pack_file *f);
-
-/* A thing's attributes against its kind: 0, or ERR_INVALID naming the field. attrs is a JSON object. */
-MUST_USE int kind_check_attrs(struct arena *a, const struct kind *k, const char *attrs, struct err *e);
 
 #define PACK_PUSH(d, array, count, cap, T)                                                                   \
 	((array) = arena_grow((d)->a, (array), &(d)->cap, (size_t)(count) + 1, sizeof(T)),                   \

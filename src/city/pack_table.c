@@ -1,4 +1,4 @@
-/* The tables of a pack: regions, orgs, categories, things. */
+/* The tables of a pack: regions, orgs, categories, records. */
 #include "base/file.h"
 #include "base/num.h"
 #include "city/pack_int.h"
@@ -81,13 +81,8 @@ static const char *table_code(const struct table *t)
 {
 	struct str s = table_field(t, "code");
 
-	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ') {
-			table_bad(t, "code", "a code has no blanks");
-			return NULL;
-		}
-	if (s.n == 0 || s.n > 64) {
-		table_bad(t, "code", "a code of 1 to 64 bytes is needed");
+	if (!kind_code_valid(s)) {
+		table_bad(t, "code", "a code of 1 to 64 bytes without blanks and / + # % ? , ; is needed");
 		return NULL;
 	}
 	return arena_strndup(t->d->a, s.p, s.n);
@@ -293,12 +288,12 @@ void pack__read_categories(struct pack_data *d, const struct pack_file *f)
 	}
 }
 
-/* ---- things ---- */
+/* ---- records ---- */
 
 static bool is_own_column(struct str s)
 {
 	static const char *const own[] = {
-	        "code", "name", "name_en", "org", "region", "lon", "lat", "demo", NULL};
+	        "code", "name", "name_en", "state", "org", "region", "lon", "lat", "demo", NULL};
 
 	for (const char *const *p = own; *p != NULL; p++)
 		if (str_is(s, *p))
@@ -306,82 +301,87 @@ static bool is_own_column(struct str s)
 	return false;
 }
 
-static const struct field *field_of(const struct kind *k, struct str key)
+static const struct field *column_field(struct pack_data *d, const struct kind *k, struct str column)
 {
-	for (int i = 0; i < k->fields; i++)
-		if (str_is(key, k->field[i].key))
-			return &k->field[i];
-	return NULL;
+	return is_own_column(column) ? NULL : kind_field(k, arena_strndup(d->a, column.p, column.n));
 }
 
-static const char *attrs_of(const struct table *t, const struct kind *k)
+static void check_state(const struct table *t, const struct kind *k, const char *state)
 {
-	struct sb b = SB_INIT;
-	struct jw w;
-	const char *text;
+	for (int i = 0; i < k->states; i++)
+		if (strcmp(k->state[i].code, state) == 0)
+			return;
+	if (*state != '\0')
+		table_bad(t, "state", "one of the kind's states is needed");
+}
 
-	jw_init(&w, &b);
-	jw_object(&w);
+static const struct doc *attrs_of(const struct table *t, const struct field *const *field)
+{
+	struct doc *map = arena_alloc(t->d->a, sizeof(*map)), **next = &map->child;
+
+	*map = (struct doc){.type = DOC_MAP, .line = t->csv.line};
 	for (int i = 0; i < t->columns && i < t->csv.fields; i++) {
-		const struct field *fd = is_own_column(t->column[i]) ? NULL : field_of(k, t->column[i]);
 		struct str v = str_trim(t->csv.field[i]);
-		double number;
+		struct doc *x;
 
-		if (fd == NULL || v.n == 0)
+		if (field[i] == NULL || v.n == 0)
 			continue;
-		jw_key(&w, fd->key);
-		if ((fd->type == FIELD_INTEGER || fd->type == FIELD_DECIMAL) && num_double(v, false, &number))
-			jw_raw(&w, v);
-		else if (fd->type == FIELD_BOOL && (str_is(v, "1") || str_is(v, "0")))
-			jw_bool(&w, str_is(v, "1"));
-		else
-			jw_str(&w, v);
+		x = *next = arena_alloc(t->d->a, sizeof(*x));
+		*x = (struct doc){.type = DOC_STRING,
+		        .line = t->csv.line,
+		        .key = field[i]->key,
+		        .text = arena_strndup(t->d->a, v.p, v.n),
+		        .text_n = v.n};
+		next = &x->next;
+		map->count++;
 	}
-	jw_object_end(&w);
-	text = arena_strndup(t->d->a, b.p, b.n);
-	sb_fini(&b);
-	return text;
+	return map;
 }
 
-void pack__read_things(struct pack_data *d, const struct pack_file *f, const char *kind)
+void pack__read_records(struct pack_data *d, const struct pack_file *f, const char *kind)
 {
 	const struct kind *k = catalog_kind(d->catalog, kind);
+	const struct field **field;
 	struct table t;
 
 	if (k == NULL) {
 		pack__tell(d, true, f->path, 1, 0, NULL,
-		        "no kind has the code \"%s\": a file of things is named after their kind", kind);
+		        "no kind has the code \"%s\": a file of records is named after their kind", kind);
 		return;
 	}
 	if (!table_open(&t, d, f, NULL))
 		return;
-	for (int i = 0; i < t.columns; i++)
-		if (!is_own_column(t.column[i]) && field_of(k, t.column[i]) == NULL)
+	field = arena_array(d->a, (size_t)t.columns, sizeof(*field));
+	for (int i = 0; i < t.columns; i++) {
+		field[i] = column_field(d, k, t.column[i]);
+		if (field[i] == NULL && !is_own_column(t.column[i]))
 			pack__tell(d, true, f->path, 1, i + 1,
 			        arena_strndup(d->a, t.column[i].p, t.column[i].n),
 			        "the kind %s has no such field", kind);
+	}
 	while (table_next(&t)) {
-		const char *code = table_code(&t);
+		const char *code = table_code(&t), *kept, *doubts;
 		struct err e = ERR_INIT;
-		struct thing *x;
+		struct pack_record *x;
 
 		if (code == NULL)
 			continue;
-		x = PACK_PUSH(d, d->thing, d->things, things_cap, struct thing);
-		PACK_AT(d, thing_at, d->things, here(&t));
-		*x = (struct thing){.code = code,
-		        .kind = kind,
+		x = PACK_PUSH(d, d->record, d->records, records_cap, struct pack_record);
+		PACK_AT(d, record_at, d->records, here(&t));
+		*x = (struct pack_record){.kind = k,
+		        .code = code,
 		        .name = table_text(&t, "name"),
 		        .name_en = table_text(&t, "name_en"),
+		        .state = table_text(&t, "state"),
 		        .org = table_text(&t, "org"),
 		        .region = table_text(&t, "region"),
-		        .unit_region = "",
 		        .at = table_point(&t),
-		        .attrs = attrs_of(&t, k),
+		        .attrs = attrs_of(&t, field),
 		        .demo = table_flag(&t, "demo")};
 		if (*x->name == '\0')
 			table_bad(&t, "name", "a name is needed");
-		if (kind_check_attrs(d->a, k, x->attrs, &e) < 0)
+		check_state(&t, k, x->state);
+		if (kind_read(d->a, k, d->catalog->zone, x->attrs, &kept, &doubts, &e) < 0)
 			pack__tell_err(d, &e, f->path, t.csv.line);
 	}
 }

@@ -1,6 +1,6 @@
 #include "city/registry.h"
-#include "base/json.h"
-#include "city/pack_int.h"
+#include "base/doc.h"
+#include "city/record.h"
 #include "store/sql.h"
 
 #include <math.h>
@@ -163,14 +163,14 @@ static int load_things(struct store_tx *tx, struct held *h, struct err *e)
 {
 	struct arena *a = h->arena;
 	struct store_rows *rows = NULL;
-	struct sql_thing_all_row r;
+	struct sql_record_things_row r;
 	struct thing *out = NULL;
 	size_t n = 0, cap = 0;
-	int rc = sql_thing_all_open(tx, &rows, e);
+	int rc = sql_record_things_open(tx, &rows, e);
 
 	if (rc < 0)
 		return rc;
-	while ((rc = sql_thing_all_next(rows, &r, e)) > 0) {
+	while ((rc = sql_record_things_next(rows, &r, e)) > 0) {
 		const struct region *unit;
 		struct thing *x;
 
@@ -313,115 +313,59 @@ struct series_virtual registry_virtual(struct registry *r)
 /* ---- changing ---- */
 
 struct put {
+	struct record_door door;
 	const struct thing_in *in;
-	const char **region;
 	int n;
-	const char *by;
 };
+
+static int put_thing(
+        struct store_tx *tx, const struct record_door *d, const struct thing_in *t, struct err *e)
+{
+	const struct kind *k = catalog_kind(d->catalog, t->kind);
+	enum record_verdict verdict;
+	struct doc *attrs = NULL;
+	int rc;
+
+	if (k == NULL || !k->thing) {
+		(void)err_set(e, ERR_INVALID, "no kind of things has this code");
+		return err_at(e, NULL, 0, 0, "kind"), ERR_INVALID;
+	}
+	rc = doc_parse_json(store_arena(tx), str_of(t->attrs != NULL ? t->attrs : "{}"), "attrs", &attrs, e);
+	if (rc < 0)
+		return rc;
+	return record_put(tx, d,
+	        &(struct record_in){.kind = t->kind,
+	                .code = t->code,
+	                .name = t->name,
+	                .name_en = t->name_en,
+	                .org = t->org,
+	                .region = t->region,
+	                .at = t->at,
+	                .attrs = attrs,
+	                .demo = t->demo},
+	        -1, NULL, &verdict, e);
+}
 
 static int put_things(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct put *x = arg;
-	struct sb b = SB_INIT;
-	struct jw w;
-	int rc = 0;
 
-	for (int i = 0; i < x->n && rc == 0; i++) {
-		const struct thing_in *t = &x->in[i];
-		struct sql_thing_owner_row owner = {0};
+	for (int i = 0; i < x->n; i++) {
+		int rc = put_thing(tx, &x->door, &x->in[i], e);
 
-		rc = sql_thing_owner(tx, &(struct sql_thing_owner_in){str_of(t->code)}, &owner, e);
 		if (rc < 0)
-			break;
-		rc = sql_thing_put(tx,
-		        &(struct sql_thing_put_in){.code = str_of(t->code),
-		                .kind = str_of(t->kind),
-		                .name = str_of(t->name),
-		                .name_en = str_of(t->name_en != NULL ? t->name_en : ""),
-		                .org = str_of(t->org != NULL ? t->org : ""),
-		                .region = str_of(x->region[i]),
-		                .lon = t->at.lon,
-		                .lat = t->at.lat,
-		                .attrs = str_of(t->attrs != NULL ? t->attrs : "{}"),
-		                .demo = t->demo,
-		                .pack = rc > 0 ? owner.pack : STR_LIT(""),
-		                .at = store_now(tx)},
-		        NULL, e);
+			return err_at(e, NULL, i + 1, 0, NULL), rc;
 	}
-	if (rc < 0)
-		return rc;
-	jw_init(&w, &b);
-	jw_object(&w);
-	jw_kint(&w, "things", x->n);
-	jw_kstr(&w, "first", x->n > 0 ? x->in[0].code : "");
-	jw_object_end(&w);
-	rc = journal_append(tx,
-	        &(struct journal_entry){.at = TIME_NONE,
-	                .kind = STR_LIT("thing.put"),
-	                .subject = STR_LIT("thing"),
-	                .subject_id = str_of(x->n == 1 ? x->in[0].code : ""),
-	                .region = str_of(x->n == 1 ? x->region[0] : ""),
-	                .org = STR_LIT(""),
-	                .secrecy = 1,
-	                .account = str_of(x->by),
-	                .payload = sb_str(&b)},
-	        e);
-	sb_fini(&b);
-	return rc;
-}
-
-static int bad_thing(struct err *e, int i, const char *field, const char *words)
-{
-	err_set(e, ERR_INVALID, "%s", words);
-	return err_at(e, NULL, i + 1, 0, field);
-}
-
-static int check_thing(struct arena *a, const struct snapshot *s, const struct catalog *c,
-        const struct thing_in *t, int i, const char **region, struct err *e)
-{
-	const struct kind *k = catalog_kind(c, t->kind);
-	const struct region *r;
-
-	if (t->code == NULL || *t->code == '\0' || strlen(t->code) > 64 ||
-	        strpbrk(t->code, " \t\n/+#") != NULL)
-		return bad_thing(e, i, "code", "a code has 1 to 64 bytes, no blanks and none of / + #");
-	if (t->name == NULL || *t->name == '\0')
-		return bad_thing(e, i, "name", "a name is needed");
-	if (k == NULL)
-		return bad_thing(e, i, "kind", "no kind has this code");
-	if (t->org != NULL && *t->org != '\0' && snapshot_org(s, t->org) == NULL)
-		return bad_thing(e, i, "org", "no org has this code");
-	if (isnan(t->at.lon) != isnan(t->at.lat) || fabs(t->at.lon) > 180 || fabs(t->at.lat) > 90)
-		return bad_thing(e, i, "lon", "a place needs lon from -180 to 180 and lat from -90 to 90");
-	if (t->region != NULL && *t->region != '\0') {
-		if (snapshot_region(s, t->region) == NULL)
-			return bad_thing(e, i, "region", "no region has this code");
-		*region = t->region;
-	} else {
-		r = snapshot_locate(s, t->at);
-		*region = r != NULL ? arena_strdup(a, r->code) : "";
-	}
-	if (kind_check_attrs(a, k, t->attrs != NULL ? t->attrs : "{}", e) < 0)
-		return err_at(e, NULL, i + 1, 0, NULL);
 	return 0;
 }
 
 int thing_put(struct registry *r, struct store *st, const struct catalog *c, const struct thing_in *in, int n,
         const struct who *by, struct err *e)
 {
-	struct arena *a = arena_new(0);
-	struct put x = {.in = in, .n = n, .by = by->login};
 	const struct snapshot *s = registry_hold(r);
-	int rc = 0;
+	struct put x = {.door = {.catalog = c, .snapshot = s, .by = by, .pack = ""}, .in = in, .n = n};
+	int rc = store_write(st, "put things", put_things, &x, e);
 
-	x.region = arena_array(a, (size_t)n, sizeof(*x.region));
-	for (int i = 0; i < n && rc == 0; i++)
-		rc = check_thing(a, s, c, &in[i], i, &x.region[i], e);
 	registry_release(r, s);
-	if (rc == 0)
-		rc = store_write(st, "put things", put_things, &x, e);
-	if (rc == 0)
-		rc = registry_reload(r, st, e);
-	arena_free(&a);
-	return rc;
+	return rc < 0 ? rc : registry_reload(r, st, e);
 }

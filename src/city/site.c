@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "city/pack.h"
+#include "city/record.h"
 #include "city/rule.h"
 
 #include <errno.h>
@@ -38,6 +39,13 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	if (rc == 0)
 		series_set_virtual(s->series, &s->labels);
 	return rc;
+}
+
+static int sync_index(struct store_tx *tx, void *arg, struct err *e)
+{
+	bool changed;
+
+	return record_index_sync(tx, arg, true, &changed, e);
 }
 
 static bool has_demo(struct registry *r)
@@ -83,6 +91,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	rc = store_open(&so, &s->store, e);
 	if (rc == 0)
 		rc = catalog_load(s->store, &s->catalog, e);
+	if (rc == 0 && s->catalog->index_stale)
+		rc = store_write(s->store, "index records", sync_index, s->catalog, e);
 	if (rc == 0)
 		rc = registry_new(s->store, &s->registry, e);
 	if (rc < 0)

@@ -211,7 +211,9 @@ static int sqlite_open(const struct store_target *t, bool writer, struct store_c
 	}
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_timeout(c->db, BUSY_MS);
-	rc = set_up(c, writer, e);
+	rc = sqlite__words(c->db, e);
+	if (rc == 0)
+		rc = set_up(c, writer, e);
 	if (rc < 0)
 		goto out;
 	if (writer)

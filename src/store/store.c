@@ -345,6 +345,12 @@ int store_first(
 	return rc;
 }
 
+enum store_dialect store__dialect(const struct store_tx *tx)
+{
+	OBJ_CHECK(tx, TX_MAGIC);
+	return tx->conn->ops->dialect;
+}
+
 struct arena *store_arena(struct store_tx *tx)
 {
 	OBJ_CHECK(tx, TX_MAGIC);

@@ -170,6 +170,12 @@ void store__set_null(void *row, const struct store_field *f);
 int store__bad_column(
         const struct store_statement *s, const struct store_field *f, const char *what, struct err *e);
 
+enum store_dialect store__dialect(const struct store_tx *tx);
+
+/* sqlite_words.c: makes the tokenizer "heming" known to a connection's FTS5. */
+struct sqlite3;
+MUST_USE int sqlite__words(struct sqlite3 *db, struct err *e);
+
 /* ---- migrate.c ---- */
 
 /* Brings the store to the newest schema, or to `until` if that is not 0; *version is what it has then. */

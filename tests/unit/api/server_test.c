@@ -304,7 +304,7 @@ TEST(a_stream_keeps_to_its_readers_scope)
 	                   "{\"kind\":\"gas\",\"name\":\"b\",\"region\":\"3202\"}")
 	                   .status,
 	        200);
-	check(stream_waits_for("\"subject_id\":\"Y-1\""));
+	check(stream_waits_for("\"subject_id\":\"gas/Y-1\""));
 	check(strstr(stream_text(), "J-1") == NULL);
 	city_close(&town);
 }

@@ -94,8 +94,10 @@ TEST(bad_things)
 	        "asks for this field");
 	refuses("things/sensor.csv", "code,name,model,depth\nS-1,a,M,11\n", "things/sensor.csv", 2, "depth",
 	        "outside");
-	refuses("things/sensor.csv", "code,name,model,state\nS-1,a,M,open\n", "things/sensor.csv", 2, "state",
+	refuses("things/sensor.csv", "code,name,model,gate\nS-1,a,M,ajar\n", "things/sensor.csv", 2, "gate",
 	        "options");
+	refuses("things/sensor.csv", "code,name,model,state\nS-1,a,M,new\n", "things/sensor.csv", 2, "state",
+	        "states");
 	refuses("things/sensor.csv", "code,name,model,org\nS-1,a,M,nobody\n", "things/sensor.csv", 2, "org",
 	        "nobody");
 	refuses("things/valve.csv", "code,name\nV-1,a\n", "things/valve.csv", 1, NULL, "valve");

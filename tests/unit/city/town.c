@@ -53,11 +53,11 @@ const char *town_pack(void)
 	town_write(dir, "kinds/sensor.yaml",
 	        "code: sensor\nname: 监测点\nthing: true\nfields:\n  - {key: model, name: 型号, type: text, "
 	        "required: true}\n"
-	        "  - {key: depth, name: 深度, type: decimal, min: 0, max: 10}\n  - {key: state, name: 状态, "
+	        "  - {key: depth, name: 深度, type: decimal, min: 0, max: 10}\n  - {key: gate, name: 状态, "
 	        "type: code, options: [{code: on, name: 开}, {code: off, name: 关}]}\n"
 	        "quantities:\n  - {metric: ch4, name: 甲烷, unit: \"%\", low: 0, high: 100}\n");
 	town_write(dir, "things/sensor.csv",
-	        "code,name,org,region,lon,lat,demo,model,depth,state\nS-1,一号,works,1001,120.5,33.5,1,M1,2."
+	        "code,name,org,region,lon,lat,demo,model,depth,gate\nS-1,一号,works,1001,120.5,33.5,1,M1,2."
 	        "5,on\nS-2,二号,works,1002001,,,,M2,,\n");
 	town_write(dir, "rules/gas.yaml",
 	        "groups:\n  - name: gas\n    interval: 15s\n    rules:\n      - alert: Leak\n        expr: "

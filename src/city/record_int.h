@@ -1,0 +1,70 @@
+/* record_int - what the files of records share. */
+#ifndef HEMING_CITY_RECORD_INT_H
+#define HEMING_CITY_RECORD_INT_H
+
+#include "city/record.h"
+#include "store/sql.h"
+
+/* A row as a record, copied into the arena. The generated rows have the same members under other types. */
+#define RECORD_OF(a, r)                                                                                      \
+	((struct record){.id = (r).id,                                                                       \
+	        .rev = (r).rev,                                                                              \
+	        .kind = record__keep(a, (r).kind),                                                           \
+	        .code = record__keep(a, (r).code),                                                           \
+	        .name = record__keep(a, (r).name),                                                           \
+	        .name_en = record__keep(a, (r).name_en),                                                     \
+	        .state = record__keep(a, (r).state),                                                         \
+	        .org = record__keep(a, (r).org),                                                             \
+	        .region = record__keep(a, (r).region),                                                       \
+	        .at = {(r).lon, (r).lat},                                                                    \
+	        .attrs = record__keep(a, (r).attrs),                                                         \
+	        .doubts = record__keep(a, (r).doubts),                                                       \
+	        .pack = record__keep(a, (r).pack),                                                           \
+	        .thing = (r).thing,                                                                          \
+	        .demo = (r).demo,                                                                            \
+	        .created = (r).created,                                                                      \
+	        .changed = (r).changed,                                                                      \
+	        .account = record__keep(a, (r).account),                                                     \
+	        .batch = (r).batch})
+const char *record__keep(struct arena *a, struct str s);
+
+struct record record__copy(struct arena *a, const struct record *r);
+
+bool record__seen(const struct kind *k, const struct who *who, const struct record *r);
+
+/* ---- record.c ---- */
+
+/* The record as it is, whoever asks. 1, 0, ERR_*. */
+MUST_USE int record__find(struct store_tx *tx, struct arena *a, const char *kind, const char *code,
+        struct record *out, struct err *e);
+/* `now` becomes the newest version after `old` (NULL: there was none; now NULL: it is removed); what: for the
+ * journal, "added", "changed", "removed", "restored". Sets id, rev, changed and account of now. */
+MUST_USE int record__write(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, struct record *now, const char *what, struct err *e);
+/* fields: JSON list of what a change touched, or STR_NULL. Nothing for a change set: its own entry speaks for
+ * all. */
+MUST_USE int record__journal(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *r, const char *what, struct str fields, struct err *e);
+
+/* ---- record_history.c ---- */
+
+/* The version of that number, whoever asks. 1, 0, ERR_*. */
+MUST_USE int record__version(struct store_tx *tx, struct arena *a, const struct kind *k, const char *code,
+        int64_t rev, struct record *out, struct err *e);
+/* Keeps a version; gone: the row says that the record was removed. */
+MUST_USE int record__keep_version(struct store_tx *tx, const struct record *r, bool gone, struct err *e);
+
+/* ---- record_index.c ---- */
+
+/* Entries and words of one record: from old (NULL: none) to now (NULL: none). */
+MUST_USE int record__index(struct store_tx *tx, const struct kind *k, const struct record *old,
+        const struct record *now, struct err *e);
+/* Keys of one field of a record; attrs parsed. At least one, the blank key where it has no value. */
+struct str *record__keys(struct arena *a, const struct field *f, const struct doc *attrs, int *n);
+struct str record__key_own(struct arena *a, enum record_own own, const struct record *r);
+/* What full text finds it by. */
+struct str record__words(
+        struct arena *a, const struct kind *k, const struct record *r, const struct doc *attrs);
+MUST_USE int record__attrs(struct arena *a, const struct record *r, struct doc **out, struct err *e);
+
+#endif

@@ -1,0 +1,727 @@
+/*
+ * Lists of records: filtered, sorted, page by page, in the reader's scope.
+ *
+ * Each condition is a set of ranges of keys in the index. The narrowest decides the way: when it gives at
+ * most GATHER records, all of them are looked at and sorted; else the index of the order is walked from the
+ * cursor on.
+ */
+#include "base/digest.h"
+#include "base/num.h"
+#include "base/words.h"
+#include "city/record_int.h"
+#include "store/text.h"
+
+#include <math.h>
+
+#define GATHER 10000 /* records that are gathered and sorted at most */
+#define WALK 10000   /* records that one walk looks at at most */
+#define WALK_FIRST 200
+#define COUNT_MAX 10000
+#define RANGES_MAX 400
+
+/* ---- conditions ---- */
+
+static int bad(struct err *e, const char *field, const char *words)
+{
+	(void)err__set(e, ERR_INVALID, "%s", words);
+	(void)err_at(e, NULL, 0, 0, field);
+	return ERR_INVALID;
+}
+
+static struct str keep(struct arena *a, struct sb *b)
+{
+	struct str s = {arena_memdup(a, b->p, b->n), b->n};
+
+	sb_reset(b);
+	return s;
+}
+
+static int add_range(struct record_cond *c, struct str low, struct str high, struct err *e)
+{
+	if (c->ranges == RANGES_MAX)
+		return bad(
+		        e, c->field != NULL ? c->field->key : record_own_names[c->own], "at most 400 values");
+	c->range[c->ranges++] = (struct record_range){low, high};
+	return 0;
+}
+
+/* All codes that begin with it. */
+static int add_prefix(struct arena *a, struct record_cond *c, const char *prefix, struct err *e)
+{
+	struct sb b = SB_INIT;
+	struct str low, high;
+
+	kind_key_own(&b, OWN_CODE, str_of(prefix));
+	low = keep(a, &b);
+	kind_key_own(&b, OWN_CODE, str_of(prefix));
+	sb_putc(&b, (char)0xff); /* no UTF-8 has this byte */
+	high = keep(a, &b);
+	sb_fini(&b);
+	return add_range(c, low, high, e);
+}
+
+static int add_blank(struct arena *a, struct record_cond *c, struct err *e)
+{
+	struct sb b = SB_INIT;
+	struct str key;
+
+	kind_key_blank(&b);
+	key = keep(a, &b);
+	sb_fini(&b);
+	return add_range(c, key, key, e);
+}
+
+/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those. */
+static int add_region(
+        struct arena *a, struct record_cond *c, const struct snapshot *s, const char *code, struct err *e)
+{
+	int rc = add_prefix(a, c, code, e);
+
+	for (int i = 0; i < s->regions && rc == 0; i++) {
+		const struct region *unit = snapshot_unit(s, s->region[i].code);
+
+		if (unit != NULL && strcmp(unit->code, code) == 0 &&
+		        strncmp(s->region[i].code, code, strlen(code)) != 0)
+			rc = add_prefix(a, c, s->region[i].code, e);
+	}
+	return rc;
+}
+
+/* The kept form of a value without JSON's quotes. */
+static int plain_value(struct arena *a, const struct field *f, const struct zone *zone, struct str text,
+        struct str *out, struct err *e)
+{
+	struct field one = *f;
+	const char *doubt = NULL;
+	struct doc *doc = NULL;
+	int rc;
+
+	one.many = false;
+	one.pattern = "";
+	one.min = one.max = NAN;
+	rc = kind_value(a, &one, zone, text, out, &doubt, e);
+	if (rc < 0 || out->p == NULL)
+		return rc;
+	rc = doc_parse_json(a, *out, f->key, &doc, e);
+	if (rc == 0)
+		*out = (struct str){doc->text, doc->text_n};
+	return rc;
+}
+
+static int key_of(struct arena *a, const struct record_cond *c, const struct catalog *cat, struct str text,
+        struct str *out, struct err *e)
+{
+	struct sb b = SB_INIT;
+	struct str value = text;
+	int rc = 0;
+
+	if (c->field != NULL)
+		rc = plain_value(a, c->field, cat->zone, text, &value, e);
+	if (rc == 0 && c->field != NULL)
+		kind_key(&b, c->field, value);
+	else if (rc == 0)
+		kind_key_own(&b, c->own, value);
+	*out = keep(a, &b);
+	sb_fini(&b);
+	return rc;
+}
+
+static bool is_ordered(const struct record_cond *c)
+{
+	if (c->field == NULL)
+		return c->own == OWN_CHANGED;
+	return c->field->type == FIELD_INTEGER || c->field->type == FIELD_DECIMAL ||
+	       c->field->type == FIELD_DATE || c->field->type == FIELD_INSTANT;
+}
+
+/* "a..b", "a..", "..b" */
+static int add_span(struct arena *a, struct record_cond *c, const struct catalog *cat, struct str low,
+        struct str high, struct err *e)
+{
+	struct str from = STR_LIT("\x20"), to = STR_LIT("\x20\xff\xff\xff\xff\xff\xff\xff\xff");
+	int rc = 0;
+
+	if (low.n > 0)
+		rc = key_of(a, c, cat, low, &from, e);
+	if (rc == 0 && high.n > 0)
+		rc = key_of(a, c, cat, high, &to, e);
+	return rc < 0 ? rc : add_range(c, from, to, e);
+}
+
+static int add_value(struct arena *a, struct record_cond *c, const struct catalog *cat,
+        const struct snapshot *s, struct str word, struct err *e)
+{
+	const char *dots = memmem(word.p, word.n, "..", 2), *text = arena_strndup(a, word.p, word.n);
+	struct str key;
+	int rc;
+
+	if (str_is(word, "-"))
+		return add_blank(a, c, e);
+	if (is_ordered(c) && dots != NULL)
+		return add_span(a, c, cat, str_trim((struct str){word.p, (size_t)(dots - word.p)}),
+		        str_trim((struct str){dots + 2, word.n - (size_t)(dots - word.p) - 2}), e);
+	if ((c->field == NULL && c->own == OWN_REGION) ||
+	        (c->field != NULL && c->field->type == FIELD_REFERENCE &&
+	                strcmp(c->field->ref, "region") == 0))
+		return add_region(a, c, s, text, e);
+	if ((c->field == NULL && (c->own == OWN_ORG || c->own == OWN_CODE)) ||
+	        (c->field != NULL && c->field->type == FIELD_REFERENCE && strcmp(c->field->ref, "org") == 0))
+		return add_prefix(a, c, text, e);
+	rc = key_of(a, c, cat, word, &key, e);
+	return rc < 0 ? rc : add_range(c, key, key, e);
+}
+
+static const struct field *usable(
+        const struct kind *k, const struct who *who, const char *key, const char *what, struct err *e)
+{
+	const struct field *f = kind_field(k, key);
+
+	/* Order and count tell what a mask hides. */
+	if (f != NULL && f->no != 0 && !field_hidden(f, who->scope.clearance))
+		return f;
+	if (f != NULL && field_hidden(f, who->scope.clearance))
+		(void)err_set(e, ERR_DENIED, "your clearance does not cover this field");
+	else
+		(void)err__set(
+		        e, ERR_INVALID, "records of the kind %s cannot be %s by \"%s\"", k->code, what, key);
+	(void)err_at(e, NULL, 0, 0, key);
+	return NULL;
+}
+
+static bool own_by_name(const char *name, enum record_own *own)
+{
+	for (int i = 0; i < OWN_FIELDS; i++)
+		if (strcmp(record_own_names[i], name) == 0) {
+			*own = (enum record_own)i;
+			return true;
+		}
+	return false;
+}
+
+static struct record_cond *push_cond(struct arena *a, struct record_query *q)
+{
+	struct record_cond *c;
+
+	q->cond = arena_grow(a, q->cond, &q->cap, (size_t)q->conds + 1, sizeof(*q->cond));
+	c = &q->cond[q->conds++];
+	*c = (struct record_cond){.range = arena_array(a, RANGES_MAX, sizeof(*c->range))};
+	return c;
+}
+
+int record_query_add(struct arena *a, struct record_query *q, const struct catalog *cat,
+        const struct snapshot *s, const struct who *who, const char *name, const char *words, struct err *e)
+{
+	struct str rest = str_of(words);
+	const struct field *f = NULL;
+	enum record_own own = OWN_CODE;
+	struct record_cond *c;
+	int rc = 0;
+
+	if (!own_by_name(name, &own) && (f = usable(q->kind, who, name, "filtered", e)) == NULL)
+		return e != NULL ? e->code : ERR_INVALID;
+	c = push_cond(a, q);
+	c->field = f;
+	c->own = own;
+	while (rest.p != NULL && rc == 0) {
+		struct str word = str_trim(str_cut(&rest, ','));
+
+		if (word.n > 0)
+			rc = add_value(a, c, cat, s, word, e);
+	}
+	if (rc < 0)
+		return err_at(e, NULL, 0, 0, name), rc;
+	if (c->ranges == 0)
+		q->conds--;
+	return 0;
+}
+
+int record_query_sort(struct record_query *q, const struct who *who, const char *words, struct err *e)
+{
+	q->sort = NULL;
+	q->own = OWN_CODE;
+	q->down = words != NULL && *words == '-';
+	if (words == NULL)
+		return 0;
+	words += q->down;
+	if (own_by_name(words, &q->own))
+		return 0;
+	q->sort = usable(q->kind, who, words, "sorted", e);
+	if (q->sort == NULL)
+		return e != NULL ? e->code : ERR_INVALID;
+	if (field_veiled(q->sort) || q->sort->many)
+		return bad(e, words, "a list cannot be sorted by a field that is masked or has many values");
+	return 0;
+}
+
+/* The reader's scope as conditions, so that it can be the narrowest one; who_sees decides all the same. */
+static int add_scope(struct arena *a, struct record_query *q, const struct who *who, struct err *e)
+{
+	const char *const *list[] = {who->scope.regions, who->scope.orgs};
+	const enum record_own own[] = {OWN_REGION, OWN_ORG};
+	int rc = 0;
+
+	for (int i = 0; i < 2 && rc == 0; i++) {
+		struct record_cond *c;
+
+		if (list[i] == NULL)
+			continue;
+		c = push_cond(a, q);
+		c->own = own[i];
+		rc = add_blank(a, c, e);
+		for (const char *const *p = list[i]; *p != NULL && rc == 0; p++)
+			rc = add_prefix(a, c, *p, e);
+	}
+	return rc;
+}
+
+/* ---- one record against them ---- */
+
+static bool in_ranges(const struct record_cond *c, const struct str *key, int n)
+{
+	for (int i = 0; i < n; i++)
+		for (int r = 0; r < c->ranges; r++)
+			if (str_cmp(key[i], c->range[r].low) >= 0 && str_cmp(key[i], c->range[r].high) <= 0)
+				return true;
+	return false;
+}
+
+struct look {
+	struct store_tx *tx;
+	const struct who *who;
+	const struct record_query *q;
+	struct arena *a; /* for one record, reset after each */
+	bool needs_attrs;
+};
+
+/* 1 if the record is one of the list; *key gets its place in the order, in l->a. */
+static int fits(struct look *l, const struct record *r, struct str *key, struct err *e)
+{
+	const struct record_query *q = l->q;
+	struct doc *attrs = NULL;
+	int n = 0;
+
+	if (strcmp(r->kind, q->kind->code) != 0 || !record__seen(q->kind, l->who, r))
+		return 0;
+	if (l->needs_attrs) {
+		int rc = record__attrs(l->a, r, &attrs, e);
+
+		if (rc < 0)
+			return rc;
+	}
+	for (int i = 0; i < q->conds; i++) {
+		const struct record_cond *c = &q->cond[i];
+		struct str own, *keys = &own;
+
+		n = 1;
+		if (c->field != NULL)
+			keys = record__keys(l->a, c->field, attrs, &n);
+		else
+			own = record__key_own(l->a, c->own, r);
+		if (!in_ranges(c, keys, n))
+			return 0;
+	}
+	if (q->q != NULL && !words_match(str_of(q->q), record__words(l->a, q->kind, r, attrs)))
+		return 0;
+	*key = q->sort != NULL ? record__keys(l->a, q->sort, attrs, &n)[0] : record__key_own(l->a, q->own, r);
+	return 1;
+}
+
+static int sort_no(const struct record_query *q)
+{
+	return q->sort != NULL ? q->sort->no : q->kind->own_no[q->own];
+}
+
+/* ---- the cursor: order key and record ---- */
+
+struct place {
+	struct str key;
+	int64_t id;
+};
+
+static int read_cursor(struct arena *a, const char *text, struct place *out, struct err *e)
+{
+	const char *dot = strchr(text, '.');
+	size_t n = dot != NULL ? (size_t)(dot - text) / 2 : 0;
+	uint8_t *key = arena_alloc(a, n + 1);
+
+	if (dot == NULL || n == 0 || n > 4096 || !hex_decode((struct str){text, 2 * n}, key, n) ||
+	        dot != text + 2 * n || !num_int(str_of(dot + 1), &out->id))
+		return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
+	out->key = (struct str){(const char *)key, n};
+	return 0;
+}
+
+static const char *write_cursor(struct arena *a, struct str key, int64_t id)
+{
+	char *hex = arena_alloc(a, 2 * key.n + 1);
+
+	hex_encode(key.p, key.n, hex);
+	return arena_printf(a, "%s.%lld", hex, (long long)id);
+}
+
+static int compare(const struct place *x, const struct place *y)
+{
+	int rc = str_cmp(x->key, y->key);
+
+	return rc != 0 ? rc : (x->id > y->id) - (x->id < y->id);
+}
+
+/* ---- gathering ---- */
+
+struct found {
+	struct place *at;
+	size_t n, cap;
+};
+
+static int compare_up(const void *x, const void *y)
+{
+	return compare(x, y);
+}
+
+static int compare_down(const void *x, const void *y)
+{
+	return compare(y, x);
+}
+
+static int gather_one(struct look *l, struct arena *a, struct found *f, const struct record *r, struct err *e)
+{
+	struct str key = STR_NULL;
+	int rc = fits(l, r, &key, e);
+
+	if (rc > 0) {
+		f->at = arena_grow(a, f->at, &f->cap, f->n + 1, sizeof(*f->at));
+		f->at[f->n++] = (struct place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
+	}
+	arena_reset(l->a);
+	return rc < 0 ? rc : 0;
+}
+
+static int gather_range(struct look *l, struct arena *a, struct found *f, int no,
+        const struct record_range *range, struct err *e)
+{
+	struct sql_record_entry_range_row row;
+	struct store_rows *rows = NULL;
+	int rc = sql_record_entry_range_open(l->tx,
+	        &(struct sql_record_entry_range_in){
+	                .field = no, .low = range->low, .high = range->high, .limit_ = 2 * GATHER},
+	        &rows, e);
+
+	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
+		struct record r = RECORD_OF(l->a, row);
+
+		rc = gather_one(l, a, f, &r, e);
+	}
+	store_rows_close(&rows);
+	return rc;
+}
+
+static int gather_words(struct look *l, struct arena *a, struct found *f, struct str words, struct err *e)
+{
+	struct sql_record_text_range_row row;
+	struct store_rows *rows = NULL;
+	int rc = sql_record_text_range_open(
+	        l->tx, &(struct sql_record_text_range_in){.words = words, .limit_ = 2 * GATHER}, &rows, e);
+
+	while (rc == 0 && (rc = sql_record_text_range_next(rows, &row, e)) > 0) {
+		struct record r = RECORD_OF(l->a, row);
+
+		rc = gather_one(l, a, f, &r, e);
+	}
+	store_rows_close(&rows);
+	return rc;
+}
+
+/* A record with several values may have come several times. */
+static void drop_doubles(struct found *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (n == 0 || f->at[n - 1].id != f->at[i].id)
+			f->at[n++] = f->at[i];
+	f->n = n;
+}
+
+static int fill_page(struct look *l, struct arena *a, struct found *f, const struct place *after,
+        struct record_page *out, struct err *e)
+{
+	const struct record_query *q = l->q;
+	size_t i = 0;
+	int rc = 0;
+
+	if (f->n > 1)
+		qsort(f->at, f->n, sizeof(*f->at), q->down ? compare_down : compare_up);
+	drop_doubles(f);
+	out->count = (int64_t)f->n;
+	while (after != NULL && i < f->n &&
+	        (q->down ? compare(&f->at[i], after) >= 0 : compare(&f->at[i], after) <= 0))
+		i++;
+	out->row = arena_array(a, (size_t)q->limit, sizeof(*out->row));
+	for (; i < f->n && out->n < q->limit && rc >= 0; i++) {
+		struct sql_record_get_row row;
+
+		rc = sql_record_get(l->tx, &(struct sql_record_get_in){f->at[i].id}, &row, e);
+		if (rc > 0)
+			out->row[out->n++] = RECORD_OF(a, row);
+	}
+	if (rc >= 0 && i < f->n)
+		out->next = write_cursor(a, f->at[i - 1].key, f->at[i - 1].id);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- walking ---- */
+
+struct walk {
+	struct place at; /* the last that was looked at */
+	int64_t looked;
+	bool end;
+};
+
+static int walk_one(struct look *l, struct arena *a, struct walk *w, struct str key, const struct record *r,
+        struct record_page *out, struct err *e)
+{
+	struct str unused;
+	int rc = fits(l, r, &unused, e);
+
+	if (rc < 0)
+		return rc;
+	if (rc > 0 && out->n == l->q->limit)
+		return 1; /* one more than the page: there is a next one */
+	if (rc > 0)
+		out->row[out->n++] = record__copy(a, r);
+	if (w->at.key.p == NULL || !str_eq(w->at.key, key))
+		w->at.key = (struct str){arena_memdup(a, key.p, key.n), key.n};
+	w->at.id = r->id;
+	return 0;
+}
+
+/* The next `limit` records in the order; 1 when the page is full and another record follows. */
+static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t limit, struct record_page *out,
+        struct err *e)
+{
+	const struct record_query *q = l->q;
+	struct sql_record_entry_up_row up;
+	struct sql_record_entry_down_row down;
+	struct store_rows *rows = NULL;
+	struct str low = STR_LIT(""), high = STR_LIT("\xff\xff");
+	struct place from = w->at;
+	int64_t looked = 0;
+	int rc;
+
+	if (q->down)
+		rc = sql_record_entry_down_open(l->tx,
+		        &(struct sql_record_entry_down_in){.field = sort_no(q),
+		                .key = from.key.p != NULL ? from.key : high,
+		                .record = from.key.p != NULL ? from.id : INT64_MAX,
+		                .low = low,
+		                .limit_ = limit},
+		        &rows, e);
+	else
+		rc = sql_record_entry_up_open(l->tx,
+		        &(struct sql_record_entry_up_in){.field = sort_no(q),
+		                .key = from.key.p != NULL ? from.key : low,
+		                .record = from.key.p != NULL ? from.id : 0,
+		                .high = high,
+		                .limit_ = limit},
+		        &rows, e);
+	while (rc == 0) {
+		struct record r;
+		struct str key;
+
+		rc = q->down ? sql_record_entry_down_next(rows, &down, e)
+		             : sql_record_entry_up_next(rows, &up, e);
+		if (rc <= 0)
+			break;
+		looked++;
+		if (q->down)
+			r = RECORD_OF(l->a, down);
+		else
+			r = RECORD_OF(l->a, up);
+		key = q->down ? down.key : up.key;
+		key = (struct str){arena_memdup(l->a, key.p, key.n), key.n};
+		rc = walk_one(l, a, w, key, &r, out, e);
+		arena_reset(l->a);
+	}
+	store_rows_close(&rows);
+	w->looked += looked;
+	w->end = rc == 0 && looked < limit;
+	return rc;
+}
+
+static int walk(
+        struct look *l, struct arena *a, const struct place *after, struct record_page *out, struct err *e)
+{
+	const struct record_query *q = l->q;
+	struct walk w = {.at = after != NULL ? *after : (struct place){STR_NULL, 0}};
+	int64_t limit = q->limit + 1 > WALK_FIRST ? q->limit + 1 : WALK_FIRST;
+	int rc = 0;
+
+	out->row = arena_array(a, (size_t)q->limit, sizeof(*out->row));
+	while (rc == 0 && !w.end && w.looked < WALK) {
+		rc = walk_part(l, a, &w, limit, out, e);
+		limit *= 4;
+		if (limit > WALK - w.looked)
+			limit = WALK - w.looked;
+	}
+	if (rc >= 0 && !w.end && w.at.key.p != NULL)
+		out->next = write_cursor(a, w.at.key, w.at.id);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- choosing the way ---- */
+
+static int count_range(struct store_tx *tx, int no, const struct record_range *range, int64_t limit,
+        int64_t *n, struct err *e)
+{
+	struct sql_record_entry_count_row row = {0};
+	int rc = sql_record_entry_count(tx,
+	        &(struct sql_record_entry_count_in){
+	                .field = no, .low = range->low, .high = range->high, .limit_ = limit},
+	        &row, e);
+
+	*n += row.n;
+	return rc < 0 ? rc : 0;
+}
+
+static int cond_no(const struct record_query *q, const struct record_cond *c)
+{
+	return c->field != NULL ? c->field->no : q->kind->own_no[c->own];
+}
+
+static int count_cond(struct store_tx *tx, const struct record_query *q, const struct record_cond *c,
+        int64_t *n, struct err *e)
+{
+	int rc = 0;
+
+	*n = 0;
+	for (int i = 0; i < c->ranges && rc == 0 && *n <= GATHER; i++)
+		rc = count_range(tx, cond_no(q, c), &c->range[i], GATHER + 1 - *n, n, e);
+	return rc;
+}
+
+/* All records of the kind, by its index of codes. */
+static const struct record_range everything = {{"", 0}, {"\xff\xff", 2}};
+
+static int choose(struct look *l, struct arena *a, struct str words, const struct place *after,
+        struct record_page *out, struct err *e)
+{
+	const struct record_query *q = l->q;
+	const struct record_cond *best = NULL;
+	struct found f = {0};
+	int64_t least = 0, n = 0, all = 0;
+	bool by_words = false;
+	int rc = count_range(l->tx, q->kind->own_no[OWN_CODE], &everything, GATHER + 1, &all, e);
+
+	least = all;
+	for (int i = 0; i < q->conds && rc == 0; i++) {
+		rc = count_cond(l->tx, q, &q->cond[i], &n, e);
+		if (n < least) {
+			least = n;
+			best = &q->cond[i];
+		}
+	}
+	if (rc == 0 && words.p != NULL && least > 100) {
+		struct sql_record_text_count_row row = {0};
+
+		rc = sql_record_text_count(
+		        l->tx, &(struct sql_record_text_count_in){words, GATHER + 1}, &row, e);
+		rc = rc < 0 ? rc : 0;
+		by_words = row.n < least;
+		least = by_words ? row.n : least;
+	}
+	if (rc < 0)
+		return rc;
+	if (least > GATHER || (best == NULL && !by_words && q->conds == 0 && words.p == NULL)) {
+		bool bare = q->conds == 0 && q->q == NULL;
+
+		out->count = bare ? all : -1;
+		out->more = bare && all > COUNT_MAX;
+		if (out->more)
+			out->count = COUNT_MAX;
+		return walk(l, a, after, out, e);
+	}
+	if (by_words)
+		rc = gather_words(l, a, &f, words, e);
+	else if (best == NULL)
+		rc = gather_range(l, a, &f, q->kind->own_no[OWN_CODE], &everything, e);
+	for (int i = 0; !by_words && best != NULL && i < best->ranges && rc == 0; i++)
+		rc = gather_range(l, a, &f, cond_no(q, best), &best->range[i], e);
+	return rc < 0 ? rc : fill_page(l, a, &f, after, out, e);
+}
+
+int record_list(struct store_tx *tx, struct arena *a, const struct who *who, const struct record_query *given,
+        struct record_page *out, struct err *e)
+{
+	struct record_query q = *given;
+	struct look l = {.tx = tx, .who = who, .q = &q, .needs_attrs = q.sort != NULL};
+	struct place after = {STR_NULL, 0};
+	struct str words = STR_NULL;
+	int rc = 0;
+
+	*out = (struct record_page){.count = 0};
+	must(q.limit > 0);
+	if (q.kind->secrecy > who->scope.clearance)
+		return err_set(e, ERR_NOTFOUND, "no kind has this code");
+	if (q.cursor != NULL)
+		rc = read_cursor(a, q.cursor, &after, e);
+	/* The conditions grow by the scope; those of the caller stay as they are. */
+	q.cond = arena_memdup(a, q.cond, (size_t)q.conds * sizeof(*q.cond));
+	q.cap = (size_t)q.conds;
+	if (rc == 0)
+		rc = add_scope(a, &q, who, e);
+	for (int i = 0; i < q.conds; i++)
+		l.needs_attrs |= q.cond[i].field != NULL;
+	if (q.q != NULL) {
+		l.needs_attrs = true;
+		words = store_text_query(tx, str_of(q.q));
+		if (words.p == NULL) /* nothing in it that could be found: no restriction */
+			q.q = NULL;
+	}
+	l.a = arena_new(0);
+	if (rc == 0)
+		rc = choose(&l, a, words, q.cursor != NULL ? &after : NULL, out, e);
+	arena_free(&l.a);
+	return rc;
+}
+
+/* ---- relations ---- */
+
+int record_relations(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
+        const char *kind, const char *code, struct record_relation **out, int *n, struct err *e)
+{
+	struct record r;
+	size_t cap = 0;
+	int rc = record_get(tx, a, c, who, kind, code, &r, e);
+
+	*n = 0;
+	*out = NULL;
+	for (int i = 0; i < c->kinds && rc == 0; i++) {
+		const struct kind *k = &c->kind[i];
+
+		for (int j = 0; j < k->fields && rc == 0; j++) {
+			const struct field *f = &k->field[j];
+			struct record_query q = {.kind = k, .limit = 1, .own = OWN_CODE};
+			struct record_page page;
+			struct record_cond *cond;
+			struct sb b = SB_INIT;
+			struct str key;
+
+			if (f->type != FIELD_REFERENCE || f->no == 0 || strcmp(f->ref, kind) != 0 ||
+			        field_hidden(f, who->scope.clearance) || k->secrecy > who->scope.clearance)
+				continue;
+			cond = push_cond(a, &q);
+			cond->field = f;
+			kind_key(&b, f, str_of(code));
+			key = keep(a, &b);
+			sb_fini(&b);
+			rc = add_range(cond, key, key, e);
+			if (rc == 0)
+				rc = record_list(tx, a, who, &q, &page, e);
+			if (rc < 0 || page.n == 0)
+				continue;
+			*out = arena_grow(a, *out, &cap, (size_t)*n + 1, sizeof(**out));
+			(*out)[(*n)++] = (struct record_relation){k, f, page.count, page.more};
+		}
+	}
+	return rc;
+}
