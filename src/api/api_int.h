@@ -13,6 +13,7 @@
 #include "api/server.h"
 #include "base/json.h"
 #include "base/work.h"
+#include "city/session.h"
 
 #include <pthread.h>
 
@@ -32,12 +33,14 @@ enum route_mode {
 	MODE_TAKE,  /* returns 0: it answers by itself, perhaps later, and the call is not touched after */
 };
 enum route_flag {
-	ROUTE_CSRF = 1 << 0,   /* with a cookie session X-CSRF-Token must fit */
-	ROUTE_SLOW = 1 << 1,   /* never on more than half of the workers */
-	ROUTE_LIMIT = 1 << 2,  /* few per minute from one address */
-	ROUTE_PROM = 1 << 3,   /* failures in Prometheus' shape; the body is a form */
-	ROUTE_TEST = 1 << 4,   /* only with test control */
-	ROUTE_INGEST = 1 << 5, /* only with an ingest */
+	ROUTE_CSRF = 1 << 0,    /* with a cookie session X-CSRF-Token must fit */
+	ROUTE_SLOW = 1 << 1,    /* never on more than half of the workers */
+	ROUTE_LIMIT = 1 << 2,   /* few per minute from one address */
+	ROUTE_PROM = 1 << 3,    /* failures in Prometheus' shape; the body is a form */
+	ROUTE_TEST = 1 << 4,    /* only with test control */
+	ROUTE_INGEST = 1 << 5,  /* only with an ingest */
+	ROUTE_SESSION = 1 << 6, /* for a person who has signed in; not with an API token */
+	ROUTE_ALWAYS = 1 << 7,  /* also while the password or the second factor must be seen to first */
 };
 struct route {
 	enum http_method method;
@@ -141,6 +144,8 @@ MUST_USE int call_date(struct call *c, const char *name, const char *dflt, const
 MUST_USE int call_id(struct call *c, int param, int64_t *id, struct err *e);
 /* Text of a body's member, "" when missing. */
 const char *body_text(const struct call *c, const char *name);
+/* A list of codes as words by blanks; NULL when missing. ERR_INVALID where one has a blank. */
+MUST_USE int body_words(struct call *c, const char *name, const char **out, struct err *e);
 
 /* ---- by subject ---- */
 
@@ -156,6 +161,8 @@ void prometheus_error(struct sb *b, const struct err *e, int *status);
 /* auth.c */
 MUST_USE int auth_find(struct call *c, struct err *e);
 MUST_USE int auth_check(struct call *c, struct err *e);
+/* The account behind a session's or an API token, as it is now. */
+MUST_USE int auth_token(struct site *s, const char *token, struct arena *a, struct who *out, struct err *e);
 bool auth_from_here(const struct http_req *r);
 
 /* form.c: pairs of a query string or of a form body, those of the body first */

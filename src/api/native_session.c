@@ -16,6 +16,12 @@ static void write_account(struct jw *w, const struct who *who)
 		if (who->roles & bit)
 			jw_cstr(w, role_name((enum role)bit));
 	jw_array_end(w);
+	jw_kint(w, "clearance", who->scope.clearance);
+	jw_ktime(w, "raised", who->raised);
+	jw_kstr(w, "must",
+	        who->must == MUST_PASSWORD        ? "password"
+	        : who->must == MUST_SECOND_FACTOR ? "second_factor"
+	                                          : "");
 	jw_object_end(w);
 	jw_kstr(w, "csrf", who->csrf);
 }
@@ -29,12 +35,15 @@ static void set_cookie(struct call *c, const char *token, int64_t age_s)
 
 int session_post(struct call *c, struct err *e)
 {
-	char token[65];
-	int rc = session_open(
-	        c->site->store, body_text(c, "login"), body_text(c, "password"), http_remote(c->r), token, e);
+	const struct sign_in in = {.login = body_text(c, "login"),
+	        .password = body_text(c, "password"),
+	        .code = body_text(c, "code"),
+	        .remote = http_remote(c->r)};
+	char token[SESSION_TOKEN];
+	int rc = session_open(c->site->store, &c->site->accounts, &in, token, e);
 
 	if (rc == 0)
-		rc = session_find(c->site->store, token, c->a, &c->who, e);
+		rc = auth_token(c->site, token, c->a, &c->who, e);
 	if (rc < 0)
 		return rc;
 	set_cookie(c, token, 7 * US_DAY / US_SECOND);
