@@ -170,6 +170,7 @@ struct form;
 struct form *form_read(struct call *c);
 const char *form_get(const struct form *f, const char *name); /* NULL if missing */
 const char **form_all(const struct form *f, struct arena *a, const char *name);
+void url_escape(struct sb *b, const char *s); /* appended, %XX for all but the unreserved characters */
 void form_parse(struct arena *a, struct str text, struct form **f); /* adds to *f, made if NULL */
 
 /* deadline.c: a flag that is raised when a query has taken too long */
@@ -201,6 +202,9 @@ void sse_write(struct sb *b, const struct journal_entry *j);
 bool asset_reply(struct http_req *r); /* false: there is no such page; from the binary */
 void asset_reply_from(struct http_req *r, const char *dir);
 
+/* native_session.c */
+void session_cookie(struct call *c, const char *token);
+
 /* native_thing.c */
 void write_codes(struct jw *w, const char *key, const char *by_blanks); /* "a b" as ["a","b"] */
 
@@ -216,6 +220,7 @@ struct api_server {
 	struct rate *tries; /* of one address to sign in */
 	struct rate *rate;  /* of one account; NULL: as much as it likes */
 	struct deadlines *deadlines;
+	struct oidc *oidc; /* NULL: no provider */
 	char *web_dir;
 	char *version;
 	bool tls;

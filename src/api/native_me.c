@@ -111,21 +111,6 @@ int me_factor_get(struct call *c, struct err *e)
 	return 0;
 }
 
-/* RFC 3986: everything but the unreserved characters. */
-static void put_escaped(struct sb *b, const char *s)
-{
-	for (; *s != '\0'; s++) {
-		unsigned char ch = (unsigned char)*s;
-
-		if ((ch | 32) >= 'a' && (ch | 32) <= 'z')
-			sb_putc(b, *s);
-		else if ((ch >= '0' && ch <= '9') || (ch < 0x80 && strchr("-._~", ch) != NULL))
-			sb_putc(b, *s);
-		else
-			sb_printf(b, "%%%02X", ch);
-	}
-}
-
 /* The form that apps agreed on: https://github.com/google/google-authenticator/wiki/Key-Uri-Format */
 static void write_uri(struct call *c, const char *secret)
 {
@@ -133,11 +118,11 @@ static void write_uri(struct call *c, const char *secret)
 	struct sb b = SB_INIT;
 
 	sb_puts(&b, "otpauth://totp/Heming%20");
-	put_escaped(&b, city);
+	url_escape(&b, city);
 	sb_putc(&b, ':');
-	put_escaped(&b, c->who.login);
+	url_escape(&b, c->who.login);
 	sb_printf(&b, "?secret=%s&issuer=Heming%%20", secret);
-	put_escaped(&b, city);
+	url_escape(&b, city);
 	sb_puts(&b, "&algorithm=SHA1&digits=6&period=30");
 	jw_kstr(&c->w, "uri", b.p);
 	sb_fini(&b);

@@ -33,6 +33,11 @@ static void set_cookie(struct call *c, const char *token, int64_t age_s)
 	                token, (long long)age_s, c->s->tls ? "; Secure" : ""));
 }
 
+void session_cookie(struct call *c, const char *token)
+{
+	set_cookie(c, token, 7 * US_DAY / US_SECOND);
+}
+
 int session_post(struct call *c, struct err *e)
 {
 	const struct sign_in in = {.login = body_text(c, "login"),
@@ -46,7 +51,7 @@ int session_post(struct call *c, struct err *e)
 		rc = auth_token(c->site, token, c->a, &c->who, e);
 	if (rc < 0)
 		return rc;
-	set_cookie(c, token, 7 * US_DAY / US_SECOND);
+	session_cookie(c, token);
 	jw_object(&c->w);
 	write_account(&c->w, &c->who);
 	jw_kstr(&c->w, "token", token);

@@ -79,6 +79,7 @@ struct attempt {
 	int64_t step;                  /* the code's, -1: none fits */
 	const char *recovery;          /* its hash; NULL: no code was given */
 	const char *token_hash, *csrf; /* NULL: no session is wanted */
+	bool provider;
 	bool opened;
 };
 
@@ -115,7 +116,8 @@ static int open_session(struct store_tx *tx, const struct attempt *x, int64_t ac
 		                .account = account,
 		                .csrf = str_of(x->csrf),
 		                .at = now,
-		                .remote = str_of(x->remote)},
+		                .remote = str_of(x->remote),
+		                .provider = x->provider},
 		        NULL, e);
 	return rc < 0 ? rc : journal_remote(tx, "account.signed_in", x->login, x->login, x->remote, e);
 }
@@ -212,6 +214,35 @@ int session_open(struct store *st, const struct account_policy *p, const struct 
 	return 0;
 }
 
+int session_open_as(
+        struct store *st, const char *login, const char *remote, char token[SESSION_TOKEN], struct err *e)
+{
+	static const char nobody[] =
+	        "the provider knows you, but no account here has this name; ask an administrator";
+	const struct sign_in in = {.login = login, .remote = remote};
+	struct attempt x = {.login = login, .remote = remote, .right = true, .provider = true};
+	char hash[2 * DIGEST_LEN + 1], csrf[33];
+	struct known k;
+	int rc = look_up(st, login, &k, e);
+
+	if (rc < 0)
+		return rc;
+	if (k.account == 0 || k.disabled)
+		return refused(&in, "no account of the provider's name", ERR_UNAUTH, nobody, e);
+	x.account = k.account;
+	random_hex(32, token);
+	random_hex(16, csrf);
+	token_hash(str_of(token), hash);
+	x.token_hash = hash;
+	x.csrf = csrf;
+	rc = store_write(st, "sign in", attempt, &x, e);
+	if (rc < 0)
+		return rc;
+	metric_add(METRIC_SIGNIN_OK, 1);
+	LOG(ACCOUNT_SIGNIN, log_s("login", login), log_s("remote", remote));
+	return 0;
+}
+
 int session__prove(struct store *st, const struct account_policy *p, const struct who *who,
         const char *password, const char *field, const char *remote, struct err *e)
 {
@@ -251,6 +282,8 @@ static int touch(struct store_tx *tx, void *arg, struct err *e)
 static enum who_must must_of(
         const struct account_policy *p, const struct sql_session_who_row *r, unsigned roles, time_us now)
 {
+	if (r->provider)
+		return MUST_NOTHING;
 	if (r->must_change ||
 	        (p->password_max_days > 0 && now - r->password_at > p->password_max_days * US_DAY))
 		return MUST_PASSWORD;

@@ -20,6 +20,10 @@ struct sign_in {
  * code is needed too, or was wrong; ERR_BUSY while locked. */
 MUST_USE int session_open(struct store *st, const struct account_policy *p, const struct sign_in *in,
         char token[SESSION_TOKEN], struct err *e);
+/* For somebody whom a provider of the city has let in: neither password nor second factor are asked for here.
+ * ERR_UNAUTH when there is no such account that may sign in. */
+MUST_USE int session_open_as(
+        struct store *st, const char *login, const char *remote, char token[SESSION_TOKEN], struct err *e);
 /* ERR_UNAUTH when it has ended. */
 MUST_USE int session_find(struct store *st, const struct account_policy *p, const char *token,
         struct arena *a, struct who *out, struct err *e);

@@ -4,6 +4,8 @@ ALTER TABLE account ADD COLUMN must_change BOOL NOT NULL DEFAULT FALSE;
 
 -- Until when the session sees one level more.
 ALTER TABLE session ADD COLUMN raised INT;
+-- Somebody else saw to password and second factor.
+ALTER TABLE session ADD COLUMN provider BOOL NOT NULL DEFAULT FALSE;
 CREATE INDEX session_account ON session (account);
 
 -- roles: by blanks, of those that the account has; what it lost since does not count.

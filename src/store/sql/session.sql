@@ -1,15 +1,15 @@
 -- session_insert: a sign-in
 -- do
--- in: token text, account int, csrf text, at int, remote text
-INSERT INTO session (token, account, csrf, created, seen, remote)
-VALUES (:token, :account, :csrf, :at, :at, :remote);
+-- in: token text, account int, csrf text, at int, remote text, provider bool
+INSERT INTO session (token, account, csrf, created, seen, remote, provider)
+VALUES (:token, :account, :csrf, :at, :at, :remote, :provider);
 
 -- session_who: the account behind a token that is still good
 -- one
 -- in: token text, seen_after int, created_after int
--- out: account int, csrf text, seen int, raised int?, login text, name text, org text, roles text, regions text,
+-- out: account int, csrf text, seen int, raised int?, provider bool, login text, name text, org text, roles text, regions text,
 --      orgs text, clearance int, password_at int, must_change bool, second_factor bool
-SELECT s.account, s.csrf, s.seen, s.raised, a.login, a.name, a.org, a.roles, a.regions, a.orgs, a.clearance,
+SELECT s.account, s.csrf, s.seen, s.raised, s.provider, a.login, a.name, a.org, a.roles, a.regions, a.orgs, a.clearance,
     COALESCE(a.password_at, a.created), a.must_change, f.account IS NOT NULL
 FROM session s JOIN account a ON a.id = s.account
     LEFT JOIN second_factor f ON f.account = a.id AND f.confirmed
