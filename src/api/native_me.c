@@ -1,5 +1,7 @@
-/* What a person does to the own account: password, sessions, API tokens, second factor. */
+/* What a person does to the own account: password, sessions, API tokens, second factor, delegations,
+ * break-glass. */
 #include "api/api_int.h"
+#include "city/delegation.h"
 
 int me_password_put(struct call *c, struct err *e)
 {
@@ -165,4 +167,86 @@ int me_factor_remove(struct call *c, struct err *e)
 {
 	return factor_remove(
 	        c->site->store, &c->site->accounts, &c->who, body_text(c, "password"), http_remote(c->r), e);
+}
+
+/* ---- acting for one another ---- */
+
+int me_delegations_get(struct call *c, struct err *e)
+{
+	struct delegation *row = NULL;
+	struct jw *w = &c->w;
+	int n = 0, rc = delegation_list(c->tx, c->a, &c->who, &row, &n, e);
+
+	if (rc < 0)
+		return rc;
+	jw_object(w);
+	jw_key(w, "items");
+	jw_array(w);
+	for (int i = 0; i < n; i++) {
+		jw_object(w);
+		jw_kid(w, "id", row[i].id);
+		jw_kstr(w, "from_login", row[i].from_login);
+		jw_kstr(w, "from_name", row[i].from_name);
+		jw_kstr(w, "to_login", row[i].to_login);
+		jw_kstr(w, "to_name", row[i].to_name);
+		jw_ktime(w, "begins", row[i].begins);
+		jw_ktime(w, "ends", row[i].ends);
+		jw_kstr(w, "reason", row[i].reason);
+		jw_kbool(w, "given", row[i].given);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	jw_object_end(w);
+	return 0;
+}
+
+int me_delegations_post(struct call *c, struct err *e)
+{
+	struct delegation_in in = {
+	        .to = body_text(c, "to"), .reason = body_text(c, "reason"), .from = TIME_NONE, .until = 0};
+	const char *from = body_text(c, "from");
+	int64_t id = 0;
+	int rc;
+
+	/* The schema's check has read them as times already. */
+	must(time_parse(str_of(body_text(c, "until")), NULL, &in.until));
+	if (*from != '\0')
+		must(time_parse(str_of(from), NULL, &in.from));
+	rc = delegation_add(c->site->store, &c->who, &in, &id, e);
+	if (rc < 0)
+		return rc;
+	c->status = 201;
+	jw_object(&c->w);
+	jw_kid(&c->w, "id", id);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+int me_delegation_delete(struct call *c, struct err *e)
+{
+	int64_t id;
+	int rc = call_id(c, 0, &id, e);
+
+	return rc < 0 ? rc : delegation_end(c->site->store, &c->who, id, e);
+}
+
+/* ---- break-glass ---- */
+
+int me_break_glass_post(struct call *c, struct err *e)
+{
+	time_us until = TIME_NONE;
+	int rc = session_raise(c->site->store, &c->site->accounts, &c->who, c->token, body_text(c, "reason"),
+	        doc_int(c->body, "minutes", 0), &until, e);
+
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	jw_ktime(&c->w, "until", until);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+int me_break_glass_delete(struct call *c, struct err *e)
+{
+	return session_lower(c->site->store, &c->who, c->token, e);
 }

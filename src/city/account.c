@@ -1,6 +1,7 @@
 #include "city/account.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "city/account_int.h"
 #include "store/sql.h"
 
 #include <sodium.h>
@@ -281,11 +282,26 @@ static int check_words(const char *words, int64_t clearance, struct err *e)
 	return 0;
 }
 
+/* What one administrator alone may not give where four eyes are asked for. `from` NULL: to somebody new. */
+static bool dangerous(const struct account_row *from, unsigned to, int64_t clearance)
+{
+	bool was = from != NULL && (roles_parse(str_of(from->roles)) & ROLE_ADMIN);
+
+	return (!was && to & ROLE_ADMIN) || (clearance == 4 && (from == NULL || from->clearance < 4));
+}
+
+static bool four_eyes(const struct account_policy *p, const struct who *by)
+{
+	return p->four_eyes && by->account != 0; /* the server's own command line is 0 */
+}
+
 struct add {
 	const struct account_in *in;
 	const struct who *by;
-	char password[PASSWORD_HASH_LEN], roles[ROLES_TEXT];
-	int64_t id;
+	char password[PASSWORD_HASH_LEN], roles[ROLES_TEXT], later[ROLES_TEXT];
+	int64_t clearance;
+	bool ask;         /* for the rest: roles `later` and the clearance of `in` */
+	int64_t approval; /* 0: nothing waits */
 };
 
 static const char *or_empty(const char *s)
@@ -300,9 +316,9 @@ static int add(struct store_tx *tx, void *arg, struct err *e)
 	struct payload p;
 	int rc;
 
-	x->id = store_tx_id(tx);
+	x->approval = 0;
 	rc = sql_account_insert(tx,
-	        &(struct sql_account_insert_in){.id = x->id,
+	        &(struct sql_account_insert_in){.id = store_tx_id(tx),
 	                .login = str_of(in->login),
 	                .name = str_of(in->name),
 	                .org = str_of(in->org),
@@ -310,7 +326,7 @@ static int add(struct store_tx *tx, void *arg, struct err *e)
 	                .roles = str_of(x->roles),
 	                .regions = str_of(or_empty(in->regions)),
 	                .orgs = str_of(or_empty(in->orgs)),
-	                .clearance = in->clearance,
+	                .clearance = x->clearance,
 	                .created = store_now(tx),
 	                .must_change = in->must_change},
 	        NULL, e);
@@ -324,14 +340,19 @@ static int add(struct store_tx *tx, void *arg, struct err *e)
 	jw_kstr(&p.w, "roles", x->roles);
 	jw_kstr(&p.w, "regions", or_empty(in->regions));
 	jw_kstr(&p.w, "orgs", or_empty(in->orgs));
-	jw_kint(&p.w, "clearance", in->clearance);
-	return payload_end(&p, tx, "account.added", "account", in->login, x->by->login, e);
+	jw_kint(&p.w, "clearance", x->clearance);
+	rc = payload_end(&p, tx, "account.added", "account", in->login, x->by->login, e);
+	if (rc < 0 || !x->ask)
+		return rc;
+	return approval__ask(tx, in->login,
+	        &(struct account_change){.roles = x->later, .clearance = in->clearance, .disabled = -1},
+	        x->by, &x->approval, e);
 }
 
 int account_add(struct store *st, const struct account_policy *p, const struct account_in *in,
-        const struct who *by, int64_t *id, struct err *e)
+        const struct who *by, int64_t *approval, struct err *e)
 {
-	struct add x = {.in = in, .by = by};
+	struct add x = {.in = in, .by = by, .clearance = in->clearance};
 	struct arena *a = arena_new(0);
 	struct rights to;
 	int rc;
@@ -351,9 +372,15 @@ int account_add(struct store *st, const struct account_policy *p, const struct a
 	if (rc < 0)
 		return rc;
 	roles_format(to.roles, x.roles);
+	x.ask = four_eyes(p, by) && dangerous(NULL, to.roles, in->clearance);
+	if (x.ask) {
+		memcpy(x.later, x.roles, sizeof(x.later));
+		roles_format((to.roles & ~(unsigned)ROLE_ADMIN) | ROLE_VIEWER, x.roles);
+		x.clearance = in->clearance < 4 ? in->clearance : 3;
+	}
 	rc = store_write(st, "add an account", add, &x, e);
-	if (rc == 0 && id != NULL)
-		*id = x.id;
+	if (rc == 0 && approval != NULL)
+		*approval = x.approval;
 	return rc;
 }
 
@@ -414,7 +441,8 @@ struct work {
 	const struct who *by;
 	const struct account_change *change;
 	const char *hash; /* of a new password */
-	bool must_change;
+	bool must_change, four_eyes;
+	int64_t approval; /* 0: it was done at once */
 };
 
 /* The account, if `by` may do something to it. */
@@ -533,26 +561,36 @@ static struct account_row changed(
 	return out;
 }
 
-static int change(struct store_tx *tx, void *arg, struct err *e)
+/* The account as it is and would be, if `by` may do that. */
+static int check_change(struct store_tx *tx, const struct work *x, struct account_row *old,
+        struct account_row *now, bool *shrank, struct err *e)
 {
-	const struct work *x = arg;
 	struct arena *a = store_arena(tx);
-	struct account_row old, now;
 	struct rights before, after;
-	bool shrank;
-	int rc = target(tx, x, &old, e);
+	int rc = target(tx, x, old, e);
 
 	if (rc < 0)
 		return rc;
-	now = changed(&old, x->change, a);
-	rc = check_words(now.roles, now.clearance, e);
-	before = rights_from(old.roles, old.regions, old.orgs, old.clearance, a);
-	after = rights_from(now.roles, now.regions, now.orgs, now.clearance, a);
-	if (rc == 0)
-		rc = check_gives(&after, now.org, x->by, e);
+	*now = changed(old, x->change, a);
+	rc = check_words(now->roles, now->clearance, e);
 	if (rc < 0)
 		return rc;
-	shrank = beyond(&before, &after) != NULL || strcmp(old.org, now.org) != 0 || now.disabled;
+	before = rights_from(old->roles, old->regions, old->orgs, old->clearance, a);
+	after = rights_from(now->roles, now->regions, now->orgs, now->clearance, a);
+	*shrank = beyond(&before, &after) != NULL || strcmp(old->org, now->org) != 0 || now->disabled;
+	return check_gives(&after, now->org, x->by, e);
+}
+
+int account__change(struct store_tx *tx, const char *login, const struct account_change *c,
+        const struct who *by, struct err *e)
+{
+	const struct work x = {.login = login, .by = by, .change = c};
+	struct account_row old, now;
+	bool shrank = false;
+	int rc = check_change(tx, &x, &old, &now, &shrank, e);
+
+	if (rc < 0)
+		return rc;
 	rc = sql_account_change(tx,
 	        &(struct sql_account_change_in){.id = old.id,
 	                .name = str_of(now.name),
@@ -566,20 +604,42 @@ static int change(struct store_tx *tx, void *arg, struct err *e)
 	if (rc == 0)
 		rc = check_admin_remains(tx, e);
 	if (rc == 0 && shrank)
-		rc = drop_sessions(tx, x->login, e);
+		rc = drop_sessions(tx, login, e);
 	if (rc == 0 && now.disabled)
 		rc = sql_token_drop_of(tx, &(struct sql_token_drop_of_in){old.id}, NULL, e);
-	return rc < 0 ? rc : journal_change(tx, x, &old, &now, e);
+	return rc < 0 ? rc : journal_change(tx, &x, &old, &now, e);
 }
 
-int account_change(struct store *st, const char *login, const struct account_change *c, const struct who *by,
-        struct err *e)
+static int change(struct store_tx *tx, void *arg, struct err *e)
 {
-	struct work x = {.login = login, .by = by, .change = c};
+	struct work *x = arg;
+	struct account_row old, now;
+	bool shrank;
+	int rc;
+
+	x->approval = 0;
+	if (!x->four_eyes)
+		return account__change(tx, x->login, x->change, x->by, e);
+	rc = check_change(tx, x, &old, &now, &shrank, e);
+	if (rc < 0)
+		return rc;
+	return dangerous(&old, roles_parse(str_of(now.roles)), now.clearance)
+	               ? approval__ask(tx, x->login, x->change, x->by, &x->approval, e)
+	               : account__change(tx, x->login, x->change, x->by, e);
+}
+
+int account_change(struct store *st, const struct account_policy *p, const char *login,
+        const struct account_change *c, const struct who *by, int64_t *approval, struct err *e)
+{
+	struct work x = {.login = login, .by = by, .change = c, .four_eyes = four_eyes(p, by)};
+	int rc;
 
 	if (c->roles != NULL && roles_parse(str_of(c->roles)) == 0)
 		return check_words("", 1, e);
-	return store_write(st, "change an account", change, &x, e);
+	rc = store_write(st, "change an account", change, &x, e);
+	if (approval != NULL)
+		*approval = x.approval;
+	return rc;
 }
 
 static int unlock(struct store_tx *tx, void *arg, struct err *e)

@@ -70,9 +70,10 @@ struct account_in {
 	bool must_change;           /* the password, before anything else */
 };
 /* ERR_CONFLICT when the login is taken; ERR_INVALID for what password_check refuses. `by`: who_system where
- * the server's own command line asks. ERR_DENIED when it gives more than `by` has. */
+ * the server's own command line asks. ERR_DENIED when it gives more than `by` has. *approval (may be NULL):
+ * what waits for a second administrator before the account is more than a viewer's; 0 if nothing does. */
 MUST_USE int account_add(struct store *st, const struct account_policy *p, const struct account_in *in,
-        const struct who *by, int64_t *id, struct err *e);
+        const struct who *by, int64_t *approval, struct err *e);
 /* Sets a password and ends all sessions. */
 MUST_USE int account_set_password(struct store *st, const struct account_policy *p, const char *login,
         const char *password, bool must_change, const struct who *by, struct err *e);
@@ -96,9 +97,10 @@ struct account_change { /* NULL, 0 and -1 leave a part as it is */
 	int disabled;
 };
 /* Sessions end where rights shrank; a disabled account's tokens end for good. ERR_STATE when no administrator
- * would remain. */
-MUST_USE int account_change(struct store *st, const char *login, const struct account_change *c,
-        const struct who *by, struct err *e);
+ * would remain. *approval (may be NULL) is not 0 when nothing was changed yet: a second administrator must
+ * confirm it. */
+MUST_USE int account_change(struct store *st, const struct account_policy *p, const char *login,
+        const struct account_change *c, const struct who *by, int64_t *approval, struct err *e);
 /* Opens an account that wrong passwords have locked. */
 MUST_USE int account_unlock(struct store *st, const char *login, const struct who *by, struct err *e);
 /* Ends sessions and API tokens. */

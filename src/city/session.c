@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "city/delegation.h"
 #include "city/session_int.h"
 #include "city/totp.h"
 #include "store/sql.h"
@@ -297,6 +298,7 @@ int session_find(struct store *st, const struct account_policy *p, const char *t
 	struct sql_session_who_row r;
 	struct store_tx *tx = NULL;
 	time_us now, seen = 0;
+	bool found = false;
 	int rc;
 
 	token_hash(str_of(token), hash);
@@ -325,11 +327,13 @@ int session_find(struct store *st, const struct account_policy *p, const char *t
 		out->must = must_of(p, &r, out->roles, now);
 		if (out->raised != TIME_NONE && out->scope.clearance < 4)
 			out->scope.clearance++;
+		rc = delegation_load(tx, a, out, e);
+		found = true;
 	}
 	store_read_end(&tx);
 	if (rc < 0)
 		return rc;
-	if (rc == 0)
+	if (!found)
 		return err_set(e, ERR_UNAUTH, "the session has ended; sign in again");
 	/* A store that cannot be written now does not sign anybody out. */
 	if (now - seen > SESSION_TOUCH) {
@@ -442,4 +446,76 @@ int session_new_password(struct store *st, const struct account_policy *p, const
 	token_hash(str_of(token), hash);
 	return store_write(st, "change the own password", change_own,
 	        &(struct own){.who = who, .token_hash = hash, .password = kept}, e);
+}
+
+/* ---- break-glass ---- */
+
+struct raising {
+	const struct who *who;
+	const char *token_hash, *reason;
+	int64_t minutes; /* 0: lowers it again */
+	time_us until;
+};
+
+static int raise_write(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct raising *x = arg;
+	struct sb b = SB_INIT;
+	struct jw w;
+	int rc;
+
+	x->until = store_now(tx) + x->minutes * US_MINUTE;
+	rc = sql_session_raise(tx,
+	        &(struct sql_session_raise_in){.token = str_of(x->token_hash), .until = x->until}, NULL, e);
+	if (rc < 0)
+		return rc;
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_kstr(&w, "name", x->who->name);
+	if (x->minutes > 0) {
+		jw_kstr(&w, "reason", x->reason);
+		jw_kint(&w, "clearance", x->who->own.clearance + 1);
+		jw_ktime(&w, "until", x->until);
+	}
+	jw_object_end(&w);
+	rc = account_journal(tx, x->minutes > 0 ? "account.glass_broken" : "account.glass_mended",
+	        x->who->login, x->who->login, sb_str(&b), e);
+	sb_fini(&b);
+	return rc;
+}
+
+int session_raise(struct store *st, const struct account_policy *p, const struct who *who, const char *token,
+        const char *reason, int64_t minutes, time_us *until, struct err *e)
+{
+	char hash[2 * DIGEST_LEN + 1];
+	struct raising x = {.who = who, .token_hash = hash, .reason = reason, .minutes = minutes};
+	int rc;
+
+	if (!(who->roles & p->break_glass_roles))
+		return err_set(e, ERR_DENIED, "none of your roles may raise its clearance");
+	if (who->own.clearance >= 4)
+		return err_set(e, ERR_STATE, "there is no clearance above 4");
+	if (utf8_length(str_of(reason)) < 4 || utf8_length(str_of(reason)) > 200) {
+		err_set(e, ERR_INVALID, "say why, in 4 to 200 characters");
+		return err_at(e, NULL, 0, 0, "reason");
+	}
+	if (minutes < 1 || minutes > RAISE_MINUTES) {
+		err_set(e, ERR_INVALID, "1 to %d minutes", RAISE_MINUTES);
+		return err_at(e, NULL, 0, 0, "minutes");
+	}
+	token_hash(str_of(token), hash);
+	rc = store_write(st, "raise a clearance", raise_write, &x, e);
+	*until = x.until;
+	return rc;
+}
+
+int session_lower(struct store *st, const struct who *who, const char *token, struct err *e)
+{
+	char hash[2 * DIGEST_LEN + 1];
+
+	if (who->raised == TIME_NONE)
+		return err_set(e, ERR_STATE, "the clearance is not raised");
+	token_hash(str_of(token), hash);
+	return store_write(
+	        st, "lower a clearance", raise_write, &(struct raising){.who = who, .token_hash = hash}, e);
 }

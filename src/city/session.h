@@ -43,6 +43,13 @@ MUST_USE int session_close_others(struct store *st, const struct who *who, const
 MUST_USE int session_new_password(struct store *st, const struct account_policy *p, const struct who *who,
         const char *token, const char *old, const char *password, const char *remote, struct err *e);
 
+#define RAISE_MINUTES 60
+/* Break-glass: this session sees one level of secrecy more for a while. ERR_DENIED without a role of the
+ * policy, ERR_STATE at level 4. The journal says who, why and for how long, to everybody who follows it. */
+MUST_USE int session_raise(struct store *st, const struct account_policy *p, const struct who *who,
+        const char *token, const char *reason, int64_t minutes, time_us *until, struct err *e);
+MUST_USE int session_lower(struct store *st, const struct who *who, const char *token, struct err *e);
+
 /* ---- the second factor (RFC 6238) ---- */
 
 struct factor_state {

@@ -177,9 +177,12 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .rules = rules,
 	        .readers = (int)settings_int(&c->settings, SET_READERS),
 	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
-	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS)}};
+	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
+	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
 	int rc = role_words(c, SET_TOTP_ROLES, &o.accounts.totp_roles, e);
 
+	if (rc == 0)
+		rc = role_words(c, SET_BREAK_GLASS_ROLES, &o.accounts.break_glass_roles, e);
 	if (rc < 0) {
 		clock_free(&o.clock);
 		return rc;

@@ -190,7 +190,7 @@ static int change_account(struct cli *c, const char *login, const struct who *by
 	}
 	if (disabled != NULL)
 		change.disabled = strcmp(disabled, "yes") == 0;
-	return account_change(c->site->store, login, &change, by, e);
+	return account_change(c->site->store, &c->site->accounts, login, &change, by, NULL, e);
 }
 
 static int add_account(struct cli *c, const char *login, const char *password, bool made,

@@ -58,10 +58,13 @@ CREATE TABLE delegation (
 CREATE INDEX delegation_taker ON delegation (taker, ends);
 CREATE INDEX delegation_giver ON delegation (giver, ends);
 
+-- Whom a step of a case was done for.
+ALTER TABLE case_step ADD COLUMN for_account TEXT NOT NULL DEFAULT '';
+ALTER TABLE case_step ADD COLUMN for_name TEXT NOT NULL DEFAULT '';
+
 -- What one administrator asked for and another must confirm. payload: the change as JSON.
 CREATE TABLE approval (
 	id INT PRIMARY KEY,
-	what TEXT NOT NULL,
 	login TEXT NOT NULL,
 	payload TEXT NOT NULL,
 	asked_by TEXT NOT NULL,
@@ -70,4 +73,3 @@ CREATE TABLE approval (
 	decided_by TEXT NOT NULL,
 	decided INT
 );
-CREATE INDEX approval_open ON approval (state, asked);

@@ -307,3 +307,76 @@ TEST(a_second_factor_by_requests)
 	        409);
 	city_close(&town);
 }
+
+TEST(acting_for_one_another_by_requests)
+{
+	struct answer a;
+	const char *worker, *yi, *id;
+
+	city_open(&town);
+	town.site->accounts.break_glass_roles = ROLE_HANDLER;
+	worker = sign_in(&town, "worker");
+	yi = sign_in(&town, "yi");
+	a = ask("POST", "/api/v1/me/delegations", worker,
+	        "{\"to\":\"yi\",\"from\":\"2026-07-14T08:00:00+08:00\",\"until\":\"2026-07-15T08:00:00+08:"
+	        "00\","
+	        "\"reason\":\"调休\"}");
+	check_eq_i(a.status, 201);
+	check_shape(&a, "DelegationAdded");
+	id = member(&a, "id");
+	a = ask("GET", "/api/v1/me/delegations", yi, NULL);
+	check_shape(&a, "Delegations");
+	check_has(a.body, "\"from_login\":\"worker\"");
+	check_eq_i(ask("POST", "/api/v1/me/delegations", worker,
+	                   "{\"to\":\"yi\",\"until\":\"x\",\"reason\":\"y\"}")
+	                   .status,
+	        400);
+	check_eq_i(ask("DELETE", text("/api/v1/me/delegations/%s", id), sign_in(&town, "duty"), NULL).status,
+	        404);
+	check_eq_i(ask("DELETE", text("/api/v1/me/delegations/%s", id), yi, NULL).status, 204);
+
+	a = ask("POST", "/api/v1/me/break-glass", yi, "{\"reason\":\"夜间泄漏\",\"minutes\":5}");
+	check_eq_i(a.status, 200);
+	check_shape(&a, "BreakGlassUntil");
+	a = ask("GET", "/api/v1/session", yi, NULL);
+	check_shape(&a, "Here");
+	check_has(a.body, "\"clearance\":3,\"raised\":\"2026-07-14T00:05:00Z\"");
+	check_eq_i(ask("DELETE", "/api/v1/me/break-glass", yi, NULL).status, 204);
+	check_eq_i(ask("DELETE", "/api/v1/me/break-glass", yi, NULL).status, 409);
+	check_has(ask("GET", "/api/v1/session", yi, NULL).body, "\"clearance\":2,\"raised\":null");
+	city_close(&town);
+}
+
+TEST(four_eyes_by_requests)
+{
+	struct answer a;
+	const char *chief, *second, *id;
+
+	city_open(&town);
+	town.site->accounts.four_eyes = true;
+	add("chief", "viewer handler desk leader admin", 4);
+	add("second", "viewer handler desk leader admin", 4);
+	chief = sign_in(&town, "chief");
+	second = sign_in(&town, "second");
+	a = ask("PATCH", "/api/v1/accounts/duty", chief, "{\"clearance\":4}");
+	check_eq_i(a.status, 202);
+	check_shape(&a, "AccountChanged");
+	check_has(a.body, "\"clearance\":2");
+	id = member(&a, "approval");
+	a = ask("GET", "/api/v1/approvals", second, NULL);
+	check_shape(&a, "Approvals");
+	check_has(a.body, "\"change\":{\"clearance\":4}");
+	check_eq_i(ask("POST", text("/api/v1/approvals/%s/confirm", id), chief, NULL).status, 403);
+	check_eq_i(ask("POST", text("/api/v1/approvals/%s/confirm", id), second, NULL).status, 204);
+	check_eq_i(ask("POST", text("/api/v1/approvals/%s/refuse", id), second, NULL).status, 409);
+	check_has(ask("GET", "/api/v1/accounts/duty", chief, NULL).body, "\"clearance\":4");
+	a = ask("POST", "/api/v1/accounts", chief,
+	        "{\"login\":\"n\",\"name\":\"N\",\"roles\":[\"admin\"],\"clearance\":4}");
+	check_eq_i(a.status, 201);
+	check_shape(&a, "AccountAdded");
+	check_has(a.body, "\"roles\":[\"viewer\"]");
+	id = member(&a, "approval");
+	check_eq_i(ask("POST", text("/api/v1/approvals/%s/refuse", id), chief, NULL).status, 204);
+	check_eq_i(ask("POST", "/api/v1/approvals/x/refuse", chief, NULL).status, 404);
+	city_close(&town);
+}

@@ -1,4 +1,6 @@
 #include "check.h"
+#include "city/approval.h"
+#include "city/delegation.h"
 #include "city/session.h"
 #include "city/totp.h"
 #include "town.h"
@@ -205,7 +207,7 @@ static int change(
         struct town *t, const char *login, struct account_change c, const struct who *by, struct err *e)
 {
 	*e = (struct err)ERR_INIT;
-	return account_change(t->store, login, &c, by, e);
+	return account_change(t->store, &cheap, login, &c, by, NULL, e);
 }
 
 TEST(nobody_gives_what_they_have_not)
@@ -605,5 +607,176 @@ TEST(roles_that_must_have_a_second_factor)
 	check_eq_i(w.must, MUST_NOTHING);
 	check_ok(account_drop_factor(t.store, "li", &who_system, &e), &e);
 	check_err(session_find(t.store, &strict, token, t.a, &w, &e), ERR_UNAUTH);
+	town_close(&t);
+}
+
+/* ---- break-glass, delegation, four eyes ---- */
+
+TEST(breaking_the_glass_raises_one_session_for_a_while)
+{
+	struct town t;
+	struct err e = ERR_INIT;
+	char token[SESSION_TOKEN], other[SESSION_TOKEN];
+	struct account_policy p = cheap;
+	time_us until = 0;
+	struct who w;
+
+	town_open(&t);
+	put(&t, "li", "viewer handler", "1001", 2);
+	put(&t, "top", "viewer handler", "", 4);
+	w = as(&t, "li", token);
+	(void)as(&t, "li", other);
+	check_err(session_raise(t.store, &p, &w, token, "a leak at night", 30, &until, &e), ERR_DENIED);
+	p.break_glass_roles = ROLE_HANDLER;
+	check_err(session_raise(t.store, &p, &w, token, "", 30, &until, &e), ERR_INVALID);
+	check_eq_s(e.field, "reason");
+	check_err(session_raise(t.store, &p, &w, token, "a leak at night", 61, &until, &e), ERR_INVALID);
+	check_err(session_lower(t.store, &w, token, &e), ERR_STATE);
+	check_ok(session_raise(t.store, &p, &w, token, "a leak at night", 30, &until, &e), NULL);
+	check(until == clock_now(t.clock) + 30 * US_MINUTE);
+	check_ok(session_find(t.store, &p, token, t.a, &w, &e), NULL);
+	check_eq_i(w.scope.clearance, 3);
+	check_eq_i(w.own.clearance, 2);
+	check(w.raised == until);
+	check_ok(session_find(t.store, &p, other, t.a, &w, &e), NULL);
+	check_eq_i(w.scope.clearance, 2);
+	clock_set(t.clock, until);
+	check_ok(session_find(t.store, &p, token, t.a, &w, &e), NULL);
+	check_eq_i(w.scope.clearance, 2);
+	w = as(&t, "top", other);
+	check_err(session_raise(t.store, &p, &w, other, "a leak at night", 30, &until, &e), ERR_STATE);
+	town_close(&t);
+}
+
+TEST(a_delegation_lends_orgs_and_nothing_else)
+{
+	struct town t;
+	struct err e = ERR_INIT;
+	char token[SESSION_TOKEN], second[SESSION_TOKEN];
+	struct account_in in = person("giver", "viewer handler");
+	struct delegation_in d = {.to = "taker", .reason = "on leave", .from = TIME_NONE};
+	struct delegation *row = NULL;
+	struct store_tx *tx = NULL;
+	struct who giver, taker;
+	int64_t id = 0;
+	int n = 0;
+
+	town_open(&t);
+	in.orgs = "works";
+	in.clearance = 3;
+	in.regions = "1002";
+	check_ok(account_add(t.store, &cheap, &in, &who_system, NULL, &e), &e);
+	in = person("taker", "viewer handler");
+	in.orgs = in.org = "water";
+	in.regions = "1001";
+	check_ok(account_add(t.store, &cheap, &in, &who_system, NULL, &e), &e);
+	put(&t, "looker", "viewer", "1001", 2);
+	giver = as(&t, "giver", token);
+	d.until = clock_now(t.clock) + 8 * US_HOUR;
+
+	d.to = "looker";
+	check_err(delegation_add(t.store, &giver, &d, &id, &e), ERR_INVALID);
+	check_eq_s(e.field, "to");
+	d.to = "giver";
+	check_err(delegation_add(t.store, &giver, &d, &id, &e), ERR_INVALID);
+	d.to = "nobody";
+	check_err(delegation_add(t.store, &giver, &d, &id, &e), ERR_INVALID);
+	d.to = "taker";
+	d.until = clock_now(t.clock);
+	check_err(delegation_add(t.store, &giver, &d, &id, &e), ERR_INVALID);
+	check_eq_s(e.field, "until");
+	d.until = clock_now(t.clock) + 91 * US_DAY;
+	check_err(delegation_add(t.store, &giver, &d, &id, &e), ERR_INVALID);
+	d.from = clock_now(t.clock) - 1;
+	d.until = clock_now(t.clock) + 8 * US_HOUR;
+	check_err(delegation_add(t.store, &giver, &d, &id, &e), ERR_INVALID);
+	check_eq_s(e.field, "from");
+	d.from = clock_now(t.clock) + US_HOUR;
+	check_ok(delegation_add(t.store, &giver, &d, &id, &e), NULL);
+
+	taker = as(&t, "taker", second);
+	check_eq_i(taker.givers, 0);
+	check(!who_sees(&taker, "1001", "works", 1));
+	clock_set(t.clock, d.from);
+	check_ok(session_find(t.store, &cheap, second, t.a, &taker, &e), NULL);
+	if (check_eq_i(taker.givers, 1))
+		check_eq_s(taker.giver[0].login, "giver");
+	check(who_sees(&taker, "1001", "works", 2));
+	check(who_sees(&taker, "1001", "water", 2));
+	check(!who_sees(&taker, "1002", "works", 1));
+	check(!who_sees(&taker, "1001", "works", 3));
+
+	check_ok(store_read_begin(t.store, "look", &tx, &e), NULL);
+	check_ok(delegation_list(tx, t.a, &taker, &row, &n, &e), NULL);
+	store_read_end(&tx);
+	if (check_eq_i(n, 1))
+		check(!row[0].given && strcmp(row[0].from_login, "giver") == 0);
+	check_ok(delegation_end(t.store, &taker, id, &e), NULL);
+	check_err(delegation_end(t.store, &giver, id, &e), ERR_NOTFOUND);
+	check_ok(session_find(t.store, &cheap, second, t.a, &taker, &e), NULL);
+	check_eq_i(taker.givers, 0);
+	town_close(&t);
+}
+
+TEST(four_eyes_make_an_administrator)
+{
+	static const char all[] = "viewer handler desk leader admin";
+	struct town t;
+	struct err e = ERR_INIT;
+	struct account_policy p = cheap;
+	char a_token[SESSION_TOKEN], b_token[SESSION_TOKEN], c_token[SESSION_TOKEN];
+	struct account_change up = {.roles = "viewer admin", .disabled = -1};
+	struct account_in in = person("new", "admin");
+	int64_t id = 0, second = 0;
+	struct who a, b;
+
+	town_open(&t);
+	p.four_eyes = true;
+	put(&t, "one", all, "", 4);
+	put(&t, "two", all, "", 4);
+	put(&t, "wang", "viewer", "1001", 2);
+	a = as(&t, "one", a_token);
+	b = as(&t, "two", b_token);
+	check_ok(account_change(t.store, &p, "wang", &(struct account_change){.clearance = 3, .disabled = -1},
+	                 &a, &id, &e),
+	        &e);
+	check_eq_i(id, 0);
+	check_ok(account_change(t.store, &p, "wang", &up, &a, &id, &e), &e);
+	check(id != 0);
+	check_eq_i(as(&t, "wang", c_token).roles, ROLE_VIEWER);
+	check_err(approval_confirm(t.store, id, &a, &e), ERR_DENIED);
+	check_ok(approval_confirm(t.store, id, &b, &e), NULL);
+	check_err(approval_confirm(t.store, id, &b, &e), ERR_STATE);
+	check_eq_i(as(&t, "wang", c_token).roles, ROLE_VIEWER | ROLE_ADMIN);
+	/* nobody confirms what is about themselves, nor more than they have */
+	check_ok(account_change(t.store, &p, "wang", &(struct account_change){.clearance = 4, .disabled = -1},
+	                 &a, &id, &e),
+	        NULL);
+	check(id != 0);
+	b = as(&t, "wang", c_token);
+	check_err(approval_confirm(t.store, id, &b, &e), ERR_DENIED);
+	check_ok(approval_refuse(t.store, id, &a, &e), NULL);
+	check_err(approval_confirm(t.store, id, &b, &e), ERR_STATE);
+	check_err(approval_refuse(t.store, 1, &b, &e), ERR_NOTFOUND);
+	/* a new administrator is a viewer until then */
+	in.clearance = 4;
+	in.regions = "";
+	check_ok(account_add(t.store, &p, &in, &a, &second, &e), NULL);
+	check(second != 0);
+	b = as(&t, "new", c_token);
+	check_eq_i(b.roles, ROLE_VIEWER);
+	check_eq_i(b.scope.clearance, 3);
+	b = as(&t, "two", b_token);
+	check_ok(approval_confirm(t.store, second, &b, &e), NULL);
+	b = as(&t, "new", c_token);
+	check_eq_i(b.roles, ROLE_ADMIN);
+	check_eq_i(b.scope.clearance, 4);
+	/* who asked must still be an administrator */
+	check_ok(account_change(t.store, &p, "wang", &(struct account_change){.clearance = 4, .disabled = -1},
+	                 &a, &id, &e),
+	        NULL);
+	check_ok(change(&t, "one", (struct account_change){.disabled = 1}, &who_system, &e), NULL);
+	b = as(&t, "two", b_token);
+	check_err(approval_confirm(t.store, id, &b, &e), ERR_STATE);
 	town_close(&t);
 }
