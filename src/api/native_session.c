@@ -3,8 +3,11 @@
 
 #include <math.h>
 
-static void write_account(struct jw *w, const struct who *who)
+static void write_account(struct call *c)
 {
+	const struct who *who = &c->who;
+	struct jw *w = &c->w;
+
 	jw_key(w, "account");
 	jw_object(w);
 	jw_kstr(w, "login", who->login);
@@ -18,6 +21,8 @@ static void write_account(struct jw *w, const struct who *who)
 	jw_array_end(w);
 	jw_kint(w, "clearance", who->scope.clearance);
 	jw_ktime(w, "raised", who->raised);
+	jw_kbool(
+	        w, "may_raise", (who->roles & c->site->accounts.break_glass_roles) && who->own.clearance < 4);
 	jw_kstr(w, "must",
 	        who->must == MUST_PASSWORD        ? "password"
 	        : who->must == MUST_SECOND_FACTOR ? "second_factor"
@@ -53,7 +58,7 @@ int session_post(struct call *c, struct err *e)
 		return rc;
 	session_cookie(c, token);
 	jw_object(&c->w);
-	write_account(&c->w, &c->who);
+	write_account(c);
 	jw_kstr(&c->w, "token", token);
 	jw_object_end(&c->w);
 	return 0;
@@ -66,7 +71,7 @@ int session_get(struct call *c, struct err *e)
 
 	(void)e;
 	jw_object(w);
-	write_account(w, &c->who);
+	write_account(c);
 	jw_ktime(w, "now", clock_now(c->site->clock));
 	jw_key(w, "city");
 	jw_object(w);
