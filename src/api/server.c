@@ -373,6 +373,11 @@ int api_port(const struct api_server *s)
 	return http_port(s->http);
 }
 
+int api_reload(struct api_server *s, time_us *until, struct err *e)
+{
+	return http_reload(s->http, until, e);
+}
+
 void api_stop(struct api_server **sp)
 {
 	struct api_server *s = *sp;

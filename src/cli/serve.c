@@ -57,6 +57,27 @@ static void log_settings(const struct cli *c)
 			        log_s("from", c->settings.from[i]));
 }
 
+/* It logs what came of it. */
+static void reload(struct api_server *api)
+{
+	struct err e = ERR_INIT;
+	time_us until;
+
+	(void)!api_reload(api, &until, &e);
+}
+
+int cmd_reload(struct cli *c, struct err *e)
+{
+	char text[40];
+	time_us until = 0;
+	int rc = api_reload(c->api, &until, e);
+
+	if (rc == 0)
+		fprintf(c->out, "the certificate was read again; it holds until %s\n",
+		        time_format(until, zone_utc(), text));
+	return rc;
+}
+
 int cmd_serve(struct cli *c, struct err *e)
 {
 	dur_us begin = clock_monotonic();
@@ -110,7 +131,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .version = HEMING_VERSION};
 	rc = api_start(&ao, &api, e);
 	if (rc == 0)
-		rc = control_start(c->site, &c->settings, &control, e);
+		rc = control_start(c->site, api, &c->settings, &control, e);
 	if (rc == 0)
 		rc = write_ready_file(c, api_port(api), ingest_mqtt_port(ingest), e);
 	if (rc < 0)
@@ -122,7 +143,8 @@ int cmd_serve(struct cli *c, struct err *e)
 	LOG(READY, log_i("ms", (clock_monotonic() - begin) / US_MS), log_i("http", api_port(api)),
 	        log_i("mqtt", ingest_mqtt_port(ingest)));
 	while (sigwait(&ends, &sig) != 0 || sig == SIGHUP)
-		;
+		if (sig == SIGHUP)
+			reload(api);
 	LOG(STOP, log_s("why", sig == SIGINT ? "Ctrl-C" : "SIGTERM"));
 out:
 	if (rc < 0 && e != NULL)

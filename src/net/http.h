@@ -50,11 +50,15 @@ struct http_options {
 	dur_us head_wait;       /* a head or body that makes no progress for this long is ended; 0: 15 s */
 	dur_us body_wait;       /* a whole request must be in within this; 0: 60 s */
 	size_t body_total;      /* bytes of bodies in memory at once over all requests; 0: 256 MiB */
-	const char *cert, *key; /* PEM files for TLS, or NULL */
+	const char *cert, *key; /* PEM files for TLS, or NULL; must live as long as the server */
+	dur_us cert_look;       /* how often these are looked at for a change; 0: a minute */
 };
 MUST_USE int http_listen(
         const struct http_options *o, const struct http_door *door, struct http_server **out, struct err *e);
 int http_port(const struct http_server *s);
+/* Reads certificate and key again, for connections that begin after; *until: when the certificate's time
+ * ends. Where they cannot be used, the old ones stay. The door does this by itself when the files change. */
+MUST_USE int http_reload(struct http_server *s, time_us *until, struct err *e);
 /* No new requests; waits up to `grace` real time for those at work; streams are ended. */
 void http_close(struct http_server **s, dur_us grace);
 
