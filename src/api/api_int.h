@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 struct call;
+struct once;
 
 /* ---- the table of routes ---- */
 
@@ -124,6 +125,8 @@ struct call {
 	struct jw w; /* writes into out */
 	int status;  /* 0: 200 */
 	const char *mime;
+	struct once *once; /* of a request with an Idempotency-Key */
+	bool replayed;     /* the answer is that of an earlier request: no handler runs */
 };
 const char *call_param(struct call *c, int i); /* in the arena */
 /* Opens the read transaction where there is none; after a write it sees what was written. */
@@ -157,6 +160,12 @@ void prometheus_error(struct sb *b, const struct err *e, int *status);
 MUST_USE int auth_find(struct call *c, struct err *e);
 MUST_USE int auth_check(struct call *c, struct err *e);
 bool auth_from_here(const struct http_req *r);
+
+/* idempotency.c */
+bool idempotency_takes(const struct route *r); /* its requests may carry an Idempotency-Key */
+MUST_USE int idempotency_begin(struct call *c, struct err *e);
+/* The handler is through, with rc: keeps its answer, or gives the key back. */
+void idempotency_end(struct call *c, int rc);
 
 /* form.c: pairs of a query string or of a form body, those of the body first */
 struct form;

@@ -162,6 +162,8 @@ static void parameters(struct jw *w, const struct route *r)
 		if (s.n > 2 && s.p[0] == '{')
 			parameter(w, (struct str){s.p + 1, s.n - 2}, "path", "string", NULL);
 	}
+	if (idempotency_takes(r))
+		parameter(w, STR_LIT("Idempotency-Key"), "header", "string", NULL);
 	while (query.n > 0) {
 		struct str type = str_cut(&query, ' '), name = str_cut(&type, ':');
 

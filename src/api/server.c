@@ -83,10 +83,18 @@ static int stage_validate(struct call *c, struct err *e)
 	return rc < 0 ? rc : schema_check(c->body, c->route->request, "", e);
 }
 
+/* The same request a second time is answered without its handler. */
+static int stage_once(struct call *c, struct err *e)
+{
+	return idempotency_begin(c, e);
+}
+
 static int stage_handle(struct call *c, struct err *e)
 {
 	int rc = 0;
 
+	if (c->replayed)
+		return 0;
 	if (c->route->mode == MODE_READ)
 		rc = call_read(c, e);
 	return rc < 0 ? rc : c->route->handle(c, e);
@@ -102,6 +110,7 @@ static const struct stage {
         {"rate", stage_rate},
         {"authorise", stage_authorise},
         {"validate", stage_validate},
+        {"once", stage_once},
         {"handle", stage_handle},
 };
 
@@ -157,6 +166,7 @@ static void run_stages(struct call *c)
 	if (rc == 0 && route->mode == MODE_TAKE)
 		return; /* who has taken it over may have answered already */
 	store_read_end(&c->tx);
+	idempotency_end(c, rc);
 	if (c->held != NULL)
 		registry_release(c->site->registry, c->held);
 	/* A failure that is no more than a code must still be told in words. */

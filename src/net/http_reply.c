@@ -29,6 +29,14 @@ void http_set_header(struct http_req *r, const char *name, const char *value)
 	*end = h;
 }
 
+const char *http_answer_header(const struct http_req *r, const char *name)
+{
+	for (const struct header *h = r->header; h != NULL; h = h->next)
+		if (strcasecmp(h->name, name) == 0)
+			return h->value;
+	return NULL;
+}
+
 /* RFC 9110, 12.5.3: "gzip", "gzip;q=0.5", not "gzip;q=0". */
 static bool takes_gzip(const struct http_req *r)
 {

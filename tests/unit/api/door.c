@@ -84,6 +84,13 @@ int http_listen(
 	return 0;
 }
 
+int http_reload(struct http_server *s, time_us *until, struct err *e)
+{
+	(void)s;
+	(void)until;
+	return err_set(e, ERR_STATE, "no door here has a certificate");
+}
+
 int http_port(const struct http_server *s)
 {
 	return s != NULL ? 1 : 0;
@@ -200,6 +207,13 @@ void *http_data(const struct http_req *r)
 void http_set_header(struct http_req *r, const char *name, const char *value)
 {
 	sb_printf(&r->reply_header, "%s: %s\n", name, value);
+}
+
+const char *http_answer_header(const struct http_req *r, const char *name)
+{
+	struct answer a = {.header = r->reply_header.n > 0 ? r->reply_header.p : ""};
+
+	return answer_header(&a, name);
 }
 
 void http_reply(struct http_req *r, int status, const char *mime, struct str body)
