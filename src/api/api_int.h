@@ -220,7 +220,6 @@ struct api_server {
 	struct deadlines *deadlines;
 	char *web_dir;
 	char *version;
-	bool tls;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	bool closing;

@@ -214,14 +214,14 @@ static void run(void *arg)
 	work_end(s);
 }
 
-static void security_headers(struct api_server *s, struct http_req *r)
+static void security_headers(struct http_req *r)
 {
 	http_set_header(r, "Content-Security-Policy", CSP);
 	http_set_header(r, "X-Content-Type-Options", "nosniff");
 	http_set_header(r, "Referrer-Policy", "no-referrer");
 	http_set_header(r, "Cross-Origin-Opener-Policy", "same-origin");
 	http_set_header(r, "Cross-Origin-Resource-Policy", "same-origin");
-	if (s->tls)
+	if (http_secure(r))
 		http_set_header(r, "Strict-Transport-Security", "max-age=31536000");
 }
 
@@ -299,7 +299,7 @@ static void serve(void *ctx, struct http_req *r)
 	bool known = router_find(s->router, http_method(r), http_path(r), &m);
 
 	http_set_data(r, xcalloc(1, sizeof(struct note)));
-	security_headers(s, r);
+	security_headers(r);
 	if (!known && !of_the_api(http_path(r))) {
 		serve_page(s, r);
 		return;
@@ -347,7 +347,8 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	struct http_options ho = {.address = o->address != NULL ? o->address : "127.0.0.1",
 	        .port = o->port,
 	        .cert = o->cert,
-	        .key = o->key};
+	        .key = o->key,
+	        .proxies = o->proxies};
 	struct api_server *s;
 	int rc;
 
@@ -360,7 +361,6 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	s->ingest = o->ingest;
 	s->web_dir = o->web_dir != NULL ? xstrdup(o->web_dir) : NULL;
 	s->version = xstrdup(o->version != NULL ? o->version : "0.1.0");
-	s->tls = o->cert != NULL;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_cond_init(&s->idle, NULL) == 0);
 	s->router = router_new(o->test_control, o->ingest != NULL);

@@ -20,6 +20,7 @@ struct api_options {
 	const char *web_dir;    /* pages from this folder instead of the binary's own; NULL: the binary's */
 	bool test_control;      /* the routes under /api/v1/test/; needs a manual clock */
 	const char *cert, *key; /* PEM files for TLS, or NULL; must live as long as the server */
+	const char *proxies;    /* that are believed, as http_options; NULL: none */
 	int rate;            /* requests a second of one account over a while, at most 100,000; 0: no limit */
 	int workers;         /* threads that run handlers; 0: 4 */
 	const char *version; /* told by /healthz and GET /session; NULL: "0.1.0" */

@@ -128,6 +128,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .rate = (int)settings_int(&c->settings, SET_RATE),
 	        .cert = settings_text(&c->settings, SET_CERT),
 	        .key = settings_text(&c->settings, SET_KEY),
+	        .proxies = settings_text(&c->settings, SET_PROXIES),
 	        .version = HEMING_VERSION};
 	rc = api_start(&ao, &api, e);
 	if (rc == 0)

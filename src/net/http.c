@@ -137,6 +137,7 @@ static struct http_req *req_new(
 	must(pthread_mutex_init(&r->lock, NULL) == 0);
 	atomic_fetch_add(&s->at_work, 1);
 	set_remote(r);
+	http__proxies_look(r);
 	set_id(r);
 	return r;
 }
@@ -517,11 +518,15 @@ int http_listen(
 	s->o.threads = o->threads > 0 ? o->threads : 2;
 	s->o.connections = o->connections > 0 ? o->connections : 2000;
 	s->o.per_address = o->per_address > 0 ? o->per_address : 500;
+	if (o->proxies != NULL)
+		s->o.per_address = s->o.connections;
 	s->o.head_wait = o->head_wait > 0 ? o->head_wait : 15 * US_SECOND;
 	s->o.body_wait = o->body_wait > 0 ? o->body_wait : US_MINUTE;
 	s->o.body_total = o->body_total > 0 ? o->body_total : (size_t)256 << 20;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
-	rc = socket_listen(s->o.address, s->o.port, &s->listener, &s->port, e);
+	rc = http__proxies_open(o->proxies, &s->proxies, e);
+	if (rc == 0)
+		rc = socket_listen(s->o.address, s->o.port, &s->listener, &s->port, e);
 	if (rc == 0 && (o->cert != NULL || o->key != NULL))
 		rc = http__tls_open(s, e);
 	if (rc == 0) {
@@ -563,6 +568,7 @@ void http_close(struct http_server **server, dur_us grace)
 		close(s->listener);
 	pthread_mutex_destroy(&s->lock);
 	http__tls_close(s);
+	http__proxies_close(&s->proxies);
 	free(s);
 }
 
@@ -635,6 +641,16 @@ struct str http_body(const struct http_req *r)
 const char *http_remote(const struct http_req *r)
 {
 	return r->remote;
+}
+
+bool http_proxied(const struct http_req *r)
+{
+	return r->proxied;
+}
+
+bool http_secure(const struct http_req *r)
+{
+	return r->secure;
 }
 
 struct arena *http_arena(struct http_req *r)

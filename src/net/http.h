@@ -51,7 +51,10 @@ struct http_options {
 	dur_us body_wait;       /* a whole request must be in within this; 0: 60 s */
 	size_t body_total;      /* bytes of bodies in memory at once over all requests; 0: 256 MiB */
 	const char *cert, *key; /* PEM files for TLS, or NULL; must live as long as the server */
-	dur_us cert_look;       /* how often these are looked at for a change; 0: a minute */
+	/* Proxies that are believed: addresses and networks by comma or blank; NULL: none. Behind these
+	 * per_address does not count. */
+	const char *proxies;
+	dur_us cert_look; /* how often these are looked at for a change; 0: a minute */
 };
 MUST_USE int http_listen(
         const struct http_options *o, const struct http_door *door, struct http_server **out, struct err *e);
@@ -74,8 +77,11 @@ const char *http_query(const struct http_req *r, const char *name);
 const char **http_query_all(const struct http_req *r, const char *name);
 const char *http_header(const struct http_req *r, const char *name); /* any case; NULL if missing */
 const char *http_cookie(const struct http_req *r, const char *name);
-struct str http_body(const struct http_req *r);    /* as received; Content-Encoding is the caller's affair */
-const char *http_remote(const struct http_req *r); /* peer's address text */
+struct str http_body(const struct http_req *r); /* as received; Content-Encoding is the caller's affair */
+/* Address of who asks: the peer, or where that is a known proxy whom it names in X-Forwarded-For. */
+const char *http_remote(const struct http_req *r);
+bool http_proxied(const struct http_req *r); /* a known proxy sent it on */
+bool http_secure(const struct http_req *r);  /* by TLS to here, or to the known proxy in front */
 struct arena *http_arena(struct http_req *r);
 void http_set_data(struct http_req *r, void *data); /* one pointer for the caller */
 void *http_data(const struct http_req *r);

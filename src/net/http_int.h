@@ -33,6 +33,7 @@ struct http_server {
 	struct http_options o;
 	int port, listener, wake_fd;
 	struct http_tls *tls; /* NULL: none */
+	struct http_proxies *proxies;
 	atomic_size_t body_bytes;
 	atomic_int at_work;   /* requests whose answer is not complete */
 	pthread_mutex_t lock; /* of what follows; may be taken inside a request's lock, not around it */
@@ -65,6 +66,8 @@ struct http_req {
 	size_t body_max, body_counted;
 	int early; /* status to answer before or instead of serving; 0: serve */
 	bool served, streams;
+	bool proxied; /* a known proxy sent it on */
+	bool secure;
 	void *data;
 	struct header *header;
 	pthread_mutex_t lock; /* of what a reply from another thread touches */
@@ -92,6 +95,14 @@ bool http__answer_begin(struct http_req *r);
 void http__answer_end(struct http_req *r, int status, struct MHD_Response *response);
 struct MHD_Response *http__text(const char *text);
 const char *http__early_words(int status);
+
+/* ---- proxies (http_proxy.c) ---- */
+
+/* Addresses and networks by comma or blank. */
+MUST_USE int http__proxies_open(const char *list, struct http_proxies **out, struct err *e);
+void http__proxies_close(struct http_proxies **p);
+/* The head is in: sets remote, proxied and secure. */
+void http__proxies_look(struct http_req *r);
 
 /* ---- connections that waste time (http_watch.c) ---- */
 

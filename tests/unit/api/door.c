@@ -189,6 +189,16 @@ const char *http_remote(const struct http_req *r)
 	return s != NULL ? s : "127.0.0.1";
 }
 
+bool http_proxied(const struct http_req *r)
+{
+	return http_header(r, "Test-Proxied") != NULL;
+}
+
+bool http_secure(const struct http_req *r)
+{
+	return http_header(r, "Test-Secure") != NULL;
+}
+
 struct arena *http_arena(struct http_req *r)
 {
 	return r->a;

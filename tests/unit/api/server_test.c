@@ -99,6 +99,9 @@ TEST(roles_are_asked_for_before_a_handler_runs)
 	check_eq_i(ask("GET", "/metrics", NULL, NULL).status, 200);
 	check_eq_i(ask("GET", "/metrics", "Test-Remote: 10.1.1.1\n", NULL).status, 401);
 	check_eq_i(ask("GET", "/metrics", "X-Forwarded-For: 10.1.1.1\n", NULL).status, 401);
+	check_eq_i(ask("GET", "/metrics", "X-Real-IP: 127.0.0.1\n", NULL).status, 401);
+	check_eq_i(ask("GET", "/metrics", "Via: 1.1 front\n", NULL).status, 401);
+	check_eq_i(ask("GET", "/metrics", "Test-Proxied: 1\n", NULL).status, 401);
 	check_eq_i(ask("GET", "/api/v1/test/clock", "Test-Remote: 10.1.1.1\n", NULL).status, 401);
 	a = ask("GET", "/api/v1/session", "Authorization: Basic ZHV0eTp4\n", NULL);
 	check_eq_i(a.status, 401);
