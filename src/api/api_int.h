@@ -39,6 +39,7 @@ enum route_flag {
 	ROUTE_PROM = 1 << 3,   /* failures in Prometheus' shape; the body is a form */
 	ROUTE_TEST = 1 << 4,   /* only with test control */
 	ROUTE_INGEST = 1 << 5, /* only with an ingest */
+	ROUTE_TAG = 1 << 6,    /* changes seldom: has an ETag, and 304 for who knows it */
 };
 struct route {
 	enum http_method method;
@@ -200,6 +201,8 @@ void streams_end_session(struct streams *s, const char *token);
 void sse_write(struct sb *b, const struct journal_entry *j);
 
 /* asset.c */
+/* Is it among those of If-None-Match (RFC 9110, 13.1.2: weak or not)? */
+bool etag_known(const struct http_req *r, const char *etag);
 bool asset_reply(struct http_req *r); /* false: there is no such page; from the binary */
 void asset_reply_from(struct http_req *r, const char *dir);
 
@@ -215,8 +218,9 @@ struct api_server {
 	struct work *work;
 	struct router *router;
 	struct streams *streams;
-	struct rate *tries; /* of one address to sign in */
-	struct rate *rate;  /* of one account; NULL: as much as it likes */
+	struct rate *tries;     /* of one address to sign in */
+	struct rate *rate;      /* of one account; NULL: as much as it likes */
+	struct rate *strangers; /* of one address without a session; NULL likewise */
 	struct deadlines *deadlines;
 	char *web_dir;
 	char *version;

@@ -39,8 +39,8 @@ void problem_reply(struct http_req *r, const struct err *e)
 	problem_write(&b, e, http_id(r));
 	if (status == 401)
 		http_set_header(r, "WWW-Authenticate", "Bearer realm=\"heming\"");
-	if (status == 503)
-		http_set_header(r, "Retry-After", "2");
+	if ((status == 503 || status == 429) && http_answer_header(r, "Retry-After") == NULL)
+		http_set_header(r, "Retry-After", status == 429 ? "30" : "2");
 	http_reply_take(r, status, "application/problem+json", &b);
 	sb_fini(&b);
 }

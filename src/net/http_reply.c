@@ -16,6 +16,7 @@ struct MHD_Response *http__text(const char *text)
 
 	must(m != NULL);
 	MHD_add_response_header(m, "Content-Type", "text/plain; charset=utf-8");
+	MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
 	return m;
 }
 
