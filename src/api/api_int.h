@@ -57,6 +57,7 @@ struct route {
 };
 extern const struct route api_routes[];
 extern const int api_routes_n;
+int route_status(const struct route *r); /* of its good answers */
 
 /* ---- the router: a tree of path segments ---- */
 

@@ -273,6 +273,9 @@ TEST(lists_of_what_the_city_is_made_of)
 		/* who may not read it does not learn whether it changed */
 		check_eq_i(ask("GET", table[i].target, "If-None-Match: *\n", NULL).status, 401);
 	}
+	a = ask("GET", "/api/v1/regions.geojson", duty, NULL);
+	check_eq_i(a.status, 200);
+	check_has(a.body, "\"FeatureCollection\"");
 	a = ask("GET", "/api/openapi.json", NULL, NULL);
 	check_eq_i(a.status, 200);
 	check_has(a.body, "\"openapi\":\"3.1.0\"");
