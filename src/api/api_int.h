@@ -154,9 +154,9 @@ const char *body_text(const struct call *c, const char *name);
 #undef ROUTE
 
 /* problem.c */
-void problem_write(struct sb *b, const struct err *e, const char *request);
+void problem_write(struct sb *b, const struct err *inner, const char *request);
 void problem_reply(struct http_req *r, const struct err *e);
-void prometheus_error(struct sb *b, const struct err *e, int *status);
+void prometheus_error(struct sb *b, const struct err *inner, int *status);
 
 /* auth.c */
 MUST_USE int auth_find(struct call *c, struct err *e);

@@ -218,13 +218,14 @@ static void run_stages(struct call *c)
 {
 	const struct route *route = c->route;
 	struct err e = ERR_INIT;
+	char why[1024];
 	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(stages) && rc == 0; i++) {
 		rc = stages[i].run(c, &e);
 		if (rc < 0 && err_http(rc) >= 500)
 			LOG(HTTP_FAULT, log_s("stage", stages[i].name), log_s("path", route->path),
-			        log_s("why", e.text));
+			        log_s("why", err_str(&e, why, sizeof(why))));
 	}
 	if (rc == 0 && route->mode == MODE_TAKE)
 		return; /* who has taken it over may have answered already */
