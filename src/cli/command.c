@@ -81,6 +81,11 @@ const struct command commands[] = {
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
         {"series", "verify", "read every block and log record of the readings", "", cmd_series,
                 CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"reload", "", "let the serving process read its certificate and key again, as SIGHUP does",
+                "Connections from now on get the new ones. Where these cannot be used the old ones stay, and "
+                "it says why.\n"
+                "A server looks at the files by itself once a minute.\n",
+                cmd_reload, CMD_SITE | CMD_SERVED, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
         {"config", "", "the settings in force, and where each comes from", "", cmd_config,
                 CMD_SITE | CMD_SETTINGS, 0, 0, {{"markdown", ARG_FLAG, "", "the page docs/settings.md"}}},
         {"version", "", "version and libraries", "", cmd_version, 0, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
