@@ -339,8 +339,6 @@ int record_put_one(struct call *c, struct err *e)
 	rc = store_write(c->site->store, "change a record", put, &x, e);
 	if (rc == 0)
 		rc = after_change(c, k, e);
-	if (rc == 0 && x.verdict == RECORD_NEW)
-		c->status = 201;
 	return rc < 0 ? rc : reply_record(c, k, call_param(c, 1), e);
 }
 
