@@ -111,7 +111,7 @@ describe('versions', () => {
 		expect(changeText(kind, 'a.gone', { x: 1 }, name)).toBe('{"x":1}');
 	});
 	it('of an import tell only what the sheet has', () => {
-		expect(changedCells({ row: { name: 'b', staff: 3 }, before: { name: 'a', staff: 3, founded: '2020-01-01' } })).toEqual([{ key: 'name', from: 'a', to: 'b' }]);
+		expect(changedCells({ row: { name: 'b', attrs: { staff: 12, big: true } }, before: rec({ name: 'a', state: 'closed' }) })).toEqual([{ key: 'name', from: 'a', to: 'b' }, { key: 'big', from: undefined, to: true }]);
 	});
 });
 

@@ -2,7 +2,7 @@
 import { named, t } from '../i18n';
 import { numText } from './num';
 import { dateTimeLong, fromLocal, localInput } from './time';
-import type { Attrs, Field, FieldOption, Kind, Lonlat, Rec, RecordIn } from './types';
+import type { Attrs, ChangeRow, Field, FieldOption, Kind, Lonlat, Rec, RecordIn } from './types';
 
 /* ---- addresses: registers/KIND, …/new, …/import, …/CODE, …/CODE/edit ---- */
 
@@ -330,7 +330,16 @@ export function csvOf(rows: unknown[][]): string {
 	return `\ufeff${rows.map((r) => r.map(cell).join(',')).join('\r\n')}\r\n`;
 }
 
+/* The cells of a row by the key of their column, as a sheet has them. */
+export function cellsOf(row: Partial<RecordIn>): Record<string, unknown> {
+	const { attrs, ...own } = row;
+
+	return { ...own, ...attrs };
+}
+
 /* What a row of an import changes. Cells that the sheet does not have say nothing. */
-export function changedCells(r: { row: Record<string, unknown>; before: Record<string, unknown> | null }): Change[] {
-	return Object.keys(r.row).filter((key) => !same(r.before?.[key], r.row[key])).map((key) => ({ key, from: r.before?.[key], to: r.row[key] }));
+export function changedCells(r: Pick<ChangeRow, 'row' | 'before'>): Change[] {
+	const before = r.before ? cellsOf(r.before) : {};
+
+	return Object.entries(cellsOf(r.row)).filter(([key, to]) => !same(before[key], to)).map(([key, to]) => ({ key, from: before[key], to }));
 }

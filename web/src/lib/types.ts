@@ -22,7 +22,7 @@ export interface Kind {
 export interface Lonlat { lon: number; lat: number }
 export type Attrs = Record<string, unknown>;
 /* What a form sends. */
-export interface RecordIn { code?: string; name: string; name_en: string; state: string; org: string; region: string; lon: number | null; lat: number | null; attrs: Attrs }
+export interface RecordIn { code?: string; demo?: boolean; name: string; name_en: string; state: string; org: string; region: string; lon: number | null; lat: number | null; attrs: Attrs }
 export interface Rec extends RecordIn {
 	code: string; kind: string; unit: string; doubts: Record<string, string>; masked: string[]; demo: boolean; pack: string; rev: number;
 	created: string; changed: string; account: string; batch: string | null; thing: boolean; gone: boolean;
@@ -30,12 +30,13 @@ export interface Rec extends RecordIn {
 export interface Relation { kind: string; field: string; count: number; more: boolean }
 export interface RecNow extends Rec { actions: string[]; titles: Record<string, string>; relations: Relation[] }
 export interface RecPage { items: Rec[]; next: string | null; count: number | null; more: boolean }
-export interface RecUse { at: string; account: string; name: string; what: string; reason: string; fields: string[] }
+export interface RecUse { at: string; account: string; what: string; reason: string; fields: string[] }
 export interface ChangeSet {
 	id: string; kind: string; what: string; title: string; state: string; account: string; created: string; ended: string | null;
 	total: number; added: number; changed: number; same: number; refused: number; done: number; failed: number;
 }
-export interface ChangeRow { line: number; code: string; verdict: string; field: string; words: string; row: Record<string, unknown>; before: Record<string, unknown> | null }
+/* A row says only what its sheet has columns for. */
+export interface ChangeRow { line: number; code: string; verdict: string; rev: number; field: string; words: string; row: Partial<RecordIn>; before: Rec | null }
 export interface Category { code: string; parent: string; name: string; name_en: string; flow: string; limit: string; level: number }
 export interface Reading { metric: string; name: string; name_en: string; unit: string; t: string | null; v: number | null }
 export interface Thing {
