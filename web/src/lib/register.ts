@@ -120,9 +120,18 @@ export function valueText(f: Field, v: unknown, nameOf: NameOf): string {
 	case 'reference': return nameOf(f.ref, String(v));
 	case 'instant': return Number.isNaN(Date.parse(String(v))) ? String(v) : dateTimeLong(String(v));
 	case 'place': return typeof v === 'object' ? lonlatText(v as Lonlat) : String(v);
-	case 'integer': case 'decimal': return `${typeof v === 'number' ? numText(v, undefined, 12) : String(v)}${f.unit ? ` ${f.unit}` : ''}`;
-	default: return `${String(v)}${f.unit ? ` ${f.unit}` : ''}`;
+	case 'integer': case 'decimal': return typeof v === 'number' ? `${numText(v, undefined, 12)} ${f.unit}`.trim() : String(v);
+	default: return String(v);
 	}
+}
+
+/* What the server doubts, in the reader's words. */
+const doubts = [['does not have the form of such a code', 'doubt.form'], ['has a check digit that does not go with the rest', 'doubt.digit'], ['has a date of birth that does not exist', 'doubt.date']] as const;
+
+export function sayDoubt(words: string | undefined): string {
+	const known = doubts.find(([text]) => text === words);
+
+	return known ? t(known[1]) : words ?? '';
 }
 
 export function countText(page: { count: number | null; more: boolean }, shown: number, atEnd: boolean): string {

@@ -3,7 +3,7 @@ import { shallowReactive } from 'vue';
 import { get } from './api';
 import { names, orgName, regionName } from './city';
 import { recordPath } from './register';
-import { named } from '../i18n';
+import { lang, named } from '../i18n';
 import type { Rec, RecPage } from './types';
 
 export interface Choice { code: string; name: string; more: string }
@@ -18,16 +18,19 @@ async function ask(): Promise<void> {
 		try {
 			const r = await get<Rec>(recordPath(...next));
 
-			known.set(next.join('/'), named(r, r.code));
+			known.set(`zh ${next.join('/')}`, r.name || r.code);
+			known.set(`en ${next.join('/')}`, r.name_en || r.name || r.code);
 		} catch {
-			known.set(next.join('/'), next[1]); /* not for this reader, or not there: the code must do */
+			known.set(`zh ${next.join('/')}`, next[1]);
+			known.set(`en ${next.join('/')}`, next[1]); /* not for this reader, or not there: the code must do */
 		}
 	running--;
 }
 
+/* An answer's titles are those of the city's language. */
 export function heardTitles(titles: Record<string, string>): void {
 	for (const [key, name] of Object.entries(titles))
-		known.set(key, name);
+		known.set(`zh ${key}`, name);
 }
 
 export function titleOf(ref: string, code: string): string {
@@ -37,13 +40,13 @@ export function titleOf(ref: string, code: string): string {
 		return regionName(code);
 	if (ref === 'org')
 		return orgName(code);
-	if (!known.has(key) && !asked.has(key)) {
+	if (!known.has(`${lang.value} ${key}`) && !asked.has(key)) {
 		asked.add(key);
 		queue.push([ref, code]);
 		if (running < 2)
 			void ask();
 	}
-	return known.get(key) ?? code;
+	return known.get(`${lang.value} ${key}`) ?? code;
 }
 
 const SHOWN = 20;
