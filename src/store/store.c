@@ -975,6 +975,7 @@ static int settle_write(struct store_tx *tx, void *arg, struct err *e)
 	struct store *st = tx->st;
 	struct sql_journal_max_id_row row;
 	struct sql_write_group_max_id_row group;
+	struct sql_record_max_id_row record;
 	(void)arg;
 	int rc = sql_journal_max_id(tx, &row, e);
 	if (rc < 0)
@@ -986,6 +987,11 @@ static int settle_write(struct store_tx *tx, void *arg, struct err *e)
 		return rc;
 	if (group.id != TIME_NONE)
 		id_source_raise(st->o.ids, group.id);
+	rc = sql_record_max_id(tx, &record, e); /* a change set writes one entry for all its records */
+	if (rc < 0)
+		return rc;
+	if (record.id != TIME_NONE)
+		id_source_raise(st->o.ids, record.id);
 	st->digest = st->o.digest;
 	return journal__digest(tx, &st->digest, e);
 }
