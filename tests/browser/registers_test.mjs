@@ -216,3 +216,63 @@ test('two records of one shop become one', { skip: lacking }, async () => {
 	assert.deepEqual(tab.faults, []);
 	await page.context().close();
 });
+
+test('a search over many records goes on by itself until it is stopped', { skip: lacking }, async () => {
+	const tab = await openPage(city, { width: 1440, height: 900 }), { page, by } = tab;
+	let pages = 0;
+
+	await signIn(tab, city, 'viewer');
+	await page.route('**/api/v1/records/shop?**', async (r) => {
+		const answer = await r.fetch(), body = await answer.json();
+
+		pages++;
+		await new Promise((done) => setTimeout(done, 100));
+		await r.fulfill({ response: answer, json: { ...body, items: body.items.slice(0, pages % 3 ? 0 : 1), next: 'on', count: null, more: true } }).catch(() => undefined);
+	});
+	await page.route('**/api/v1/records/shop?**cursor=on**', async (r) => r.fallback({ url: r.request().url().replace(/cursor=on&?/, '') }));
+	await page.goto(`${city.url}/#/registers/shop`);
+	await by('searching').waitFor();
+	await by('record-row').nth(1).waitFor();
+	await by('searching').locator('button').click();
+	await by('more').waitFor();
+	const before = pages;
+	await new Promise((done) => setTimeout(done, 400));
+	assert.ok(pages <= before + 1, 'it goes on after it was stopped');
+	await page.context().close();
+});
+
+test('records leave as a file with a reason, and are looked at as they were', { skip: lacking }, async () => {
+	const tab = await openPage(city, { width: 1440, height: 900 }), { page, by } = tab;
+
+	await signIn(tab, city, 'clerk');
+	await opened(tab, 'registers/shop?f.trade=food', 'record-row');
+	await by('export').click();
+	await by('format-csv').check();
+	await by('reason').first().fill('七月安全检查名单');
+	const wait = page.waitForEvent('download');
+	await by('reason-dialog').getByTestId('dialog-yes').click();
+	const file = await wait, text = await readFile(await file.path(), 'utf8');
+	assert.match(file.suggestedFilename(), /^shop-.*\.csv$/);
+	assert.equal(text.trim().split('\n').length, 41);
+	assert.doesNotMatch(text, /13951101000/);
+
+	await city.advance(3600);
+	const r = await city.api('clerk', '/api/v1/records/market/M2');
+	await city.api('clerk', '/api/v1/records/market/M2', 'PUT', { name: '大洋湾新市场', name_en: r.name_en, region: r.region, attrs: r.attrs });
+	await opened(tab, 'registers/market/M2', 'relations');
+	await page.getByRole('heading', { name: '大洋湾新市场' }).waitFor();
+	await by('as-of').fill('2026-07-14T08:30');
+	await by('as-of').blur();
+	await by('as-of-note').waitFor();
+	await page.getByRole('heading', { name: '大洋湾市场' }).waitFor();
+	assert.equal(await by('edit').count(), 0, 'the past is not edited');
+	await by('as-of-note').locator('button').click();
+	await by('relations').locator('a').click();
+	await by('count').filter({ hasText: '共 40 条' }).waitFor();
+
+	await opened(tab, 'things/YC-GAS-0001', 'record-link');
+	await by('record-link').click();
+	await by('thing-link').waitFor();
+	assert.deepEqual(tab.faults, []);
+	await page.context().close();
+});

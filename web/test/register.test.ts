@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { readViews, withView } from '../src/lib/kept';
 import {
 	activeFilters, apiQuery, bodyOf, changedCells, changesBetween, changeText, countText, csvOf, defaultColumns, draftOf, draftsEqual, groupsOf, mergeDrafts,
-	nextSort, placeOf, rangeOf, rangeText, recordId, shownColumns, valueText, wrongs,
+	nextSort, placeOf, rangeOf, rangeText, recordId, sayDoubt, shownColumns, valueText, wrongs,
 } from '../src/lib/register';
 import { fromLocal, localInput, setZone } from '../src/lib/time';
 import { setLang } from '../src/i18n';
@@ -91,6 +91,10 @@ describe('words', () => {
 		expect(countText({ count: 10000, more: true }, 50, false)).toBe('10,000+ records');
 		expect(countText({ count: null, more: false }, 50, false)).toBe('50 shown');
 		expect(countText({ count: null, more: false }, 50, true)).toBe('50 records');
+	});
+	it('tell a doubt in the reader’s language, and one that is not known as it is', () => {
+		setLang('zh');
+		expect([sayDoubt('has a check digit that does not go with the rest'), sayDoubt('is odd'), sayDoubt(undefined)]).toEqual(['校验位不符', 'is odd', '']);
 	});
 	it('put fields under their headings', () => expect(groupsOf(kind.fields).map((g) => [g.title, g.fields.length])).toEqual([['', 9], ['规模', 1]]));
 });

@@ -25,8 +25,11 @@ export function useRecords(path: () => string, query: () => Record<string, strin
 				const page: RecPage = await get<RecPage>(path(), { ...query(), cursor, limit: Math.min(PAGE, want - items.length) }, mine.signal);
 
 				items = [...items, ...page.items];
+				/* What the first page counted holds for the others, which need not count again. */
+				if (page.count !== null || cursor === null)
+					Object.assign(state, { count: page.count, more: page.more });
 				cursor = page.next;
-				Object.assign(state, { items, next: cursor, count: page.count ?? (from.length ? state.count : null), more: page.more, ready: true });
+				Object.assign(state, { items, next: cursor, ready: true });
 			} while (cursor !== null && items.length < want);
 		} catch (e) {
 			if (mine.signal.aborted)
