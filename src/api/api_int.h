@@ -13,6 +13,7 @@
 #include "api/server.h"
 #include "base/json.h"
 #include "base/work.h"
+#include "city/session.h"
 
 #include <pthread.h>
 
@@ -32,12 +33,14 @@ enum route_mode {
 	MODE_TAKE,  /* returns 0: it answers by itself, perhaps later, and the call is not touched after */
 };
 enum route_flag {
-	ROUTE_CSRF = 1 << 0,   /* with a cookie session X-CSRF-Token must fit */
-	ROUTE_SLOW = 1 << 1,   /* never on more than half of the workers */
-	ROUTE_LIMIT = 1 << 2,  /* few per minute from one address */
-	ROUTE_PROM = 1 << 3,   /* failures in Prometheus' shape; the body is a form */
-	ROUTE_TEST = 1 << 4,   /* only with test control */
-	ROUTE_INGEST = 1 << 5, /* only with an ingest */
+	ROUTE_CSRF = 1 << 0,    /* with a cookie session X-CSRF-Token must fit */
+	ROUTE_SLOW = 1 << 1,    /* never on more than half of the workers */
+	ROUTE_LIMIT = 1 << 2,   /* few per minute from one address */
+	ROUTE_PROM = 1 << 3,    /* failures in Prometheus' shape; the body is a form */
+	ROUTE_TEST = 1 << 4,    /* only with test control */
+	ROUTE_INGEST = 1 << 5,  /* only with an ingest */
+	ROUTE_SESSION = 1 << 6, /* for a person who has signed in; not with an API token */
+	ROUTE_ALWAYS = 1 << 7,  /* also while the password or the second factor must be seen to first */
 };
 struct route {
 	enum http_method method;
@@ -147,6 +150,8 @@ MUST_USE int call_match(struct call *c, int64_t *version, struct err *e);
 void call_etag(struct call *c, int64_t version);
 /* Text of a body's member, "" when missing. */
 const char *body_text(const struct call *c, const char *name);
+/* A list of codes as words by blanks; NULL when missing. ERR_INVALID where one has a blank. */
+MUST_USE int body_words(struct call *c, const char *name, const char **out, struct err *e);
 
 /* ---- by subject ---- */
 
@@ -162,6 +167,8 @@ void prometheus_error(struct sb *b, const struct err *e, int *status);
 /* auth.c */
 MUST_USE int auth_find(struct call *c, struct err *e);
 MUST_USE int auth_check(struct call *c, struct err *e);
+/* The account behind a session's or an API token, as it is now. */
+MUST_USE int auth_token(struct site *s, const char *token, struct arena *a, struct who *out, struct err *e);
 bool auth_from_here(const struct http_req *r);
 
 /* form.c: pairs of a query string or of a form body, those of the body first */
@@ -169,6 +176,7 @@ struct form;
 struct form *form_read(struct call *c);
 const char *form_get(const struct form *f, const char *name); /* NULL if missing */
 const char **form_all(const struct form *f, struct arena *a, const char *name);
+void url_escape(struct sb *b, const char *s); /* appended, %XX for all but the unreserved characters */
 void form_parse(struct arena *a, struct str text, struct form **f); /* adds to *f, made if NULL */
 
 /* deadline.c: a flag that is raised when a query has taken too long */
@@ -219,6 +227,8 @@ const struct kind *view_kind(struct call *c, const char *code, struct err *e);
 struct record_query;
 MUST_USE int view_query(struct call *c, const struct kind *k, struct record_query *q, struct err *e);
 void write_option(struct jw *w, const struct field_option *o);
+/* native_session.c */
+void session_cookie(struct call *c, const char *token);
 
 /* native_thing.c */
 void write_codes(struct jw *w, const char *key, const char *by_blanks); /* "a b" as ["a","b"] */
@@ -235,6 +245,7 @@ struct api_server {
 	struct rate *tries; /* of one address to sign in */
 	struct rate *rate;  /* of one account; NULL: as much as it likes */
 	struct deadlines *deadlines;
+	struct oidc *oidc; /* NULL: no provider */
 	char *web_dir;
 	char *version;
 	bool tls;

@@ -409,7 +409,9 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	s->streams = streams_new(o->site);
 	s->work = work_new(o->workers > 0 ? o->workers : 4, QUEUE);
 	door.ctx = s;
-	rc = http_listen(&ho, &door, &s->http, e);
+	rc = oidc_new(&o->oidc, &s->oidc, e);
+	if (rc == 0)
+		rc = http_listen(&ho, &door, &s->http, e);
 	if (rc < 0)
 		api_stop(&s);
 	*out = s;
@@ -447,6 +449,7 @@ void api_stop(struct api_server **sp)
 	deadlines_free(&s->deadlines);
 	rate_free(&s->tries);
 	rate_free(&s->rate);
+	oidc_free(&s->oidc);
 	router_free(&s->router);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);

@@ -8,6 +8,7 @@
 #ifndef HEMING_API_SERVER_H
 #define HEMING_API_SERVER_H
 
+#include "api/oidc.h"
 #include "city/site.h"
 #include "ingest/ingest.h"
 
@@ -20,9 +21,10 @@ struct api_options {
 	const char *web_dir;    /* pages from this folder instead of the binary's own; NULL: the binary's */
 	bool test_control;      /* the routes under /api/v1/test/; needs a manual clock */
 	const char *cert, *key; /* PEM files for TLS, or NULL */
-	int rate;            /* requests a second of one account over a while, at most 100,000; 0: no limit */
-	int workers;         /* threads that run handlers; 0: 4 */
-	const char *version; /* told by /healthz and GET /session; NULL: "0.1.0" */
+	int rate;    /* requests a second of one account over a while, at most 100,000; 0: no limit */
+	int workers; /* threads that run handlers; 0: 4 */
+	struct oidc_options oidc; /* copied */
+	const char *version;      /* told by /healthz and GET /session; NULL: "0.1.0" */
 };
 MUST_USE int api_start(const struct api_options *o, struct api_server **out, struct err *e);
 int api_port(const struct api_server *s);

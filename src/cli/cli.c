@@ -153,6 +153,18 @@ static int read_all(struct cli *c, int argc, char **argv, struct err *e)
 
 /* ---- running ---- */
 
+static int role_words(const struct cli *c, enum setting_id id, unsigned *out, struct err *e)
+{
+	const char *words = settings_text(&c->settings, id);
+
+	*out = words != NULL ? roles_parse(str_of(words)) : 0;
+	if (words == NULL || *out != 0)
+		return 0;
+	err_set(e, ERR_INVALID, "roles are viewer, handler, desk, leader, admin, by blanks, not \"%s\"",
+	        words);
+	return err_at(e, NULL, 0, 0, setting_rows[id].key);
+}
+
 int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e)
 {
 	struct site_options o = {.dir = c->site_dir,
@@ -164,8 +176,17 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .create = create,
 	        .rules = rules,
 	        .readers = (int)settings_int(&c->settings, SET_READERS),
-	        .trace = settings_is(&c->settings, SET_TRACE, "on")};
+	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
+	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
+	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
+	int rc = role_words(c, SET_TOTP_ROLES, &o.accounts.totp_roles, e);
 
+	if (rc == 0)
+		rc = role_words(c, SET_BREAK_GLASS_ROLES, &o.accounts.break_glass_roles, e);
+	if (rc < 0) {
+		clock_free(&o.clock);
+		return rc;
+	}
 	return site_open(&o, &c->site, e);
 }
 

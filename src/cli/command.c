@@ -46,16 +46,21 @@ const struct command commands[] = {
                 "install checks, then writes everything at once or nothing. Restart the server to run new "
                 "rules and flows.\n",
                 cmd_pack, CMD_SITE | CMD_SETTINGS, 2, 2, {{NULL, ARG_FLAG, NULL, NULL}}},
-        {"account", "add|password LOGIN, list", "people who may sign in",
-                "The password is read from standard input, or made on the spot and shown once.\n"
-                "Roles: viewer handler desk leader admin.\n",
+        {"account", "add|password|change|unlock|sign-out|no-factor LOGIN, list", "people who may sign in",
+                "The password is read from standard input, or made on the spot, shown once, and to be "
+                "changed at the "
+                "first sign-in.\n"
+                "change sets what is said and leaves the rest; sign-out ends sessions and API tokens; "
+                "no-factor removes a\n"
+                "second factor that was lost. Roles: viewer handler desk leader admin.\n",
                 cmd_account, CMD_SITE | CMD_SETTINGS | CMD_DATA | CMD_INPUT, 1, 2,
                 {{"name", ARG_TEXT, "NAME", "the person's name"},
                         {"org", ARG_TEXT, "CODE", "the org of the person"},
                         {"roles", ARG_TEXT, "WORDS", "roles, by blanks; viewer"},
                         {"regions", ARG_TEXT, "CODES", "sees only these regions (prefixes, by blanks)"},
                         {"orgs", ARG_TEXT, "CODES", "sees only these orgs"},
-                        {"clearance", ARG_INT, "N", "1 public to 4; 2"}}},
+                        {"clearance", ARG_INT, "N", "1 public to 4; 2"},
+                        {"disabled", ARG_TEXT, "yes|no", "may not sign in"}}},
         {"device", "add LOGIN", "a device that may publish readings; shows its secret once", "", cmd_device,
                 CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
                 {{"things", ARG_TEXT, "CODES", "only of things whose codes begin so (by blanks)"}}},

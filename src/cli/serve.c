@@ -57,6 +57,26 @@ static void log_settings(const struct cli *c)
 			        log_s("from", c->settings.from[i]));
 }
 
+static int oidc_options(struct cli *c, struct oidc_options *o, struct err *e)
+{
+	const char *path = settings_text(&c->settings, SET_OIDC_CLIENT_SECRET);
+	struct str text;
+	int rc;
+
+	*o = (struct oidc_options){.issuer = settings_text(&c->settings, SET_OIDC_ISSUER),
+	        .client_id = settings_text(&c->settings, SET_OIDC_CLIENT_ID),
+	        .claim = settings_text(&c->settings, SET_OIDC_LOGIN_CLAIM),
+	        .url = settings_text(&c->settings, SET_OIDC_URL)};
+	if (path == NULL)
+		return 0;
+	rc = file_read(c->a, path, 4096, &text, e);
+	if (rc < 0)
+		return rc;
+	text = str_trim(text);
+	o->client_secret = arena_strndup(c->a, text.p, text.n);
+	return 0;
+}
+
 int cmd_serve(struct cli *c, struct err *e)
 {
 	dur_us begin = clock_monotonic();
@@ -108,7 +128,9 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .cert = settings_text(&c->settings, SET_CERT),
 	        .key = settings_text(&c->settings, SET_KEY),
 	        .version = HEMING_VERSION};
-	rc = api_start(&ao, &api, e);
+	rc = oidc_options(c, &ao.oidc, e);
+	if (rc == 0)
+		rc = api_start(&ao, &api, e);
 	if (rc == 0)
 		rc = control_start(c->site, &c->settings, &control, e);
 	if (rc == 0)

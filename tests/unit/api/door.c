@@ -483,7 +483,7 @@ static void add_account(struct city *t, const char *login, const char *roles, co
 	        .clearance = clearance};
 	struct err e = ERR_INIT;
 
-	check_ok(account_add(t->site->store, &in, "system", NULL, &e), &e);
+	check_ok(account_add(t->site->store, &t->site->accounts, &in, &who_system, NULL, &e), &e);
 }
 
 void city_open_pack(struct city *t, const char *pack)
@@ -492,7 +492,10 @@ void city_open_pack(struct city *t, const char *pack)
 	struct arena *a = arena_new(0);
 	struct pack_report report = {0};
 	struct err e = ERR_INIT;
-	struct site_options so = {.dir = test_path("site"), .create = true, .durability = SERIES_OS};
+	struct site_options so = {.dir = test_path("site"),
+	        .create = true,
+	        .durability = SERIES_OS,
+	        .accounts = {.cost = password_cost_test}};
 	struct api_options ao = {.test_control = true, .version = "1.2.3"};
 	time_us now;
 

@@ -67,7 +67,8 @@ async function call<T>(method: string, path: string, options?: { body?: unknown;
 
 export const get = <T>(path: string, query?: Query, signal?: AbortSignal) => call<T>('GET', withQuery(path, query), { signal });
 export const post = <T>(path: string, body: unknown = {}, version?: number) => call<T>('POST', path, { body, version });
-export const put = <T>(path: string, body: unknown, version?: number) => call<T>('PUT', path, { body, version });
+export const put = <T>(path: string, body: unknown = {}, version?: number) => call<T>('PUT', path, { body, version });
+export const patch = <T>(path: string, body: unknown = {}) => call<T>('PATCH', path, { body });
 export const remove = <T>(path: string, version?: number) => call<T>('DELETE', path, { version });
 
 /* Bytes with a progress, which fetch cannot tell: 0 to 1. */
