@@ -15,6 +15,7 @@ const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 const heming = process.env.HEMING ?? '';
 export const lacking = heming && existsSync(heming) ? (existsSync(join(top, 'web/dist/index.html')) ? false : 'the pages are not built') : 'HEMING does not name the program';
 export const shots = process.env.HEMING_SHOTS || join(tmpdir(), 'heming-shots');
+const PASSWORD = 'Heron-by-the-pond-41';
 export const START = Date.parse('2026-07-14T08:00:00+08:00');
 
 selectors.setTestIdAttribute('data-test');
@@ -44,10 +45,10 @@ export async function openCity({ packs = [], accounts = [] } = {}) {
 	for (const a of accounts) {
 		const adding = promisify(execFile)(heming, ['account', 'add', a.login, '--site', site, '--name', a.login, '--org', 'ycoc', '--roles', a.roles, '--clearance', String(a.clearance)], { cwd: top });
 
-		adding.child.stdin.end(`${a.login}-has-a-password\n`);
+		adding.child.stdin.end(`${PASSWORD}\n`);
 		await adding;
 	}
-	const device = words.find((w) => w[0] === 'device'), passwords = Object.fromEntries([...words.filter((w) => w.length === 2), ...accounts.map((a) => [a.login, `${a.login}-has-a-password`])]);
+	const device = words.find((w) => w[0] === 'device'), passwords = Object.fromEntries([...words.filter((w) => w.length === 2), ...accounts.map((a) => [a.login, PASSWORD])]);
 	const child = spawn(heming, ['serve', '--site', site, '--port', '0', '--mqtt-port', '0', '--ready-file', ready,
 		'--clock', `manual:${new Date(START).toISOString()}`, '--web-dir', join(top, 'web/dist'), '--log', join(dir, 'log')], { cwd: top, stdio: 'ignore' });
 	const port = (await readReady(ready, child)).http, url = `http://127.0.0.1:${port}`;
