@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#define COUNT_MAX 10000
 #define RELATION_MAX 1000
 #define RANGES_MAX 400
 
@@ -694,9 +693,9 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 		bool bare = q->conds == 0 && q->q == NULL;
 
 		out->count = bare ? all : -1;
-		out->more = bare && all > COUNT_MAX;
+		out->more = bare && all > gather;
 		if (out->more)
-			out->count = COUNT_MAX;
+			out->count = gather;
 		return walk(l, a, after, out, e);
 	}
 	if (by_words)
