@@ -4,6 +4,7 @@
 #include "store/sql.h"
 
 #include <math.h>
+#include <pthread.h>
 
 /* ---- writing and reading in one line each ---- */
 
@@ -803,4 +804,226 @@ MINI(relations, false)
 	check_eq_i(n, 1);
 	check_err(record_relations(tx, m->a, m->s->catalog, &two, "park", "Q", &r, &n, &last), ERR_NOTFOUND);
 	store_read_end(&tx);
+}
+
+/* ---- the index follows the kinds ---- */
+
+struct sync {
+	struct mini *m;
+	bool write, changed;
+	const char
+	        *form; /* set first of this field, as if another version of the program had made its keys */
+	int no;
+};
+
+static int do_sync(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct sync *s = arg;
+	int rc = 0;
+
+	if (s->form != NULL)
+		rc = sql_record_field_form(
+		        tx, &(struct sql_record_field_form_in){s->no, str_of(s->form)}, NULL, e);
+	return rc < 0 ? rc : record_index_sync(tx, s->m->s->catalog, s->write, &s->changed, e);
+}
+
+static bool sync_index(struct mini *m, struct sync s)
+{
+	s.m = m;
+	check_ok(store_write(m->s->store, "test", do_sync, &s, &last), &last);
+	return s.changed;
+}
+
+static struct field *field_of(struct mini *m, const char *kind, const char *key)
+{
+	for (int i = 0; i < m->s->catalog->kinds; i++)
+		for (int n = 0; n < m->s->catalog->kind[i].fields; n++)
+			if (strcmp(m->s->catalog->kind[i].code, kind) == 0 &&
+			        strcmp(m->s->catalog->kind[i].field[n].key, key) == 0)
+				return &m->s->catalog->kind[i].field[n];
+	return NULL;
+}
+
+static int64_t entries(struct mini *m, int no)
+{
+	struct sql_record_entry_count_row r = {0};
+	struct store_tx *tx = NULL;
+
+	check_ok(store_read_begin(m->s->store, "test", &tx, NULL), NULL);
+	check(sql_record_entry_count(tx,
+	              &(struct sql_record_entry_count_in){no, STR_LIT(""), STR_LIT("\xff"), 100000}, &r,
+	              NULL) == 1);
+	store_read_end(&tx);
+	return r.n;
+}
+
+MINI(the_index_follows_the_kinds, false)
+{
+	struct field *staff = field_of(m, "firm", "staff"), *licence = field_of(m, "firm", "licence");
+	struct field *address = field_of(m, "firm", "address"), *tag = field_of(m, "firm", "tags");
+	int no = staff->no;
+
+	fill(m);
+	check_ok(patch(m, &m->desk, "firm", "{\"code\":\"D\",\"attrs\":{\"licence\":\"AB1234\"}}"), &last);
+	check(!sync_index(m, (struct sync){.write = true}));
+	check_eq_i(staff->no, no);
+	check_eq_i(entries(m, no), 4);
+	check_eq_i(entries(m, tag->no), 5); /* A has two values, D none: the blank */
+
+	staff->in_list = false;
+	licence->filter = true;
+	check(sync_index(m, (struct sync){.write = false})); /* only looks */
+	check_eq_i(entries(m, no), 4);
+	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_i(staff->no, 0);
+	check_eq_i(entries(m, no), 0);
+	check_eq_s(LIST(&m->desk, "firm", "staff=9"), "INVALID staff");
+	check_eq_s(LIST(&m->desk, "firm", "licence=AB1234"), "D");
+	check_eq_s(LIST(&m->desk, "firm", .sort = "licence"), "D A B C");
+	check(!sync_index(m, (struct sync){.write = true}));
+	staff->in_list = true;
+	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_s(LIST(&m->desk, "firm", "staff=9"), "B");
+
+	check_eq_s(LIST(&m->desk, "firm", .q = "gas"), "A B");
+	address->searched = false;
+	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_s(LIST(&m->desk, "firm", .q = "gas"), "");
+	check_eq_s(LIST(&m->desk, "firm", .q = "盐城"), "A B");
+	address->searched = true;
+	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_s(LIST(&m->desk, "firm", .q = "gas"), "A B");
+
+	/* Keys that an older ICU made. */
+	check(sync_index(
+	        m, (struct sync){.write = true, .form = "text zh-pinyin-numeric 1.2.3", .no = address->no}));
+	check_eq_i(entries(m, address->no), 4);
+	check(!sync_index(m, (struct sync){.write = true}));
+	check_eq_s(LIST(&m->desk, "firm", "address=市城"), "C");
+}
+
+static int put_parks(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct mini *m = arg;
+	const struct record_door d = {.catalog = m->s->catalog, .by = &m->desk, .pack = ""};
+	int rc = 0;
+
+	for (int i = 0; i < 1203 && rc == 0; i++) {
+		const char *attrs = arena_printf(m->a, "{\"note\":\"%d 号\"}", i % 7);
+		struct record_in in = {.kind = "park",
+		        .code = arena_printf(m->a, "P-%d", i),
+		        .name = "园",
+		        .at = {NAN, NAN}};
+		enum record_verdict verdict;
+		struct doc *doc = NULL;
+
+		rc = doc_parse_json(m->a, str_of(attrs), "test", &doc, e);
+		in.attrs = doc;
+		if (rc == 0)
+			rc = record_put(tx, &d, &in, -1, NULL, &verdict, e);
+	}
+	return rc;
+}
+
+/* More records than are read at once. */
+MINI(a_large_register_is_indexed_anew, false)
+{
+	struct field *note = field_of(m, "park", "note");
+	struct sb b = SB_INIT;
+
+	check_ok(store_write(m->s->store, "test", put_parks, m, &last), &last);
+	note->filter = true;
+	note->searched = true;
+	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_i(entries(m, note->no), 1203);
+	for (int i = 5; i < 1203; i += 7)
+		sb_printf(&b, "%sP-%d", b.n > 0 ? " " : "", i);
+	check_eq_i((int64_t)strlen(LIST(&m->desk, "park", "note=5 号")), (int64_t)b.n);
+	check_eq_i((int64_t)strlen(LIST(&m->desk, "park", .q = "5 号")), (int64_t)b.n);
+	sb_fini(&b);
+}
+
+/* ---- two copies of the program ---- */
+
+struct copy {
+	struct mini *m;
+	struct store *st;
+	pthread_barrier_t *both;
+	const char *code;
+	int runs, rc;
+	struct err e;
+};
+
+static int put_unique(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct copy *c = arg;
+	const struct record_door d = {.catalog = c->m->s->catalog, .by = &c->m->desk, .pack = ""};
+	struct record_in in = {.kind = "firm", .code = c->code, .name = "x", .at = {NAN, NAN}};
+	enum record_verdict verdict;
+	struct doc *doc = NULL;
+	int rc = doc_parse_json(store_arena(tx), STR_LIT("{\"title\":\"同名公司\"}"), "test", &doc, e);
+
+	in.attrs = doc;
+	/* Each has looked at the register before the other writes to it. */
+	if (rc == 0 && c->runs++ == 0) {
+		struct record out;
+
+		rc = record_try(tx, &d, &in, &out, &verdict, e);
+		pthread_barrier_wait(c->both);
+	}
+	return rc == 0 ? record_put(tx, &d, &in, 0, NULL, &verdict, e) : rc;
+}
+
+static void *write_copy(void *arg)
+{
+	struct copy *c = arg;
+
+	c->rc = store_write(c->st, "test", put_unique, c, &c->e);
+	return NULL;
+}
+
+/* Both write at once; one is told what it would be told a moment later. */
+static void race(struct mini *m, const char *code, int want, const char *field)
+{
+	struct id_source *ids = id_source_new(2, m->s->clock);
+	const struct store_options o = {.address = m->store, .clock = m->s->clock, .ids = ids};
+	struct copy c[2] = {{.m = m, .st = m->s->store, .code = "R-1"}, {.m = m, .code = code}};
+	pthread_barrier_t both;
+	pthread_t thread[2];
+
+	must(pthread_barrier_init(&both, NULL, 2) == 0);
+	if (check_ok(store_open(&o, &c[1].st, &last), &last)) {
+		for (int i = 0; i < 2; i++) {
+			c[i].both = &both;
+			must(pthread_create(&thread[i], NULL, write_copy, &c[i]) == 0);
+		}
+		for (int i = 0; i < 2; i++)
+			pthread_join(thread[i], NULL);
+		check((c[0].rc == 0) != (c[1].rc == 0));
+		for (int i = 0; i < 2; i++)
+			if (c[i].rc != 0) {
+				check_err(c[i].rc, want);
+				check_eq_s(c[i].e.field, field);
+				if (!check(c[i].runs == 2))
+					check_fail("%s", c[i].e.text);
+			}
+	}
+	store_close(&c[1].st);
+	pthread_barrier_destroy(&both);
+	id_source_free(&ids);
+}
+
+TEST(two_copies_write_at_once)
+{
+	struct mini m;
+
+	if (getenv("HEMING_TEST_POSTGRES") == NULL)
+		return;
+	mini_open(&m, true, false);
+	race(&m, "R-2", ERR_CONFLICT, "title"); /* a unique value */
+	check_eq_i((int64_t)strlen(list_of(&m, &m.desk, &(struct ask){"firm"}, NULL)), 3);
+	check_ok(drop(&m, &m.desk, "firm", list_of(&m, &m.desk, &(struct ask){"firm"}, NULL)), &last);
+	race(&m, "R-1", ERR_PRECONDITION, ""); /* a code: there must have been none */
+	check_eq_s(list_of(&m, &m.desk, &(struct ask){"firm"}, NULL), "R-1");
+	mini_close(&m);
 }
