@@ -184,6 +184,10 @@ static void check_kind(
 	if (*k->key != '\0' && (key == NULL || key->type != FIELD_TEXT || key->many || field_veiled(key)))
 		pack__tell(d, true, f->path, line->line, line->column, "key",
 		        "the key of a kind is one of its fields: a text without mask");
+	else if (key != NULL && key->secrecy > k->secrecy)
+		pack__tell(d, true, f->path, line->line, line->column, "key",
+		        "every reader of a kind sees the codes of its records; their field cannot have more "
+		        "secrecy than the kind");
 	if (k->secrecy < 1 || k->secrecy > 4)
 		pack__tell(d, true, f->path, 1, 0, "secrecy", "secrecy goes from 1 (public) to 4");
 	if (strcmp(k->code, "region") == 0 || strcmp(k->code, "org") == 0 ||
