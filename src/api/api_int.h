@@ -40,6 +40,7 @@ enum route_flag {
 	ROUTE_TEST = 1 << 4,   /* only with test control */
 	ROUTE_INGEST = 1 << 5, /* only with an ingest */
 	ROUTE_TAG = 1 << 6,    /* changes seldom: has an ETag, and 304 for who knows it */
+	ROUTE_SECRET = 1 << 7, /* the answer tells a secret that is told once: it is kept nowhere */
 };
 struct route {
 	enum http_method method;
