@@ -47,6 +47,7 @@ enum route_flag {
 	ROUTE_BEGINS = 1 << 10, /* what goes on after the answer: 202 */
 	ROUTE_WAITS = 1 << 11,  /* 202 where a second person must agree first */
 	ROUTE_FILE = 1 << 12,   /* the body is a file */
+	ROUTE_SECRET = 1 << 13, /* the answer tells what is told once, to one: it is kept nowhere */
 };
 struct route {
 	enum http_method method;
