@@ -899,6 +899,7 @@ MINI(the_index_follows_the_kinds, false)
 	check(!sync_index(m, (struct sync){.write = true}));
 	staff->in_list = true;
 	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_i(staff->no, no); /* no other field has got its number */
 	check_eq_s(LIST(&m->desk, "firm", "staff=9"), "B");
 
 	check_eq_s(LIST(&m->desk, "firm", .q = "gas"), "A B");
