@@ -226,7 +226,8 @@ static struct wanted *find_wanted(struct sync *s, struct str kind, struct str fi
 	return NULL;
 }
 
-/* A catalog may be that of one pack that is being installed: only fields of its own kinds are dropped. */
+/* A catalog may be that of one pack that is being installed: only fields of its own kinds are dropped. Their
+ * numbers stay taken, without a form: another copy may write under them until it has read the kinds anew. */
 static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c, bool write, bool *changed,
         struct err *e)
 {
@@ -246,7 +247,7 @@ static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c,
 			*w->no = (int)r.no;
 			w->fill = !str_is(r.form, w->form);
 			*changed |= w->fill;
-		} else if (catalog_kind(c, record__keep(s->a, r.kind)) != NULL) {
+		} else if (r.form.n > 0 && catalog_kind(c, record__keep(s->a, r.kind)) != NULL) {
 			drop = arena_grow(s->a, drop, &cap, drops + 1, sizeof(*drop));
 			drop[drops++] = r.no;
 		}
@@ -256,7 +257,8 @@ static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c,
 	for (size_t i = 0; i < drops && rc == 0 && write; i++) {
 		rc = sql_record_entry_clear(tx, &(struct sql_record_entry_clear_in){drop[i]}, NULL, e);
 		if (rc == 0)
-			rc = sql_record_field_drop(tx, &(struct sql_record_field_drop_in){drop[i]}, NULL, e);
+			rc = sql_record_field_form(
+			        tx, &(struct sql_record_field_form_in){drop[i], STR_LIT("")}, NULL, e);
 	}
 	return rc;
 }

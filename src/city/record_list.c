@@ -68,18 +68,23 @@ static int add_blank(struct arena *a, struct record_cond *c, struct err *e)
 	return add_range(c, key, key, e);
 }
 
-/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those. */
+/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those.
+ * What lies in such a town comes behind it and begins alike, and is not named again. */
 static int add_region(
         struct arena *a, struct record_cond *c, const struct snapshot *s, const char *code, struct err *e)
 {
+	const char *last = code;
 	int rc = add_prefix(a, c, code, e);
 
 	for (int i = 0; i < s->regions && rc == 0; i++) {
-		const struct region *unit = snapshot_unit(s, s->region[i].code);
+		const char *part = s->region[i].code;
+		const struct region *unit = snapshot_unit(s, part);
 
-		if (unit != NULL && strcmp(unit->code, code) == 0 &&
-		        strncmp(s->region[i].code, code, strlen(code)) != 0)
-			rc = add_prefix(a, c, s->region[i].code, e);
+		if (unit == NULL || strcmp(unit->code, code) != 0 || strncmp(part, code, strlen(code)) == 0 ||
+		        strncmp(part, last, strlen(last)) == 0)
+			continue;
+		rc = add_prefix(a, c, part, e);
+		last = part;
 	}
 	return rc;
 }

@@ -640,6 +640,22 @@ MINI(conditions, false)
 	check_eq_s(LIST(d, "firm", "colour=1"), "INVALID colour");
 }
 
+/* A reporting unit may be made of towns whose codes begin in another way. */
+MINI(a_unit_has_its_towns, false)
+{
+	const struct snapshot *s = registry_hold(m->s->registry);
+	struct record_query q = {.kind = catalog_kind(m->s->catalog, "firm")};
+
+	fill(m);
+	check_ok(patch(m, &m->desk, "firm", "{\"code\":\"B\",\"region\":\"2001\"}"), &last);
+	check_ok(patch(m, &m->desk, "firm", "{\"code\":\"C\",\"region\":\"飞地村\"}"), &last);
+	check_eq_s(LIST(&m->desk, "firm", "region=1001"), "A B C");
+	check_eq_s(LIST(&m->desk, "firm", "region=2001"), "B C");
+	check_ok(record_query_add(m->a, &q, m->s->catalog, s, &m->desk, "region", "1001", &last), &last);
+	check_eq_i(q.cond[0].ranges, 2);
+	registry_release(m->s->registry, s);
+}
+
 MINI(conditions_on_the_time_of_change, false)
 {
 	fill(m);
@@ -883,6 +899,7 @@ MINI(the_index_follows_the_kinds, false)
 	check(!sync_index(m, (struct sync){.write = true}));
 	staff->in_list = true;
 	check(sync_index(m, (struct sync){.write = true}));
+	check_eq_i(staff->no, no); /* no other field has got its number */
 	check_eq_s(LIST(&m->desk, "firm", "staff=9"), "B");
 
 	check_eq_s(LIST(&m->desk, "firm", .q = "gas"), "A B");
