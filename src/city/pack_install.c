@@ -505,6 +505,28 @@ static const char *code_of(const struct job *j)
 	return d->pack;
 }
 
+/* The serving process goes on with the catalog it began with: it would write records in the old form and into
+ * indexes that are no more. New kinds and fields do not harm it. */
+static int check_served(const struct pack_run *r, struct err *e)
+{
+	bool indexed = false;
+
+	for (int i = 0; i < r->moves; i++)
+		indexed |= r->move[i].indexed;
+	if (r->out->moved > 0)
+		return err_set(e, ERR_STATE,
+		        "%lld records would change their form, and the serving process would not know; stop "
+		        "it, "
+		        "upgrade, and start it again",
+		        (long long)r->out->moved);
+	if (indexed)
+		return err_set(e, ERR_STATE,
+		        "records would be indexed by other fields, and the serving process would not know; "
+		        "stop "
+		        "it, upgrade, and start it again");
+	return 0;
+}
+
 static int apply(struct store_tx *tx, const struct job *j, bool write, struct err *e)
 {
 	struct pack_run r = run_new(j, tx, write);
@@ -539,11 +561,8 @@ static int apply(struct store_tx *tx, const struct job *j, bool write, struct er
 	make_lenient(&r);
 	pack__find_moves(&r);
 	rc = pack__move_records(&r, e);
-	if (rc == 0 && write && j->o->served && j->out->moved > 0)
-		rc = err_set(e, ERR_STATE,
-		        "%lld records would change their form, and the serving process would not know; stop "
-		        "it, upgrade, and start it again",
-		        (long long)j->out->moved);
+	if (rc == 0 && write && j->o->served)
+		rc = check_served(&r, e);
 	if (rc == 0)
 		rc = pack__put_rows(&r, e);
 	if (rc == 0 && write)

@@ -115,7 +115,8 @@ void pack__tell_progress(const struct pack_run *r, const char *what, int64_t don
 
 struct pack_move {
 	const struct kind *was, *is;
-	bool any; /* records may have to change, or to be counted */
+	bool any;     /* records may have to change, or to be counted */
+	bool indexed; /* they are found and sorted by other fields, or otherwise */
 };
 /* Compares the kinds of before with those to be. */
 void pack__find_moves(struct pack_run *r);

@@ -96,6 +96,23 @@ static bool differs(const struct pack_move *m)
 	return false;
 }
 
+static bool same_index(struct arena *a, const struct field *was, const struct field *is)
+{
+	return field_indexed(was) == field_indexed(is) && was->searched == is->searched &&
+	       strcmp(kind_key_form(a, was), kind_key_form(a, is)) == 0;
+}
+
+static bool other_index(struct arena *a, const struct pack_move *m)
+{
+	for (int i = 0; i < m->was->fields; i++) {
+		const struct field *was = &m->was->field[i], *is = kind_field(m->is, was->key);
+
+		if (is == NULL ? field_indexed(was) || was->searched : !same_index(a, was, is))
+			return true;
+	}
+	return false;
+}
+
 void pack__find_moves(struct pack_run *r)
 {
 	const struct catalog *c = r->d->catalog;
@@ -110,6 +127,7 @@ void pack__find_moves(struct pack_run *r)
 			continue;
 		*m = (struct pack_move){.was = was, .is = &c->kind[i]};
 		m->any = differs(m);
+		m->indexed = other_index(r->a, m);
 		r->moves++;
 	}
 }
