@@ -124,6 +124,9 @@ struct call {
 	struct jw w; /* writes into out */
 	int status;  /* 0: 200 */
 	const char *mime;
+	bool has_file; /* the answer is this file; closed when it was sent */
+	int file;
+	uint64_t file_n;
 };
 const char *call_param(struct call *c, int i); /* in the arena */
 /* Opens the read transaction where there is none; after a write it sees what was written. */
@@ -139,6 +142,9 @@ bool call_flag(struct call *c, const char *name); /* "1" or "true" */
 /* A local date YYYY-MM-DD; dflt when missing. */
 MUST_USE int call_date(struct call *c, const char *name, const char *dflt, const char **out, struct err *e);
 MUST_USE int call_id(struct call *c, int param, int64_t *id, struct err *e);
+/* If-Match: the version that the caller looked at; -1 when missing or "*". */
+MUST_USE int call_match(struct call *c, int64_t *version, struct err *e);
+void call_etag(struct call *c, int64_t version);
 /* Text of a body's member, "" when missing. */
 const char *body_text(const struct call *c, const char *name);
 
@@ -193,6 +199,26 @@ void sse_write(struct sb *b, const struct journal_entry *j);
 /* asset.c */
 bool asset_reply(struct http_req *r); /* false: there is no such page; from the binary */
 void asset_reply_from(struct http_req *r, const char *dir);
+
+/* server.c: f(arg) on a worker for slow jobs, after the answer; false when there is no room or the door
+ * closes. What lasts looks at server_closing now and then, and stops. */
+MUST_USE bool server_later(struct api_server *s, void (*f)(void *arg), void *arg);
+bool server_closing(void *server);
+
+/* record_view.c: records as a reader sees them */
+struct record;
+/* One value, masked where the reader's clearance does not cover it or it is veiled; v NULL writes null. */
+void view_value(struct call *c, const struct field *f, const struct doc *v, struct jw *w);
+/* "attrs" and "masked". */
+MUST_USE int view_attrs(struct call *c, const struct kind *k, const char *attrs, struct err *e);
+/* Leaves the object open. */
+MUST_USE int view_record(struct call *c, const struct kind *k, const struct record *r, struct err *e);
+/* A kind that the reader may know of; NULL and ERR_NOTFOUND in e if there is none. */
+const struct kind *view_kind(struct call *c, const char *code, struct err *e);
+/* q, conditions, order and page of the request's query. */
+struct record_query;
+MUST_USE int view_query(struct call *c, const struct kind *k, struct record_query *q, struct err *e);
+void write_option(struct jw *w, const struct field_option *o);
 
 /* native_thing.c */
 void write_codes(struct jw *w, const char *key, const char *by_blanks); /* "a b" as ["a","b"] */

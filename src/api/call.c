@@ -68,6 +68,29 @@ int call_id(struct call *c, int param, int64_t *id, struct err *e)
 	return err_set(e, ERR_NOTFOUND, "nothing has this id");
 }
 
+int call_match(struct call *c, int64_t *version, struct err *e)
+{
+	const char *header = http_header(c->r, "If-Match");
+	struct str s = str_trim(str_of(header));
+
+	*version = -1;
+	if (s.n == 0 || str_is(s, "*"))
+		return 0;
+	if (str_starts(s, "W/"))
+		s = (struct str){s.p + 2, s.n - 2};
+	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+		s = (struct str){s.p + 1, s.n - 2};
+	if (num_int(s, version) && *version > 0)
+		return 0;
+	err_set(e, ERR_INVALID, "If-Match is the ETag of what you looked at");
+	return err_at(e, NULL, 0, 0, "If-Match");
+}
+
+void call_etag(struct call *c, int64_t version)
+{
+	http_set_header(c->r, "ETag", arena_printf(c->a, "\"%lld\"", (long long)version));
+}
+
 const char *body_text(const struct call *c, const char *name)
 {
 	const struct doc *d = doc_get(c->body, name);

@@ -219,7 +219,7 @@ static int reply_case(struct call *c, int64_t id, struct err *e)
 		rc = case_get(c->tx, c->site, &c->who, id, &x, e);
 	if (rc < 0)
 		return rc;
-	http_set_header(c->r, "ETag", arena_printf(c->a, "\"%lld\"", (long long)x.version));
+	call_etag(c, x.version);
 	write_case(c, &x, &names);
 	write_codes(&c->w, "actions", case_actions(c->a, c->site, &x, &c->who));
 	write_alarm_view(c, &x);
@@ -333,32 +333,14 @@ int cases_post(struct call *c, struct err *e)
 	return reply_case(c, id, e);
 }
 
-/* If-Match: "7", or * for any. */
-static int read_match(struct call *c, int64_t *version, struct err *e)
-{
-	const char *header = http_header(c->r, "If-Match");
-	struct str s = str_trim(str_of(header));
-
-	*version = 0;
-	if (s.n == 0 || str_is(s, "*"))
-		return 0;
-	if (str_starts(s, "W/"))
-		s = (struct str){s.p + 2, s.n - 2};
-	if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
-		s = (struct str){s.p + 1, s.n - 2};
-	if (num_int(s, version) && *version > 0)
-		return 0;
-	err_set(e, ERR_INVALID, "If-Match is the ETag of the case as it was read");
-	return err_at(e, NULL, 0, 0, "If-Match");
-}
-
 static int begin_step(struct call *c, struct case_act *a, struct err *e)
 {
 	struct city_case x;
 	int rc;
 
 	*a = (struct case_act){.note = body_text(c, "note")};
-	rc = read_match(c, &a->version, e);
+	rc = call_match(c, &a->version, e);
+	a->version = a->version < 0 ? 0 : a->version;
 	if (rc == 0)
 		rc = find(c, &a->id, e);
 	/* Nobody acts on what that one may not see. */

@@ -1,7 +1,6 @@
-/* What the city is made of: regions, orgs, kinds, categories. */
+/* What the city is made of: regions, orgs, categories. */
 #include "api/api_int.h"
 #include "base/num.h"
-#include "city/kind.h"
 
 static void items(struct jw *w)
 {
@@ -95,77 +94,6 @@ int orgs_get(struct call *c, struct err *e)
 		jw_kstr(w, "name_en", o->name_en);
 		jw_kstr(w, "phone", o->phone);
 		jw_kstr(w, "duties", o->duties);
-		jw_object_end(w);
-	}
-	items_end(w);
-	return 0;
-}
-
-static void write_field(struct jw *w, const struct field *f)
-{
-	jw_object(w);
-	jw_kstr(w, "key", f->key);
-	jw_kstr(w, "name", f->name);
-	jw_kstr(w, "name_en", f->name_en);
-	jw_kstr(w, "type", field_type_name(f->type));
-	jw_kstr(w, "unit", f->unit);
-	jw_kstr(w, "ref", f->ref);
-	jw_kbool(w, "required", f->required);
-	jw_kbool(w, "in_list", f->in_list);
-	jw_kint(w, "secrecy", f->secrecy);
-	jw_kdouble(w, "min", f->min);
-	jw_kdouble(w, "max", f->max);
-	jw_key(w, "options");
-	jw_array(w);
-	for (int i = 0; i < f->options; i++) {
-		jw_object(w);
-		jw_kstr(w, "code", f->option[i].code);
-		jw_kstr(w, "name", f->option[i].name);
-		jw_kstr(w, "name_en", f->option[i].name_en);
-		jw_object_end(w);
-	}
-	jw_array_end(w);
-	jw_object_end(w);
-}
-
-static void write_quantity(struct jw *w, const struct quantity *q)
-{
-	jw_object(w);
-	jw_kstr(w, "metric", q->metric);
-	jw_kstr(w, "name", q->name);
-	jw_kstr(w, "name_en", q->name_en);
-	jw_kstr(w, "unit", q->unit);
-	jw_kdouble(w, "low", q->low);
-	jw_kdouble(w, "high", q->high);
-	jw_object_end(w);
-}
-
-int kinds_get(struct call *c, struct err *e)
-{
-	const struct catalog *k = c->site->catalog;
-	struct jw *w = &c->w;
-
-	(void)e;
-	items(w);
-	for (int i = 0; i < k->kinds; i++) {
-		const struct kind *x = &k->kind[i];
-
-		jw_object(w);
-		jw_kstr(w, "code", x->code);
-		jw_kstr(w, "name", x->name);
-		jw_kstr(w, "name_en", x->name_en);
-		jw_kstr(w, "icon", x->icon);
-		jw_kbool(w, "thing", x->thing);
-		jw_key(w, "fields");
-		jw_array(w);
-		for (int f = 0; f < x->fields; f++)
-			write_field(w, &x->field[f]);
-		jw_array_end(w);
-		jw_key(w, "quantities");
-		jw_array(w);
-		for (int q = 0; q < x->quantities; q++)
-			write_quantity(w, &x->quantity[q]);
-		jw_array_end(w);
 		jw_object_end(w);
 	}
 	items_end(w);

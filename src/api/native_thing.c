@@ -18,68 +18,11 @@ void write_codes(struct jw *w, const char *key, const char *by_blanks)
 	jw_array_end(w);
 }
 
-static const struct field *secret_field(const struct kind *k, const char *key, int64_t clearance)
-{
-	for (int i = 0; k != NULL && i < k->fields; i++)
-		if ((key == NULL || strcmp(k->field[i].key, key) == 0) && k->field[i].secrecy > clearance)
-			return &k->field[i];
-	return NULL;
-}
-
-static size_t first_bytes(struct str s, int letters)
-{
-	size_t i = 0;
-
-	while (i < s.n && letters-- > 0)
-		(void)utf8_next(s, &i);
-	return i;
-}
-
-/* What a reader without the clearance sees of a text: enough to tell two apart, not enough to know. */
-static void write_masked(struct call *c, const struct field *f, const struct doc *d)
-{
-	struct str s = {d->text, d->text_n};
-	size_t keep;
-
-	if (*f->mask == '\0' || d->type != DOC_STRING) {
-		jw_null(&c->w);
-		return;
-	}
-	if (strcmp(f->mask, "phone") == 0 && s.n >= 7) {
-		jw_cstr(&c->w, arena_printf(c->a, "%.3s****%.*s", s.p, 4, s.p + s.n - 4));
-		return;
-	}
-	keep = first_bytes(s, strcmp(f->mask, "name") == 0 ? 1 : strcmp(f->mask, "address") == 0 ? 6 : 2);
-	jw_cstr(&c->w, arena_printf(c->a, "%.*s***", (int)keep, s.p));
-}
-
-static int write_attrs(struct call *c, const struct thing *t, struct err *e)
+static bool sees_thing(const struct call *c, const struct thing *t)
 {
 	const struct kind *k = catalog_kind(c->site->catalog, t->kind);
-	struct doc *attrs = NULL;
-	int rc;
 
-	jw_key(&c->w, "attrs");
-	if (secret_field(k, NULL, c->who.scope.clearance) == NULL) {
-		jw_raw(&c->w, str_of(*t->attrs != '\0' ? t->attrs : "{}"));
-		return 0;
-	}
-	rc = doc_parse_json(c->a, str_of(*t->attrs != '\0' ? t->attrs : "{}"), t->code, &attrs, e);
-	if (rc < 0)
-		return rc;
-	jw_object(&c->w);
-	DOC_EACH(d, attrs)
-	{
-		const struct field *f = secret_field(k, d->key, c->who.scope.clearance);
-
-		jw_key(&c->w, d->key);
-		if (f != NULL)
-			write_masked(c, f, d);
-		else
-			doc_write_json(d, &c->w);
-	}
-	jw_object_end(&c->w);
-	return 0;
+	return who_sees(&c->who, t->region, t->org, k != NULL ? k->secrecy : 1);
 }
 
 /* Leaves the object open. */
@@ -98,7 +41,7 @@ static int write_thing(struct call *c, const struct thing *t, struct err *e)
 	jw_kdouble(w, "lon", t->at.lon);
 	jw_kdouble(w, "lat", t->at.lat);
 	jw_kbool(w, "demo", t->demo);
-	return write_attrs(c, t, e);
+	return view_attrs(c, catalog_kind(c->site->catalog, t->kind), t->attrs, e);
 }
 
 static bool holds(const char *text, const char *words)
@@ -134,7 +77,7 @@ int things_get(struct call *c, struct err *e)
 		        (region != NULL && strncmp(t->region, region, strlen(region)) != 0 &&
 		                strcmp(t->unit_region, region) != 0) ||
 		        (q != NULL && !holds(t->code, q) && !holds(t->name, q) && !holds(t->name_en, q)) ||
-		        !who_sees(&c->who, t->region, t->org, 1))
+		        !sees_thing(c, t))
 			continue;
 		if (n++ == limit) {
 			next = after;
@@ -204,7 +147,7 @@ int thing_get(struct call *c, struct err *e)
 	const struct thing *t = snapshot_thing(call_snapshot(c), c->param[0]);
 	int rc;
 
-	if (t == NULL || !who_sees(&c->who, t->region, t->org, 1))
+	if (t == NULL || !sees_thing(c, t))
 		return err_set(e, ERR_NOTFOUND, "no thing has this code");
 	rc = write_thing(c, t, e);
 	if (rc == 0)

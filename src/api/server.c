@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <strings.h>
+#include <unistd.h>
 
 /* What the pages may do; nothing from another host. */
 #define CSP                                                                                                  \
@@ -112,6 +113,8 @@ static void encode_failure(struct call *c, const struct err *e)
 	int status;
 
 	sb_fini(&c->out);
+	if (c->has_file)
+		close(c->file);
 	if (!(c->route->flags & ROUTE_PROM)) {
 		problem_reply(c->r, e);
 		return;
@@ -127,7 +130,10 @@ static void encode(struct call *c)
 {
 	struct sb out = c->out;
 
-	if (out.failed) {
+	if (c->has_file) {
+		sb_fini(&out);
+		http_reply_file(c->r, 200, c->mime, c->file, c->file_n);
+	} else if (out.failed) {
 		struct err e = ERR_INIT;
 
 		err_set(&e, ERR_TOOBIG, "the answer is too large; ask for less at once");
@@ -188,6 +194,48 @@ static void work_end(struct api_server *s)
 	if (--s->at_work == 0)
 		pthread_cond_broadcast(&s->idle);
 	pthread_mutex_unlock(&s->lock);
+}
+
+struct job {
+	struct api_server *s;
+	void (*f)(void *arg);
+	void *arg;
+};
+
+static void run_job(void *arg)
+{
+	struct job *j = arg;
+	struct api_server *s = j->s;
+
+	j->f(j->arg);
+	free(j);
+	work_end(s);
+}
+
+bool server_later(struct api_server *s, void (*f)(void *arg), void *arg)
+{
+	struct job *j;
+
+	if (!work_begin(s))
+		return false;
+	j = xcalloc(1, sizeof(*j));
+	*j = (struct job){s, f, arg};
+	if (work_submit(s->work, true, run_job, j))
+		return true;
+	free(j);
+	work_end(s);
+	return false;
+}
+
+bool server_closing(void *server)
+{
+	struct api_server *s = server;
+	bool closing;
+
+	pthread_mutex_lock(&s->lock);
+	closing = s->closing;
+	pthread_mutex_unlock(&s->lock);
+	return closing;
 }
 
 static void run(void *arg)

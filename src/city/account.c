@@ -75,6 +75,34 @@ bool who_sees(const struct who *w, const char *region, const char *org, int64_t 
 	       in_list(w->scope.orgs, org);
 }
 
+static const char *const *copy_list(struct arena *a, const char *const *list)
+{
+	const char **out;
+	size_t n = 0;
+
+	if (list == NULL)
+		return NULL;
+	while (list[n] != NULL)
+		n++;
+	out = arena_array(a, n + 1, sizeof(*out));
+	for (size_t i = 0; i < n; i++)
+		out[i] = arena_strdup(a, list[i]);
+	return out;
+}
+
+struct who who_copy(struct arena *a, const struct who *w)
+{
+	struct who out = *w;
+
+	out.login = arena_strdup(a, w->login);
+	out.name = arena_strdup(a, w->name);
+	out.org = arena_strdup(a, w->org);
+	out.csrf = arena_strdup(a, w->csrf != NULL ? w->csrf : "");
+	out.scope.regions = copy_list(a, w->scope.regions);
+	out.scope.orgs = copy_list(a, w->scope.orgs);
+	return out;
+}
+
 static struct str list_json(const char *const *list, struct arena *a)
 {
 	struct sb b = SB_INIT;

@@ -31,6 +31,8 @@ struct who {             /* an authenticated caller; lives in the request's aren
 /* "system": rules, timers. All scope, clearance 4. */
 extern const struct who who_system;
 bool who_sees(const struct who *w, const char *region, const char *org, int64_t secrecy);
+/* A copy that outlives the request. */
+struct who who_copy(struct arena *a, const struct who *w);
 /* The scope's lists as JSON array text for statements (STR_NULL: all), in the arena. */
 struct str who_regions_json(const struct who *w, struct arena *a);
 struct str who_orgs_json(const struct who *w, struct arena *a);

@@ -438,6 +438,23 @@ int kind_value(struct arena *a, const struct field *f, const struct zone *zone, 
 	return read_value(a, f, zone, &v, out, doubt, e);
 }
 
+const char *kind_record_code(
+        struct arena *a, const struct kind *k, const char *given, const struct doc *attrs)
+{
+	const struct field *f = *k->key != '\0' ? kind_field(k, k->key) : NULL;
+	const char *doubt = NULL;
+	struct doc *kept = NULL;
+	struct str value;
+
+	if (given != NULL && *given != '\0')
+		return given;
+	if (f == NULL ||
+	        kind_value(a, f, zone_utc(), str_of(doc_str(attrs, k->key, "")), &value, &doubt, NULL) < 0 ||
+	        value.p == NULL || doc_parse_json(a, value, k->key, &kept, NULL) < 0)
+		return "";
+	return kept->text;
+}
+
 static int find_unknown(const struct kind *k, const struct doc *attrs, struct err *e)
 {
 	DOC_EACH(x, attrs)

@@ -29,6 +29,9 @@ MUST_USE int kind_value(struct arena *a, const struct field *f, const struct zon
 
 /* A code: 1 to 64 bytes without blanks and without any of / + # % ? , ; */
 bool kind_code_valid(struct str code);
+/* The code of a record: the one given, or else the kept form of the kind's key field; "" if there is none. */
+const char *kind_record_code(
+        struct arena *a, const struct kind *k, const char *given, const struct doc *attrs);
 /* A key that fields may not have, since every record has it. */
 bool kind_is_own(const char *key);
 

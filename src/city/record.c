@@ -316,13 +316,6 @@ static const char *text_or(const char *s)
 	return s != NULL ? s : "";
 }
 
-static const char *find_code(const struct kind *k, const struct record_in *in)
-{
-	if (in->code != NULL && *in->code != '\0')
-		return in->code;
-	return *k->key != '\0' ? doc_str(in->attrs, k->key, "") : "";
-}
-
 static int check_rights(const struct record_door *d, const struct kind *k, const struct record *old,
         const struct record *now, struct err *e)
 {
@@ -361,7 +354,7 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 	if (k == NULL || k->secrecy > d->by->scope.clearance)
 		return bad(e, ERR_INVALID, "kind", "no kind has this code");
 	*kind = k;
-	code = find_code(k, in);
+	code = kind_record_code(a, k, in->code, in->attrs);
 	if (!kind_code_valid(str_of(code)))
 		return bad(e, ERR_INVALID, "code",
 		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ;");
@@ -658,15 +651,14 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 	struct record old = {
 	        .name = "", .name_en = "", .state = "", .org = "", .region = "", .at = {NAN, NAN}};
 	struct doc *was = NULL, *made = NULL;
-	const char *code = doc_str(patch, "code", "");
+	const char *code;
 	struct sb b = SB_INIT;
 	struct jw w;
 	int rc = 0;
 
 	if (k == NULL)
 		return bad(e, ERR_INVALID, "kind", "no kind has this code");
-	if (*code == '\0' && *k->key != '\0')
-		code = doc_str(attrs, k->key, "");
+	code = kind_record_code(a, k, doc_str(patch, "code", ""), attrs);
 	if (kind_code_valid(str_of(code)))
 		rc = record__find(tx, a, kind, code, &old, e);
 	if (rc > 0)

@@ -83,6 +83,8 @@ void http_set_header(struct http_req *r, const char *name, const char *value); /
  * is long. */
 void http_reply(struct http_req *r, int status, const char *mime, struct str body);
 void http_reply_take(struct http_req *r, int status, const char *mime, struct sb *body); /* empties body */
+/* The first n bytes of an open file, sent as the client takes them; fd is taken over and closed. */
+void http_reply_file(struct http_req *r, int status, const char *mime, int fd, uint64_t n);
 /* Bytes that live for ever and are gzip already; inflated for a client that does not take gzip. */
 void http_reply_gzip(struct http_req *r, int status, const char *mime, const void *gz, size_t n);
 

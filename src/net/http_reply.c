@@ -131,6 +131,11 @@ void http_reply_take(struct http_req *r, int status, const char *mime, struct sb
 	finish(r, status, mime, MHD_create_response_from_buffer(n, p, MHD_RESPMEM_MUST_FREE));
 }
 
+void http_reply_file(struct http_req *r, int status, const char *mime, int fd, uint64_t n)
+{
+	finish(r, status, mime, MHD_create_response_from_fd64(n, fd));
+}
+
 void http_reply_gzip(struct http_req *r, int status, const char *mime, const void *gz, size_t n)
 {
 	struct MHD_Response *m;

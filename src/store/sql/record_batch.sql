@@ -30,13 +30,14 @@ UPDATE record_batch SET state = :state, total = :total, added = :added, changed 
 
 -- record_batch_state: moves it on, if it is where it should be
 -- do
--- in: id int, was text, state text, ended int?
-UPDATE record_batch SET state = :state, ended = :ended WHERE id = :id AND state = :was;
+-- in: id int, was text, state text, ended int?, done int, failed int
+UPDATE record_batch SET state = :state, ended = :ended, done = :done, failed = :failed
+WHERE id = :id AND state = :was;
 
--- record_batch_done: how far it is
+-- record_batch_done: how far it is, if nobody else has moved it on
 -- do
--- in: id int, done int, failed int
-UPDATE record_batch SET done = :done, failed = :failed WHERE id = :id;
+-- in: id int, was int, done int, failed int
+UPDATE record_batch SET done = :done, failed = :failed WHERE id = :id AND done = :was;
 
 -- record_batch_forget: its rows, when it was never carried out
 -- do

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define PAIRS 32
 
@@ -223,6 +224,16 @@ void http_reply_take(struct http_req *r, int status, const char *mime, struct sb
 	sb_fini(body);
 }
 
+void http_reply_file(struct http_req *r, int status, const char *mime, int fd, uint64_t n)
+{
+	char *p = xcalloc(n + 1, 1);
+
+	check_eq_i(pread(fd, p, n, 0), (ssize_t)n);
+	close(fd);
+	http_reply(r, status, mime, (struct str){p, n});
+	free(p);
+}
+
 void http_reply_gzip(struct http_req *r, int status, const char *mime, const void *gz, size_t n)
 {
 	http_reply(r, status, mime, (struct str){gz, n});
@@ -423,6 +434,22 @@ static const struct {
                 "  - {key: phone, name: 电话, name_en: Phone, type: text, secrecy: 3, mask: phone}\n"
                 "quantities:\n"
                 "  - {metric: ch4_lel, name: 甲烷, name_en: Methane, unit: \"%LEL\", low: 0, high: 100}\n"},
+        {"kinds/firm.yaml",
+                "code: firm\nname: 企业\nname_en: Firm\nkey: uscc\nwrite: [desk, admin]\n"
+                "states: [{code: open, name: 存续, name_en: Open, color: green}, {code: shut, name: 注销, "
+                "name_en: Shut}]\n"
+                "fields:\n"
+                "  - {key: uscc, name: 信用代码, name_en: Code, check: uscc, unique: true, list: true}\n"
+                "  - {key: staff, name: 人数, name_en: Staff, type: integer, min: 0, list: true, filter: "
+                "true}\n"
+                "  - {key: trade, name: 行业, name_en: Trade, type: code, filter: true, options: [{code: a, "
+                "name: 农业}, {code: b, name: 工业}]}\n"
+                "  - {key: scope, name: 经营范围, name_en: Scope, search: true}\n"
+                "  - {key: parent, name: 上级, name_en: Parent, type: reference, ref: firm, tree: true}\n"
+                "  - {key: boss, name: 法人, name_en: Boss, secrecy: 2, mask: name}\n"
+                "  - {key: phone, name: 电话, name_en: Phone, secrecy: 3, mask: phone, filter: true}\n"},
+        {"kinds/plan.yaml", "code: plan\nname: 预案\nname_en: Plan\nsecrecy: 4\nwrite: [admin]\n"
+                            "fields:\n  - {key: firm, name: 企业, type: reference, ref: firm}\n"},
         {"things/gas.csv", "code,name,name_en,org,region,lon,lat,demo,address,phone\n"
                            "G-1,一号,One,o1,3201,120.5,33.5,1,某路1号,13912345678\n"
                            "G-2,二号,Two,o1,3202,119.5,33.5,,某路2号,13987654321\n"
@@ -482,6 +509,8 @@ void city_open_pack(struct city *t, const char *pack)
 	add_account(t, "admin", "viewer admin", "", "", 4);
 	add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
 	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
+	if (own)
+		add_account(t, "boss", "viewer leader", "", "", 3);
 	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
 	site_close(&t->site);
 	so.rules = !own;

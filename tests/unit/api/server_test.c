@@ -205,10 +205,14 @@ TEST(things_come_in_pages_and_in_scope)
 	check(strstr(a.body, "G-1") == NULL);
 	check_has(a.body, "G-2");
 	check_eq_i(ask("GET", "/api/v1/things/G-1", yi, NULL).status, 404);
-	/* A telephone number is secrecy 3: the duty officer has 2. */
+	/* A telephone number is secrecy 3: the duty officer has 2, and others must say why. */
 	a = ask("GET", "/api/v1/things/G-1", duty, NULL);
 	check_has(a.body, "\"phone\":\"139****5678\"");
+	check_eq_i(
+	        ask("POST", "/api/v1/records/gas/G-1/reveal", duty, "{\"reason\":\"call him\"}").status, 400);
 	a = ask("GET", "/api/v1/things/G-1", admin, NULL);
+	check_has(a.body, "\"phone\":\"139****5678\"");
+	a = ask("POST", "/api/v1/records/gas/G-1/reveal", admin, "{\"reason\":\"call him\"}");
 	check_has(a.body, "\"phone\":\"13912345678\"");
 	city_close(&town);
 }

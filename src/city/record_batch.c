@@ -1,0 +1,602 @@
+#include "city/record_batch.h"
+#include "base/json.h"
+#include "city/record_int.h"
+
+#define PART 500       /* rows of one transaction */
+#define MERGE_MAX 1000 /* records that refer to a double */
+
+#define BATCH_OF(a, r)                                                                                       \
+	((struct record_batch){(r).id, record__keep(a, (r).kind), record__keep(a, (r).what),                 \
+	        record__keep(a, (r).title), record__keep(a, (r).state), record__keep(a, (r).account),        \
+	        (r).created, (r).ended, (r).total, (r).added, (r).changed, (r).same, (r).refused, (r).done,  \
+	        (r).failed})
+#define ROW_OF(a, r)                                                                                         \
+	((struct record_batch_row){(r).line, record__keep(a, (r).code), record__keep(a, (r).verdict),        \
+	        record__keep(a, (r).row), (r).rev, record__keep(a, (r).field), record__keep(a, (r).words)})
+
+/* ---- looking ---- */
+
+static bool may_see(const struct catalog *c, const struct who *who, const struct record_batch *b)
+{
+	const struct kind *k = catalog_kind(c, b->kind);
+
+	return k != NULL && record_may_write(k, who) &&
+	       ((who->scope.regions == NULL && who->scope.orgs == NULL) ||
+	               strcmp(b->account, who->login) == 0);
+}
+
+int record_batch_get(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
+        int64_t id, struct record_batch *out, struct err *e)
+{
+	struct sql_record_batch_get_row r;
+	int rc = sql_record_batch_get(tx, &(struct sql_record_batch_get_in){id}, &r, e);
+
+	if (rc < 0)
+		return rc;
+	if (rc > 0)
+		*out = BATCH_OF(a, r);
+	return rc > 0 && may_see(c, who, out) ? 0 : err_set(e, ERR_NOTFOUND, "no change set has this id");
+}
+
+int record_batch_list(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
+        const char *kind, int64_t before, int limit, struct record_batch **out, int *n, struct err *e)
+{
+	struct sql_record_batch_page_row r;
+	struct store_rows *rows = NULL;
+	struct sb kinds = SB_INIT;
+	struct jw w;
+	int rc;
+
+	jw_init(&w, &kinds);
+	jw_array(&w);
+	for (int i = 0; i < c->kinds; i++)
+		if ((kind == NULL || strcmp(kind, c->kind[i].code) == 0) &&
+		        record_may_write(&c->kind[i], who))
+			jw_cstr(&w, c->kind[i].code);
+	jw_array_end(&w);
+	*out = arena_array(a, (size_t)limit, sizeof(**out));
+	*n = 0;
+	rc = sql_record_batch_page_open(tx,
+	        &(struct sql_record_batch_page_in){.kinds = sb_str(&kinds),
+	                .before = before == 0 ? INT64_MAX : before,
+	                .limit_ = 4 * limit},
+	        &rows, e);
+	while (rc == 0 && *n < limit && (rc = sql_record_batch_page_next(rows, &r, e)) > 0) {
+		struct record_batch b = BATCH_OF(a, r);
+
+		rc = 0;
+		if (may_see(c, who, &b))
+			(*out)[(*n)++] = b;
+	}
+	store_rows_close(&rows);
+	sb_fini(&kinds);
+	return rc < 0 ? rc : 0;
+}
+
+int record_batch_rows(struct store_tx *tx, struct arena *a, const struct record_batch *b, const char *verdict,
+        int64_t after, int limit, struct record_batch_row **out, int *n, struct err *e)
+{
+	struct sql_record_batch_rows_row r;
+	struct store_rows *rows = NULL;
+	int rc;
+
+	*out = arena_array(a, (size_t)limit, sizeof(**out));
+	*n = 0;
+	rc = sql_record_batch_rows_open(tx,
+	        &(struct sql_record_batch_rows_in){
+	                .batch = b->id, .after = after, .verdict = str_of(verdict), .limit_ = limit},
+	        &rows, e);
+	while (rc == 0 && (rc = sql_record_batch_rows_next(rows, &r, e)) > 0) {
+		(*out)[(*n)++] = ROW_OF(a, r);
+		rc = 0;
+	}
+	store_rows_close(&rows);
+	return rc;
+}
+
+/* ---- one part of a run ---- */
+
+struct part {
+	struct site *s;
+	const struct who *by;
+	const struct snapshot *snapshot;
+	int64_t id;
+	bool undo;
+	/* of the part, set anew each time it runs */
+	bool end; /* nothing is left to do, or somebody else does it */
+};
+
+static int set_row(struct store_tx *tx, int64_t batch, const struct record_batch_row *r, struct err *e)
+{
+	return sql_record_batch_row_set(tx,
+	        &(struct sql_record_batch_row_set_in){.batch = batch,
+	                .line = r->line,
+	                .verdict = str_of(r->verdict),
+	                .rev = r->rev,
+	                .field = str_of(r->field),
+	                .words = str_of(r->words)},
+	        NULL, e);
+}
+
+/* What a row fails by is told in the row; what the store fails by ends the run. */
+static bool is_rows_own(int rc)
+{
+	return rc == ERR_INVALID || rc == ERR_CONFLICT || rc == ERR_DENIED || rc == ERR_NOTFOUND ||
+	       rc == ERR_PRECONDITION || rc == ERR_UNSUPPORTED;
+}
+
+static int do_row(struct store_tx *tx, const struct record_door *d, const struct record_batch *b,
+        struct record_batch_row *r, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	enum record_verdict verdict = RECORD_SAME;
+	struct err why = ERR_INIT;
+	struct record_in in;
+	struct record out;
+	struct doc *patch = NULL;
+	int rc = doc_parse_json(a, str_of(r->row), "row", &patch, e);
+
+	if (rc == 0)
+		rc = record_patch(tx, d, b->kind, patch, &in, &why);
+	if (rc == 0)
+		rc = record_put(tx, d, &in, -1, &out, &verdict, &why);
+	if (rc < 0 && !is_rows_own(rc)) {
+		if (e != NULL)
+			*e = why;
+		return rc;
+	}
+	if (rc < 0) {
+		r->verdict = "failed";
+		r->field = arena_strdup(a, why.field);
+		r->words = arena_strdup(a, why.text);
+	} else {
+		r->verdict = verdict == RECORD_SAME ? "same" : verdict == RECORD_NEW ? "new" : "changed";
+		r->rev = verdict == RECORD_SAME ? 0 : out.rev;
+	}
+	return set_row(tx, b->id, r, e);
+}
+
+/* Back to the version before the row, if nobody has touched the record since. */
+static int undo_row(struct store_tx *tx, const struct record_door *d, const struct record_batch *b,
+        struct record_batch_row *r, struct err *e)
+{
+	const struct kind *k = catalog_kind(d->catalog, b->kind);
+	struct arena *a = store_arena(tx);
+	struct sql_record_rev_last_row last = {0};
+	struct record now = {0}, before = {0};
+	const char *kind = b->kind, *slash = strchr(r->code, '/');
+	struct err why = ERR_INIT;
+	bool there, was;
+	int rc;
+
+	if (slash != NULL) { /* a merge changes records of other kinds too: KIND/CODE */
+		kind = arena_strndup(a, r->code, (size_t)(slash - r->code));
+		k = catalog_kind(d->catalog, kind);
+	}
+	if (k == NULL) {
+		r->verdict = "left";
+		r->words = "the kind is no longer installed";
+		return set_row(tx, b->id, r, e);
+	}
+	const char *code = slash != NULL ? slash + 1 : r->code;
+	rc = record__find(tx, a, kind, code, &now, e);
+	if (rc < 0)
+		return rc;
+	there = rc > 0;
+	rc = sql_record_rev_last(
+	        tx, &(struct sql_record_rev_last_in){.kind = str_of(kind), .code = str_of(code)}, &last, e);
+	if (rc < 0)
+		return rc;
+	if ((there ? now.rev : last.rev) != r->rev) {
+		r->verdict = "left";
+		r->words = "it was changed after this change set";
+		return set_row(tx, b->id, r, e);
+	}
+	rc = record__version(tx, a, k, code, r->rev - 1, &before, e);
+	if (rc < 0)
+		return rc;
+	was = rc > 0 && !before.gone;
+	rc = was ? record_restore(tx, d, kind, code, r->rev - 1, NULL, &why)
+	         : record_remove(tx, d, kind, code, r->rev, &why);
+	if (rc < 0 && !is_rows_own(rc)) {
+		if (e != NULL)
+			*e = why;
+		return rc;
+	}
+	if (rc < 0) {
+		r->verdict = "left";
+		r->field = arena_strdup(a, why.field);
+		r->words = arena_strdup(a, why.text);
+		return set_row(tx, b->id, r, e);
+	}
+	return 0;
+}
+
+static int read_part(struct store_tx *tx, const struct record_batch *b, bool undo,
+        struct record_batch_row *out, int *n, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	struct store_rows *rows = NULL;
+	int rc;
+
+	*n = 0;
+	if (undo) {
+		struct sql_record_batch_rows_down_row r;
+
+		rc = sql_record_batch_rows_down_open(tx,
+		        &(struct sql_record_batch_rows_down_in){
+		                .batch = b->id, .before = b->done == 0 ? INT64_MAX : b->done, .limit_ = PART},
+		        &rows, e);
+		while (rc == 0 && (rc = sql_record_batch_rows_down_next(rows, &r, e)) > 0) {
+			out[(*n)++] = ROW_OF(a, r);
+			rc = 0;
+		}
+	} else {
+		struct sql_record_batch_rows_row r;
+
+		rc = sql_record_batch_rows_open(tx,
+		        &(struct sql_record_batch_rows_in){.batch = b->id, .after = b->done, .limit_ = PART},
+		        &rows, e);
+		while (rc == 0 && (rc = sql_record_batch_rows_next(rows, &r, e)) > 0) {
+			out[(*n)++] = ROW_OF(a, r);
+			rc = 0;
+		}
+	}
+	store_rows_close(&rows);
+	return rc;
+}
+
+static int journal_end(struct store_tx *tx, const struct part *p, const struct kind *k,
+        const struct record_batch *b, int64_t failed, struct err *e)
+{
+	struct sb payload = SB_INIT;
+	struct jw w;
+	int rc;
+
+	jw_init(&w, &payload);
+	jw_object(&w);
+	jw_kstr(&w, "kind", b->kind);
+	jw_kid(&w, "changeset", b->id);
+	jw_kstr(&w, "title", b->title);
+	jw_kint(&w, "added", b->added);
+	jw_kint(&w, "changed", b->changed);
+	jw_kint(&w, "failed", failed);
+	jw_object_end(&w);
+	rc = journal_append(tx,
+	        &(struct journal_entry){.at = TIME_NONE,
+	                .kind = p->undo ? STR_LIT("record.undone") : STR_LIT("record.imported"),
+	                .subject = STR_LIT("changeset"),
+	                .subject_id = str_of(arena_printf(store_arena(tx), "%lld", (long long)b->id)),
+	                .region = STR_LIT(""),
+	                .org = STR_LIT(""),
+	                .secrecy = k->secrecy,
+	                .account = str_of(p->by->login),
+	                .payload = sb_str(&payload)},
+	        e);
+	sb_fini(&payload);
+	return rc;
+}
+
+/* `done` is the line that was passed last: upwards for a run, downwards for an undoing (0: not begun). */
+static int run_part(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct part *p = arg;
+	struct arena *a = store_arena(tx);
+	const struct catalog *c = p->s->catalog;
+	struct record_batch_row *row = arena_array(a, PART, sizeof(*row));
+	struct record_batch b;
+	const struct record_door d = {
+	        .catalog = c, .snapshot = p->snapshot, .by = p->by, .pack = "", .batch = p->id};
+	int64_t failed, last, changed = 0;
+	int n = 0, rc = record_batch_get(tx, a, c, p->by, p->id, &b, e);
+
+	if (rc < 0)
+		return rc;
+	p->end = strcmp(b.state, p->undo ? "undoing" : "running") != 0;
+	if (p->end)
+		return 0;
+	rc = read_part(tx, &b, p->undo, row, &n, e);
+	failed = b.failed;
+	last = b.done;
+	for (int i = 0; i < n && rc == 0; i++) {
+		struct record_batch_row *r = &row[i];
+		bool to_do = strcmp(r->verdict, "new") == 0 || strcmp(r->verdict, "changed") == 0 ||
+		             strcmp(r->verdict, "removed") == 0;
+
+		last = r->line;
+		if (!to_do || (p->undo && r->rev == 0))
+			continue;
+		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, r, e);
+		failed += strcmp(r->verdict, "failed") == 0 || strcmp(r->verdict, "left") == 0;
+	}
+	if (rc < 0)
+		return rc;
+	p->end = n < PART;
+	if (!p->end) {
+		rc = sql_record_batch_done(
+		        tx, &(struct sql_record_batch_done_in){b.id, b.done, last, failed}, &changed, e);
+		return rc < 0         ? rc
+		       : changed == 1 ? 0
+		                      : err_set(e, ERR_STATE, "somebody else runs this change set");
+	}
+	rc = sql_record_batch_state(tx,
+	        &(struct sql_record_batch_state_in){.id = b.id,
+	                .was = str_of(b.state),
+	                .state = p->undo ? STR_LIT("undone") : STR_LIT("done"),
+	                .ended = store_now(tx),
+	                .done = p->undo ? 0 : last,
+	                .failed = failed},
+	        NULL, e);
+	return rc < 0 ? rc : journal_end(tx, p, catalog_kind(c, b.kind), &b, failed, e);
+}
+
+static int reload(struct site *s, const char *kind, struct err *e)
+{
+	const struct kind *k = catalog_kind(s->catalog, kind);
+
+	return k != NULL && k->thing ? registry_reload(s->registry, s->store, e) : 0;
+}
+
+int record_batch_run(
+        struct site *s, const struct who *by, int64_t id, bool (*stop)(void *ctx), void *ctx, struct err *e)
+{
+	struct part p = {.s = s, .by = by, .id = id};
+	struct arena *a = arena_new(0);
+	struct store_tx *tx = NULL;
+	struct record_batch b = {0};
+	int rc = store_read_begin(s->store, "look at a change set", &tx, e);
+
+	if (rc == 0)
+		rc = record_batch_get(tx, a, s->catalog, by, id, &b, e);
+	store_read_end(&tx);
+	p.undo = rc == 0 && strcmp(b.state, "undoing") == 0;
+	while (rc == 0 && !p.end && (stop == NULL || !stop(ctx))) {
+		p.snapshot = registry_hold(s->registry);
+		rc = store_write(
+		        s->store, p.undo ? "undo a change set" : "carry out a change set", run_part, &p, e);
+		registry_release(s->registry, p.snapshot);
+	}
+	if (rc == 0)
+		rc = reload(s, b.kind, e);
+	arena_free(&a);
+	return rc;
+}
+
+/* ---- beginning ---- */
+
+struct begin {
+	const struct catalog *catalog;
+	const struct who *by;
+	int64_t id;
+	bool undo;
+	struct record_batch was;
+};
+
+static int begin(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct begin *x = arg;
+	const char *from = x->undo ? "done" : "ready", *to = x->undo ? "undoing" : "running";
+	int64_t changed = 0;
+	int rc = record_batch_get(tx, store_arena(tx), x->catalog, x->by, x->id, &x->was, e);
+
+	if (rc < 0 || strcmp(x->was.state, to) == 0) /* taken up again */
+		return rc;
+	if (strcmp(x->was.state, from) == 0) {
+		rc = sql_record_batch_state(tx,
+		        &(struct sql_record_batch_state_in){x->id, str_of(from), str_of(to), TIME_NONE, 0, 0},
+		        &changed, e);
+		if (rc < 0 || changed == 1)
+			return rc;
+	}
+	return err_set(e, ERR_STATE, "the change set is %s; only one that is %s can be %s", x->was.state,
+	        from, x->undo ? "undone" : "carried out");
+}
+
+int record_batch_begin(struct site *s, const struct who *by, int64_t id, bool undo, struct err *e)
+{
+	struct begin x = {.catalog = s->catalog, .by = by, .id = id, .undo = undo};
+
+	return store_write(s->store, "begin a change set", begin, &x, e);
+}
+
+static int drop(struct store_tx *tx, void *arg, struct err *e)
+{
+	const struct begin *x = arg;
+	struct record_batch b;
+	int64_t changed = 0;
+	int rc = record_batch_get(tx, store_arena(tx), x->catalog, x->by, x->id, &b, e);
+
+	if (rc < 0)
+		return rc;
+	rc = sql_record_batch_state(tx,
+	        &(struct sql_record_batch_state_in){
+	                x->id, STR_LIT("ready"), STR_LIT("dropped"), store_now(tx), 0, 0},
+	        &changed, e);
+	if (rc == 0 && changed == 0)
+		return err_set(
+		        e, ERR_STATE, "the change set is %s; only one that is ready can be dropped", b.state);
+	return rc < 0 ? rc
+	              : sql_record_batch_forget(tx, &(struct sql_record_batch_forget_in){x->id}, NULL, e);
+}
+
+int record_batch_drop(struct site *s, const struct who *by, int64_t id, struct err *e)
+{
+	struct begin x = {.catalog = s->catalog, .by = by, .id = id};
+
+	return store_write(s->store, "drop a change set", drop, &x, e);
+}
+
+/* ---- merging ---- */
+
+struct merge {
+	struct site *s;
+	const struct snapshot *snapshot;
+	const struct who *by;
+	const char *kind, *from, *into;
+	int64_t id;
+};
+
+/* The attributes of a record with one reference turned from one code to another. */
+static int turn(struct arena *a, const struct record *r, const struct field *f, const char *from,
+        const char *into, const struct doc **out, struct err *e)
+{
+	struct doc *attrs = NULL, *v;
+	int rc = record__attrs(a, r, &attrs, e);
+
+	*out = attrs;
+	if (rc < 0)
+		return rc;
+	for (v = attrs->child; v != NULL && strcmp(v->key, f->key) != 0; v = v->next)
+		;
+	for (struct doc *x = v != NULL && f->many ? v->child : v; x != NULL; x = f->many ? x->next : NULL)
+		if (x->text != NULL && strcmp(x->text, from) == 0) {
+			x->text = into;
+			x->text_n = strlen(into);
+		}
+	return 0;
+}
+
+static int put_row(struct store_tx *tx, const struct merge *m, int line, const char *code,
+        const char *verdict, int64_t rev, struct err *e)
+{
+	return sql_record_batch_row_put(tx,
+	        &(struct sql_record_batch_row_put_in){.batch = m->id,
+	                .line = line,
+	                .code = str_of(code),
+	                .verdict = str_of(verdict),
+	                .row = STR_LIT("{}"),
+	                .rev = rev,
+	                .field = STR_LIT(""),
+	                .words = STR_LIT("")},
+	        NULL, e);
+}
+
+static int turn_one(struct store_tx *tx, const struct record_door *d, const struct merge *m,
+        const struct kind *k, const struct field *f, const struct record *r, int line, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	enum record_verdict verdict;
+	struct record out;
+	const struct doc *attrs;
+	int rc = turn(a, r, f, m->from, m->into, &attrs, e);
+
+	if (rc == 0)
+		rc = record_put(tx, d,
+		        &(struct record_in){.kind = k->code,
+		                .code = r->code,
+		                .name = r->name,
+		                .name_en = r->name_en,
+		                .state = r->state,
+		                .org = r->org,
+		                .region = r->region,
+		                .at = r->at,
+		                .attrs = attrs,
+		                .demo = r->demo},
+		        -1, &out, &verdict, e);
+	if (rc < 0)
+		return err_prefix(e, "%s %s refers to it and cannot be changed", k->name, r->code);
+	return put_row(tx, m, line, arena_printf(a, "%s/%s", k->code, r->code), "changed", out.rev, e);
+}
+
+static int turn_all(struct store_tx *tx, const struct record_door *d, const struct merge *m,
+        const struct kind *k, const struct field *f, int *line, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	struct record *list = arena_array(a, MERGE_MAX + 1, sizeof(*list));
+	struct sql_record_entry_range_row row;
+	struct store_rows *rows = NULL;
+	struct sb key = SB_INIT;
+	int n = 0, rc;
+
+	kind_key(&key, f, str_of(m->from));
+	rc = sql_record_entry_range_open(tx,
+	        &(struct sql_record_entry_range_in){
+	                .field = f->no, .low = sb_str(&key), .high = sb_str(&key), .limit_ = MERGE_MAX + 1},
+	        &rows, e);
+	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
+		list[n++] = RECORD_OF(a, row);
+		rc = 0;
+	}
+	store_rows_close(&rows);
+	sb_fini(&key);
+	if (rc == 0 && *line + n > MERGE_MAX)
+		rc = err_set(e, ERR_TOOBIG,
+		        "more than 1,000 records refer to it; change their references by an import first");
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = turn_one(tx, d, m, k, f, &list[i], (*line)++, e);
+	return rc;
+}
+
+static int merge(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct merge *m = arg;
+	const struct catalog *c = m->s->catalog;
+	struct arena *a = store_arena(tx);
+	struct record from, into;
+	struct record_door d = {.catalog = c, .snapshot = m->snapshot, .by = m->by, .pack = ""};
+	const struct kind *k = catalog_kind(c, m->kind);
+	struct part p = {.by = m->by};
+	struct record_batch b = {.kind = m->kind};
+	int line = 1, rc = record_get(tx, a, c, m->by, m->kind, m->from, &from, e);
+
+	if (rc == 0)
+		rc = record_get(tx, a, c, m->by, m->kind, m->into, &into, e);
+	if (rc < 0)
+		return err_at(e, NULL, 0, 0, "into"), rc;
+	if (!record_may_write(k, m->by))
+		return err_set(e, ERR_DENIED, "your roles may not change records of this kind");
+	if (from.id == into.id)
+		return err_set(e, ERR_INVALID, "a record cannot be merged with itself");
+	d.batch = m->id = store_tx_id(tx);
+	b.id = m->id;
+	b.title = arena_printf(a, "%s → %s", m->from, m->into);
+	rc = sql_record_batch_add(tx,
+	        &(struct sql_record_batch_add_in){.id = m->id,
+	                .kind = str_of(m->kind),
+	                .what = STR_LIT("merge"),
+	                .title = str_of(b.title),
+	                .state = STR_LIT("done"),
+	                .account = str_of(m->by->login),
+	                .created = store_now(tx)},
+	        NULL, e);
+	for (int i = 0; i < c->kinds && rc == 0; i++)
+		for (int n = 0; n < c->kind[i].fields && rc == 0; n++) {
+			const struct field *f = &c->kind[i].field[n];
+
+			if (f->type == FIELD_REFERENCE && f->no != 0 && strcmp(f->ref, m->kind) == 0)
+				rc = turn_all(tx, &d, m, &c->kind[i], f, &line, e);
+		}
+	/* It may have changed itself by then: a tree refers to its own kind. */
+	if (rc == 0)
+		rc = record_get(tx, a, c, m->by, m->kind, m->from, &from, e);
+	if (rc == 0)
+		rc = record_remove(tx, &d, m->kind, m->from, from.rev, e);
+	if (rc == 0)
+		rc = put_row(
+		        tx, m, line, arena_printf(a, "%s/%s", m->kind, m->from), "removed", from.rev + 1, e);
+	b.changed = line - 1;
+	if (rc == 0)
+		rc = sql_record_batch_count(tx,
+		        &(struct sql_record_batch_count_in){
+		                .id = m->id, .state = STR_LIT("done"), .total = line, .changed = b.changed},
+		        NULL, e);
+	if (rc == 0)
+		rc = sql_record_batch_state(tx,
+		        &(struct sql_record_batch_state_in){
+		                m->id, STR_LIT("done"), STR_LIT("done"), store_now(tx), line, 0},
+		        NULL, e);
+	return rc < 0 ? rc : journal_end(tx, &p, k, &b, 0, e);
+}
+
+int record_merge(struct site *s, const struct who *by, const char *kind, const char *from, const char *into,
+        int64_t *id, struct err *e)
+{
+	struct merge m = {.s = s, .by = by, .kind = kind, .from = from, .into = into};
+	int rc;
+
+	m.snapshot = registry_hold(s->registry);
+	rc = store_write(s->store, "merge records", merge, &m, e);
+	registry_release(s->registry, m.snapshot);
+	*id = m.id;
+	return rc < 0 ? rc : reload(s, kind, e);
+}

@@ -1,0 +1,404 @@
+/*
+ * record_bench - a register of many records: a sheet of 100,000 comes in, the register grows, lists are asked
+ * for.
+ *
+ *   record_bench [RECORDS [FOLDER]]    1,000,000 in a folder below /tmp by default; a folder that holds such
+ * a register already is only asked
+ *
+ * Beside it, as a yardstick of the same run: the same rows put into one plain SQLite table with an index for
+ * each field that the register indexes, by prepared statements in transactions of the same size.
+ */
+#include "base/file.h"
+#include "city/pack.h"
+#include "city/record_import.h"
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SHEET 100000
+#define PART 500
+#define ASKED 400 /* queries of one kind */
+
+static const char pack_yaml[] =
+        "code: bench\nversion: 1.0.0\nname: bench\nzone: Asia/Shanghai\nregion: \"3209\"\n";
+static const char regions_csv[] =
+        "code,parent,level,name,unit\n3209,,2,市,\n320902,3209,3,甲区,1\n320903,3209,3,乙区,1\n"
+        "320904,3209,3,丙区,1\n320921,3209,3,丁县,1\n320922,3209,3,戊县,1\n";
+static const char kind_yaml[] = "code: firm\nname: 企业\nwrite: [admin]\nfields:\n"
+                                "  - {key: uscc, name: 信用代码, check: uscc, unique: true, list: true}\n"
+                                "  - {key: trade, name: 行业, type: code, filter: true, list: true, options: "
+                                "[{code: a, name: 农}, {code: b, "
+                                "name: 工}, {code: c, name: 商}, {code: d, name: 学}]}\n"
+                                "  - {key: staff, name: 人数, type: integer, list: true, filter: true}\n"
+                                "  - {key: founded, name: 成立, type: date, list: true, filter: true}\n"
+                                "  - {key: scope, name: 范围, search: true}\n"
+                                "  - {key: boss, name: 法人, secrecy: 2, mask: name}\n";
+static const char *const regions[] = {"320902", "320903", "320904", "320921", "320922"};
+static const char *const syllables[] = {"鑫", "海", "盐", "城", "滨", "港", "东", "台", "大", "丰", "建",
+        "湖", "射", "阳", "阜", "宁", "响", "水", "科", "技", "电", "子", "机", "械", "农", "业", "生", "物",
+        "新", "能", "源", "光", "伏", "风", "纺", "织", "食", "品", "物", "流"};
+static const char *const trades[] = {"a", "b", "c", "d"};
+
+static struct err e = ERR_INIT;
+
+static void must_ok(int rc)
+{
+	char text[900];
+
+	if (rc >= 0)
+		return;
+	fprintf(stderr, "%s\n", err_str(&e, text, sizeof(text)));
+	exit(1);
+}
+
+static double since(dur_us began)
+{
+	return (double)(clock_monotonic() - began) / 1e6;
+}
+
+static uint64_t state = 88172645463325252u;
+
+static unsigned any(unsigned n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (unsigned)(state % n);
+}
+
+static const char *name_of(char *buf, size_t n)
+{
+	size_t at = 0;
+
+	for (int i = 0; i < 4; i++)
+		at += (size_t)snprintf(buf + at, n - at, "%s", syllables[any(ARRAY_LEN(syllables))]);
+	snprintf(buf + at, n - at, "有限公司%u", any(100000));
+	return buf;
+}
+
+static void field_texts(int64_t i, char uscc[32], char day[16])
+{
+	snprintf(uscc, 32, "913209%012lld", (long long)i);
+	snprintf(day, 16, "20%02u-%02u-%02u", any(26), 1 + any(12), 1 + any(28));
+}
+
+/* ---- growing ---- */
+
+struct part {
+	struct site *s;
+	const struct snapshot *snapshot;
+	int64_t from;
+};
+
+static int put_part(struct store_tx *tx, void *arg, struct err *err)
+{
+	const struct part *p = arg;
+	const struct record_door d = {
+	        .catalog = p->s->catalog, .snapshot = p->snapshot, .by = &who_system, .pack = "", .batch = 1};
+	int rc = 0;
+
+	for (int64_t i = p->from; i < p->from + PART && rc == 0; i++) {
+		char name[200], uscc[32], day[16];
+		enum record_verdict verdict;
+		struct doc *attrs = NULL;
+		const char *json;
+
+		field_texts(i, uscc, day);
+		json = arena_printf(store_arena(tx),
+		        "{\"uscc\":\"%s\",\"trade\":\"%s\",\"staff\":%u,\"founded\":\"%s\",\"scope\":\"%s%"
+		        "s产品的生产与销售\","
+		        "\"boss\":\"张%s\"}",
+		        uscc, trades[any(4)], any(5000), day, syllables[any(40)], syllables[any(40)],
+		        syllables[any(40)]);
+		rc = doc_parse_json(store_arena(tx), str_of(json), "row", &attrs, err);
+		if (rc == 0)
+			rc = record_put(tx, &d,
+			        &(struct record_in){.kind = "firm",
+			                .code = arena_printf(store_arena(tx), "F%09lld", (long long)i),
+			                .name = name_of(name, sizeof(name)),
+			                .region = regions[any(5)],
+			                .at = {119.5 + any(100000) / 1e5, 33 + any(100000) / 1e5},
+			                .attrs = attrs},
+			        -1, NULL, &verdict, err);
+	}
+	return rc;
+}
+
+static void grow(struct site *s, int64_t from, int64_t to)
+{
+	const struct snapshot *snapshot = registry_hold(s->registry);
+	dur_us began = clock_monotonic(), told = began;
+
+	for (int64_t i = from; i < to; i += PART) {
+		struct part p = {s, snapshot, i};
+
+		must_ok(store_write(s->store, "bench", put_part, &p, &e));
+		if (clock_monotonic() - told > 20 * US_SECOND) {
+			told = clock_monotonic();
+			fprintf(stderr, "  %lld records, %.0f/s\n", (long long)(i + PART),
+			        (double)(i + PART - from) / since(began));
+		}
+	}
+	registry_release(s->registry, snapshot);
+	if (to > from)
+		printf("grown by %lld records: %.0f/s\n", (long long)(to - from),
+		        (double)(to - from) / since(began));
+}
+
+/* ---- the sheet ---- */
+
+static void import(struct site *s)
+{
+	struct sb csv = SB_INIT;
+	struct record_import in = {.kind = "firm", .title = "bench.csv"};
+	int64_t id = 0;
+	dur_us began;
+	double look, run, undo;
+
+	sb_puts(&csv, "编号,名称,区划,信用代码,行业,人数,成立,范围\n");
+	for (int64_t i = 0; i < SHEET; i++) {
+		char name[200], uscc[32], day[16];
+
+		field_texts(900000000 + i, uscc, day);
+		sb_printf(&csv, "S%08lld,%s,%s,%s,%s,%u,%s,各种产品的销售\n", (long long)i,
+		        name_of(name, sizeof(name)), regions[any(5)], uscc, trades[any(4)], any(5000), day);
+	}
+	in.bytes = sb_str(&csv);
+	began = clock_monotonic();
+	must_ok(record_import(s, &who_system, &in, &id, &e));
+	look = since(began);
+	began = clock_monotonic();
+	must_ok(record_batch_begin(s, &who_system, id, false, &e));
+	must_ok(record_batch_run(s, &who_system, id, NULL, NULL, &e));
+	run = since(began);
+	began = clock_monotonic();
+	must_ok(record_batch_begin(s, &who_system, id, true, &e));
+	must_ok(record_batch_run(s, &who_system, id, NULL, NULL, &e));
+	undo = since(began);
+	printf("sheet of %d rows: looked at in %.1f s, carried out in %.1f s, undone in %.1f s\n", SHEET,
+	        look, run, undo);
+	sb_fini(&csv);
+}
+
+/* ---- the yardstick ---- */
+
+static void plain(const char *dir, int64_t rows)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *put = NULL;
+	char path[600];
+	dur_us began;
+
+	snprintf(path, sizeof(path), "%s/plain.db", dir);
+	unlink(path);
+	must(sqlite3_open(path, &db) == SQLITE_OK);
+	must(sqlite3_exec(db,
+	             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE firm (id INTEGER "
+	             "PRIMARY KEY, code "
+	             "TEXT UNIQUE, name TEXT, region TEXT, org TEXT, state TEXT, uscc TEXT UNIQUE, trade "
+	             "TEXT, staff "
+	             "INTEGER, founded TEXT, scope TEXT, boss TEXT, changed INTEGER) STRICT; CREATE INDEX f1 "
+	             "ON firm (name); "
+	             "CREATE INDEX f2 ON firm (region); CREATE INDEX f3 ON firm (org); CREATE INDEX f4 ON "
+	             "firm (state); "
+	             "CREATE INDEX f5 ON firm (trade); CREATE INDEX f6 ON firm (staff); CREATE INDEX f7 ON "
+	             "firm (founded);"
+	             "CREATE INDEX f8 ON firm (changed);",
+	             NULL, NULL, NULL) == SQLITE_OK);
+	must(sqlite3_prepare_v2(db,
+	             "INSERT INTO firm (code, name, region, org, state, uscc, trade, staff, founded, scope, "
+	             "boss, changed)"
+	             " VALUES (?1, ?2, ?3, '', '', ?4, ?5, ?6, ?7, 'x', 'y', ?8)",
+	             -1, &put, NULL) == SQLITE_OK);
+	began = clock_monotonic();
+	for (int64_t i = 0; i < rows; i++) {
+		char code[32], name[200], uscc[32], day[16];
+
+		if (i % PART == 0)
+			sqlite3_exec(db, i > 0 ? "COMMIT; BEGIN" : "BEGIN", NULL, NULL, NULL);
+		snprintf(code, sizeof(code), "F%09lld", (long long)i);
+		field_texts(i, uscc, day);
+		sqlite3_bind_text(put, 1, code, -1, SQLITE_TRANSIENT);
+		sqlite3_bind_text(put, 2, name_of(name, sizeof(name)), -1, SQLITE_TRANSIENT);
+		sqlite3_bind_text(put, 3, regions[any(5)], -1, SQLITE_STATIC);
+		sqlite3_bind_text(put, 4, uscc, -1, SQLITE_TRANSIENT);
+		sqlite3_bind_text(put, 5, trades[any(4)], -1, SQLITE_STATIC);
+		sqlite3_bind_int(put, 6, (int)any(5000));
+		sqlite3_bind_text(put, 7, day, -1, SQLITE_TRANSIENT);
+		sqlite3_bind_int64(put, 8, i);
+		must(sqlite3_step(put) == SQLITE_DONE);
+		sqlite3_reset(put);
+	}
+	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	printf("yardstick: a plain table with nine indexes takes %.0f rows/s\n", (double)rows / since(began));
+	sqlite3_finalize(put);
+	sqlite3_close(db);
+	unlink(path);
+}
+
+/* ---- asking ---- */
+
+static int by_time(const void *a, const void *b)
+{
+	dur_us x = *(const dur_us *)a, y = *(const dur_us *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void ask(struct site *s, const char *what, const struct who *who,
+        const char *(*make)(struct arena *a, int part), const char *sort, int pages)
+{
+	static const char *const names[] = {"q", "trade", "staff", "founded", "region", "code"};
+	dur_us took[ASKED * 4];
+	int n = 0, empty = 0;
+
+	for (int i = 0; i < ASKED; i++) {
+		struct arena *a = arena_new(0);
+		struct record_query q = {.kind = catalog_kind(s->catalog, "firm"), .limit = 50};
+		struct record_page page = {.next = NULL};
+		const struct snapshot *snapshot = registry_hold(s->registry);
+
+		for (int k = 0; k < (int)ARRAY_LEN(names); k++) {
+			const char *words = make(a, k);
+
+			if (words != NULL && k == 0)
+				q.q = words;
+			else if (words != NULL)
+				must_ok(record_query_add(
+				        a, &q, s->catalog, snapshot, who, names[k], words, &e));
+		}
+		must_ok(record_query_sort(&q, who, sort, &e));
+		for (int p = 0; p < pages && (p == 0 || page.next != NULL); p++) {
+			struct store_tx *tx = NULL;
+			dur_us began = clock_monotonic();
+
+			q.cursor = page.next;
+			must_ok(store_read_begin(s->store, "bench", &tx, &e));
+			must_ok(record_list(tx, a, who, &q, &page, &e));
+			store_read_end(&tx);
+			took[n++] = clock_monotonic() - began;
+			empty += page.n == 0;
+		}
+		registry_release(s->registry, snapshot);
+		arena_free(&a);
+	}
+	qsort(took, (size_t)n, sizeof(*took), by_time);
+	printf("%-46s p50 %7.2f ms   p99 %7.2f ms   max %7.2f ms   %d empty pages of %d\n", what,
+	        (double)took[n / 2] / 1e3, (double)took[n * 99 / 100] / 1e3, (double)took[n - 1] / 1e3, empty,
+	        n);
+}
+
+static const char *nothing(struct arena *a, int part)
+{
+	(void)a, (void)part;
+	return NULL;
+}
+static const char *one_trade(struct arena *a, int part)
+{
+	(void)a;
+	return part == 1 ? trades[any(4)] : NULL;
+}
+static const char *narrow_staff(struct arena *a, int part)
+{
+	return part == 2 ? arena_printf(a, "%u", any(5000)) : NULL;
+}
+static const char *trade_and_span(struct arena *a, int part)
+{
+	unsigned from = any(4900);
+
+	return part == 1 ? trades[any(4)] : part == 2 ? arena_printf(a, "%u..%u", from, from + 20) : NULL;
+}
+static const char *region_and_day(struct arena *a, int part)
+{
+	unsigned y = any(26), m = 1 + any(12);
+
+	return part == 4   ? regions[any(5)]
+	       : part == 3 ? arena_printf(a, "20%02u-%02u-01..20%02u-%02u-28", y, m, y, m)
+	                   : NULL;
+}
+static const char *two_letters(struct arena *a, int part)
+{
+	return part == 0 ? arena_printf(a, "%s%s", syllables[any(40)], syllables[any(40)]) : NULL;
+}
+static const char *four_letters(struct arena *a, int part)
+{
+	return part == 0 ? arena_printf(a, "%s%s%s%s", syllables[any(40)], syllables[any(40)],
+	                           syllables[any(40)], syllables[any(40)])
+	                 : NULL;
+}
+static const char *everybody(struct arena *a, int part)
+{
+	(void)a;
+	return part == 0 ? "有限公司" : NULL;
+}
+static const char *words_and_trade(struct arena *a, int part)
+{
+	return part == 1 ? trades[any(4)] : two_letters(a, part);
+}
+
+static void ask_all(struct site *s)
+{
+	static const char *const town[] = {"320903", NULL};
+	struct who part = who_system;
+
+	part.scope.regions = town;
+	ask(s, "first page and three more, by code", &who_system, nothing, NULL, 4);
+	ask(s, "by name (pinyin)", &who_system, nothing, "name", 1);
+	ask(s, "newest first", &who_system, nothing, "-changed", 1);
+	ask(s, "one of four options, by staff downwards", &who_system, one_trade, "-staff", 2);
+	ask(s, "one value of 5,000, by name", &who_system, narrow_staff, "name", 1);
+	ask(s, "option and a span of numbers, by founded", &who_system, trade_and_span, "founded", 1);
+	ask(s, "region and a month, by name", &who_system, region_and_day, "name", 1);
+	ask(s, "a reader of one region, by name", &part, nothing, "name", 2);
+	ask(s, "two letters", &who_system, two_letters, NULL, 1);
+	ask(s, "four letters", &who_system, four_letters, NULL, 1);
+	ask(s, "words that all have, by name", &who_system, everybody, "name", 1);
+	ask(s, "two letters and an option, by staff", &who_system, words_and_trade, "staff", 1);
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	must_ok(file_write(path, text, strlen(text), 0644, &e));
+}
+
+int main(int argc, char **argv)
+{
+	int64_t records = argc > 1 ? strtoll(argv[1], NULL, 10) : 1000000, there = 0;
+	const char *dir = argc > 2 ? argv[2] : "/tmp/heming-record-bench";
+	char path[600];
+	struct pack_report report;
+	struct arena *a = arena_new(0);
+	struct site *s = NULL;
+	struct site_options o = {.dir = dir, .create = true, .clock = clock_new_real()};
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/pack/kinds", dir);
+	must_ok(file_mkdirs(path, &e));
+	snprintf(path, sizeof(path), "%s/pack", dir);
+	write_file(path, "pack.yaml", pack_yaml);
+	write_file(path, "regions.csv", regions_csv);
+	write_file(path, "kinds/firm.yaml", kind_yaml);
+	must_ok(site_open(&o, &s, &e));
+	if (s->catalog->kinds == 0) {
+		must_ok(pack_install(s->store, path, "bench", a, &report, &e));
+		site_close(&s);
+		o.clock = clock_new_real();
+		must_ok(site_open(&o, &s, &e));
+		plain(dir, SHEET);
+		import(s);
+		grow(s, 0, records);
+	} else {
+		there = 1;
+	}
+	snprintf(path, sizeof(path), "%s/records.db", dir);
+	must(stat(path, &st) == 0);
+	printf("%s register of %.1f GB\n", there ? "a ready" : "a new", (double)st.st_size / 1e9);
+	ask_all(s);
+	site_close(&s);
+	arena_free(&a);
+	return 0;
+}
