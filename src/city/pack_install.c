@@ -49,12 +49,13 @@ void pack__news(struct pack_run *r, struct pack_change c)
 	}
 	if (out->change == NULL)
 		out->change = arena_array(r->a, CHANGES_MAX, sizeof(*out->change));
-	c.code = text_or(c.code);
-	c.field = text_or(c.field);
-	c.was = text_or(c.was);
-	c.site = text_or(c.site);
-	c.now = text_or(c.now);
-	c.words = text_or(c.words);
+	c.part = arena_strdup(r->a, c.part);
+	c.code = arena_strdup(r->a, text_or(c.code));
+	c.field = arena_strdup(r->a, text_or(c.field));
+	c.was = arena_strdup(r->a, text_or(c.was));
+	c.site = arena_strdup(r->a, text_or(c.site));
+	c.now = arena_strdup(r->a, text_or(c.now));
+	c.words = arena_strdup(r->a, text_or(c.words));
 	out->change[out->changes++] = c;
 }
 
@@ -486,12 +487,26 @@ static int journal_installed(struct pack_run *r, struct err *e)
 
 /* ---- applying ---- */
 
+static void free_row(void *arg)
+{
+	struct arena *a = arg;
+
+	arena_free(&a);
+}
+
 static struct pack_run run_new(const struct job *j, struct store_tx *tx, bool write)
 {
-	struct pack_run r = {.tx = tx, .a = j->a, .o = j->o, .out = j->out, .write = write, .by = who_system};
+	struct pack_run r = {.tx = tx,
+	        .a = j->a,
+	        .row = arena_new(0),
+	        .o = j->o,
+	        .out = j->out,
+	        .write = write,
+	        .by = who_system};
 
 	*j->out = (struct pack_report){.code = "", .version = "", .from = ""};
 	r.by.login = j->o->account;
+	arena_cleanup(j->a, free_row, r.row);
 	return r;
 }
 

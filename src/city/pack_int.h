@@ -95,6 +95,7 @@ void pack__read_rules(struct pack_data *d, const struct pack_file *f);
 struct pack_run {
 	struct store_tx *tx;
 	struct arena *a;
+	struct arena *row; /* emptied after each row */
 	const struct pack_options *o;
 	struct pack_report *out;
 	bool write;          /* false: nothing is changed, all is told */
@@ -122,7 +123,7 @@ struct pack_move {
 void pack__find_moves(struct pack_run *r);
 /* Brings the records to the new form, or counts what that would mean. */
 MUST_USE int pack__move_records(struct pack_run *r, struct err *e);
-/* Values of a record, or of a row of one, in the new form; own members pass. */
+/* Values of a record, or of a row of one, in the new form; own members pass. In the arena of the row. */
 MUST_USE int pack__moved(struct pack_run *r, const char *kind, const struct doc *values,
         const struct doc **out, struct err *e);
 

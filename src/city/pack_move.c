@@ -223,9 +223,9 @@ static struct str value_of(struct one *o, const struct field *f, struct tally *t
 		} else if (o->tally != NULL) {
 			pack__news(o->r, (struct pack_change){.what = PACK_UNREADABLE,
 			                         .part = o->m->is->code,
-			                         .code = arena_strdup(o->r->a, o->code),
+			                         .code = o->code,
 			                         .field = f->key,
-			                         .was = arena_strdup(o->r->a, json_of(o->a, v).p),
+			                         .was = json_of(o->a, v).p,
 			                         .n = 1});
 		}
 	} else if (v != NULL) {
@@ -304,7 +304,7 @@ static int move_values(struct one *o, const struct doc **out, struct err *e)
 int pack__moved(
         struct pack_run *r, const char *kind, const struct doc *values, const struct doc **out, struct err *e)
 {
-	struct one o = {.r = r, .a = r->a, .values = values};
+	struct one o = {.r = r, .a = r->row, .values = values};
 
 	*out = values;
 	for (int i = 0; i < r->moves; i++)

@@ -34,7 +34,7 @@ struct rows {
 /* A row that the pack has no longer. */
 struct gone {
 	const char *part, *code;
-	const struct doc *base;
+	struct str row; /* what the pack said last */
 	bool goes, taken_out;
 	const char *why; /* it stays */
 };
@@ -201,7 +201,7 @@ static bool is_kind(const char *part)
 
 static char *keep(struct pack_run *r, struct str s)
 {
-	return arena_strndup(r->a, s.p, s.n);
+	return arena_strndup(r->row, s.p, s.n);
 }
 
 static int find_region(
@@ -255,7 +255,7 @@ static int find_record(struct pack_run *r, const char *kind, const char *code, s
 	const struct doc *values = NULL;
 	struct err why = ERR_INIT;
 	struct record x;
-	int rc = record_get(r->tx, r->a, catalog_for(r, kind), &who_system, kind, code, &x, &why);
+	int rc = record_get(r->tx, r->row, catalog_for(r, kind), &who_system, kind, code, &x, &why);
 
 	if (rc == ERR_NOTFOUND)
 		return 0;
@@ -263,11 +263,11 @@ static int find_record(struct pack_run *r, const char *kind, const char *code, s
 		*e = why;
 		return rc;
 	}
-	rc = parse(r->a, str_of(*x.attrs != '\0' ? x.attrs : "{}"), &values, e);
+	rc = parse(r->row, str_of(*x.attrs != '\0' ? x.attrs : "{}"), &values, e);
 	if (rc == 0)
 		rc = pack__moved(r, kind, values, &values, e);
 	if (rc == 0)
-		rc = parse(r->a, record_text(r->a, &x, values), &out->values, e);
+		rc = parse(r->row, record_text(r->row, &x, values), &out->values, e);
 	out->pack = x.pack;
 	out->rev = x.rev;
 	return rc < 0 ? rc : 1;
@@ -287,7 +287,7 @@ static int find_had(struct pack_run *r, const char *part, const char *code, stru
 	                               : find_org(r, code, &org, &out->pack, e);
 	if (rc <= 0)
 		return rc;
-	rc = parse(r->a, strcmp(part, REGION) == 0 ? region_text(r->a, &region) : org_text(r->a, &org),
+	rc = parse(r->row, strcmp(part, REGION) == 0 ? region_text(r->row, &region) : org_text(r->row, &org),
 	        &out->values, e);
 	return rc < 0 ? rc : 1;
 }
@@ -315,7 +315,7 @@ static const char *cell(struct pack_run *r, const struct doc *row, const char *k
 		return "";
 	jw_init(&w, &b);
 	doc_write_json(v, &w);
-	return take(r->a, &b).p;
+	return take(r->row, &b).p;
 }
 
 static bool same_rows(struct pack_run *r, const struct doc *x, const struct doc *y)
@@ -397,7 +397,7 @@ static int merge_rows(struct merge *m, const struct doc **out, struct err *e)
 			merge_cell(m, x->key);
 	}
 	jw_object_end(&m->w);
-	return parse(m->r->a, take(m->r->a, &b), out, e);
+	return parse(m->r->row, take(m->r->row, &b), out, e);
 }
 
 /* ---- writing ---- */
@@ -407,7 +407,7 @@ static int write_region(struct pack_run *r, const struct said *s, const struct d
 	const char *area = doc_str(v, "area", ""), *pack;
 	const struct doc *now = NULL;
 	struct region site = {.geometry = ""};
-	int rc = parse(r->a, s->text, &now, e);
+	int rc = parse(r->row, s->text, &now, e);
 
 	if (rc == 0)
 		rc = find_region(r, s->code, &site, &pack, e);
@@ -475,7 +475,7 @@ static int write_record(struct pack_run *r, const struct said *s, const struct d
 	        .org = doc_str(v, "org", ""),
 	        .region = doc_str(v, "region", ""),
 	        .at = {doc_double(v, "lon", NAN), doc_double(v, "lat", NAN)},
-	        .attrs = attrs_of(r->a, v),
+	        .attrs = attrs_of(r->row, v),
 	        .demo = doc_bool(v, "demo", false)};
 	enum record_verdict verdict;
 	struct record out;
@@ -511,10 +511,10 @@ static int put_over(
 	struct merge m = {.r = r, .s = s, .site = had->values};
 	const struct doc *merged = NULL, *was = NULL;
 	int64_t before = r->out->conflicts;
-	int rc = parse(r->a, s->text, &m.now, e);
+	int rc = parse(r->row, s->text, &m.now, e);
 
 	if (rc == 0 && base.p != NULL)
-		rc = parse(r->a, base, &was, e);
+		rc = parse(r->row, base, &was, e);
 	if (rc == 0 && is_kind(s->part) && was != NULL)
 		rc = pack__moved(r, s->part, was, &was, e);
 	if (rc < 0)
@@ -551,7 +551,7 @@ static int put_row(struct pack_run *r, const struct said *s, struct err *e)
 	if (rc == 0 && base.p != NULL) {
 		conflict(r, s, "", "", "", "", "the site removed it, the pack changed it; it stays removed");
 	} else if (rc == 0) {
-		rc = parse(r->a, s->text, &now, e);
+		rc = parse(r->row, s->text, &now, e);
 		r->out->added++;
 		if (rc == 0)
 			rc = write_row(r, s, now, e);
@@ -690,16 +690,16 @@ static int find_gone(struct rows *rs, struct err *e)
 
 	while (rc == 0 && (rc = sql_pack_row_all_next(rows, &row, e)) > 0) {
 		struct gone g = {.part = keep(r, row.part), .code = keep(r, row.code)};
-		struct str text = {keep(r, row.row), row.row.n};
 
 		rc = 0;
-		if (find_said(rs, g.part, g.code) != NULL)
-			continue;
-		rc = parse(r->a, text, &g.base, e);
-		if (rc == 0 && is_kind(g.part))
-			rc = pack__moved(r, g.part, g.base, &g.base, e);
-		rs->gone = arena_grow(r->a, rs->gone, &rs->gones_cap, rs->gones + 1, sizeof(g));
-		rs->gone[rs->gones++] = g;
+		if (find_said(rs, g.part, g.code) == NULL) {
+			g = (struct gone){.part = arena_strdup(r->a, g.part),
+			        .code = arena_strdup(r->a, g.code),
+			        .row = {arena_strndup(r->a, row.row.p, row.row.n), row.row.n}};
+			rs->gone = arena_grow(r->a, rs->gone, &rs->gones_cap, rs->gones + 1, sizeof(g));
+			rs->gone[rs->gones++] = g;
+		}
+		arena_reset(r->row);
 	}
 	store_rows_close(&rows);
 	return rc;
@@ -712,17 +712,27 @@ static int find_untouched(struct rows *rs, struct err *e)
 
 	for (size_t i = 0; i < rs->gones; i++) {
 		struct gone *g = &rs->gone[i];
+		const struct doc *base = NULL;
 		struct had had;
 		int rc = find_had(r, g->part, g->code, &had, e);
 
+		if (rc == 0) {
+			g->taken_out = true;
+			continue;
+		}
+		if (rc > 0)
+			rc = parse(r->row, g->row, &base, e);
+		if (rc == 0 && is_kind(g->part))
+			rc = pack__moved(r, g->part, base, &base, e);
 		if (rc < 0)
 			return rc;
-		if (rc == 0 || strcmp(had.pack, r->head->code) != 0)
+		if (strcmp(had.pack, r->head->code) != 0)
 			g->taken_out = true;
-		else if (!same_rows(r, g->base, had.values))
+		else if (!same_rows(r, base, had.values))
 			g->why = "the site changed it";
 		else
 			g->goes = true;
+		arena_reset(r->row);
 	}
 	return 0;
 }
@@ -740,6 +750,7 @@ static int find_used(struct rows *rs, struct err *e)
 			const char *user = NULL;
 			int rc = g->goes ? pack__user_of(r, g->part, g->code, goes_too, rs, &user, e) : 0;
 
+			arena_reset(r->row);
 			if (rc < 0)
 				return rc;
 			if (user == NULL)
@@ -823,6 +834,7 @@ int pack__put_rows(struct pack_run *r, struct err *e)
 		for (size_t i = 0; i < rs.n && rc == 0; i++)
 			if (is_kind(rs.said[i].part) == (records == 1)) {
 				rc = put_row(r, &rs.said[i], e);
+				arena_reset(r->row);
 				pack__tell_progress(r, "rows", (int64_t)i + 1, (int64_t)rs.n);
 			}
 	return rc < 0 ? rc : put_gone(&rs, e);
