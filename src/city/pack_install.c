@@ -297,6 +297,24 @@ static int check_kinds(struct pack_run *r, struct err *e)
 	return 0;
 }
 
+/* What the pack's records refer to and it does not bring itself, the site must have. */
+static int check_links(struct pack_run *r, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < r->d->links && rc >= 0; i++) {
+		const struct pack_link *x = &r->d->link[i];
+		struct sql_record_find_row row;
+
+		rc = sql_record_find(
+		        r->tx, &(struct sql_record_find_in){str_of(x->kind), str_of(x->code)}, &row, e);
+		if (rc == 0)
+			pack__tell(r->d, true, x->at.file, x->at.line, 0, x->field,
+			        "no record of the kind %s has the code \"%s\"", x->kind, x->code);
+	}
+	return rc < 0 ? rc : 0;
+}
+
 /* Options of before that are no more: records may hold them. */
 static void add_options(struct arena *a, struct field *f, const struct field *old)
 {
@@ -562,6 +580,8 @@ static int apply(struct store_tx *tx, const struct job *j, bool write, struct er
 		pack__check_references(r.d);
 		rc = check_kinds(&r, e);
 	}
+	if (rc == 0)
+		rc = check_links(&r, e);
 	pack__count(r.d);
 	if (rc == 0)
 		rc = first_error(j, e);
@@ -678,6 +698,32 @@ static int check_cases(struct pack_run *r, struct err *e)
 	return 0;
 }
 
+/* What other packs declare and would look for in vain. */
+static void check_declared(struct pack_run *r)
+{
+	const struct catalog *c = r->was;
+	const char *code = r->head->code;
+
+	for (int i = 0; i < c->kinds; i++)
+		for (int n = 0; strcmp(c->kind[i].pack, code) != 0 && n < c->kind[i].fields; n++) {
+			const struct kind *to = catalog_kind(c, c->kind[i].field[n].ref);
+
+			if (to != NULL && strcmp(to->pack, code) == 0)
+				pack__tell(r->d, true, "", 0, 0, NULL,
+				        "the kind %s of the pack %s refers to its kind %s by %s",
+				        c->kind[i].code, c->kind[i].pack, to->code, c->kind[i].field[n].key);
+		}
+	for (int i = 0; i < c->categories; i++) {
+		const struct category *k = &c->category[i];
+		const struct flow_def *f = catalog_flow(c, k->flow, 0);
+
+		if (strcmp(k->pack, code) != 0 && f != NULL && strcmp(f->pack, code) == 0)
+			pack__tell(r->d, true, "", 0, 0, NULL,
+			        "cases of the category %s of the pack %s take its flow %s", k->code, k->pack,
+			        f->code);
+	}
+}
+
 static int drop_pack(struct pack_run *r, struct err *e)
 {
 	struct sb b = SB_INIT;
@@ -714,6 +760,7 @@ static int remove_write(struct store_tx *tx, void *arg, struct err *e)
 	j->out->version = r.head->version;
 	r.d = pack__data_new(r.a, r.out);
 	check_required(&r);
+	check_declared(&r);
 	rc = check_records(&r, e);
 	if (rc == 0)
 		rc = check_cases(&r, e);

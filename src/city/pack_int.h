@@ -34,6 +34,11 @@ struct pack_other {
 	const char *pack; /* "": the site's own */
 };
 
+struct pack_link { /* what a record refers to and the pack does not bring */
+	struct located at;
+	const char *field, *kind, *code;
+};
+
 struct pack_data {
 	struct arena *a;
 	struct catalog *catalog; /* kinds … calendars go straight into it */
@@ -51,6 +56,8 @@ struct pack_data {
 	bool partial;     /* the packs that it builds on are not here: what it refers to may be theirs */
 	/* what the site has besides; none where a folder is looked at alone */
 	struct pack_other *other_region, *other_org;
+	struct pack_link *link;
+	size_t links, links_cap;
 	size_t other_regions, other_orgs, other_regions_cap, other_orgs_cap;
 };
 

@@ -230,7 +230,8 @@ static struct str value_of(struct one *o, const struct field *f, struct tally *t
 		}
 	} else if (v != NULL) {
 		out = json_of(o->a, v);
-	} else if (*f->from != '\0' && (v = doc_get(o->values, f->from)) != NULL && v->type != DOC_NULL) {
+	} else if (old == NULL && *f->from != '\0' && (v = doc_get(o->values, f->from)) != NULL &&
+	           v->type != DOC_NULL) {
 		struct str text = piece(text_of(o->a, v), f->separator, f->part);
 
 		if (text.n > 0 && reads(o->r, o->a, f, text, &out) && out.p != NULL)

@@ -574,3 +574,48 @@ MINI(out_again, false)
 	check_eq_s(region_name(m, "H1"), "none");
 	first(m); /* and in again, as if it had never been there */
 }
+
+/* What a pack's records refer to: rows of its own, or the site's. */
+MINI(records_refer_to_what_is_there, false)
+{
+	static const char head[] = "code,name,no,above\n";
+	struct pack_report r;
+	struct err e = ERR_INIT;
+
+	write_first(m);
+	town_write(folder(m), "records/dock.csv", arena_printf(m->a, "%sD1,a,D1,D9\n", head));
+	check_ok(pack_check(folder(m), m->a, &r, &e), &e);
+	check_eq_i(r.errors, 2); /* its regions lie in one of another pack, which it does not require */
+	(void)apply(m, &plain, ERR_INVALID, &e);
+	check_eq_s(e.where, "records/dock.csv");
+	check_eq_i(e.line, 2);
+	check_eq_s(e.field, "above");
+	check_has(e.text, "no record of the kind dock has the code \"D9\"");
+
+	town_write(folder(m), "records/dock.csv", arena_printf(m->a, "%sD1,a,D1,D2\nD2,b,D2,D1\n", head));
+	(void)apply(m, &plain, ERR_INVALID, &e);
+	check_has(e.text, "never ends");
+
+	first(m);
+	edit(m, "D9", "{\"code\":\"D9\",\"name\":\"九号\",\"attrs\":{\"no\":\"D9\"}}");
+	town_write(folder(m), "records/dock.csv", arena_printf(m->a, "%sD1,a,D1,D9\n", head));
+	(void)apply(m, &plain, 0, &e); /* to one of the site's own */
+}
+
+/* Nobody said "requires", and yet it would be missed. */
+MINI(what_others_declare_holds_a_pack, false)
+{
+	const char *dir = test_path(m->schema != NULL ? "barge-pg" : "barge");
+	struct pack_report r;
+	struct err e = ERR_INIT;
+
+	first(m);
+	other_pack(m, dir, "barge", "1.0.0", "");
+	town_write(dir, "kinds/barge.yaml",
+	        "code: barge\nname: 驳船\nfields: [{key: home, name: 港, type: reference, ref: dock}]\n");
+	check_ok(pack_install(m->s->store, dir, "tester", m->a, &r, &e), &e);
+	check_err(pack_remove(m->s->store, "harbour", "tester", m->a, &r, &e), ERR_CONFLICT);
+	check_has(r.finding[0].e.text, "the kind barge of the pack barge refers to its kind dock by home");
+	check_ok(pack_remove(m->s->store, "barge", "tester", m->a, &r, &e), &e);
+	check_ok(pack_remove(m->s->store, "harbour", "tester", m->a, &r, &e), &e);
+}
