@@ -349,12 +349,24 @@ static int take_out(struct cli *c, const char *word, struct err *e)
 	return rc;
 }
 
+/* Where copies share a database, one that serves holds the lease of the rules. */
+static int served_elsewhere(struct cli *c, bool *out, struct err *e)
+{
+	bool held = true;
+	int rc = 0;
+
+	if (strcmp(store_backend(c->site->store), "postgres") == 0)
+		rc = store_lease(c->site->store, "rules", 60 * US_SECOND, &held, e);
+	*out = !held;
+	return rc;
+}
+
 int cmd_pack(struct cli *c, struct err *e)
 {
 	const char *what = c->word[0], *word = c->words > 1 ? c->word[1] : NULL;
 	const bool diff = strcmp(what, "diff") == 0, upgrade = strcmp(what, "upgrade") == 0;
 	const bool is_list = strcmp(what, "list") == 0;
-	const struct pack_options o = {.account = "system",
+	struct pack_options o = {.account = "system",
 	        .look = diff || cli_flag(c, "dry-run"),
 	        .upgrade = diff || upgrade,
 	        .downgrade = cli_flag(c, "downgrade"),
@@ -374,5 +386,9 @@ int cmd_pack(struct cli *c, struct err *e)
 		return rc;
 	if (is_list)
 		return list(c, e);
-	return strcmp(what, "remove") == 0 ? take_out(c, word, e) : apply(c, word, &o, e);
+	if (strcmp(what, "remove") == 0)
+		return take_out(c, word, e);
+	if (!o.served && !o.look && (rc = served_elsewhere(c, &o.served, e)) < 0)
+		return rc;
+	return apply(c, word, &o, e);
 }
