@@ -13,10 +13,12 @@
 #include "api/server.h"
 #include "base/json.h"
 #include "base/work.h"
+#include "city/session.h"
 
 #include <pthread.h>
 
 struct call;
+struct once;
 
 /* ---- the table of routes ---- */
 
@@ -32,12 +34,15 @@ enum route_mode {
 	MODE_TAKE,  /* returns 0: it answers by itself, perhaps later, and the call is not touched after */
 };
 enum route_flag {
-	ROUTE_CSRF = 1 << 0,   /* with a cookie session X-CSRF-Token must fit */
-	ROUTE_SLOW = 1 << 1,   /* never on more than half of the workers */
-	ROUTE_LIMIT = 1 << 2,  /* few per minute from one address */
-	ROUTE_PROM = 1 << 3,   /* failures in Prometheus' shape; the body is a form */
-	ROUTE_TEST = 1 << 4,   /* only with test control */
-	ROUTE_INGEST = 1 << 5, /* only with an ingest */
+	ROUTE_CSRF = 1 << 0,    /* with a cookie session X-CSRF-Token must fit */
+	ROUTE_SLOW = 1 << 1,    /* never on more than half of the workers */
+	ROUTE_LIMIT = 1 << 2,   /* few per minute from one address */
+	ROUTE_PROM = 1 << 3,    /* failures in Prometheus' shape; the body is a form */
+	ROUTE_TEST = 1 << 4,    /* only with test control */
+	ROUTE_INGEST = 1 << 5,  /* only with an ingest */
+	ROUTE_SESSION = 1 << 6, /* for a person who has signed in; not with an API token */
+	ROUTE_ALWAYS = 1 << 7,  /* also while the password or the second factor must be seen to first */
+	ROUTE_TAG = 1 << 8,     /* changes seldom: has an ETag, and 304 for who knows it */
 };
 struct route {
 	enum http_method method;
@@ -55,6 +60,7 @@ struct route {
 };
 extern const struct route api_routes[];
 extern const int api_routes_n;
+int route_status(const struct route *r); /* of its good answers */
 
 /* ---- the router: a tree of path segments ---- */
 
@@ -127,6 +133,8 @@ struct call {
 	bool has_file; /* the answer is this file; closed when it was sent */
 	int file;
 	uint64_t file_n;
+	struct once *once; /* of a request with an Idempotency-Key */
+	bool replayed;     /* the answer is that of an earlier request: no handler runs */
 };
 const char *call_param(struct call *c, int i); /* in the arena */
 /* Opens the read transaction where there is none; after a write it sees what was written. */
@@ -147,6 +155,8 @@ MUST_USE int call_match(struct call *c, int64_t *version, struct err *e);
 void call_etag(struct call *c, int64_t version);
 /* Text of a body's member, "" when missing. */
 const char *body_text(const struct call *c, const char *name);
+/* A list of codes as words by blanks; NULL when missing. ERR_INVALID where one has a blank. */
+MUST_USE int body_words(struct call *c, const char *name, const char **out, struct err *e);
 
 /* ---- by subject ---- */
 
@@ -155,20 +165,29 @@ const char *body_text(const struct call *c, const char *name);
 #undef ROUTE
 
 /* problem.c */
-void problem_write(struct sb *b, const struct err *e, const char *request);
+void problem_write(struct sb *b, const struct err *inner, const char *request);
 void problem_reply(struct http_req *r, const struct err *e);
-void prometheus_error(struct sb *b, const struct err *e, int *status);
+void prometheus_error(struct sb *b, const struct err *inner, int *status);
 
 /* auth.c */
 MUST_USE int auth_find(struct call *c, struct err *e);
 MUST_USE int auth_check(struct call *c, struct err *e);
+/* The account behind a session's or an API token, as it is now. */
+MUST_USE int auth_token(struct site *s, const char *token, struct arena *a, struct who *out, struct err *e);
 bool auth_from_here(const struct http_req *r);
+
+/* idempotency.c */
+bool idempotency_takes(const struct route *r); /* its requests may carry an Idempotency-Key */
+MUST_USE int idempotency_begin(struct call *c, struct err *e);
+/* The handler is through, with rc: keeps its answer, or gives the key back. */
+void idempotency_end(struct call *c, int rc);
 
 /* form.c: pairs of a query string or of a form body, those of the body first */
 struct form;
 struct form *form_read(struct call *c);
 const char *form_get(const struct form *f, const char *name); /* NULL if missing */
 const char **form_all(const struct form *f, struct arena *a, const char *name);
+void url_escape(struct sb *b, const char *s); /* appended, %XX for all but the unreserved characters */
 void form_parse(struct arena *a, struct str text, struct form **f); /* adds to *f, made if NULL */
 
 /* deadline.c: a flag that is raised when a query has taken too long */
@@ -197,6 +216,8 @@ void streams_end_session(struct streams *s, const char *token);
 void sse_write(struct sb *b, const struct journal_entry *j);
 
 /* asset.c */
+/* Is it among those of If-None-Match (RFC 9110, 13.1.2: weak or not)? */
+bool etag_known(const struct http_req *r, const char *etag);
 bool asset_reply(struct http_req *r); /* false: there is no such page; from the binary */
 void asset_reply_from(struct http_req *r, const char *dir);
 
@@ -219,6 +240,8 @@ const struct kind *view_kind(struct call *c, const char *code, struct err *e);
 struct record_query;
 MUST_USE int view_query(struct call *c, const struct kind *k, struct record_query *q, struct err *e);
 void write_option(struct jw *w, const struct field_option *o);
+/* native_session.c */
+void session_cookie(struct call *c, const char *token);
 
 /* native_thing.c */
 void write_codes(struct jw *w, const char *key, const char *by_blanks); /* "a b" as ["a","b"] */
@@ -232,12 +255,13 @@ struct api_server {
 	struct work *work;
 	struct router *router;
 	struct streams *streams;
-	struct rate *tries; /* of one address to sign in */
-	struct rate *rate;  /* of one account; NULL: as much as it likes */
+	struct rate *tries;     /* of one address to sign in */
+	struct rate *rate;      /* of one account; NULL: as much as it likes */
+	struct rate *strangers; /* of one address without a session; NULL likewise */
 	struct deadlines *deadlines;
+	struct oidc *oidc; /* NULL: no provider */
 	char *web_dir;
 	char *version;
-	bool tls;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	bool closing;

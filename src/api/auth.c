@@ -5,16 +5,22 @@
 
 bool auth_from_here(const struct http_req *r)
 {
+	/* What proxies add: behind one on this machine everybody seems to be here, also where nobody told us
+	 * of it. */
+	static const char *const marks[] = {
+	        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"};
 	const char *remote = http_remote(r);
 
-	/* Behind a proxy on this machine everybody seems to be here. */
-	if (http_header(r, "X-Forwarded-For") != NULL || http_header(r, "Forwarded") != NULL)
+	if (http_proxied(r))
 		return false;
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if (http_header(r, marks[i]) != NULL)
+			return false;
 	return strncmp(remote, "127.", 4) == 0 || strcmp(remote, "::1") == 0 ||
 	       strncmp(remote, "::ffff:127.", 11) == 0;
 }
 
-/* A session's token: from Authorization: Bearer, else from the cookie. */
+/* The token of a session or of a program: from Authorization: Bearer, else from the cookie. */
 static const char *token_of(struct call *c, struct err *e)
 {
 	const char *header = http_header(c->r, "Authorization"), *cookie;
@@ -35,6 +41,13 @@ static const char *token_of(struct call *c, struct err *e)
 	return NULL;
 }
 
+int auth_token(struct site *s, const char *token, struct arena *a, struct who *out, struct err *e)
+{
+	if (strncmp(token, API_TOKEN_PREFIX, sizeof(API_TOKEN_PREFIX) - 1) == 0)
+		return api_token_find(s->store, token, a, out, e);
+	return session_find(s->store, &s->accounts, token, a, out, e);
+}
+
 int auth_find(struct call *c, struct err *e)
 {
 	unsigned access = c->route->access;
@@ -46,7 +59,7 @@ int auth_find(struct call *c, struct err *e)
 	token = token_of(c, e);
 	if (token == NULL)
 		return ERR_UNAUTH;
-	rc = session_find(c->site->store, token, c->a, &c->who, e);
+	rc = auth_token(c->site, token, c->a, &c->who, e);
 	if (rc == 0)
 		c->token = token;
 	return rc;
@@ -74,13 +87,38 @@ static const char *roles_text(struct arena *a, unsigned access)
 	return out;
 }
 
+/* What a session or token of this state may not do, whatever its roles. */
+static int check_state(const struct call *c, struct err *e)
+{
+	const struct who *w = &c->who;
+
+	if (w->must != MUST_NOTHING && !(c->route->flags & ROUTE_ALWAYS)) {
+		if (w->must == MUST_PASSWORD)
+			err_set(e, ERR_DENIED, "the password must be changed first: PUT /api/v1/me/password");
+		else
+			err_set(e, ERR_DENIED,
+			        "this account needs a second factor first: POST /api/v1/me/second-factor");
+		err_at(e, NULL, 0, 0, w->must == MUST_PASSWORD ? "password" : "second_factor");
+		return ERR_DENIED;
+	}
+	if (w->by_token && c->route->flags & ROUTE_SESSION)
+		return err_set(e, ERR_DENIED, "this is for a person who signs in, not for an API token");
+	if (w->read_only && c->route->flags & ROUTE_CSRF)
+		return err_set(e, ERR_DENIED, "this token may only read");
+	return 0;
+}
+
 int auth_check(struct call *c, struct err *e)
 {
 	unsigned access = c->route->access;
 	const char *csrf;
+	int rc;
 
 	if (c->token == NULL)
 		return 0; /* open to all, or from this machine: so the stage before said */
+	rc = check_state(c, e);
+	if (rc < 0)
+		return rc;
 	if (!(access & SIGNED_IN) && (access & c->who.roles) == 0) {
 		const char *roles = roles_text(c->a, access);
 

@@ -97,3 +97,26 @@ const char *body_text(const struct call *c, const char *name)
 
 	return d != NULL && d->type == DOC_STRING ? d->text : "";
 }
+
+int body_words(struct call *c, const char *name, const char **out, struct err *e)
+{
+	const struct doc *d = doc_get(c->body, name);
+	struct sb b = SB_INIT;
+
+	*out = NULL;
+	if (d == NULL)
+		return 0;
+	DOC_EACH(x, d)
+	{
+		if (*x->text == '\0' || strchr(x->text, ' ') != NULL) {
+			sb_fini(&b);
+			err_set(e, ERR_INVALID, "each is one code, without blanks");
+			err_at(e, NULL, 0, 0, name);
+			return ERR_INVALID;
+		}
+		sb_printf(&b, "%s%s", b.n > 0 ? " " : "", x->text);
+	}
+	*out = arena_strndup(c->a, b.n > 0 ? b.p : "", b.n);
+	sb_fini(&b);
+	return 0;
+}

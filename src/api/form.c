@@ -91,3 +91,18 @@ const char **form_all(const struct form *f, struct arena *a, const char *name)
 		out[n++] = query[i];
 	return out;
 }
+
+/* RFC 3986: everything but the unreserved characters. */
+void url_escape(struct sb *b, const char *s)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char ch = (unsigned char)*s;
+
+		if ((ch | 32) >= 'a' && (ch | 32) <= 'z')
+			sb_putc(b, *s);
+		else if ((ch >= '0' && ch <= '9') || (ch < 0x80 && strchr("-._~", ch) != NULL))
+			sb_putc(b, *s);
+		else
+			sb_printf(b, "%%%02X", ch);
+	}
+}

@@ -262,6 +262,8 @@ int case_history_get(struct call *c, struct err *e)
 		jw_kstr(w, "outcome", step[i].outcome);
 		jw_kstr(w, "note", step[i].note);
 		jw_kstr(w, "element", step[i].element);
+		jw_kstr(w, "for_account", step[i].for_account);
+		jw_kstr(w, "for_name", step[i].for_name);
 		jw_object_end(w);
 	}
 	jw_array_end(w);

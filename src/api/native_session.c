@@ -3,8 +3,11 @@
 
 #include <math.h>
 
-static void write_account(struct jw *w, const struct who *who)
+static void write_account(struct call *c)
 {
+	const struct who *who = &c->who;
+	struct jw *w = &c->w;
+
 	jw_key(w, "account");
 	jw_object(w);
 	jw_kstr(w, "login", who->login);
@@ -16,6 +19,14 @@ static void write_account(struct jw *w, const struct who *who)
 		if (who->roles & bit)
 			jw_cstr(w, role_name((enum role)bit));
 	jw_array_end(w);
+	jw_kint(w, "clearance", who->scope.clearance);
+	jw_ktime(w, "raised", who->raised);
+	jw_kbool(
+	        w, "may_raise", (who->roles & c->site->accounts.break_glass_roles) && who->own.clearance < 4);
+	jw_kstr(w, "must",
+	        who->must == MUST_PASSWORD        ? "password"
+	        : who->must == MUST_SECOND_FACTOR ? "second_factor"
+	                                          : "");
 	jw_object_end(w);
 	jw_kstr(w, "csrf", who->csrf);
 }
@@ -24,22 +35,30 @@ static void set_cookie(struct call *c, const char *token, int64_t age_s)
 {
 	http_set_header(c->r, "Set-Cookie",
 	        arena_printf(c->a, "heming_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
-	                token, (long long)age_s, c->s->tls ? "; Secure" : ""));
+	                token, (long long)age_s, http_secure(c->r) ? "; Secure" : ""));
+}
+
+void session_cookie(struct call *c, const char *token)
+{
+	set_cookie(c, token, 7 * US_DAY / US_SECOND);
 }
 
 int session_post(struct call *c, struct err *e)
 {
-	char token[65];
-	int rc = session_open(
-	        c->site->store, body_text(c, "login"), body_text(c, "password"), http_remote(c->r), token, e);
+	const struct sign_in in = {.login = body_text(c, "login"),
+	        .password = body_text(c, "password"),
+	        .code = body_text(c, "code"),
+	        .remote = http_remote(c->r)};
+	char token[SESSION_TOKEN];
+	int rc = session_open(c->site->store, &c->site->accounts, &in, token, e);
 
 	if (rc == 0)
-		rc = session_find(c->site->store, token, c->a, &c->who, e);
+		rc = auth_token(c->site, token, c->a, &c->who, e);
 	if (rc < 0)
 		return rc;
-	set_cookie(c, token, 7 * US_DAY / US_SECOND);
+	session_cookie(c, token);
 	jw_object(&c->w);
-	write_account(&c->w, &c->who);
+	write_account(c);
 	jw_kstr(&c->w, "token", token);
 	jw_object_end(&c->w);
 	return 0;
@@ -52,7 +71,7 @@ int session_get(struct call *c, struct err *e)
 
 	(void)e;
 	jw_object(w);
-	write_account(w, &c->who);
+	write_account(c);
 	jw_ktime(w, "now", clock_now(c->site->clock));
 	jw_key(w, "city");
 	jw_object(w);

@@ -9,6 +9,11 @@ const struct route api_routes[] = {
 };
 const int api_routes_n = ARRAY_LEN(api_routes);
 
+int route_status(const struct route *r)
+{
+	return r->reply[0] == '\0' ? 204 : r->handle == cases_post ? 201 : 200;
+}
+
 #define METHODS (HTTP_OTHER + 1)
 
 struct node {

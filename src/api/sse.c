@@ -249,7 +249,7 @@ static void check_sessions(struct streams *s, dur_us now)
 		a = arena_new(0);
 		token = arena_strdup(a, x->token);
 		pthread_mutex_unlock(&s->lock);
-		rc = session_find(s->site->store, token, a, &who, &e);
+		rc = auth_token(s->site, token, a, &who, &e);
 		pthread_mutex_lock(&s->lock);
 		for (x = s->first; x != NULL; x = x->next) {
 			if (strcmp(x->token, token) != 0)

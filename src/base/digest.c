@@ -1,6 +1,7 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 #include <xxhash.h>
 
@@ -75,6 +76,13 @@ void digest_once(enum digest_kind k, const void *p, size_t n, uint8_t out[DIGEST
 	unsigned len = 0;
 	pthread_once(&fetched_once, fetch);
 	must(EVP_Digest(p, n, out, &len, fetched[k], NULL) == 1 && len == DIGEST_LEN);
+}
+
+void hmac_sha1(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[HMAC_SHA1_LEN])
+{
+	unsigned len = 0;
+
+	must(HMAC(EVP_sha1(), key, (int)key_n, p, n, out, &len) != NULL && len == HMAC_SHA1_LEN);
 }
 
 bool digest_kind_parse(const char *s, enum digest_kind *k)

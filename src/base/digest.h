@@ -8,6 +8,7 @@
 
 enum digest_kind { DIGEST_SHA256, DIGEST_SM3 };
 #define DIGEST_LEN 32
+#define HMAC_SHA1_LEN 20
 
 struct digest_ctx; /* incremental */
 struct digest_ctx *digest_begin(enum digest_kind k);
@@ -18,6 +19,9 @@ void digest_end(struct digest_ctx **d, uint8_t out[DIGEST_LEN]);
 void digest_once(enum digest_kind k, const void *p, size_t n, uint8_t out[DIGEST_LEN]);
 bool digest_kind_parse(const char *s, enum digest_kind *k); /* "sha256", "sm3" */
 const char *digest_kind_name(enum digest_kind k);
+
+/* RFC 2104 over SHA-1, which is what authenticator apps speak (RFC 6238); for nothing else. */
+void hmac_sha1(const void *key, size_t key_n, const void *p, size_t n, uint8_t out[HMAC_SHA1_LEN]);
 
 void hex_encode(const void *p, size_t n, char *out);            /* out holds 2n+1 */
 MUST_USE bool hex_decode(struct str s, uint8_t *out, size_t n); /* exactly n bytes */

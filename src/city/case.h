@@ -109,6 +109,7 @@ struct case_step { /* history */
 	int64_t id;
 	time_us at;
 	const char *action, *account, *name, *org, *task, *outcome, *note, *element;
+	const char *for_account, *for_name; /* whom somebody acted for, "" if nobody */
 };
 MUST_USE int case_history(struct store_tx *tx, const struct who *who, int64_t id, struct case_step **out,
         int *n, struct err *e);

@@ -50,12 +50,27 @@ static unsigned parts_of(const struct who *who, const char *role, const char *or
 	return parts;
 }
 
-static enum holder holder_of(const struct who *who, bool task, const char *assignee)
+/* For whom `who` may work on a task of this org, which is not their own; NULL: for nobody. */
+static const struct who_giver *giver_of(const struct who *who, const char *role, const char *org)
+{
+	if ((who->roles & ROLE_HANDLER) == 0 || strcmp(role, "desk") == 0)
+		return NULL;
+	for (int i = 0; i < who->givers; i++)
+		if ((who->giver[i].roles & ROLE_HANDLER) != 0 && org__related(who->giver[i].org, org))
+			return &who->giver[i];
+	return NULL;
+}
+
+/* as: for whom they act, NULL for themselves; what that one has claimed is theirs to finish. */
+static enum holder holder_of(
+        const struct who *who, const struct who_giver *as, bool task, const char *assignee)
 {
 	if (!task)
 		return NO_TASK;
 	if (*assignee == '\0')
 		return NOBODY;
+	if (as != NULL && strcmp(assignee, as->login) == 0)
+		return SELF;
 	return strcmp(assignee, who->login) == 0 ? SELF : ANOTHER;
 }
 
@@ -90,13 +105,17 @@ static const char *role_of(const struct site *s, const struct city_case *c)
 const char *case_actions(struct arena *a, struct site *s, const struct city_case *c, const struct who *who)
 {
 	bool open = strcmp(c->state, "open") == 0 && c->task > 0;
-	unsigned parts = parts_of(who, open ? role_of(s, c) : "desk", c->org);
-	enum holder holder = holder_of(who, open, c->assignee);
+	const char *role = open ? role_of(s, c) : "desk";
+	const struct who_giver *as = giver_of(who, role, c->org);
+	unsigned parts = parts_of(who, role, c->org), lent = as != NULL ? PART_WORKER : 0;
+	enum holder holder = holder_of(who, NULL, open, c->assignee),
+	            holder_as = holder_of(who, as, open, c->assignee);
 	struct sb b = SB_INIT;
 	const char *out;
 
 	for (size_t i = 0; i < ARRAY_LEN(legal); i++) {
-		if ((allowed(legal[i].action, parts) & holder) == 0)
+		if ((allowed(legal[i].action, parts) & holder) == 0 &&
+		        (allowed(legal[i].action, lent) & holder_as) == 0)
 			continue;
 		if (b.n > 0)
 			sb_putc(&b, ' ');
@@ -148,8 +167,9 @@ static int refuse(
 static int begin(struct stepping *x, struct store_tx *tx, struct site *s, const struct case_act *act,
         enum action action, const struct who *by, struct case_task **task, struct err *e)
 {
+	const char *role, *org, *assignee;
 	struct case_task *t = NULL;
-	unsigned parts, holders;
+	unsigned holders;
 	int rc;
 
 	rc = step__load(x, tx, s, by, act->id, e);
@@ -165,10 +185,18 @@ static int begin(struct stepping *x, struct store_tx *tx, struct site *s, const 
 	if (act->version != 0 && act->version != x->c.version)
 		return err_set(e, ERR_CONFLICT, "the case %s was changed since you looked at it; look again",
 		        x->c.code);
-	parts = parts_of(by, t != NULL ? t->role : "desk", t != NULL ? t->org : x->c.org);
-	holders = allowed(action, parts);
-	if ((holders & holder_of(by, t != NULL, t != NULL ? t->assignee : "")) == 0)
-		return refuse(x, action, t, holders, e);
+	role = t != NULL ? t->role : "desk";
+	org = t != NULL ? t->org : x->c.org;
+	assignee = t != NULL ? t->assignee : "";
+	holders = allowed(action, parts_of(by, role, org));
+	if ((holders & holder_of(by, NULL, t != NULL, assignee)) == 0) {
+		x->as = giver_of(by, role, org);
+		if (x->as == NULL)
+			return refuse(x, action, t, holders, e);
+		holders = allowed(action, PART_WORKER);
+		if ((holders & holder_of(by, x->as, t != NULL, assignee)) == 0)
+			return refuse(x, action, t, holders, e);
+	}
 	*task = t;
 	return 0;
 }

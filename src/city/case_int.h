@@ -54,8 +54,9 @@ struct stepping {
 	struct store_tx *tx;
 	struct site *s;
 	const struct who *by;
-	struct arena *a; /* of the transaction */
-	time_us now;     /* of the transaction; an import sets what the source says */
+	const struct who_giver *as; /* for whom, NULL: for themselves */
+	struct arena *a;            /* of the transaction */
+	time_us now;                /* of the transaction; an import sets what the source says */
 	const struct snapshot *snap;
 	struct city_case c;
 	const char *owner;

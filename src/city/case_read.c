@@ -199,7 +199,9 @@ int case_history(
 		        .task = arena_strndup(a, r.task.p, r.task.n),
 		        .outcome = arena_strndup(a, r.outcome.p, r.outcome.n),
 		        .note = arena_strndup(a, r.note.p, r.note.n),
-		        .element = arena_strndup(a, r.element.p, r.element.n)};
+		        .element = arena_strndup(a, r.element.p, r.element.n),
+		        .for_account = arena_strndup(a, r.for_account.p, r.for_account.n),
+		        .for_name = arena_strndup(a, r.for_name.p, r.for_name.n)};
 	}
 	store_rows_close(&rows);
 	return rc;

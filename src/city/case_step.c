@@ -116,7 +116,9 @@ int step__history(struct stepping *x, const char *action, const char *task, cons
 	                .task = str_of(task),
 	                .outcome = str_of(outcome),
 	                .note = str_of(note != NULL ? note : ""),
-	                .element = str_of(element)},
+	                .element = str_of(element),
+	                .for_account = str_of(x->as != NULL ? x->as->login : ""),
+	                .for_name = str_of(x->as != NULL ? x->as->name : "")},
 	        NULL, e);
 }
 
@@ -127,6 +129,8 @@ void step__entry(struct stepping *x, struct step_entry *j)
 	jw_object(&j->w);
 	jw_kid(&j->w, "id", x->c.id);
 	jw_kstr(&j->w, "code", x->c.code);
+	if (x->as != NULL)
+		jw_kstr(&j->w, "for", x->as->login);
 }
 
 int step__entry_end(struct stepping *x, struct step_entry *j, const char *kind, struct err *e)

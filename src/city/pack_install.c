@@ -548,15 +548,13 @@ static int check_served(const struct pack_run *r, struct err *e)
 		indexed |= r->move[i].indexed;
 	if (r->out->moved > 0)
 		return err_set(e, ERR_STATE,
-		        "%lld records would change their form, and the serving process would not know; stop "
-		        "it, "
-		        "upgrade, and start it again",
+		        "%lld records would change their form, and what serves the site would not know; stop "
+		        "it, upgrade, and start it again",
 		        (long long)r->out->moved);
 	if (indexed)
 		return err_set(e, ERR_STATE,
-		        "records would be indexed by other fields, and the serving process would not know; "
-		        "stop "
-		        "it, upgrade, and start it again");
+		        "records would be indexed by other fields, and what serves the site would not know; "
+		        "stop it, upgrade, and start it again");
 	return 0;
 }
 

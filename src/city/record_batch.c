@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "city/record_int.h"
 
-#define PART 500       /* rows of one transaction */
+#define PART 1000      /* rows of one transaction */
 #define MERGE_MAX 1000 /* records that refer to a double */
 
 #define BATCH_OF(a, r)                                                                                       \

@@ -68,6 +68,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->arena = arena_new(0);
 	s->dir = arena_strdup(s->arena, o->dir);
 	s->clock = o->clock;
+	s->accounts = o->accounts;
 	s->lock = -1;
 	if (o->create)
 		rc = file_mkdirs(s->dir, e);

@@ -8,6 +8,7 @@
 #ifndef HEMING_CITY_SITE_H
 #define HEMING_CITY_SITE_H
 
+#include "city/account.h"
 #include "city/registry.h"
 
 struct rules;
@@ -21,6 +22,7 @@ struct site {
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
+	struct account_policy accounts;
 	bool demo;                    /* some things are demo things: say so wherever it shows */
 	struct series_virtual labels; /* of the registry; what series borrows */
 	struct arena *arena;
@@ -37,6 +39,7 @@ struct site_options {
 	bool rules;  /* run rules, timers and push checks (serve); tools open without */
 	int readers;
 	bool trace;
+	struct account_policy accounts;
 };
 MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);
 void site_close(struct site **s);

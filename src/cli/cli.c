@@ -153,6 +153,18 @@ static int read_all(struct cli *c, int argc, char **argv, struct err *e)
 
 /* ---- running ---- */
 
+static int role_words(const struct cli *c, enum setting_id id, unsigned *out, struct err *e)
+{
+	const char *words = settings_text(&c->settings, id);
+
+	*out = words != NULL ? roles_parse(str_of(words)) : 0;
+	if (words == NULL || *out != 0)
+		return 0;
+	err_set(e, ERR_INVALID, "roles are viewer, handler, desk, leader, admin, by blanks, not \"%s\"",
+	        words);
+	return err_at(e, NULL, 0, 0, setting_rows[id].key);
+}
+
 int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e)
 {
 	struct site_options o = {.dir = c->site_dir,
@@ -164,8 +176,17 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .create = create,
 	        .rules = rules,
 	        .readers = (int)settings_int(&c->settings, SET_READERS),
-	        .trace = settings_is(&c->settings, SET_TRACE, "on")};
+	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
+	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
+	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
+	int rc = role_words(c, SET_TOTP_ROLES, &o.accounts.totp_roles, e);
 
+	if (rc == 0)
+		rc = role_words(c, SET_BREAK_GLASS_ROLES, &o.accounts.break_glass_roles, e);
+	if (rc < 0) {
+		clock_free(&o.clock);
+		return rc;
+	}
 	return site_open(&o, &c->site, e);
 }
 
@@ -208,9 +229,17 @@ static void read_input(struct cli *c)
 	c->input = str_trim((struct str){buf, n});
 }
 
+static bool runs_served(const struct command *k)
+{
+	return (k->flags & (CMD_DATA | CMD_SERVED)) != 0 || k->run == cmd_pack;
+}
+
 static int run_here(struct cli *c, struct err *e)
 {
 	int rc = 0;
+
+	if (c->command->flags & CMD_SERVED)
+		return err_set(e, ERR_STATE, "nobody serves the site %s now", c->site_dir);
 
 	if (c->command->flags & CMD_DATA)
 		rc = cli_open_site(c, false, false, NULL, e);
@@ -257,7 +286,7 @@ int cli_main(int argc, char **argv)
 		return 2;
 	}
 	read_input(&c);
-	if ((c.command->flags & CMD_DATA) || c.command->run == cmd_pack)
+	if (runs_served(c.command))
 		rc = control_ask(c.site_dir, argc, argv, c.input, stdout, &code, &e);
 	else
 		rc = ERR_NOTFOUND;
@@ -276,15 +305,15 @@ int cli_main(int argc, char **argv)
 	return code;
 }
 
-int cli_run_served(struct site *s, const struct settings *set, int argc, char **argv, struct str input,
-        FILE *out, FILE *why)
+int cli_run_served(struct site *s, struct api_server *api, const struct settings *set, int argc, char **argv,
+        struct str input, FILE *out, FILE *why)
 {
-	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s};
+	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s, .api = api};
 	struct err e = ERR_INIT;
 	int rc = ERR_INVALID;
 
 	c.command = argc > 1 ? find(argv[1]) : NULL;
-	if (c.command == NULL || (!(c.command->flags & CMD_DATA) && c.command->run != cmd_pack))
+	if (c.command == NULL || !runs_served(c.command))
 		err_set(&e, ERR_INVALID, "this command does not run in a serving process");
 	else
 		rc = read_all(&c, argc, argv, &e);

@@ -5,16 +5,13 @@
 
 #include <sys/stat.h>
 
-/* 16 characters that nobody confuses: 80 bits. */
-static void make_password(char out[17])
+/* Whoever runs commands on the server may do anything to accounts. */
+static struct who at_the_server(void)
 {
-	static const char letters[] = "abcdefghjkmnpqrstuvwxyz23456789x"; /* 32 of them */
-	uint8_t r[16];
+	struct who w = who_system;
 
-	random_bytes(r, sizeof(r));
-	for (int i = 0; i < 16; i++)
-		out[i] = letters[r[i] & 31];
-	out[16] = '\0';
+	w.login = "admin";
+	return w;
 }
 
 /* ---- demo ---- */
@@ -30,7 +27,7 @@ static const struct {
 
 static int add_demo(struct cli *c, struct sb *logins, struct err *e)
 {
-	char password[17], secret[65];
+	char password[PASSWORD_MADE], secret[65];
 	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(people) && rc == 0; i++) {
@@ -41,8 +38,8 @@ static int add_demo(struct cli *c, struct sb *logins, struct err *e)
 		        .password = password,
 		        .clearance = 2};
 
-		make_password(password);
-		rc = account_add(c->site->store, &in, "system", NULL, e);
+		password_make(password);
+		rc = account_add(c->site->store, &c->site->accounts, &in, &who_system, NULL, e);
 		sb_printf(logins, "%s %s\n", in.login, password);
 	}
 	if (rc == 0)
@@ -65,10 +62,10 @@ int cmd_init(struct cli *c, struct err *e)
 	struct account_in admin = {.login = "admin",
 	        .name = "管理员",
 	        .org = "",
-	        .roles = "viewer admin desk leader",
+	        .roles = "viewer handler desk leader admin",
 	        .clearance = 4};
 	struct sb logins = SB_INIT;
-	char password[17];
+	char password[PASSWORD_MADE];
 	int rc;
 
 	if (!empty_folder(c->a, c->site_dir)) {
@@ -88,10 +85,10 @@ int cmd_init(struct cli *c, struct err *e)
 	rc = cli_open_site(c, true, false, NULL, e);
 	for (int i = 0; i < c->lists && rc == 0; i++)
 		rc = cli_pack_install(c, c->list[i], e);
-	make_password(password);
+	password_make(password);
 	admin.password = password;
 	if (rc == 0)
-		rc = account_add(c->site->store, &admin, "system", NULL, e);
+		rc = account_add(c->site->store, &c->site->accounts, &admin, &who_system, NULL, e);
 	if (rc == 0 && cli_flag(c, "demo"))
 		rc = add_demo(c, &logins, e);
 	if (rc == 0 && cli_flag(c, "demo")) {
@@ -119,46 +116,90 @@ static int list_accounts(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = account_list(tx, c->a, &row, &n, e);
 	for (int i = 0; i < n; i++)
-		fprintf(c->out, "%-16s %-24s %-16s %s%s\n", row[i].login, row[i].roles, row[i].org,
-		        row[i].name, row[i].disabled ? " (disabled)" : "");
+		fprintf(c->out, "%-16s %-24s %-16s %s%s%s%s\n", row[i].login, row[i].roles, row[i].org,
+		        row[i].name, row[i].second_factor ? " (second factor)" : "",
+		        row[i].locked != TIME_NONE ? " (locked)" : "", row[i].disabled ? " (disabled)" : "");
 	store_read_end(&tx);
 	return rc;
 }
 
+static int change_account(struct cli *c, const char *login, const struct who *by, struct err *e)
+{
+	const char *disabled = cli_text(c, "disabled", NULL);
+	struct account_change change = {.name = cli_text(c, "name", NULL),
+	        .org = cli_text(c, "org", NULL),
+	        .roles = cli_text(c, "roles", NULL),
+	        .regions = cli_text(c, "regions", NULL),
+	        .orgs = cli_text(c, "orgs", NULL),
+	        .clearance = cli_int(c, "clearance", 0),
+	        .disabled = -1};
+
+	if (disabled != NULL && strcmp(disabled, "yes") != 0 && strcmp(disabled, "no") != 0) {
+		err_set(e, ERR_INVALID, "yes or no is needed");
+		return err_at(e, NULL, 0, 0, "disabled");
+	}
+	if (disabled != NULL)
+		change.disabled = strcmp(disabled, "yes") == 0;
+	return account_change(c->site->store, &c->site->accounts, login, &change, by, NULL, e);
+}
+
+static int add_account(struct cli *c, const char *login, const char *password, bool made,
+        const struct who *by, struct err *e)
+{
+	struct account_in in = {.login = login,
+	        .name = cli_text(c, "name", login),
+	        .org = cli_text(c, "org", ""),
+	        .roles = cli_text(c, "roles", "viewer"),
+	        .regions = cli_text(c, "regions", ""),
+	        .orgs = cli_text(c, "orgs", ""),
+	        .clearance = cli_int(c, "clearance", 2),
+	        .password = password,
+	        .must_change = made};
+
+	return account_add(c->site->store, &c->site->accounts, &in, by, NULL, e);
+}
+
 int cmd_account(struct cli *c, struct err *e)
 {
+	static const char words[] =
+	        "account add, password, change, unlock, sign-out, no-factor LOGIN and account list";
 	const char *what = c->word[0], *login = c->word[1];
-	char made[17];
+	struct store *st = c->site->store;
+	struct who by = at_the_server();
+	char made[PASSWORD_MADE];
 	const char *password = made;
+	bool with_password = true;
 	int rc;
 
 	if (strcmp(what, "list") == 0)
 		return list_accounts(c, e);
 	if (c->words < 2)
-		return err_set(e, ERR_INVALID,
-		        "say heming account add LOGIN, heming account password LOGIN or heming account list");
-	make_password(made);
+		return err_set(e, ERR_INVALID, "there are %s", words);
+	password_make(made);
 	if (c->input.n > 0)
 		password = arena_strndup(c->a, c->input.p, c->input.n);
 	if (strcmp(what, "password") == 0) {
-		rc = account_set_password(c->site->store, login, password, "admin", e);
+		rc = account_set_password(st, &c->site->accounts, login, password, password == made, &by, e);
 	} else if (strcmp(what, "add") == 0) {
-		struct account_in in = {.login = login,
-		        .name = cli_text(c, "name", login),
-		        .org = cli_text(c, "org", ""),
-		        .roles = cli_text(c, "roles", "viewer"),
-		        .regions = cli_text(c, "regions", ""),
-		        .orgs = cli_text(c, "orgs", ""),
-		        .clearance = cli_int(c, "clearance", 2),
-		        .password = password};
-
-		rc = account_add(c->site->store, &in, "admin", NULL, e);
+		rc = add_account(c, login, password, password == made, &by, e);
 	} else {
-		return err_set(e, ERR_INVALID, "there are account add, account password and account list");
+		with_password = false;
+		if (strcmp(what, "change") == 0)
+			rc = change_account(c, login, &by, e);
+		else if (strcmp(what, "unlock") == 0)
+			rc = account_unlock(st, login, &by, e);
+		else if (strcmp(what, "sign-out") == 0)
+			rc = account_sign_out(st, login, &by, e);
+		else if (strcmp(what, "no-factor") == 0)
+			rc = account_drop_factor(st, login, &by, e);
+		else
+			return err_set(e, ERR_INVALID, "there are %s", words);
 	}
-	if (rc == 0)
-		fprintf(c->out, password == made ? "%s: password %s (shown this once)\n" : "%s: done\n",
+	if (rc == 0 && with_password && password == made)
+		fprintf(c->out, "%s: password %s (shown this once; to be changed at the next sign-in)\n",
 		        login, made);
+	else if (rc == 0)
+		fprintf(c->out, "%s: done\n", login);
 	return rc;
 }
 

@@ -107,3 +107,8 @@ SELECT kind, code, rev, gone, name, name_en, state, org, region, lon, lat, attrs
 -- in: kind text, code text
 -- out: rev int
 SELECT coalesce(max(rev), 0) FROM record_rev WHERE kind = :kind AND code = :code;
+
+-- record_max_id: the largest id of a record or change set
+-- one
+-- out: id int?
+SELECT max(id) FROM (SELECT max(id) AS id FROM record UNION ALL SELECT max(id) FROM record_batch) AS ids_;

@@ -60,4 +60,6 @@ async function call<T>(method: string, path: string, body?: unknown, version?: n
 
 export const get = <T>(path: string, query?: Query) => call<T>('GET', withQuery(path, query));
 export const post = <T>(path: string, body: unknown = {}, version?: number) => call<T>('POST', path, body, version);
+export const put = <T>(path: string, body: unknown = {}) => call<T>('PUT', path, body);
+export const patch = <T>(path: string, body: unknown = {}) => call<T>('PATCH', path, body);
 export const remove = <T>(path: string) => call<T>('DELETE', path);

@@ -115,6 +115,11 @@ async function enter(here: Here): Promise<void> {
 	setCsrf(here.csrf);
 	setZone(here.city.zone);
 	heardServerTime(here.now);
+	/* Until the password or the second factor is seen to, nothing else can be read. */
+	if (here.account.must) {
+		session.here = here;
+		return;
+	}
 	await readNames();
 	session.here = here;
 	startStream();
@@ -133,10 +138,25 @@ function leave(): void {
 
 whenSignedOut(leave);
 
+/* The session as the server has it now. */
+async function enterAgain(): Promise<void> {
+	await enter(await get<Here>('/api/v1/session'));
+}
+
+/* After something of the own account has changed, which may have opened the rest. */
+export async function readAccount(): Promise<void> {
+	const here = await get<Here>('/api/v1/session');
+
+	if (session.here?.account.must && !here.account.must)
+		await enter(here);
+	else
+		session.here = here;
+}
+
 /* Is the session of the last visit still alive? */
 export async function resume(): Promise<void> {
 	try {
-		await enter(await get<Here>('/api/v1/session'));
+		await enterAgain();
 	} catch (e) {
 		if (!(e instanceof Problem) || e.status !== 401)
 			throw e;
@@ -145,9 +165,9 @@ export async function resume(): Promise<void> {
 	}
 }
 
-export async function signIn(login: string, password: string): Promise<void> {
-	await post('/api/v1/session', { login, password });
-	await enter(await get<Here>('/api/v1/session'));
+export async function signIn(login: string, password: string, code: string): Promise<void> {
+	await post('/api/v1/session', code ? { login, password, code } : { login, password });
+	await enterAgain();
 }
 
 export async function signOut(): Promise<void> {

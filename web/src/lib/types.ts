@@ -1,7 +1,14 @@
 /* What the HTTP API says; see /api/openapi.json. Times are RFC 3339 in UTC. */
 export type Level = 1 | 2 | 3 | 4;
 
-export interface Account { login: string; name: string; org: string; roles: string[] }
+export interface Account { login: string; name: string; org: string; roles: string[]; clearance: number; raised: string | null; may_raise: boolean; must: '' | 'password' | 'second_factor' }
+export interface AccountRow { login: string; name: string; org: string; roles: string[]; regions: string[]; orgs: string[]; clearance: number; disabled: boolean; must_change: boolean; second_factor: boolean; created: string; password_at: string; locked: string | null }
+export interface AccountAnswer extends AccountRow { approval: string | null; password?: string }
+export interface Approval { id: string; login: string; change: Record<string, string | number | boolean>; asked_by: string; asked: string; state: string; decided_by: string; decided: string | null }
+export interface MySession { created: string; seen: string; remote: string; current: boolean }
+export interface ApiToken { id: string; name: string; roles: string[]; read_only: boolean; created: string; expires: string; used: string | null }
+export interface SecondFactor { on: boolean; required: boolean; recovery_left: number }
+export interface Delegation { id: string; from_login: string; from_name: string; to_login: string; to_name: string; begins: string; ends: string; reason: string; given: boolean }
 export interface City { name: string; name_en: string; region: string; box: [number, number, number, number]; zone: string }
 export interface Here { account: Account; csrf: string; now: string; city: City; demo: boolean; version: string }
 export interface Region { code: string; parent: string; level: number; name: string; name_en: string; unit: boolean; lon: number | null; lat: number | null }
@@ -36,7 +43,7 @@ export interface AlarmView {
 	since: string | null; fired: string | null; resolved: string | null; unit: string; metric: string;
 }
 export interface CaseNow extends Case { actions: string[]; alarm_view: AlarmView | null; now: string }
-export interface CaseDone { id: string; at: string; action: string; account: string; name: string; org: string; task: string; outcome: string; note: string; element: string }
+export interface CaseDone { id: string; at: string; action: string; account: string; name: string; org: string; task: string; outcome: string; note: string; element: string; for_account: string; for_name: string }
 export interface CaseFlow { xml: string; open: string[]; taken: string[] }
 export interface SummaryUnit { region: string; name: string; name_en: string; alarms: number; open: number; overdue: number; closed: number; closed_on_time: number }
 export interface Summary {
