@@ -74,6 +74,10 @@ int cli_run_served(struct site *s, struct api_server *api, const struct settings
 void cli_progress(struct cli *c, const char *what, int64_t done, int64_t total);
 void cli_progress_end(struct cli *c);
 
+/* Both tell what they find. A pack with errors is ERR_INVALID. */
+MUST_USE int cli_pack_check(struct cli *c, const char *dir, struct err *e);
+MUST_USE int cli_pack_install(struct cli *c, const char *dir, struct err *e);
+
 int cmd_init(struct cli *c, struct err *e);
 int cmd_serve(struct cli *c, struct err *e);
 int cmd_simulate(struct cli *c, struct err *e);
