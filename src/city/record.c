@@ -11,24 +11,6 @@ const char *record__keep(struct arena *a, struct str s)
 	return arena_strndup(a, s.p, s.n);
 }
 
-struct record record__copy(struct arena *a, const struct record *r)
-{
-	struct record out = *r;
-
-	out.kind = arena_strdup(a, r->kind);
-	out.code = arena_strdup(a, r->code);
-	out.name = arena_strdup(a, r->name);
-	out.name_en = arena_strdup(a, r->name_en);
-	out.state = arena_strdup(a, r->state);
-	out.org = arena_strdup(a, r->org);
-	out.region = arena_strdup(a, r->region);
-	out.attrs = arena_strdup(a, r->attrs);
-	out.doubts = arena_strdup(a, r->doubts);
-	out.pack = arena_strdup(a, r->pack);
-	out.account = arena_strdup(a, r->account);
-	return out;
-}
-
 bool record_may_write(const struct kind *k, const struct who *by)
 {
 	return (by->roles & k->write) != 0 && k->secrecy <= by->scope.clearance;

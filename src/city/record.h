@@ -149,5 +149,8 @@ MUST_USE int record_relations(struct store_tx *tx, struct arena *a, const struct
  * nothing is changed but the numbers in the catalog. */
 MUST_USE int record_index_sync(
         struct store_tx *tx, struct catalog *c, bool write, bool *changed, struct err *e);
+/* The same for a store that nobody else writes to yet. Where one transaction would make its log as large as
+ * the index, there are several: what is cut off begins anew. Not on the writer. */
+MUST_USE int record_index_fill(struct store *st, struct catalog *c, struct err *e);
 
 #endif

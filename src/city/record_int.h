@@ -28,8 +28,6 @@
 	        .batch = (r).batch})
 const char *record__keep(struct arena *a, struct str s);
 
-struct record record__copy(struct arena *a, const struct record *r);
-
 bool record__seen(const struct kind *k, const struct who *who, const struct record *r);
 
 /* ---- record.c ---- */
