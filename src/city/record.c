@@ -591,7 +591,7 @@ int record__write(struct store_tx *tx, const struct record_door *d, const struct
 		end.batch = d->batch;
 		rc = record__keep_version(tx, &end, true, e);
 		if (rc == 0)
-			rc = record__index(tx, k, old, NULL, e);
+			rc = record__index(tx, d, k, old, NULL, e);
 		if (rc == 0)
 			rc = sql_record_drop(tx, &(struct sql_record_drop_in){.id = old->id}, NULL, e);
 		return rc < 0 ? rc : record__journal(tx, d, k, &end, what, fields, e);
@@ -606,7 +606,7 @@ int record__write(struct store_tx *tx, const struct record_door *d, const struct
 	now->batch = d->batch;
 	rc = write_row(tx, old, now, e);
 	if (rc == 0)
-		rc = record__index(tx, k, old, now, e);
+		rc = record__index(tx, d, k, old, now, e);
 	if (rc == 0 && old != NULL && d->batch == 0)
 		rc = changed_fields(tx, old, now, &fields, e);
 	return rc < 0 ? rc : record__journal(tx, d, k, now, what, fields, e);

@@ -36,14 +36,16 @@ struct record {
 	int64_t batch;       /* change set of that change, 0 if none */
 };
 
+struct record__words_later;
 /* What writes need to know, borrowed. */
 struct record_door {
 	const struct catalog *catalog;
 	const struct snapshot
 	        *snapshot; /* NULL: region, org and references are not looked up (a pack comes in) */
 	const struct who *by;
-	const char *pack; /* "" but for a pack's own records */
-	int64_t batch;    /* change set; then the journal is its affair */
+	const char *pack;                  /* "" but for a pack's own records */
+	int64_t batch;                     /* change set; then the journal is its affair */
+	struct record__words_later *later; /* of a change set; NULL: words are indexed at once */
 };
 struct record_in {
 	const char *kind, *code; /* code "": the value of the kind's key field */

@@ -122,22 +122,40 @@ static int move_keys(struct store_tx *tx, int no, int64_t id, const struct str *
 }
 
 static int move_words(
-        struct store_tx *tx, struct arena *a, int64_t id, struct str was, struct str is, struct err *e)
+        struct store_tx *tx, struct arena *a, int64_t id, bool out, struct str in, struct err *e)
 {
 	int rc = 0;
 
-	if (was.p != NULL && is.p != NULL && str_eq(was, is))
-		return 0;
-	if (was.p != NULL)
+	if (out)
 		rc = sql_record_text_drop(tx, &(struct sql_record_text_drop_in){id}, NULL, e);
-	if (rc == 0 && is.p != NULL)
+	if (rc == 0 && in.p != NULL)
 		rc = sql_record_text_put(
-		        tx, &(struct sql_record_text_put_in){id, store_text_words(tx, a, is)}, NULL, e);
+		        tx, &(struct sql_record_text_put_in){id, store_text_words(tx, a, in)}, NULL, e);
 	return rc;
 }
 
-int record__index(struct store_tx *tx, const struct kind *k, const struct record *old,
-        const struct record *now, struct err *e)
+static int by_record(const void *x, const void *y)
+{
+	const struct record__words_move *a = x, *b = y;
+
+	return a->id != b->id ? (a->id > b->id) - (a->id < b->id)
+	                      : (a->order > b->order) - (a->order < b->order);
+}
+
+int record__words_now(struct store_tx *tx, struct record__words_later *l, struct err *e)
+{
+	int rc = 0;
+
+	if (l->n > 1)
+		qsort(l->move, l->n, sizeof(*l->move), by_record);
+	for (size_t i = 0; i < l->n && rc == 0; i++)
+		rc = move_words(tx, l->a, l->move[i].id, l->move[i].out, l->move[i].in, e);
+	l->n = 0;
+	return rc;
+}
+
+int record__index(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, const struct record *now, struct err *e)
 {
 	struct arena *a = store_arena(tx);
 	struct doc *was = NULL, *is = NULL;
@@ -172,7 +190,15 @@ int record__index(struct store_tx *tx, const struct kind *k, const struct record
 		w = record__words(a, k, old, was);
 	if (now != NULL)
 		v = record__words(a, k, now, is);
-	return rc < 0 ? rc : move_words(tx, a, id, w, v, e);
+	if (rc < 0 || (old != NULL && now != NULL && str_eq(w, v)))
+		return rc;
+	if (d->later == NULL)
+		return move_words(tx, a, id, old != NULL, v, e);
+	d->later->move = arena_grow(
+	        d->later->a, d->later->move, &d->later->cap, d->later->n + 1, sizeof(*d->later->move));
+	d->later->move[d->later->n] = (struct record__words_move){id, d->later->n, old != NULL, v};
+	d->later->n++;
+	return 0;
 }
 
 /* ---- which fields are indexed ---- */
@@ -411,9 +437,7 @@ static int put_sorted(struct store_tx *tx, struct sync *s, const struct kind *k,
 
 		*most -= (int64_t)(all.n + words.n);
 		if (no == k->text_no) {
-			rc = sql_record_text_drop(tx, &(struct sql_record_text_drop_in){id}, NULL, e);
-			if (rc == 0)
-				rc = move_words(tx, a, id, STR_NULL, words, e);
+			rc = move_words(tx, a, id, true, words, e);
 			arena_reset(a);
 		} else {
 			rc = sql_record_entry_put(

@@ -27,7 +27,7 @@
 #define BULK 20000   /* rows of one transaction while the register is filled */
 #define SINGLES 5000 /* changes that are made one by one */
 #define ASKED 1600   /* pages of one kind of query */
-#define PARKS 1000
+#define PARK 10000   /* firms of a park, about: as many as are gathered at most */
 
 static const char pack_yaml[] =
         "code: bench\nversion: 1.0.0\nname: bench\nzone: Asia/Shanghai\nregion: \"3209\"\n";
@@ -52,6 +52,7 @@ static const char *const syllables[] = {"鑫", "海", "盐", "城", "滨", "港"
 static const char *const trades[] = {"a", "b", "c", "d"};
 
 static struct err e = ERR_INIT;
+static unsigned parks = 1; /* how many there are */
 
 static void must_ok(int rc)
 {
@@ -122,7 +123,7 @@ static const char *attrs_of(struct arena *a, int64_t i)
 	        "\"scope\":\"%s%"
 	        "s产品的生产与销售\","
 	        "\"boss\":\"张%s\"}",
-	        uscc, trades[any(4)], any(5000), day, any(PARKS), syllables[any(40)], syllables[any(40)],
+	        uscc, trades[any(4)], any(5000), day, any(parks), syllables[any(40)], syllables[any(40)],
 	        syllables[any(40)]);
 }
 
@@ -185,9 +186,9 @@ static int put_parks(struct store_tx *tx, void *arg, struct err *err)
 	        .catalog = p->s->catalog, .snapshot = p->snapshot, .by = &who_system, .pack = "", .batch = 1};
 	int rc = 0;
 
-	for (int i = 0; i < PARKS && rc == 0; i++) {
+	for (unsigned i = 0; i < parks && rc == 0; i++) {
 		enum record_verdict verdict;
-		const char *code = arena_printf(store_arena(tx), "P%03d", i);
+		const char *code = arena_printf(store_arena(tx), "P%03u", i);
 
 		rc = record_put(tx, &d,
 		        &(struct record_in){.kind = "park", .code = code, .name = code, .at = {NAN, NAN}}, -1,
@@ -198,12 +199,12 @@ static int put_parks(struct store_tx *tx, void *arg, struct err *err)
 
 static void fill(struct site *s, int64_t records)
 {
-	struct part parks = {.s = s, .snapshot = registry_hold(s->registry)};
+	struct part first = {.s = s, .snapshot = registry_hold(s->registry)};
 	dur_us began = clock_monotonic();
 	double at = cpu();
 
-	must_ok(store_write(s->store, "bench", put_parks, &parks, &e));
-	registry_release(s->registry, parks.snapshot);
+	must_ok(store_write(s->store, "bench", put_parks, &first, &e));
+	registry_release(s->registry, first.snapshot);
 	for (int64_t i = 0; i < records; i += BULK) {
 		struct part p = {s, NULL, i, i + BULK < records ? i + BULK : records};
 
@@ -446,6 +447,20 @@ static void ask(struct site *s, const char *what, const struct who *who,
 	tell_times(what);
 }
 
+static unsigned count_parks(struct site *s)
+{
+	struct record_query q = {.kind = catalog_kind(s->catalog, "park"), .limit = 1};
+	struct arena *a = arena_new(0);
+	struct record_page page;
+	struct store_tx *tx = NULL;
+
+	must_ok(store_read_begin(s->store, "bench", &tx, &e));
+	must_ok(record_list(tx, a, &who_system, &q, &page, &e));
+	store_read_end(&tx);
+	arena_free(&a);
+	return (unsigned)page.count;
+}
+
 static void ask_relations(struct site *s)
 {
 	t.n = 0;
@@ -460,13 +475,13 @@ static void ask_relations(struct site *s)
 
 		must_ok(store_read_begin(s->store, "bench", &tx, &e));
 		must_ok(record_relations(tx, a, s->catalog, &who_system, "park",
-		        arena_printf(a, "P%03u", any(PARKS)), &r, &n, &e));
+		        arena_printf(a, "P%03u", any(parks)), &r, &n, &e));
 		store_read_end(&tx);
 		add_time(began, began_cpu);
 		t.rows += n > 0 ? r[0].count : 0;
 		arena_free(&a);
 	}
-	tell_times("relations of a park");
+	tell_times("relations of a park of 10,000");
 }
 
 static const char *nothing(struct arena *a, int part)
@@ -519,7 +534,7 @@ static const char *words_and_trade(struct arena *a, int part)
 
 static const char *park_and_trade(struct arena *a, int part)
 {
-	return part == 1 ? trades[any(4)] : part == 5 ? arena_printf(a, "P%03u", any(PARKS)) : NULL;
+	return part == 1 ? trades[any(4)] : part == 5 ? arena_printf(a, "P%03u", any(parks)) : NULL;
 }
 static const char *rare_together(struct arena *a, int part)
 {
@@ -541,7 +556,7 @@ static void ask_all(struct site *s)
 	ask(s, "option and 21 of 5,000 numbers, by founded", &who_system, trade_and_span, "founded", 1);
 	ask(s, "that and 1 of 5 regions, by name", &who_system, rare_together, "name", 1);
 	ask(s, "region and a month, by name", &who_system, region_and_day, "name", 1);
-	ask(s, "1 of 1,000 parks and an option, by name", &who_system, park_and_trade, "name", 1);
+	ask(s, "a park of 10,000 and an option, by name", &who_system, park_and_trade, "name", 1);
 	ask(s, "a reader of one region, by name", &part, nothing, "name", 2);
 	ask(s, "a reader of one region, two characters", &part, two_letters, "name", 1);
 	ask(s, "two characters", &who_system, two_letters, NULL, 1);
@@ -584,9 +599,10 @@ int main(int argc, char **argv)
 		o.clock = clock_new_real();
 		must_ok(site_open(&o, &s, &e));
 		plain(dir, SHEET);
-		import(s, 900000000);
+		parks = records > PARK ? (unsigned)(records / PARK) : 1;
 		fill(s, records);
 	}
+	parks = count_parks(s);
 	snprintf(path, sizeof(path), "%s/records.db", dir);
 	must(stat(path, &st) == 0);
 	printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
