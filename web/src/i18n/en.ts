@@ -461,6 +461,8 @@ export const en: Words = {
 	'imp.result': 'Written: {added} added, {changed} changed.',
 	'imp.some_failed': '{n} rows failed while being written; see below.',
 	'imp.undone': 'Undone; the register is as it was before.',
+	'imp.undone_some': 'Undone but for {n} rows, which were changed or referred to since; see below.',
+	'imp.go_on': 'It does not move: go on',
 	'imp.take_refused': 'Download refused rows',
 	'imp.refused_file': 'refused',
 	'imp.see': 'Open the register',

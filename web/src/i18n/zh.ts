@@ -460,6 +460,8 @@ export const zh = {
 	'imp.result': '已写入：新增 {added} 条，变更 {changed} 条。',
 	'imp.some_failed': '{n} 行写入时失败，见下。',
 	'imp.undone': '已撤销，登记簿回到写入之前。',
+	'imp.undone_some': '已撤销，{n} 行没有动：之后又被修改或引用，见下。',
+	'imp.go_on': '没有进展，继续',
 	'imp.take_refused': '下载不收的行',
 	'imp.refused_file': '不收的行',
 	'imp.see': '查看登记簿',
