@@ -357,7 +357,7 @@ export const en: Words = {
 	'reg.reveal_what': 'Reveal {what}',
 	'reg.reveal_title': 'Reveal what is masked',
 	'reg.reveal_why': 'Say why. Who, when and why goes into the journal. The values stay in sight for 60 seconds.',
-	'reg.revealed': 'Masked values are in sight for {n} more seconds.',
+	'reg.revealed': 'Masked values are in sight, for 60 seconds.',
 	'reg.hide_now': 'Mask now',
 	'reg.doubt': 'Please confirm: {why}',
 	'doubt.form': 'does not have the form of such a code',

@@ -356,7 +356,7 @@ export const zh = {
 	'reg.reveal_what': '查看{what}',
 	'reg.reveal_title': '查看遮盖内容',
 	'reg.reveal_why': '请写明事由。谁、何时、为何查看，都会记入日志。内容显示 60 秒后自动遮盖。',
-	'reg.revealed': '遮盖内容正在显示，{n} 秒后遮盖。',
+	'reg.revealed': '遮盖内容正在显示，60 秒后自动遮盖。',
 	'reg.hide_now': '立即遮盖',
 	'reg.doubt': '请核对：{why}',
 	'doubt.form': '形式不对',
