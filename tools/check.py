@@ -678,6 +678,15 @@ def part_web(words):
     in_parallel([(s, lambda s=s: one(s)) for s in jobs])
 
 
+def part_scan(words):
+    """A scanner of web applications against the running program, under ASan."""
+    binary = heming('asan')
+    if binary:
+        rc, text, log = run(sanitized('asan', [sys.executable, '-B', 'tests/scan/scan.py']), 'scan', timeout=300,
+                            env={**SANITIZER_ENV, 'HEMING': str(binary)})
+        tap_result('scan', rc, text, log)
+
+
 def part_browser(words):
     files = [os.path.relpath(os.path.abspath(w), TOP) for w in words] or tracked('tests/browser/*.mjs')
     files = [f for f in files if f.endswith('_test.mjs') or f.endswith('.test.mjs') or f in words]
@@ -736,6 +745,7 @@ PARTS = {
     'suite': (part_suite, 'foreign conformance files; suite NAME FILE… runs those files only'),
     'fuzz': (part_fuzz, 'fuzz targets over their corpora and mutations; fuzz NAME SECONDS runs libFuzzer'),
     'scenario': (part_scenario, 'the whole program on SQLite and on PostgreSQL; scenario FILE… runs those only'),
+    'scan': (part_scan, 'wapiti, a scanner of web applications, against the running program'),
     'web': (part_web, 'types, lint and unit tests of the pages'),
     'browser': (part_browser, 'the pages in Chromium; browser FILE… runs those only'),
     'bench': (part_bench, 'measurements, only when named; bench NAME [ARGUMENTS]'),

@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 struct call;
+struct once;
 
 /* ---- the table of routes ---- */
 
@@ -41,6 +42,12 @@ enum route_flag {
 	ROUTE_INGEST = 1 << 5,  /* only with an ingest */
 	ROUTE_SESSION = 1 << 6, /* for a person who has signed in; not with an API token */
 	ROUTE_ALWAYS = 1 << 7,  /* also while the password or the second factor must be seen to first */
+	ROUTE_TAG = 1 << 8,     /* changes seldom: has an ETag, and 304 for who knows it */
+	ROUTE_MAKES = 1 << 9,   /* something new, at Location: 201 */
+	ROUTE_BEGINS = 1 << 10, /* what goes on after the answer: 202 */
+	ROUTE_WAITS = 1 << 11,  /* 202 where a second person must agree first */
+	ROUTE_FILE = 1 << 12,   /* the body is a file */
+	ROUTE_SECRET = 1 << 13, /* the answer tells what is told once, to one: it is kept nowhere */
 };
 struct route {
 	enum http_method method;
@@ -58,6 +65,7 @@ struct route {
 };
 extern const struct route api_routes[];
 extern const int api_routes_n;
+int route_status(const struct route *r); /* of its good answers */
 
 /* ---- the router: a tree of path segments ---- */
 
@@ -130,6 +138,8 @@ struct call {
 	bool has_file; /* the answer is this file; closed when it was sent */
 	int file;
 	uint64_t file_n;
+	struct once *once; /* of a request with an Idempotency-Key */
+	bool replayed;     /* the answer is that of an earlier request: no handler runs */
 };
 const char *call_param(struct call *c, int i); /* in the arena */
 /* Opens the read transaction where there is none; after a write it sees what was written. */
@@ -160,9 +170,9 @@ MUST_USE int body_words(struct call *c, const char *name, const char **out, stru
 #undef ROUTE
 
 /* problem.c */
-void problem_write(struct sb *b, const struct err *e, const char *request);
+void problem_write(struct sb *b, const struct err *inner, const char *request);
 void problem_reply(struct http_req *r, const struct err *e);
-void prometheus_error(struct sb *b, const struct err *e, int *status);
+void prometheus_error(struct sb *b, const struct err *inner, int *status);
 
 /* auth.c */
 MUST_USE int auth_find(struct call *c, struct err *e);
@@ -170,6 +180,12 @@ MUST_USE int auth_check(struct call *c, struct err *e);
 /* The account behind a session's or an API token, as it is now. */
 MUST_USE int auth_token(struct site *s, const char *token, struct arena *a, struct who *out, struct err *e);
 bool auth_from_here(const struct http_req *r);
+
+/* idempotency.c */
+bool idempotency_takes(const struct route *r); /* its requests may carry an Idempotency-Key */
+MUST_USE int idempotency_begin(struct call *c, struct err *e);
+/* The handler is through, with rc: keeps its answer, or gives the key back. */
+void idempotency_end(struct call *c, int rc);
 
 /* form.c: pairs of a query string or of a form body, those of the body first */
 struct form;
@@ -205,6 +221,8 @@ void streams_end_session(struct streams *s, const char *token);
 void sse_write(struct sb *b, const struct journal_entry *j);
 
 /* asset.c */
+/* Is it among those of If-None-Match (RFC 9110, 13.1.2: weak or not)? */
+bool etag_known(const struct http_req *r, const char *etag);
 bool asset_reply(struct http_req *r); /* false: there is no such page; from the binary */
 void asset_reply_from(struct http_req *r, const char *dir);
 
@@ -242,13 +260,13 @@ struct api_server {
 	struct work *work;
 	struct router *router;
 	struct streams *streams;
-	struct rate *tries; /* of one address to sign in */
-	struct rate *rate;  /* of one account; NULL: as much as it likes */
+	struct rate *tries;     /* of one address to sign in */
+	struct rate *rate;      /* of one account; NULL: as much as it likes */
+	struct rate *strangers; /* of one address without a session; NULL likewise */
 	struct deadlines *deadlines;
 	struct oidc *oidc; /* NULL: no provider */
 	char *web_dir;
 	char *version;
-	bool tls;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	bool closing;

@@ -14,16 +14,19 @@ static const char *page_of(const char *path)
 	return strcmp(path, "/") == 0 || name == NULL || strchr(name, '.') == NULL ? "/index.html" : path;
 }
 
-static bool same_tag(const struct http_req *r, const char *etag)
+static struct str opaque(struct str tag)
 {
-	struct str rest = str_of(http_header(r, "If-None-Match"));
+	return str_starts(tag, "W/") ? (struct str){tag.p + 2, tag.n - 2} : tag;
+}
+
+bool etag_known(const struct http_req *r, const char *etag)
+{
+	struct str rest = str_of(http_header(r, "If-None-Match")), ours = opaque(str_of(etag));
 
 	while (rest.p != NULL) {
 		struct str s = str_trim(str_cut(&rest, ','));
 
-		if (str_starts(s, "W/"))
-			s = (struct str){s.p + 2, s.n - 2};
-		if (str_is(s, etag) || str_is(s, "*"))
+		if (str_eq(opaque(s), ours) || str_is(s, "*"))
 			return true;
 	}
 	return false;
@@ -33,7 +36,7 @@ static bool tag(struct http_req *r, const char *etag, bool immutable)
 {
 	http_set_header(r, "ETag", etag);
 	http_set_header(r, "Cache-Control", immutable ? "public, max-age=31536000, immutable" : "no-cache");
-	if (!same_tag(r, etag))
+	if (!etag_known(r, etag))
 		return false;
 	http_reply(r, 304, NULL, STR_NULL);
 	return true;

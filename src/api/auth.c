@@ -5,11 +5,17 @@
 
 bool auth_from_here(const struct http_req *r)
 {
+	/* What proxies add: behind one on this machine everybody seems to be here, also where nobody told us
+	 * of it. */
+	static const char *const marks[] = {
+	        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via"};
 	const char *remote = http_remote(r);
 
-	/* Behind a proxy on this machine everybody seems to be here. */
-	if (http_header(r, "X-Forwarded-For") != NULL || http_header(r, "Forwarded") != NULL)
+	if (http_proxied(r))
 		return false;
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if (http_header(r, marks[i]) != NULL)
+			return false;
 	return strncmp(remote, "127.", 4) == 0 || strcmp(remote, "::1") == 0 ||
 	       strncmp(remote, "::ffff:127.", 11) == 0;
 }

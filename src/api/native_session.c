@@ -35,7 +35,7 @@ static void set_cookie(struct call *c, const char *token, int64_t age_s)
 {
 	http_set_header(c->r, "Set-Cookie",
 	        arena_printf(c->a, "heming_session=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
-	                token, (long long)age_s, c->s->tls ? "; Secure" : ""));
+	                token, (long long)age_s, http_secure(c->r) ? "; Secure" : ""));
 }
 
 void session_cookie(struct call *c, const char *token)

@@ -218,7 +218,7 @@ static void set_cookie(struct call *c, const char *state, int age_s)
 {
 	http_set_header(c->r, "Set-Cookie",
 	        arena_printf(c->a, COOKIE "=%s; Path=/api/v1/oidc; HttpOnly; SameSite=Lax; Max-Age=%d%s",
-	                state, age_s, c->s->tls ? "; Secure" : ""));
+	                state, age_s, http_secure(c->r) ? "; Secure" : ""));
 }
 
 static int need(const struct call *c, struct err *e)

@@ -9,16 +9,6 @@ static void ref(struct jw *w, const char *schema)
 	jw_kstr(w, "$ref", text);
 }
 
-static void list_of(struct jw *w, const char *type)
-{
-	jw_kstr(w, "type", "array");
-	jw_key(w, "items");
-	jw_object(w);
-	if (type != NULL)
-		jw_kstr(w, "type", type);
-	jw_object_end(w);
-}
-
 static void type_word(struct jw *w, const char *word, bool null)
 {
 	if (!null) {
@@ -30,6 +20,15 @@ static void type_word(struct jw *w, const char *word, bool null)
 	jw_cstr(w, word);
 	jw_cstr(w, "null");
 	jw_array_end(w);
+}
+
+static void list_of(struct jw *w, const char *type, bool null)
+{
+	jw_kstr(w, "type", "array");
+	jw_key(w, "items");
+	jw_object(w);
+	type_word(w, type, null);
+	jw_object_end(w);
 }
 
 static void reference(struct jw *w, const struct schema_row *f, bool null)
@@ -85,8 +84,8 @@ static void field(struct jw *w, const struct schema_row *f)
 		ref(w, f->ref);
 		jw_object_end(w);
 		break;
-	case SCHEMA_STRINGS: list_of(w, "string"); break;
-	case SCHEMA_NUMBERS: list_of(w, "number"); break;
+	case SCHEMA_STRINGS: list_of(w, "string", false); break;
+	case SCHEMA_NUMBERS: list_of(w, "number", true); break;
 	}
 	jw_kstr(w, "description", f->words);
 	jw_object_end(w);
@@ -162,6 +161,8 @@ static void parameters(struct jw *w, const struct route *r)
 		if (s.n > 2 && s.p[0] == '{')
 			parameter(w, (struct str){s.p + 1, s.n - 2}, "path", "string", NULL);
 	}
+	if (idempotency_takes(r))
+		parameter(w, STR_LIT("Idempotency-Key"), "header", "string", NULL);
 	while (query.n > 0) {
 		struct str type = str_cut(&query, ' '), name = str_cut(&type, ':');
 
@@ -191,8 +192,37 @@ static void content(struct jw *w, const char *mime, const char *schema_name)
 	jw_object_end(w);
 }
 
-static void roles(struct jw *w, unsigned access)
+/* One of several ways to say who asks; NULL: nobody needs to. */
+static void way(struct jw *w, const char *scheme)
 {
+	jw_object(w);
+	if (scheme != NULL) {
+		jw_key(w, scheme);
+		jw_array(w);
+		jw_array_end(w);
+	}
+	jw_object_end(w);
+}
+
+static void ways(struct jw *w, const struct route *r)
+{
+	jw_key(w, "security");
+	jw_array(w);
+	if (r->flags & ROUTE_INGEST)
+		way(w, "device");
+	if (r->access & LOOPBACK)
+		way(w, NULL);
+	if (r->access != OPEN_TO_ALL && r->access != LOOPBACK) {
+		way(w, "session");
+		way(w, "token");
+	}
+	jw_array_end(w);
+}
+
+static void roles(struct jw *w, const struct route *r)
+{
+	unsigned access = r->access | (r->flags & ROUTE_INGEST ? ROLE_DEVICE : 0);
+
 	jw_key(w, "x-roles");
 	jw_array(w);
 	if (access == OPEN_TO_ALL)
@@ -220,9 +250,10 @@ static void operation(struct jw *w, const struct route *r)
 	jw_object(w);
 	jw_kstr(w, "operationId", id);
 	jw_kstr(w, "summary", r->summary);
-	roles(w, r->access);
+	roles(w, r);
+	ways(w, r);
 	parameters(w, r);
-	if (r->request[0] != '\0' || r->flags & (ROUTE_PROM | ROUTE_INGEST)) {
+	if (r->request[0] != '\0' || r->flags & (ROUTE_PROM | ROUTE_INGEST | ROUTE_FILE)) {
 		if (r->body_max > 0) {
 			jw_key(w, "requestBody");
 			jw_object(w);
@@ -230,15 +261,17 @@ static void operation(struct jw *w, const struct route *r)
 				content(w, "application/json", r->request);
 			else
 				content(w,
-				        r->flags & ROUTE_PROM ? "application/x-www-form-urlencoded"
-				                              : "text/plain",
+				        r->flags & ROUTE_PROM   ? "application/x-www-form-urlencoded"
+				        : r->flags & ROUTE_FILE ? "application/octet-stream"
+				                                : "text/plain",
 				        NULL);
 			jw_object_end(w);
 		}
 	}
 	jw_key(w, "responses");
 	jw_object(w);
-	jw_key(w, r->reply[0] == '\0' ? "204" : r->handle == cases_post ? "201" : "200");
+	snprintf(id, sizeof(id), "%d", route_status(r));
+	jw_key(w, id);
 	jw_object(w);
 	jw_kstr(w, "description", "Done");
 	if (strchr(r->reply, '/') != NULL)
@@ -246,6 +279,13 @@ static void operation(struct jw *w, const struct route *r)
 	else if (r->reply[0] != '\0')
 		content(w, "application/json", r->reply);
 	jw_object_end(w);
+	if (r->flags & ROUTE_WAITS) {
+		jw_key(w, "202");
+		jw_object(w);
+		jw_kstr(w, "description", "Waits for a second person");
+		content(w, "application/json", r->reply);
+		jw_object_end(w);
+	}
 	jw_key(w, "default");
 	jw_object(w);
 	jw_kstr(w, "description", "Failed");
@@ -308,6 +348,11 @@ static void security(struct jw *w)
 	jw_object(w);
 	jw_kstr(w, "type", "http");
 	jw_kstr(w, "scheme", "bearer");
+	jw_object_end(w);
+	jw_key(w, "device");
+	jw_object(w);
+	jw_kstr(w, "type", "http");
+	jw_kstr(w, "scheme", "basic");
 	jw_object_end(w);
 	jw_object_end(w);
 }

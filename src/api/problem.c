@@ -1,8 +1,26 @@
 /* Failures as answers: RFC 9457 for our own API, Prometheus' shape for its. */
 #include "api/api_int.h"
 
-void problem_write(struct sb *b, const struct err *e, const char *request)
+/* What a caller is told: of a fault of ours, no inner matters (the log has them, under the request's id), and
+ * never a path of this machine. */
+static struct err told(const struct err *e)
 {
+	struct err out = *e;
+
+	if (err_http(e->code) == 500) {
+		err_set(&out, e->code, "%s; the server's log says more about this request",
+		        err_text(e->code));
+		out.where[0] = out.field[0] = '\0';
+		out.line = out.column = 0;
+	} else if (out.where[0] == '/') {
+		out.where[0] = '\0';
+	}
+	return out;
+}
+
+void problem_write(struct sb *b, const struct err *inner, const char *request)
+{
+	const struct err outer = told(inner), *e = &outer;
 	char type[64] = "urn:heming:problem:", code[32];
 	const char *name = err_name(e->code);
 	size_t n = strlen(type);
@@ -39,15 +57,16 @@ void problem_reply(struct http_req *r, const struct err *e)
 	problem_write(&b, e, http_id(r));
 	if (status == 401)
 		http_set_header(r, "WWW-Authenticate", "Bearer realm=\"heming\"");
-	if (status == 503)
-		http_set_header(r, "Retry-After", "2");
+	if ((status == 503 || status == 429) && http_answer_header(r, "Retry-After") == NULL)
+		http_set_header(r, "Retry-After", status == 429 ? "30" : "2");
 	http_reply_take(r, status, "application/problem+json", &b);
 	sb_fini(&b);
 }
 
 /* https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview */
-void prometheus_error(struct sb *b, const struct err *e, int *status)
+void prometheus_error(struct sb *b, const struct err *inner, int *status)
 {
+	const struct err outer = told(inner), *e = &outer;
 	const char *type = "internal";
 	struct jw w;
 

@@ -1,15 +1,20 @@
 #include "api/server.h"
 #include "api/api_int.h"
+#include "base/digest.h"
 #include "base/log.h"
 
 #include <strings.h>
 #include <unistd.h>
 
-/* What the pages may do; nothing from another host. */
+/* What the pages may do; nothing from another host, and no script that stands in a page. What draws charts
+ * and maps sets attributes "style". */
 #define CSP                                                                                                  \
-	"default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; "                          \
-	"style-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; base-uri 'none'; "         \
-	"frame-ancestors 'none'"
+	"default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self'; "               \
+	"img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; style-src 'self'; "               \
+	"style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+#define PERMISSIONS                                                                                          \
+	"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=(), "   \
+	"display-capture=()"
 #define BODY_OF_STRANGERS 65536 /* taken, so that the answer to an unknown address is read */
 #define QUEUE 2000
 #define TRIES_BURST 30 /* to sign in, from one address */
@@ -33,6 +38,37 @@ static int later(struct call *c, dur_us wait, const char *what, struct err *e)
 	return err_set(e, ERR_BUSY, "too many %s; try again in %lld s", what, s);
 }
 
+static bool same_host(struct call *c, const char *origin)
+{
+	const char *host = http_header(c->r, "Host"), *told = NULL, *name = strstr(origin, "://");
+
+	if (http_proxied(c->r))
+		told = http_header(c->r, "X-Forwarded-Host");
+	return name != NULL && ((host != NULL && strcasecmp(name + 3, host) == 0) ||
+	                               (told != NULL && strcasecmp(name + 3, told) == 0));
+}
+
+/* A browser says from whose page a request comes (Fetch Metadata, or the older Origin). Only our own may
+ * change something; that a cookie is SameSite and a token must fit are walls behind this one. Who sends a
+ * token of his own accord is no browser that was led astray. */
+static int stage_origin(struct call *c, struct err *e)
+{
+	enum http_method m = http_method(c->r);
+	const char *site = http_header(c->r, "Sec-Fetch-Site"), *origin = http_header(c->r, "Origin");
+	bool ours = true;
+
+	if (m == HTTP_GET || m == HTTP_HEAD || http_header(c->r, "Authorization") != NULL)
+		return 0;
+	if (site != NULL)
+		ours = strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0;
+	else if (origin != NULL)
+		ours = same_host(c, origin);
+	if (ours)
+		return 0;
+	err_set(e, ERR_DENIED, "this request comes from a page of another site");
+	return err_at(e, NULL, 0, 0, site != NULL ? "Sec-Fetch-Site" : "Origin");
+}
+
 static int stage_limits(struct call *c, struct err *e)
 {
 	if (!(c->route->flags & ROUTE_LIMIT))
@@ -41,11 +77,24 @@ static int stage_limits(struct call *c, struct err *e)
 	        "tries from this address", e);
 }
 
+/* Devices bring their own account in another way, and as much as they like. */
+static bool strangers_pay(const struct call *c)
+{
+	return c->s->strangers != NULL && !(c->route->flags & (ROUTE_INGEST | ROUTE_TEST));
+}
+
 static int stage_authenticate(struct call *c, struct err *e)
 {
 	struct note *note = http_data(c->r);
 	int rc = auth_find(c, e);
 
+	/* Tries of tokens are counted too, and cost the store a look each. */
+	if (c->token == NULL && strangers_pay(c)) {
+		dur_us wait = rate_take(c->s->strangers, http_remote(c->r), clock_monotonic());
+
+		if (wait > 0)
+			return later(c, wait, "requests from this address without a session", e);
+	}
 	if (rc == 0 && c->token != NULL)
 		snprintf(note->login, sizeof(note->login), "%s", c->who.login);
 	return rc;
@@ -84,10 +133,18 @@ static int stage_validate(struct call *c, struct err *e)
 	return rc < 0 ? rc : schema_check(c->body, c->route->request, "", e);
 }
 
+/* The same request a second time is answered without its handler. */
+static int stage_once(struct call *c, struct err *e)
+{
+	return idempotency_begin(c, e);
+}
+
 static int stage_handle(struct call *c, struct err *e)
 {
 	int rc = 0;
 
+	if (c->replayed)
+		return 0;
 	if (c->route->mode == MODE_READ)
 		rc = call_read(c, e);
 	return rc < 0 ? rc : c->route->handle(c, e);
@@ -98,11 +155,13 @@ static const struct stage {
 	const char *name;
 	int (*run)(struct call *c, struct err *e);
 } stages[] = {
+        {"origin", stage_origin},
         {"limits", stage_limits},
         {"authenticate", stage_authenticate},
         {"rate", stage_rate},
         {"authorise", stage_authorise},
         {"validate", stage_validate},
+        {"once", stage_once},
         {"handle", stage_handle},
 };
 
@@ -126,6 +185,16 @@ static void encode_failure(struct call *c, const struct err *e)
 	sb_fini(&b);
 }
 
+/* Gives the answer its tag. Weak: it is the same whether it was compressed on its way or not. */
+static bool known_to_reader(struct call *c)
+{
+	const char *etag =
+	        arena_printf(c->a, "W/\"%016llx\"", (unsigned long long)hash64(c->out.p, c->out.n, 0));
+
+	http_set_header(c->r, "ETag", etag);
+	return etag_known(c->r, etag);
+}
+
 static void encode(struct call *c)
 {
 	struct sb out = c->out;
@@ -138,6 +207,9 @@ static void encode(struct call *c)
 
 		err_set(&e, ERR_TOOBIG, "the answer is too large; ask for less at once");
 		encode_failure(c, &e);
+	} else if (c->route->flags & ROUTE_TAG && known_to_reader(c)) {
+		sb_fini(&out);
+		http_reply(c->r, 304, NULL, STR_NULL);
 	} else if (out.n == 0) {
 		sb_fini(&out);
 		http_reply(c->r, c->status != 0 ? c->status : 204, NULL, STR_NULL);
@@ -152,17 +224,19 @@ static void run_stages(struct call *c)
 {
 	const struct route *route = c->route;
 	struct err e = ERR_INIT;
+	char why[1024];
 	int rc = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(stages) && rc == 0; i++) {
 		rc = stages[i].run(c, &e);
 		if (rc < 0 && err_http(rc) >= 500)
 			LOG(HTTP_FAULT, log_s("stage", stages[i].name), log_s("path", route->path),
-			        log_s("why", e.text));
+			        log_s("why", err_str(&e, why, sizeof(why))));
 	}
 	if (rc == 0 && route->mode == MODE_TAKE)
 		return; /* who has taken it over may have answered already */
 	store_read_end(&c->tx);
+	idempotency_end(c, rc);
 	if (c->held != NULL)
 		registry_release(c->site->registry, c->held);
 	/* A failure that is no more than a code must still be told in words. */
@@ -252,14 +326,16 @@ static void run(void *arg)
 	work_end(s);
 }
 
-static void security_headers(struct api_server *s, struct http_req *r)
+static void security_headers(struct http_req *r)
 {
 	http_set_header(r, "Content-Security-Policy", CSP);
 	http_set_header(r, "X-Content-Type-Options", "nosniff");
 	http_set_header(r, "Referrer-Policy", "no-referrer");
+	http_set_header(r, "Permissions-Policy", PERMISSIONS);
+	http_set_header(r, "X-Frame-Options", "DENY"); /* for those who do not read frame-ancestors */
 	http_set_header(r, "Cross-Origin-Opener-Policy", "same-origin");
 	http_set_header(r, "Cross-Origin-Resource-Policy", "same-origin");
-	if (s->tls)
+	if (http_secure(r))
 		http_set_header(r, "Strict-Transport-Security", "max-age=31536000");
 }
 
@@ -337,12 +413,15 @@ static void serve(void *ctx, struct http_req *r)
 	bool known = router_find(s->router, http_method(r), http_path(r), &m);
 
 	http_set_data(r, xcalloc(1, sizeof(struct note)));
-	security_headers(s, r);
+	security_headers(r);
 	if (!known && !of_the_api(http_path(r))) {
 		serve_page(s, r);
 		return;
 	}
-	if (!known || m.route == NULL || m.route->handle != events_get) /* a stream says so itself */
+	if (known && m.route != NULL && m.route->flags & ROUTE_TAG)
+		http_set_header(
+		        r, "Cache-Control", "private, no-cache"); /* ask each time; it may be the same */
+	else if (!known || m.route == NULL || m.route->handle != events_get) /* a stream says so itself */
 		http_set_header(r, "Cache-Control", "no-store");
 	if (!known) {
 		reply_err(r, ERR_NOTFOUND, "there is nothing at this address; see /api/openapi.json");
@@ -385,7 +464,8 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	struct http_options ho = {.address = o->address != NULL ? o->address : "127.0.0.1",
 	        .port = o->port,
 	        .cert = o->cert,
-	        .key = o->key};
+	        .key = o->key,
+	        .proxies = o->proxies};
 	struct api_server *s;
 	int rc;
 
@@ -398,13 +478,14 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	s->ingest = o->ingest;
 	s->web_dir = o->web_dir != NULL ? xstrdup(o->web_dir) : NULL;
 	s->version = xstrdup(o->version != NULL ? o->version : "0.1.0");
-	s->tls = o->cert != NULL;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_cond_init(&s->idle, NULL) == 0);
 	s->router = router_new(o->test_control, o->ingest != NULL);
 	s->tries = rate_new(TRIES_BURST, TRIES_REFILL);
-	if (o->rate > 0)
+	if (o->rate > 0) {
 		s->rate = rate_new(o->rate * RATE_BURST_S, US_SECOND / o->rate);
+		s->strangers = rate_new(o->rate * RATE_BURST_S, US_SECOND / o->rate);
+	}
 	s->deadlines = deadlines_new();
 	s->streams = streams_new(o->site);
 	s->work = work_new(o->workers > 0 ? o->workers : 4, QUEUE);
@@ -421,6 +502,11 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 int api_port(const struct api_server *s)
 {
 	return http_port(s->http);
+}
+
+int api_reload(struct api_server *s, time_us *until, struct err *e)
+{
+	return http_reload(s->http, until, e);
 }
 
 void api_stop(struct api_server **sp)
@@ -450,6 +536,7 @@ void api_stop(struct api_server **sp)
 	rate_free(&s->tries);
 	rate_free(&s->rate);
 	oidc_free(&s->oidc);
+	rate_free(&s->strangers);
 	router_free(&s->router);
 	pthread_cond_destroy(&s->idle);
 	pthread_mutex_destroy(&s->lock);

@@ -20,7 +20,8 @@ struct api_options {
 	int port;               /* 0: any free one */
 	const char *web_dir;    /* pages from this folder instead of the binary's own; NULL: the binary's */
 	bool test_control;      /* the routes under /api/v1/test/; needs a manual clock */
-	const char *cert, *key; /* PEM files for TLS, or NULL */
+	const char *cert, *key; /* PEM files for TLS, or NULL; must live as long as the server */
+	const char *proxies;    /* that are believed, as http_options; NULL: none */
 	int rate;    /* requests a second of one account over a while, at most 100,000; 0: no limit */
 	int workers; /* threads that run handlers; 0: 4 */
 	struct oidc_options oidc; /* copied */
@@ -28,6 +29,8 @@ struct api_options {
 };
 MUST_USE int api_start(const struct api_options *o, struct api_server **out, struct err *e);
 int api_port(const struct api_server *s);
+/* What may change while it runs is read again: certificate and key, see http_reload. */
+MUST_USE int api_reload(struct api_server *s, time_us *until, struct err *e);
 /* Ends the streams, waits for the requests at work, closes the door. Before ingest_stop and site_close. */
 void api_stop(struct api_server **s);
 

@@ -103,6 +103,10 @@ struct who who_copy(struct arena *a, const struct who *w)
 	out.csrf = arena_strdup(a, w->csrf != NULL ? w->csrf : "");
 	out.scope.regions = copy_list(a, w->scope.regions);
 	out.scope.orgs = copy_list(a, w->scope.orgs);
+	out.own.regions = copy_list(a, w->own.regions);
+	out.own.orgs = copy_list(a, w->own.orgs);
+	out.giver = NULL; /* for whom somebody acts is asked of tasks, while the request lasts */
+	out.givers = 0;
 	return out;
 }
 

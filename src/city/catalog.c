@@ -84,7 +84,7 @@ static void free_flow(void *arg)
 
 /* Running cases need the version that they began with, so all are kept; the files of packs gave only the
  * newest, which the store numbered. */
-static int load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
+int pack__load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 {
 	struct store_rows *rows = NULL;
 	struct sql_flow_all_row row;
@@ -108,6 +108,7 @@ static int load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 		c->flow = arena_grow(c->arena, c->flow, &cap, (size_t)c->flows + 1, sizeof(*f));
 		f = &c->flow[c->flows++];
 		f->code = arena_strndup(c->arena, row.code.p, row.code.n);
+		f->pack = arena_strndup(c->arena, row.pack.p, row.pack.n);
 		f->version = (int)row.version;
 		f->xml = arena_strndup(c->arena, row.xml.p, row.xml.n);
 		f->def = def;
@@ -116,7 +117,7 @@ static int load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 	return rc;
 }
 
-static int load_files(struct store_tx *tx, struct pack_data *d, struct err *e)
+int pack__read_installed(struct store_tx *tx, struct pack_data *d, const char *but, struct err *e)
 {
 	struct arena *a = d->catalog->arena;
 	struct store_rows *rows = NULL;
@@ -142,6 +143,8 @@ static int load_files(struct store_tx *tx, struct pack_data *d, struct err *e)
 	for (size_t i = 0, k; i < n; i = k) {
 		for (k = i; k < n && strcmp(file[k].pack, file[i].pack) == 0; k++)
 			;
+		if (but != NULL && strcmp(file[i].pack, but) == 0)
+			continue;
 		d->pack = file[i].pack;
 		pack__read(d, file + i, (int)(k - i));
 	}
@@ -166,7 +169,7 @@ static void add_default_calendar(struct catalog *c)
 			wrong("a whole day is a period");
 	arena_cleanup(c->arena, free_calendar, k);
 	c->calendar = arena_array(c->arena, 1, sizeof(*c->calendar));
-	c->calendar[0] = (struct named_calendar){.code = "always", .calendar = k};
+	c->calendar[0] = (struct named_calendar){.code = "always", .pack = "", .calendar = k};
 	c->calendars = 1;
 }
 
@@ -181,9 +184,9 @@ int catalog_load(struct store *st, struct catalog **out, struct err *e)
 	rc = store_read_begin(st, "load the catalog", &tx, e);
 	if (rc < 0)
 		goto out;
-	rc = load_files(tx, d, e);
+	rc = pack__read_installed(tx, d, NULL, e);
 	if (rc == 0)
-		rc = load_flows(tx, d->catalog, e);
+		rc = pack__load_flows(tx, d->catalog, e);
 	if (rc == 0)
 		rc = record_index_sync(tx, d->catalog, false, &d->catalog->index_stale, e);
 	if (rc < 0)

@@ -34,7 +34,12 @@ struct field {
 	const char *key, *name, *name_en, *unit, *ref, *pattern;
 	const char *group, *help, *help_en; /* heading in the form, words below the input */
 	const char *check;                  /* "", or a rule of base/id_code.h: a failed check is a doubt */
-	const char *was;                    /* the key that this field had in earlier versions of the kind */
+	const char
+	        *was; /* keys that this field had in earlier versions of the kind, newest first, by blanks */
+	const char *from; /* it is cut out of this other field: the part-th piece between separators */
+	const char *separator;
+	int part;         /* 1 and up */
+	const char *dflt; /* what records without a value get when the field comes in; "" nothing */
 	enum field_type type;
 	bool required, unique, in_list, searched;
 	bool filter;      /* lists can be narrowed by it */
@@ -75,7 +80,7 @@ struct kind {
 /* ---- cases ---- */
 
 struct category { /* 案件类别: what decides flow and time limit */
-	const char *code, *parent, *name, *name_en;
+	const char *code, *parent, *name, *name_en, *pack;
 	const char *flow; /* process id */
 	const char *calendar;
 	enum limit_unit unit; /* of the limit for handling */
@@ -86,7 +91,7 @@ struct category { /* 案件类别: what decides flow and time limit */
 /* ---- indicators ---- */
 
 struct indicator { /* 指标 */
-	const char *code, *name, *name_en, *unit;
+	const char *code, *name, *name_en, *unit, *pack;
 	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed" */
 	struct feel_expr *expr;
 	const char *direction; /* "up" larger is better, "down" */
@@ -98,7 +103,7 @@ struct indicator { /* 指标 */
 /* ---- rules, decisions, flows ---- */
 
 struct alert_rule { /* one alert of a Prometheus rule file */
-	const char *group, *name, *expr_text, *file;
+	const char *group, *name, *expr_text, *file, *pack;
 	int line;
 	struct promql_expr *expr;
 	dur_us interval, hold, keep_firing; /* evaluation_interval of the group, `for`, `keep_firing_for` */
@@ -114,22 +119,30 @@ struct alert_rule { /* one alert of a Prometheus rule file */
 	double threshold;
 };
 struct decision_model {
-	const char *file;
+	const char *file, *pack;
 	struct dmn_model *model;
 };
 struct flow_def {
 	const char *code; /* process id */
+	const char *pack; /* "" where that was not noted when it came */
 	int version;      /* of this site, from 1; running cases keep theirs */
 	const char *xml;
 	struct bpmn_def *def;
 };
 
 struct named_calendar {
-	const char *code;
+	const char *code, *pack;
 	struct calendar *calendar;
+};
+struct pack_need { /* another pack that must be there first */
+	const char *code;
+	const char *version; /* range such as ">=1.2 <2"; "" any */
+	int line;            /* of pack.yaml */
 };
 struct pack_info {
 	const char *code, *version, *name, *name_en, *hash;
+	struct pack_need *need;
+	int needs;
 };
 
 struct catalog {

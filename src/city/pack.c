@@ -1,9 +1,6 @@
 #include "city/pack.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "city/pack_int.h"
-#include "store/journal.h"
-#include "store/sql.h"
 
 #include <stdarg.h>
 
@@ -30,6 +27,16 @@ void pack__tell(struct pack_data *d, bool error, const char *file, int line, int
 	vsnprintf(f->e.text, sizeof(f->e.text), fmt, ap);
 	va_end(ap);
 	err_at(&f->e, file, line, column, field);
+}
+
+bool pack__taken(struct pack_data *d, const char *file, int line, const char *what, const char *code,
+        const char *owner)
+{
+	if (owner == NULL || strcmp(owner, d->pack) == 0)
+		return false;
+	pack__tell(d, true, file, line, 0, "code",
+	        "the %s %s belongs to the pack %s; a pack cannot redefine another's", what, code, owner);
+	return true;
 }
 
 void pack__tell_err(struct pack_data *d, const struct err *e, const char *file, int line)
@@ -75,7 +82,7 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* Reads only what a pack is made of, so that a stray file in the folder does no harm. */
-static int read_folder(struct arena *a, const char *dir, struct pack_file **f, int *n, struct err *e)
+int pack__read_folder(struct arena *a, const char *dir, struct pack_file **f, int *n, struct err *e)
 {
 	static const char *const top[] = {"pack.yaml", "regions.csv", "regions.geojson", "orgs.csv",
 	        "categories.csv", "calendars.yaml", "indicators.yaml", "demo.yaml"};
@@ -122,11 +129,56 @@ static const struct pack_file *find_file(const struct pack_file *f, int n, const
 	return NULL;
 }
 
-static bool in_folder(const struct pack_file *f, const char *folder)
+bool pack__in_folder(const struct pack_file *f, const char *folder)
 {
 	size_t n = strlen(folder);
 
 	return strncmp(f->path, folder, n) == 0 && f->path[n] == '/';
+}
+
+static int line_of(const struct doc *map, const char *key)
+{
+	const struct doc *x = doc_get(map, key);
+
+	return x != NULL ? x->line : 1;
+}
+
+/* The packs that this one builds on. */
+static void read_needs(
+        struct pack_data *d, const struct pack_file *f, const struct doc *list, struct pack_info *p)
+{
+	static const char *const keys[] = {"code", "version", NULL};
+	struct err e = ERR_INIT;
+
+	p->need = arena_array(d->a, list != NULL ? (size_t)list->count : 0, sizeof(*p->need));
+	if (list != NULL && list->type != DOC_LIST)
+		pack__tell(d, true, f->path, list->line, 0, "requires",
+		        "a list is needed, such as [{code: base, version: \">=1.2 <2\"}]");
+	DOC_EACH(x, list != NULL && list->type == DOC_LIST ? list : NULL)
+	{
+		struct pack_need *need = &p->need[p->needs];
+
+		if (doc_only_keys(x, f->path, keys, &e) < 0) {
+			pack__tell_err(d, &e, f->path, x->line);
+			continue;
+		}
+		*need = (struct pack_need){doc_str(x, "code", ""), doc_str(x, "version", ""), x->line};
+		if (*need->code == '\0' || strcmp(need->code, p->code) == 0)
+			pack__tell(d, true, f->path, x->line, 0, "requires",
+			        "the code of another pack is needed");
+		else if (!pack__range_valid(need->version))
+			pack__tell(d, true, f->path, x->line, 0, "requires",
+			        "\"%s\" is no range of versions such as \">=1.2 <2\"", need->version);
+		else
+			p->needs++;
+	}
+}
+
+static bool code_valid(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 0 && n <= 64 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
 }
 
 static void read_head(struct pack_data *d, const struct pack_file *f)
@@ -151,12 +203,14 @@ static void read_head(struct pack_data *d, const struct pack_file *f)
 	        .name_en = doc_str(doc, "name_en", ""),
 	        .hash = ""};
 	d->pack = p->code;
-	d->requires = doc_get(doc, "requires") != NULL && doc_get(doc, "requires")->count > 0;
-	if (*p->code == '\0')
-		pack__tell(
-		        d, true, f->path, 1, 0, "code", "a pack needs a code: small letters, digits and -");
-	if (*p->version == '\0')
-		pack__tell(d, true, f->path, 1, 0, "version", "a pack needs a version, such as 1.0.0");
+	read_needs(d, f, doc_get(doc, "requires"), p);
+	d->partial = d->alone && p->needs > 0;
+	if (!code_valid(p->code))
+		pack__tell(d, true, f->path, line_of(doc, "code"), 0, "code",
+		        "a pack needs a code: small letters, digits and -");
+	if (!pack__version_valid(p->version))
+		pack__tell(d, true, f->path, line_of(doc, "version"), 0, "version",
+		        "a pack needs a version of three numbers, such as 1.0.0");
 	if (doc_get(doc, "zone") == NULL)
 		return;
 	/* the pack of a city */
@@ -197,6 +251,16 @@ static void free_def(void *arg)
 	bpmn_free(&b);
 }
 
+static const char *owner_of_decision(const struct catalog *c, const char *id)
+{
+	const struct dmn_model *m = catalog_decision(c, id);
+
+	for (int i = 0; i < c->decisions; i++)
+		if (c->decision[i].model == m)
+			return c->decision[i].pack;
+	return NULL;
+}
+
 static void read_decision(struct pack_data *d, const struct pack_file *f)
 {
 	struct catalog *c = d->catalog;
@@ -209,19 +273,23 @@ static void read_decision(struct pack_data *d, const struct pack_file *f)
 		return;
 	}
 	arena_cleanup(d->a, free_model, m);
-	for (int i = 0; i < dmn_decisions(m); i++)
-		if (catalog_decision(c, dmn_decision_id(m, i)) != NULL)
-			pack__tell(d, true, f->path, 0, 0, dmn_decision_id(m, i),
-			        "another file has a decision of that id already");
+	for (int i = 0; i < dmn_decisions(m); i++) {
+		const char *id = dmn_decision_id(m, i);
+
+		if (!pack__taken(d, f->path, 1, "decision", id, owner_of_decision(c, id)) &&
+		        catalog_decision(c, id) != NULL)
+			pack__tell(
+			        d, true, f->path, 0, 0, id, "another file has a decision of that id already");
+	}
 	x = PACK_PUSH(d, c->decision, c->decisions, decisions_cap, struct decision_model);
-	x->file = f->path;
-	x->model = m;
+	*x = (struct decision_model){.file = f->path, .pack = d->pack, .model = m};
 }
 
 static void read_flow(struct pack_data *d, const struct pack_file *f)
 {
 	struct catalog *c = d->catalog;
 	struct bpmn_def *def = NULL;
+	const struct flow_def *old;
 	struct err e = ERR_INIT;
 	struct flow_def *x;
 
@@ -230,13 +298,17 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
 		return;
 	}
 	arena_cleanup(d->a, free_def, def);
-	if (catalog_flow(c, bpmn_process_id(def), 0) != NULL) {
+	old = catalog_flow(c, bpmn_process_id(def), 0);
+	if (old != NULL && pack__taken(d, f->path, 1, "flow", old->code, old->pack))
+		return;
+	if (old != NULL) {
 		pack__tell(d, true, f->path, 0, 0, bpmn_process_id(def),
 		        "another file has a process of that id already");
 		return;
 	}
 	x = PACK_PUSH(d, c->flow, c->flows, flows_cap, struct flow_def);
-	*x = (struct flow_def){.code = bpmn_process_id(def), .version = 0, .xml = f->text.p, .def = def};
+	*x = (struct flow_def){
+	        .code = bpmn_process_id(def), .pack = d->pack, .version = 0, .xml = f->text.p, .def = def};
 }
 
 /* A record's kind is the name of its file; kinds are read before things, and regions before what lies in
@@ -259,311 +331,65 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 	if ((x = find_file(f, n, "indicators.yaml")) != NULL)
 		pack__read_indicators(d, x);
 	for (int i = 0; i < n; i++) {
-		if (in_folder(&f[i], "kinds"))
+		if (pack__in_folder(&f[i], "kinds"))
 			pack__read_kind(d, &f[i]);
-		else if (in_folder(&f[i], "rules"))
+		else if (pack__in_folder(&f[i], "rules"))
 			pack__read_rules(d, &f[i]);
-		else if (in_folder(&f[i], "decisions"))
+		else if (pack__in_folder(&f[i], "decisions"))
 			read_decision(d, &f[i]);
-		else if (in_folder(&f[i], "flows"))
+		else if (pack__in_folder(&f[i], "flows"))
 			read_flow(d, &f[i]);
 	}
 	for (int i = 0; i < n; i++)
-		if (in_folder(&f[i], "things") || in_folder(&f[i], "records")) {
+		if (pack__in_folder(&f[i], "things") || pack__in_folder(&f[i], "records")) {
 			const char *name = strchr(f[i].path, '/') + 1;
 
 			pack__read_records(d, &f[i], arena_strndup(d->a, name, strcspn(name, ".")));
 		}
 }
 
-static void count(struct pack_report *r, const struct pack_data *d)
+static int own(const struct pack_data *d, const char *pack)
 {
+	return strcmp(pack, d->pack) == 0;
+}
+
+void pack__count(const struct pack_data *d)
+{
+	struct pack_report *r = d->report;
+	const struct catalog *c = d->catalog;
+
 	r->regions = (int)d->regions;
 	r->orgs = (int)d->orgs;
 	for (size_t i = 0; i < d->records; i++)
 		*(d->record[i].kind->thing ? &r->things : &r->records) += 1;
-	r->categories = d->catalog->categories;
-	r->kinds = d->catalog->kinds;
-	r->rules = d->catalog->rules;
-	r->decisions = d->catalog->decisions;
-	r->flows = d->catalog->flows;
-	r->indicators = d->catalog->indicators;
-}
-
-static int check_folder(const char *dir, struct arena *a, struct pack_report *out, struct pack_data **data,
-        struct pack_file **file, int *n, struct err *e)
-{
-	struct pack_data *d;
-	int rc;
-
-	*out = (struct pack_report){0};
-	rc = read_folder(a, dir, file, n, e);
-	if (rc < 0)
-		return rc;
-	d = pack__data_new(a, out);
-	pack__read(d, *file, *n);
-	pack__check_references(d);
-	count(out, d);
-	*data = d;
-	return 0;
+	for (int i = 0; i < c->categories; i++)
+		r->categories += own(d, c->category[i].pack);
+	for (int i = 0; i < c->kinds; i++)
+		r->kinds += own(d, c->kind[i].pack);
+	for (int i = 0; i < c->rules; i++)
+		r->rules += own(d, c->rule[i].pack);
+	for (int i = 0; i < c->decisions; i++)
+		r->decisions += own(d, c->decision[i].pack);
+	for (int i = 0; i < c->flows; i++)
+		r->flows += own(d, c->flow[i].pack);
+	for (int i = 0; i < c->indicators; i++)
+		r->indicators += own(d, c->indicator[i].pack);
 }
 
 int pack_check(const char *dir, struct arena *a, struct pack_report *out, struct err *e)
 {
-	struct pack_data *d = NULL;
 	struct pack_file *file = NULL;
-	int n = 0;
+	struct pack_data *d;
+	int n = 0, rc;
 
-	return check_folder(dir, a, out, &d, &file, &n, e);
-}
-
-/* ---- installing ---- */
-
-struct install {
-	const struct pack_data *d;
-	const struct pack_file *file;
-	int n;
-	const char *account;
-};
-
-static void hash_text(struct str s, char out[2 * DIGEST_LEN + 1])
-{
-	uint8_t h[DIGEST_LEN];
-
-	digest_once(DIGEST_SHA256, s.p, s.n, h);
-	hex_encode(h, sizeof(h), out);
-}
-
-static int refuse_foreign(
-        struct str owner, const char *pack, const char *what, const char *code, struct err *e)
-{
-	if (owner.n == 0 || str_is(owner, pack))
-		return 0;
-	err_set(e, ERR_CONFLICT, "%s %s belongs to the pack " STR_FMT "; a pack cannot redefine another's",
-	        what, code, STR_ARG(owner));
-	return err_at(e, pack, 0, 0, code);
-}
-
-static int put_regions(struct store_tx *tx, const struct install *in, struct err *e)
-{
-	for (size_t i = 0; i < in->d->regions; i++) {
-		const struct region *r = &in->d->region[i];
-		struct sql_region_owner_row owner;
-		int rc = sql_region_owner(tx, &(struct sql_region_owner_in){str_of(r->code)}, &owner, e);
-
-		if (rc > 0)
-			rc = refuse_foreign(owner.pack, in->d->pack, "region", r->code, e);
-		if (rc == 0)
-			rc = sql_region_put(tx,
-			        &(struct sql_region_put_in){.code = str_of(r->code),
-			                .parent = str_of(r->parent),
-			                .level = r->level,
-			                .name = str_of(r->name),
-			                .name_en = str_of(r->name_en),
-			                .unit = r->unit,
-			                .lon = r->at.lon,
-			                .lat = r->at.lat,
-			                .geometry = str_of(r->geometry),
-			                .pack = str_of(in->d->pack)},
-			        NULL, e);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int put_orgs(struct store_tx *tx, const struct install *in, struct err *e)
-{
-	for (size_t i = 0; i < in->d->orgs; i++) {
-		const struct org *o = &in->d->org[i];
-		struct sql_org_owner_row owner;
-		int rc = sql_org_owner(tx, &(struct sql_org_owner_in){str_of(o->code)}, &owner, e);
-
-		if (rc > 0)
-			rc = refuse_foreign(owner.pack, in->d->pack, "org", o->code, e);
-		if (rc == 0)
-			rc = sql_org_put(tx,
-			        &(struct sql_org_put_in){.code = str_of(o->code),
-			                .parent = str_of(o->parent),
-			                .kind = str_of(o->kind),
-			                .region = str_of(o->region),
-			                .name = str_of(o->name),
-			                .name_en = str_of(o->name_en),
-			                .phone = str_of(o->phone),
-			                .duties = str_of(o->duties),
-			                .pack = str_of(in->d->pack)},
-			        NULL, e);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int put_records(struct store_tx *tx, const struct install *in, struct err *e)
-{
-	const struct record_door door = {
-	        .catalog = in->d->catalog, .by = &who_system, .pack = in->d->pack, .batch = 0};
-
-	for (size_t i = 0; i < in->d->records; i++) {
-		const struct pack_record *r = &in->d->record[i];
-		enum record_verdict verdict;
-		int rc = record_put(tx, &door,
-		        &(struct record_in){.kind = r->kind->code,
-		                .code = r->code,
-		                .name = r->name,
-		                .name_en = r->name_en,
-		                .state = r->state,
-		                .org = r->org,
-		                .region = r->region,
-		                .at = r->at,
-		                .attrs = r->attrs,
-		                .demo = r->demo},
-		        -1, NULL, &verdict, e);
-
-		if (rc < 0)
-			return err_at(e, in->d->record_at[i].file, in->d->record_at[i].line, 0, NULL), rc;
-	}
-	return 0;
-}
-
-static int put_flow(struct store_tx *tx, const struct flow_def *f, const char *file, struct err *e)
-{
-	char hash[2 * DIGEST_LEN + 1];
-	struct sql_flow_newest_row row = {0};
-	int rc;
-
-	hash_text(str_of(f->xml), hash);
-	rc = sql_flow_newest(tx, &(struct sql_flow_newest_in){str_of(f->code)}, &row, e);
-	if (rc < 0 || (rc > 0 && str_is(row.hash, hash)))
-		return rc < 0 ? rc : 0;
-	return sql_flow_put(tx,
-	        &(struct sql_flow_put_in){.code = str_of(f->code),
-	                .version = (rc > 0 ? row.version : 0) + 1,
-	                .file = str_of(file),
-	                .xml = str_of(f->xml),
-	                .hash = str_of(hash),
-	                .at = store_now(tx)},
-	        NULL, e);
-}
-
-static int put_files(struct store_tx *tx, const struct install *in, struct err *e)
-{
-	const struct pack_info *p = &in->d->catalog->pack[0];
-	struct digest_ctx *h = digest_begin(DIGEST_SHA256);
-	struct sql_pack_next_place_row place;
-	uint8_t sum[DIGEST_LEN];
-	char hash[2 * DIGEST_LEN + 1];
-	int rc;
-
-	for (int i = 0; i < in->n; i++) {
-		digest_add_field(h, in->file[i].path, strlen(in->file[i].path));
-		digest_add_field(h, in->file[i].text.p, in->file[i].text.n);
-	}
-	digest_end(&h, sum);
-	hex_encode(sum, sizeof(sum), hash);
-	rc = sql_pack_next_place(tx, &place, e);
+	*out = (struct pack_report){0};
+	rc = pack__read_folder(a, dir, &file, &n, e);
 	if (rc < 0)
 		return rc;
-	rc = sql_pack_put(tx,
-	        &(struct sql_pack_put_in){.code = str_of(p->code),
-	                .place = place.place,
-	                .version = str_of(p->version),
-	                .name = str_of(p->name),
-	                .name_en = str_of(p->name_en),
-	                .hash = str_of(hash),
-	                .at = store_now(tx)},
-	        NULL, e);
-	if (rc == 0)
-		rc = sql_pack_file_drop(tx, &(struct sql_pack_file_drop_in){str_of(p->code)}, NULL, e);
-	for (int i = 0; rc == 0 && i < in->n; i++) {
-		const char *path = in->file[i].path;
-
-		/* Rows of their own hold these; areas and registers are not kept twice. */
-		if (strcmp(path, "regions.csv") == 0 || strcmp(path, "regions.geojson") == 0 ||
-		        strcmp(path, "orgs.csv") == 0 || in_folder(&in->file[i], "things") ||
-		        in_folder(&in->file[i], "records") || in_folder(&in->file[i], "flows"))
-			continue;
-		rc = sql_pack_file_put(tx,
-		        &(struct sql_pack_file_put_in){
-		                .pack = str_of(p->code), .path = str_of(path), .text = in->file[i].text},
-		        NULL, e);
-	}
-	return rc;
-}
-
-static int install(struct store_tx *tx, void *arg, struct err *e)
-{
-	const struct install *in = arg;
-	const struct catalog *c = in->d->catalog;
-	struct sb payload = SB_INIT;
-	bool changed;
-	struct jw w;
-	int rc;
-
-	rc = put_files(tx, in, e);
-	for (int i = 0; rc == 0 && i < in->n; i++)
-		for (int k = 0; in_folder(&in->file[i], "flows") && rc == 0 && k < c->flows; k++)
-			if (c->flow[k].xml == in->file[i].text.p)
-				rc = put_flow(tx, &c->flow[k], in->file[i].path, e);
-	if (rc == 0)
-		rc = put_regions(tx, in, e);
-	if (rc == 0)
-		rc = put_orgs(tx, in, e);
-	if (rc == 0)
-		rc = record_index_sync(tx, in->d->catalog, true, &changed, e);
-	if (rc == 0)
-		rc = put_records(tx, in, e);
-	if (rc < 0)
-		goto out;
-	jw_init(&w, &payload);
-	jw_object(&w);
-	jw_kstr(&w, "code", c->pack[0].code);
-	jw_kstr(&w, "version", c->pack[0].version);
-	jw_kint(&w, "records", (int64_t)in->d->records);
-	jw_object_end(&w);
-	rc = journal_append(tx,
-	        &(struct journal_entry){.at = TIME_NONE,
-	                .kind = STR_LIT("pack.installed"),
-	                .subject = STR_LIT("pack"),
-	                .subject_id = str_of(c->pack[0].code),
-	                .region = STR_LIT(""),
-	                .org = STR_LIT(""),
-	                .secrecy = 1,
-	                .account = str_of(in->account),
-	                .payload = sb_str(&payload)},
-	        e);
-out:
-	sb_fini(&payload);
-	return rc;
-}
-
-int pack_install(struct store *st, const char *dir, const char *account, struct arena *a,
-        struct pack_report *out, struct err *e)
-{
-	struct install in = {.account = account};
-	struct pack_data *d = NULL;
-	struct pack_file *file = NULL;
-	int rc;
-
-	rc = check_folder(dir, a, out, &d, &file, &in.n, e);
-	if (rc < 0)
-		return rc;
-	for (int i = 0; i < out->findings; i++)
-		if (out->finding[i].error) {
-			if (e != NULL)
-				*e = out->finding[i].e;
-			LOG(PACK_BAD, log_s("pack", dir), log_s("where", out->finding[i].e.where),
-			        log_i("line", out->finding[i].e.line),
-			        log_s("field", out->finding[i].e.field),
-			        log_s("why", out->finding[i].e.text));
-			return ERR_INVALID;
-		}
-	in.d = d;
-	in.file = file;
-	rc = store_write(st, "install a pack", install, &in, e);
-	if (rc == 0)
-		LOG(PACK_LOAD, log_s("pack", d->catalog->pack[0].code),
-		        log_s("version", d->catalog->pack[0].version), log_i("things", out->things),
-		        log_i("rules", out->rules), log_i("flows", out->flows));
-	return rc;
+	d = pack__data_new(a, out);
+	d->alone = true;
+	pack__read(d, file, n);
+	pack__check_references(d);
+	pack__count(d);
+	return 0;
 }

@@ -28,19 +28,80 @@ struct pack_finding {
 	bool error;   /* false: a warning */
 	struct err e; /* where, line, column, field, text */
 };
+/* What an upgrade means for what the site has. */
+enum pack_news {
+	PACK_CONFLICT,   /* pack and site changed a value differently: the site's stays */
+	PACK_KEPT,       /* the pack has the row no longer, but it stays; words say why */
+	PACK_RENAMED,    /* n values move to the field from the one in `was` */
+	PACK_SPLIT,      /* n values are cut out of the field in `was` */
+	PACK_RETYPED,    /* n values are read anew, since the field's type changed */
+	PACK_UNREADABLE, /* one of them that cannot be: it stays in the record's history only */
+	PACK_RETIRED,    /* n values of a field that is gone: they stay in the history only */
+	PACK_FILLED,     /* n records get the default */
+	PACK_LACKING,    /* n records have no value, and the kind asks for one now */
+	PACK_UNFIT,      /* n values are not what the field allows now; they stay */
+	PACK_STATELESS,  /* n records are in a state that the kind has no longer; they stay in it */
+	PACK_NEWS,
+};
+extern const char *const pack_news_names[PACK_NEWS]; /* "conflict" … */
+struct pack_change {
+	enum pack_news what;
+	const char *part;  /* "region", "org" or a kind */
+	const char *code;  /* of the row; "" where the whole kind is meant */
+	const char *field; /* "": the whole row */
+	const char *was;   /* the pack's value of last time, as JSON; the earlier field; the value not read */
+	const char *site, *now; /* of a conflict: what the site has, what the pack says now */
+	const char *words;
+	int64_t n;
+};
 struct pack_report {
 	struct pack_finding *finding; /* at most 200 */
 	int findings, errors;
 	int regions, orgs, things, records, categories, kinds, rules, decisions, flows, indicators;
+	const char *code, *version;
+	const char *from;           /* version that was there; "" if none */
+	struct pack_change *change; /* at most 1,000 */
+	int changes;
+	int64_t untold;                                         /* further ones */
+	int64_t added, changed, same, removed, kept, conflicts; /* rows of regions, orgs and registers */
+	int64_t moved; /* records that were brought to the new form of their kind */
 };
 /* Reads and checks a folder without touching anything. 0 even with findings; negative when the folder cannot
  * be read. Report in the arena. */
 MUST_USE int pack_check(const char *dir, struct arena *a, struct pack_report *out, struct err *e);
-/* Checks, then writes everything in one transaction with a journal entry: files, regions, orgs and records as
- * rows. Installing the same pack again updates rows and keeps what the site added. ERR_INVALID with the first
- * error when the check finds any. */
+
+struct pack_options {
+	const char *account;
+	bool look;      /* nothing is written: the report tells what would be */
+	bool upgrade;   /* only over an earlier installation */
+	bool downgrade; /* also over a newer version */
+	bool served; /* others read the site with the catalog of before: records may not change their form */
+	void (*tell)(void *ctx, const char *what, int64_t done, int64_t total); /* progress; NULL at will */
+	void *ctx;
+};
+/*
+ * Checks a pack against the site, then writes everything in one transaction with journal entries, or nothing:
+ * catalog and records must say the same at any time, and an upgrade that was stopped half-way would leave
+ * records in two forms. Over an earlier version
+ *   - rows (regions, orgs, registers) are compared three ways, value by value: what only the pack changed is
+ *     taken, what only the site changed stays, what both changed differently stays and is told;
+ *   - rows that the pack has no longer go, unless the site changed them or something refers to them;
+ *   - records of kinds whose fields were renamed, cut, retyped or retired are brought to the new form.
+ * ERR_INVALID with the first error when the check finds any (what it requires is missing, too); ERR_NOTFOUND
+ * for an upgrade of nothing; ERR_PRECONDITION over a newer version; ERR_STATE if records would change their
+ * form while the site is served.
+ */
+MUST_USE int pack_apply(struct store *st, const char *dir, const struct pack_options *o, struct arena *a,
+        struct pack_report *out, struct err *e);
+/* The plain case of it. */
 MUST_USE int pack_install(struct store *st, const char *dir, const char *account, struct arena *a,
         struct pack_report *out, struct err *e);
+/* Takes a pack and what it brought out again. ERR_CONFLICT, with all reasons as findings, while others need
+ * it, the site has records of its kinds, or cases, accounts and rows of others refer to what it brought. */
+MUST_USE int pack_remove(struct store *st, const char *code, const char *account, struct arena *a,
+        struct pack_report *out, struct err *e);
+/* The packs of a site in the order of their installation, with what they require. */
+MUST_USE int pack_list(struct store *st, struct arena *a, struct pack_info **out, int *n, struct err *e);
 /* Builds the catalog of what is installed. */
 MUST_USE int catalog_load(struct store *st, struct catalog **out, struct err *e);
 

@@ -1,10 +1,19 @@
 /* What of a pack refers to what: unknown codes, doubled codes, trees that bite their tail. */
 #include "city/pack_int.h"
 
+#define DEPTH_MAX 64 /* of trees, as records have it */
+
 /* Rows of one table by code, sorted, so that ten thousand things are checked in no time. */
 struct code_index {
 	const char *code, *parent;
-	int row;
+	int row;           /* -1: what the site has besides */
+	const char *owner; /* of such a one */
+};
+
+/* Where the rows that others refer to are looked up. */
+struct refer {
+	const struct code_index *region, *org, *record;
+	size_t regions, orgs;
 };
 
 static int by_code(const void *a, const void *b)
@@ -30,36 +39,58 @@ static const struct code_index *find(const struct code_index *x, size_t n, const
 	return low < n && strcmp(x[low].code, code) == 0 ? &x[low] : NULL;
 }
 
-static void check_doubles(struct pack_data *d, const struct code_index *x, size_t n, const struct located *at)
+/* What the site made itself (owner "") is no pack's: an upgrade leaves it as it is and says so. */
+static void check_doubles(
+        struct pack_data *d, const struct code_index *x, size_t n, const struct located *at, const char *what)
 {
-	for (size_t i = 1; i < n; i++)
-		if (strcmp(x[i].code, x[i - 1].code) == 0)
+	for (size_t i = 1; i < n; i++) {
+		const struct code_index *was = &x[i - 1];
+
+		if (strcmp(x[i].code, was->code) != 0)
+			continue;
+		if (was->row < 0 && *was->owner != '\0')
+			(void)pack__taken(
+			        d, at[x[i].row].file, at[x[i].row].line, what, x[i].code, was->owner);
+		else if (was->row >= 0)
 			pack__tell(d, true, at[x[i].row].file, at[x[i].row].line, 0, "code",
-			        "\"%s\" is there already, in %s on line %d", x[i].code, at[x[i - 1].row].file,
-			        at[x[i - 1].row].line);
+			        "\"%s\" is there already, in %s on line %d", x[i].code, at[was->row].file,
+			        at[was->row].line);
+	}
 }
 
 static void unknown(
         struct pack_data *d, struct located at, const char *field, const char *what, const char *code)
 {
-	pack__tell(d, !d->requires, at.file, at.line, 0, field, "no %s has the code \"%s\"", what, code);
+	pack__tell(d, !d->partial, at.file, at.line, 0, field, "no %s has the code \"%s\"", what, code);
 }
 
-static void check_tree(
-        struct pack_data *d, const struct code_index *x, size_t n, const struct located *at, const char *what)
+static void check_rings(struct pack_data *d, const struct code_index *x, size_t n, const struct located *at,
+        const char *field)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct code_index *up = &x[i];
 		size_t steps = 0;
 
-		if (*x[i].parent != '\0' && find(x, n, x[i].parent) == NULL)
-			unknown(d, at[x[i].row], "parent", what, x[i].parent);
-		while (up != NULL && *up->parent != '\0' && steps++ <= n)
+		if (x[i].row < 0)
+			continue;
+		while (up != NULL && *up->parent != '\0' && steps++ <= DEPTH_MAX)
 			up = find(x, n, up->parent);
-		if (steps > n)
-			pack__tell(d, true, at[x[i].row].file, at[x[i].row].line, 0, "parent",
-			        "going from parent to parent comes back to \"%s\" and never ends", x[i].code);
+		if (steps > DEPTH_MAX)
+			pack__tell(d, true, at[x[i].row].file, at[x[i].row].line, 0, field,
+			        "going from parent to parent comes back to \"%s\" and never ends, or only "
+			        "after "
+			        "more than %d steps",
+			        x[i].code, DEPTH_MAX);
 	}
+}
+
+static void check_tree(
+        struct pack_data *d, const struct code_index *x, size_t n, const struct located *at, const char *what)
+{
+	for (size_t i = 0; i < n; i++)
+		if (x[i].row >= 0 && *x[i].parent != '\0' && find(x, n, x[i].parent) == NULL)
+			unknown(d, at[x[i].row], "parent", what, x[i].parent);
+	check_rings(d, x, n, at, "parent");
 }
 
 static void check_categories(struct pack_data *d)
@@ -69,6 +100,8 @@ static void check_categories(struct pack_data *d)
 	for (int i = 0; i < c->categories; i++) {
 		const struct category *k = &c->category[i];
 
+		if (strcmp(k->pack, d->pack) != 0)
+			continue;
 		if (*k->parent != '\0' && catalog_category(c, k->parent) == NULL)
 			unknown(d, d->category_at[i], "parent", "category", k->parent);
 		if (*k->flow != '\0' && catalog_flow(c, k->flow, 0) == NULL)
@@ -83,7 +116,8 @@ static void check_flows(struct pack_data *d)
 	const struct catalog *c = d->catalog;
 
 	for (int i = 0; i < c->flows; i++)
-		for (int k = 0; k < bpmn_elements(c->flow[i].def); k++) {
+		for (int k = 0; strcmp(c->flow[i].pack, d->pack) == 0 && k < bpmn_elements(c->flow[i].def);
+		        k++) {
 			const struct bpmn_element *x = bpmn_element_at(c->flow[i].def, k);
 
 			if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
@@ -93,9 +127,9 @@ static void check_flows(struct pack_data *d)
 }
 
 /* Codes of things are unique over all their kinds, those of other records within one. */
-static const char *unique_code(struct arena *a, const struct pack_record *r)
+static const char *record_key(struct arena *a, const struct kind *k, const char *code)
 {
-	return r->kind->thing ? r->code : arena_printf(a, "%s of kind %s", r->code, r->kind->code);
+	return k->thing ? code : arena_printf(a, "%s of kind %s", code, k->code);
 }
 
 /* Kinds that a field refers to are this pack's or those of a pack that it builds on. */
@@ -104,7 +138,7 @@ static void check_kinds(struct pack_data *d)
 	const struct catalog *c = d->catalog;
 
 	for (int i = 0; i < c->kinds; i++)
-		for (int n = 0; n < c->kind[i].fields; n++) {
+		for (int n = 0; strcmp(c->kind[i].pack, d->pack) == 0 && n < c->kind[i].fields; n++) {
 			const struct field *f = &c->kind[i].field[n];
 
 			if (f->type == FIELD_REFERENCE && strcmp(f->ref, "region") != 0 &&
@@ -116,38 +150,116 @@ static void check_kinds(struct pack_data *d)
 		}
 }
 
+/* One reference of a record: to a row of this pack, of the site, or (noted for later) to a record of the
+ * site's. */
+static void check_link(struct pack_data *d, const struct refer *r, const struct field *f, struct located at,
+        const char *code)
+{
+	const struct kind *to = catalog_kind(d->catalog, f->ref);
+
+	if (strcmp(f->ref, "region") == 0 || strcmp(f->ref, "org") == 0) {
+		bool org = strcmp(f->ref, "org") == 0;
+
+		if (find(org ? r->org : r->region, org ? r->orgs : r->regions, code) == NULL)
+			unknown(d, at, f->key, f->ref, code);
+	} else if (to != NULL && find(r->record, d->records, record_key(d->a, to, code)) == NULL) {
+		if (d->alone && !d->partial)
+			unknown(d, at, f->key, f->ref, code);
+		else if (!d->alone)
+			*PACK_PUSH(d, d->link, d->links, links_cap, struct pack_link) =
+			        (struct pack_link){at, f->key, f->ref, code};
+	}
+}
+
+static void check_links(struct pack_data *d, const struct refer *r)
+{
+	for (size_t i = 0; i < d->records; i++) {
+		const struct kind *k = d->record[i].kind;
+		struct doc *values = NULL;
+
+		if (d->record[i].kept == NULL ||
+		        doc_parse_json(d->a, str_of(d->record[i].kept), "", &values, NULL) < 0)
+			continue; /* told already */
+		for (int n = 0; n < k->fields; n++) {
+			const struct doc *v = doc_get(values, k->field[n].key);
+
+			if (k->field[n].type != FIELD_REFERENCE || v == NULL)
+				continue;
+			if (v->type != DOC_LIST)
+				check_link(d, r, &k->field[n], d->record_at[i], v->text);
+			DOC_EACH(x, v->type == DOC_LIST ? v : NULL)
+			{
+				check_link(d, r, &k->field[n], d->record_at[i], x->text);
+			}
+		}
+	}
+}
+
+/* Registers that are trees: by each tree field, from entry to parent, never back. */
+static void check_record_trees(struct pack_data *d, const struct kind *k, const struct field *f)
+{
+	struct code_index *x = arena_array(d->a, d->records, sizeof(*x));
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->records; i++) {
+		struct doc *values = NULL;
+
+		if (d->record[i].kind != k || d->record[i].kept == NULL ||
+		        doc_parse_json(d->a, str_of(d->record[i].kept), "", &values, NULL) < 0)
+			continue;
+		x[n++] = (struct code_index){d->record[i].code, doc_str(values, f->key, ""), (int)i, ""};
+	}
+	qsort(x, n, sizeof(*x), by_code);
+	check_rings(d, x, n, d->record_at, f->key);
+}
+
+static void add_others(struct code_index *x, const struct pack_other *other, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = (struct code_index){other[i].code, other[i].parent, -1, other[i].pack};
+}
+
 void pack__check_references(struct pack_data *d)
 {
-	struct code_index *region = arena_array(d->a, d->regions, sizeof(*region));
-	struct code_index *org = arena_array(d->a, d->orgs, sizeof(*org));
+	size_t regions = d->regions + d->other_regions, orgs = d->orgs + d->other_orgs;
+	struct code_index *region = arena_array(d->a, regions, sizeof(*region));
+	struct code_index *org = arena_array(d->a, orgs, sizeof(*org));
 	struct code_index *record = arena_array(d->a, d->records, sizeof(*record));
 
 	for (size_t i = 0; i < d->regions; i++)
-		region[i] = (struct code_index){d->region[i].code, d->region[i].parent, (int)i};
+		region[i] = (struct code_index){d->region[i].code, d->region[i].parent, (int)i, ""};
+	add_others(region + d->regions, d->other_region, d->other_regions);
 	for (size_t i = 0; i < d->orgs; i++)
-		org[i] = (struct code_index){d->org[i].code, d->org[i].parent, (int)i};
+		org[i] = (struct code_index){d->org[i].code, d->org[i].parent, (int)i, ""};
+	add_others(org + d->orgs, d->other_org, d->other_orgs);
 	for (size_t i = 0; i < d->records; i++)
-		record[i] = (struct code_index){unique_code(d->a, &d->record[i]), "", (int)i};
-	qsort(region, d->regions, sizeof(*region), by_code);
-	qsort(org, d->orgs, sizeof(*org), by_code);
+		record[i] = (struct code_index){
+		        record_key(d->a, d->record[i].kind, d->record[i].code), "", (int)i, ""};
+	qsort(region, regions, sizeof(*region), by_code);
+	qsort(org, orgs, sizeof(*org), by_code);
 	qsort(record, d->records, sizeof(*record), by_code);
 
-	check_doubles(d, region, d->regions, d->region_at);
-	check_doubles(d, org, d->orgs, d->org_at);
-	check_doubles(d, record, d->records, d->record_at);
-	check_tree(d, region, d->regions, d->region_at, "region");
-	check_tree(d, org, d->orgs, d->org_at, "org");
+	check_doubles(d, region, regions, d->region_at, "region");
+	check_doubles(d, org, orgs, d->org_at, "org");
+	check_doubles(d, record, d->records, d->record_at, "record");
+	check_tree(d, region, regions, d->region_at, "region");
+	check_tree(d, org, orgs, d->org_at, "org");
 	for (size_t i = 0; i < d->orgs; i++)
-		if (*d->org[i].region != '\0' && find(region, d->regions, d->org[i].region) == NULL)
+		if (*d->org[i].region != '\0' && find(region, regions, d->org[i].region) == NULL)
 			unknown(d, d->org_at[i], "region", "region", d->org[i].region);
 	for (size_t i = 0; i < d->records; i++) {
-		if (*d->record[i].region != '\0' && find(region, d->regions, d->record[i].region) == NULL)
+		if (*d->record[i].region != '\0' && find(region, regions, d->record[i].region) == NULL)
 			unknown(d, d->record_at[i], "region", "region", d->record[i].region);
-		if (*d->record[i].org != '\0' && find(org, d->orgs, d->record[i].org) == NULL)
+		if (*d->record[i].org != '\0' && find(org, orgs, d->record[i].org) == NULL)
 			unknown(d, d->record_at[i], "org", "org", d->record[i].org);
 	}
-	if (*d->catalog->region != '\0' && find(region, d->regions, d->catalog->region) == NULL)
+	if (*d->catalog->region != '\0' && find(region, regions, d->catalog->region) == NULL)
 		unknown(d, (struct located){"pack.yaml", 1}, "region", "region", d->catalog->region);
+	check_links(d, &(struct refer){region, org, record, regions, orgs});
+	for (int i = 0; i < d->catalog->kinds; i++)
+		for (int n = 0; n < d->catalog->kind[i].fields; n++)
+			if (d->catalog->kind[i].field[n].tree)
+				check_record_trees(d, &d->catalog->kind[i], &d->catalog->kind[i].field[n]);
 	check_kinds(d);
 	check_categories(d);
 	check_flows(d);

@@ -59,8 +59,10 @@ static enum field_type read_type(
 static void check_field(struct pack_data *d, const struct pack_file *f, const struct doc *x,
         const struct kind *k, struct field *out)
 {
+	const char *doubt = NULL;
 	struct err e = ERR_INIT;
 	struct matcher m;
+	struct str value;
 
 #define BAD(...) pack__tell(d, true, f->path, x->line, x->column, out->key, __VA_ARGS__)
 	for (int i = 0; i < k->fields; i++)
@@ -90,17 +92,68 @@ static void check_field(struct pack_data *d, const struct pack_file *f, const st
 		BAD("full text is made of texts");
 	if (out->many && out->unique)
 		BAD("a list of values cannot be unique");
+	if (*out->dflt != '\0' &&
+	        kind_value(d->a, out, d->catalog->zone, str_of(out->dflt), &value, &doubt, &e) < 0)
+		BAD("the default is no value of this field: %s", e.text);
 	if (*out->pattern != '\0' &&
 	        matcher_init(&m, d->a, MATCH_RE, STR_LIT("x"), str_of(out->pattern), &e) < 0)
 		BAD("the pattern cannot be read: %s", e.text);
 #undef BAD
 }
 
+/* One key or a list of them, as words. */
+static const char *read_was(struct pack_data *d, const struct pack_file *f, const struct doc *x)
+{
+	const struct doc *was = doc_get(x, "was");
+	const char *out = doc_str(x, "was", "");
+
+	DOC_EACH(key, was != NULL && was->type == DOC_LIST ? was : NULL)
+	{
+		if (key->text == NULL)
+			pack__tell(d, true, f->path, key->line, key->column, "was", "a key is needed");
+		else
+			out = arena_printf(d->a, "%s%s%s", out, *out ? " " : "", key->text);
+	}
+	return out;
+}
+
+static void read_from(struct pack_data *d, const struct pack_file *f, const struct doc *x, struct field *out)
+{
+	static const char *const keys[] = {"field", "separator", "part", NULL};
+	const struct doc *from = doc_get(x, "from");
+	struct err e = ERR_INIT;
+
+	out->from = out->separator = "";
+	if (from == NULL)
+		return;
+	if (doc_only_keys(from, f->path, keys, &e) < 0) {
+		pack__tell_err(d, &e, f->path, from->line);
+		return;
+	}
+	out->from = doc_str(from, "field", "");
+	out->separator = doc_str(from, "separator", "");
+	out->part = (int)doc_int(from, "part", 1);
+	if (*out->from == '\0' || *out->separator == '\0' || out->part < 1)
+		pack__tell(d, true, f->path, from->line, from->column, out->key,
+		        "from needs the field that is cut, the separator, and which part is taken, from 1");
+}
+
+/* Whether a key is among words. */
+bool pack__has_word(const char *words, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (const char *p = words; (p = strstr(p, key)) != NULL; p += n)
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
 static void read_field(struct pack_data *d, const struct pack_file *f, const struct doc *x, struct kind *k)
 {
 	static const char *const keys[] = {"key", "name", "name_en", "type", "unit", "required", "unique",
-	        "list", "search", "filter", "many", "tree", "check", "was", "group", "help", "help_en",
-	        "secrecy", "mask", "min", "max", "pattern", "ref", "options", NULL};
+	        "list", "search", "filter", "many", "tree", "check", "was", "from", "default", "group",
+	        "help", "help_en", "secrecy", "mask", "min", "max", "pattern", "ref", "options", NULL};
 	struct field *out = &k->field[k->fields];
 	struct err e = ERR_INIT;
 
@@ -116,7 +169,8 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 	        .help = doc_str(x, "help", ""),
 	        .help_en = doc_str(x, "help_en", ""),
 	        .check = doc_str(x, "check", ""),
-	        .was = doc_str(x, "was", ""),
+	        .was = read_was(d, f, x),
+	        .dflt = doc_str(x, "default", ""),
 	        .mask = doc_str(x, "mask", ""),
 	        .type = read_type(d, f, x, doc_str(x, "key", "")),
 	        .required = doc_bool(x, "required", false),
@@ -135,6 +189,7 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 		return;
 	}
 	out->option = read_options(d, f, doc_get(x, "options"), out->key, &out->options);
+	read_from(d, f, x, out);
 	check_field(d, f, x, k, out);
 	k->fields++;
 }
@@ -184,6 +239,15 @@ static void check_kind(
 	if (*k->key != '\0' && (key == NULL || key->type != FIELD_TEXT || key->many || field_veiled(key)))
 		pack__tell(d, true, f->path, line->line, line->column, "key",
 		        "the key of a kind is one of its fields: a text without mask");
+	else if (key != NULL && key->secrecy > k->secrecy)
+		pack__tell(d, true, f->path, line->line, line->column, "key",
+		        "every reader of a kind sees the codes of its records; their field cannot have more "
+		        "secrecy than the kind");
+	for (int i = 0; i < k->fields; i++)
+		for (int n = 0; n < k->fields; n++)
+			if (pack__has_word(k->field[i].was, k->field[n].key))
+				pack__tell(d, true, f->path, 1, 0, k->field[i].key,
+				        "was names the field %s, which the kind still has", k->field[n].key);
 	if (k->secrecy < 1 || k->secrecy > 4)
 		pack__tell(d, true, f->path, 1, 0, "secrecy", "secrecy goes from 1 (public) to 4");
 	if (strcmp(k->code, "region") == 0 || strcmp(k->code, "org") == 0 ||
@@ -199,6 +263,7 @@ void pack__read_kind(struct pack_data *d, const struct pack_file *f)
 	        "quantities", "states", "key", "secrecy", "write", "description", NULL};
 	struct catalog *c = d->catalog;
 	const struct doc *fields;
+	const struct kind *old;
 	struct err e = ERR_INIT;
 	struct doc *doc = NULL;
 	struct kind *k;
@@ -212,7 +277,11 @@ void pack__read_kind(struct pack_data *d, const struct pack_file *f)
 		pack__tell(d, true, f->path, 1, 0, "code", "a kind needs a code and a name");
 		return;
 	}
-	if (catalog_kind(c, doc_str(doc, "code", "")) != NULL) {
+	old = catalog_kind(c, doc_str(doc, "code", ""));
+	if (pack__taken(d, f->path, doc_get(doc, "code")->line, "kind", doc_str(doc, "code", ""),
+	            old != NULL ? old->pack : NULL))
+		return;
+	if (old != NULL) {
 		pack__tell(d, true, f->path, 1, 0, doc_str(doc, "code", ""),
 		        "another file declares a kind of that code");
 		return;

@@ -82,6 +82,14 @@ static void read_days(struct pack_data *d, const struct pack_file *f, const stru
 	}
 }
 
+static const char *owner_of_calendar(const struct catalog *c, const char *code)
+{
+	for (int i = 0; i < c->calendars; i++)
+		if (strcmp(c->calendar[i].code, code) == 0)
+			return c->calendar[i].pack;
+	return NULL;
+}
+
 void pack__read_calendars(struct pack_data *d, const struct pack_file *f)
 {
 	static const char *const keys[] = {
@@ -96,6 +104,7 @@ void pack__read_calendars(struct pack_data *d, const struct pack_file *f)
 	}
 	DOC_EACH(x, doc_get(doc, "calendars"))
 	{
+		const char *code = doc_str(x, "code", "");
 		struct calendar *k = calendar_new(c->zone);
 		struct named_calendar *n;
 
@@ -105,13 +114,15 @@ void pack__read_calendars(struct pack_data *d, const struct pack_file *f)
 		read_weekdays(d, f, doc_get(x, "weekdays"), k);
 		read_days(d, f, doc_get(x, "holidays"), k, calendar_add_holiday);
 		read_days(d, f, doc_get(x, "workdays"), k, calendar_add_workday);
-		if (*doc_str(x, "code", "") == '\0' || catalog_calendar(c, doc_str(x, "code", "")) != NULL) {
+		if (pack__taken(d, f->path, x->line, "calendar", code, owner_of_calendar(c, code)))
+			continue;
+		if (*code == '\0' || catalog_calendar(c, code) != NULL) {
 			pack__tell(d, true, f->path, x->line, x->column, "code",
 			        "a calendar needs a code that no other has");
 			continue;
 		}
 		n = PACK_PUSH(d, c->calendar, c->calendars, calendars_cap, struct named_calendar);
-		*n = (struct named_calendar){.code = doc_str(x, "code", ""), .calendar = k};
+		*n = (struct named_calendar){.code = code, .pack = d->pack, .calendar = k};
 	}
 }
 
@@ -139,11 +150,15 @@ void pack__read_indicators(struct pack_data *d, const struct pack_file *f)
 	{
 		const char *code = doc_str(x, "code", ""), *direction = doc_str(x, "direction", "up");
 		const struct doc *formula = doc_get(x, "formula");
+		const struct indicator *old;
 		struct feel_expr *expr = NULL;
 
 		if (doc_only_keys(x, f->path, keys, &e) < 0)
 			pack__tell_err(d, &e, f->path, x->line);
-		if (*code == '\0' || catalog_indicator(c, code) != NULL) {
+		old = catalog_indicator(c, code);
+		if (pack__taken(d, f->path, x->line, "indicator", code, old != NULL ? old->pack : NULL))
+			continue;
+		if (*code == '\0' || old != NULL) {
 			pack__tell(d, true, f->path, x->line, x->column, "code",
 			        "an indicator needs a code that no other has");
 			continue;
@@ -162,6 +177,7 @@ void pack__read_indicators(struct pack_data *d, const struct pack_file *f)
 			pack__tell(d, true, f->path, x->line, x->column, "direction", "up or down is needed");
 		*PACK_PUSH(d, c->indicator, c->indicators, indicators_cap, struct indicator) =
 		        (struct indicator){.code = code,
+		                .pack = d->pack,
 		                .name = doc_str(x, "name", code),
 		                .name_en = doc_str(x, "name_en", ""),
 		                .unit = doc_str(x, "unit", ""),

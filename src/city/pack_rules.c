@@ -52,8 +52,12 @@ static void read_rule(struct pack_data *d, const struct pack_file *f, const stru
 	        "alert", "expr", "for", "keep_firing_for", "labels", "annotations", "record", NULL};
 	struct err e = ERR_INIT;
 	const struct doc *expr = doc_get(x, "expr");
-	struct alert_rule r = {
-	        .group = group, .file = f->path, .line = x->line, .interval = interval, .threshold = NAN};
+	struct alert_rule r = {.group = group,
+	        .pack = d->pack,
+	        .file = f->path,
+	        .line = x->line,
+	        .interval = interval,
+	        .threshold = NAN};
 	struct str severity;
 
 	if (x->type != DOC_MAP || doc_only_keys(x, f->path, keys, &e) < 0) {
@@ -74,6 +78,13 @@ static void read_rule(struct pack_data *d, const struct pack_file *f, const stru
 		pack__tell(d, true, f->path, x->line, x->column, *r.name ? "expr" : "alert",
 		        "an alert needs a name and an expr");
 		return;
+	}
+	for (int i = 0; i < d->catalog->rules; i++) {
+		const struct alert_rule *old = &d->catalog->rule[i];
+
+		if (strcmp(old->group, group) == 0 && strcmp(old->name, r.name) == 0 &&
+		        pack__taken(d, f->path, x->line, "rule", r.name, old->pack))
+			return;
 	}
 	r.expr_text = expr->text;
 	if (promql_parse(d->a, (struct str){expr->text, expr->text_n}, &r.expr, &e) < 0) {

@@ -260,17 +260,20 @@ void pack__read_categories(struct pack_data *d, const struct pack_file *f)
 	while (table_next(&t)) {
 		const char *code = table_code(&t);
 		double level = table_number(&t, "level", 1, 4);
+		const struct category *old = catalog_category(c, code);
 		struct category *k;
 
-		if (code == NULL)
+		if (code == NULL ||
+		        pack__taken(d, f->path, t.csv.line, "category", code, old != NULL ? old->pack : NULL))
 			continue;
-		if (catalog_category(c, code) != NULL) {
+		if (old != NULL) {
 			table_bad(&t, "code", "a code that no other category has is needed");
 			continue;
 		}
 		k = PACK_PUSH(d, c->category, c->categories, categories_cap, struct category);
 		PACK_AT(d, category_at, c->categories, here(&t));
 		*k = (struct category){.code = code,
+		        .pack = d->pack,
 		        .parent = table_text(&t, "parent"),
 		        .name = table_text(&t, "name"),
 		        .name_en = table_text(&t, "name_en"),
@@ -345,7 +348,7 @@ void pack__read_records(struct pack_data *d, const struct pack_file *f, const ch
 	struct table t;
 
 	if (k == NULL) {
-		pack__tell(d, true, f->path, 1, 0, NULL,
+		pack__tell(d, !d->partial, f->path, 1, 0, NULL,
 		        "no kind has the code \"%s\": a file of records is named after their kind", kind);
 		return;
 	}
@@ -360,7 +363,7 @@ void pack__read_records(struct pack_data *d, const struct pack_file *f, const ch
 			        "the kind %s has no such field", kind);
 	}
 	while (table_next(&t)) {
-		const char *code = table_code(&t), *kept, *doubts;
+		const char *code = table_code(&t), *doubts;
 		struct err e = ERR_INIT;
 		struct pack_record *x;
 
@@ -381,7 +384,7 @@ void pack__read_records(struct pack_data *d, const struct pack_file *f, const ch
 		if (*x->name == '\0')
 			table_bad(&t, "name", "a name is needed");
 		check_state(&t, k, x->state);
-		if (kind_read(d->a, k, d->catalog->zone, x->attrs, &kept, &doubts, &e) < 0)
+		if (kind_read(d->a, k, d->catalog->zone, x->attrs, NULL, &x->kept, &doubts, &e) < 0)
 			pack__tell_err(d, &e, f->path, t.csv.line);
 	}
 }

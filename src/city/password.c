@@ -19,7 +19,7 @@ static const char commonest[] =
         "66666666 666666 99999999 999999 55555555 555555 222222 333333 777777 112233 121212 123123123 "
         "123123 123321 1234qwer 12341234 147258369 147258 159357 159753 1314520 5201314 5211314 520520 "
         "131421 584520 7758521 7758258 woaini1314520 woaini1314 woaini520 woaini521 woaini123 woaini "
-        "wodemima woshishui woaiwojia nihao123 nihaoma nihao zhongguo beijing shanghai jiangsu yancheng "
+        "wodemima woshishui woaiwojia nihao123 nihaoma nihao zhongguo beijing shanghai jiangsu "
         "aini1314 iloveyou iloveu ilove a123456789 a12345678 a1234567 a123456 a12345 aa123456789 aa12345678 "
         "aa123456 aa12345 aaa123456 aaa111 abc123456 abc12345 abc123 abcd1234 abc1234 abcdef abcdefg "
         "abcdefgh abcdefghi abcdefghij asd123456 asd123 asdf1234 asdfghjkl asdfgh asdfasdf asdf123 "

@@ -229,9 +229,17 @@ static void read_input(struct cli *c)
 	c->input = str_trim((struct str){buf, n});
 }
 
+static bool runs_served(const struct command *k)
+{
+	return (k->flags & (CMD_DATA | CMD_SERVED)) != 0 || k->run == cmd_pack;
+}
+
 static int run_here(struct cli *c, struct err *e)
 {
 	int rc = 0;
+
+	if (c->command->flags & CMD_SERVED)
+		return err_set(e, ERR_STATE, "nobody serves the site %s now", c->site_dir);
 
 	if (c->command->flags & CMD_DATA)
 		rc = cli_open_site(c, false, false, NULL, e);
@@ -278,7 +286,7 @@ int cli_main(int argc, char **argv)
 		return 2;
 	}
 	read_input(&c);
-	if ((c.command->flags & CMD_DATA) || c.command->run == cmd_pack)
+	if (runs_served(c.command))
 		rc = control_ask(c.site_dir, argc, argv, c.input, stdout, &code, &e);
 	else
 		rc = ERR_NOTFOUND;
@@ -297,15 +305,15 @@ int cli_main(int argc, char **argv)
 	return code;
 }
 
-int cli_run_served(struct site *s, const struct settings *set, int argc, char **argv, struct str input,
-        FILE *out, FILE *why)
+int cli_run_served(struct site *s, struct api_server *api, const struct settings *set, int argc, char **argv,
+        struct str input, FILE *out, FILE *why)
 {
-	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s};
+	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s, .api = api};
 	struct err e = ERR_INIT;
 	int rc = ERR_INVALID;
 
 	c.command = argc > 1 ? find(argv[1]) : NULL;
-	if (c.command == NULL || (!(c.command->flags & CMD_DATA) && c.command->run != cmd_pack))
+	if (c.command == NULL || !runs_served(c.command))
 		err_set(&e, ERR_INVALID, "this command does not run in a serving process");
 	else
 		rc = read_all(&c, argc, argv, &e);

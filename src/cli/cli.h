@@ -8,7 +8,7 @@
 #ifndef HEMING_CLI_H
 #define HEMING_CLI_H
 
-#include "city/site.h"
+#include "api/server.h"
 #include "cli/settings.h"
 
 #include <stdio.h>
@@ -34,8 +34,9 @@ struct cli {
 	int lists;
 	struct str input; /* standard input, for commands that read a secret there */
 	FILE *out;
-	bool terminal;     /* out is one: progress may rewrite its line */
-	struct site *site; /* for commands with CMD_DATA */
+	bool terminal;          /* out is one: progress may rewrite its line */
+	struct site *site;      /* for commands with CMD_DATA */
+	struct api_server *api; /* of the serving process; NULL where nobody serves */
 };
 
 enum command_flags {
@@ -44,6 +45,7 @@ enum command_flags {
 	CMD_DATA = 1 << 2,     /* works on the open site */
 	CMD_PATHS = 1 << 3,    /* its words are paths */
 	CMD_INPUT = 1 << 4,    /* reads standard input when it is no terminal */
+	CMD_SERVED = 1 << 5,   /* runs in the serving process alone */
 };
 struct command {
 	const char *name, *words; /* words: what else may follow, for the usage line */
@@ -66,11 +68,15 @@ MUST_USE int cli_open_site(struct cli *c, bool create, bool rules, struct clock 
 int cli_main(int argc, char **argv);
 /* Parses and runs in a serving process, for the control socket; why it failed goes to `why`. Returns the exit
  * code. */
-int cli_run_served(struct site *s, const struct settings *set, int argc, char **argv, struct str input,
-        FILE *out, FILE *why);
+int cli_run_served(struct site *s, struct api_server *api, const struct settings *set, int argc, char **argv,
+        struct str input, FILE *out, FILE *why);
 /* "12,345 of 20,000 rows", rewritten on a terminal, every so often otherwise. */
 void cli_progress(struct cli *c, const char *what, int64_t done, int64_t total);
 void cli_progress_end(struct cli *c);
+
+/* Both tell what they find. A pack with errors is ERR_INVALID. */
+MUST_USE int cli_pack_check(struct cli *c, const char *dir, struct err *e);
+MUST_USE int cli_pack_install(struct cli *c, const char *dir, struct err *e);
 
 int cmd_init(struct cli *c, struct err *e);
 int cmd_serve(struct cli *c, struct err *e);
@@ -84,6 +90,7 @@ int cmd_backup(struct cli *c, struct err *e);
 int cmd_restore(struct cli *c, struct err *e);
 int cmd_doctor(struct cli *c, struct err *e);
 int cmd_series(struct cli *c, struct err *e);
+int cmd_reload(struct cli *c, struct err *e);
 int cmd_config(struct cli *c, struct err *e);
 int cmd_version(struct cli *c, struct err *e);
 int cmd_help(struct cli *c, struct err *e);

@@ -41,11 +41,23 @@ const struct command commands[] = {
                 cmd_import, CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
                 {{"station", ARG_TEXT, "CODE",
                         "thing that the readings belong to; air: the file's own name of it"}}},
-        {"pack", "check|install DIR", "look at a pack, or put it into the site",
-                "check reads the folder and tells what is wrong, by file, line and field; it needs no site.\n"
-                "install checks, then writes everything at once or nothing. Restart the server to run new "
-                "rules and flows.\n",
-                cmd_pack, CMD_SITE | CMD_SETTINGS, 2, 2, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"pack", "check|install|diff|upgrade DIR, remove CODE, list",
+                "look at a pack, put it into the site, upgrade it, take it out",
+                "check    reads the folder and tells what is wrong, by file, line and field; needs no site\n"
+                "install  checks, then writes everything or nothing; over an earlier version it is upgrade\n"
+                "diff     tells what upgrade would do: rows, conflicts with what the site changed, records "
+                "that change\n"
+                "         with their kind; nothing is written\n"
+                "upgrade  does it: what only the pack changed is taken, what the site changed stays\n"
+                "remove   takes a pack out with all that it brought, if nothing needs it\n"
+                "list     the installed packs, their versions and what they require\n"
+                "Restart the server after install, upgrade and remove; stop it before an upgrade that "
+                "changes records.\n"
+                "Exits with 0 if it was done, 1 if not, 2 if the command was not understood.\n",
+                cmd_pack, CMD_SITE | CMD_SETTINGS, 1, 2,
+                {{"json", ARG_FLAG, "", "answer in JSON, for programs"},
+                        {"dry-run", ARG_FLAG, "", "install, upgrade: write nothing, tell what would be"},
+                        {"downgrade", ARG_FLAG, "", "install, upgrade: also over a newer version"}}},
         {"account", "add|password|change|unlock|sign-out|no-factor LOGIN, list", "people who may sign in",
                 "The password is read from standard input, or made on the spot, shown once, and to be "
                 "changed at the "
@@ -81,6 +93,11 @@ const struct command commands[] = {
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
         {"series", "verify", "read every block and log record of the readings", "", cmd_series,
                 CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"reload", "", "let the serving process read its certificate and key again, as SIGHUP does",
+                "Connections from now on get the new ones. Where these cannot be used the old ones stay, and "
+                "it says why.\n"
+                "A server looks at the files by itself once a minute.\n",
+                cmd_reload, CMD_SITE | CMD_SERVED, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
         {"config", "", "the settings in force, and where each comes from", "", cmd_config,
                 CMD_SITE | CMD_SETTINGS, 0, 0, {{"markdown", ARG_FLAG, "", "the page docs/settings.md"}}},
         {"version", "", "version and libraries", "", cmd_version, 0, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},

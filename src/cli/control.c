@@ -16,6 +16,7 @@
 
 struct control {
 	struct site *site;
+	struct api_server *api;
 	struct settings settings;
 	pthread_t thread;
 	int fd, stop[2];
@@ -63,7 +64,7 @@ static void answer(struct control *c, int fd)
 		argv[argc++] = arena_strdup(a, x->text);
 	argv[argc] = NULL;
 	input = doc_get(doc, "input");
-	code = cli_run_served(c->site, &c->settings, argc, argv,
+	code = cli_run_served(c->site, c->api, &c->settings, argc, argv,
 	        input != NULL && input->text != NULL ? (struct str){input->text, input->text_n} : STR_NULL,
 	        out, failure);
 	fflush(failure);
@@ -97,13 +98,15 @@ static void *serve(void *arg)
 	}
 }
 
-int control_start(struct site *s, const struct settings *set, struct control **out, struct err *e)
+int control_start(struct site *s, struct api_server *api, const struct settings *set, struct control **out,
+        struct err *e)
 {
 	struct control *c = xcalloc(1, sizeof(*c));
 	struct sockaddr_un sa;
 	int rc = 0;
 
 	c->site = s;
+	c->api = api;
 	c->settings = *set;
 	c->fd = c->stop[0] = c->stop[1] = -1;
 	if (!address_of(s->dir, &sa)) {

@@ -11,7 +11,8 @@
 #include "cli/cli.h"
 
 struct control;
-MUST_USE int control_start(struct site *s, const struct settings *set, struct control **out, struct err *e);
+MUST_USE int control_start(struct site *s, struct api_server *api, const struct settings *set,
+        struct control **out, struct err *e);
 void control_stop(struct control **c);
 /* ERR_NOTFOUND when nobody serves the site. Copies the answer to out. */
 MUST_USE int control_ask(

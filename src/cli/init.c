@@ -14,54 +14,6 @@ static struct who at_the_server(void)
 	return w;
 }
 
-static void tell_report(struct cli *c, const char *dir, const struct pack_report *r)
-{
-	char buf[1024];
-
-	for (int i = 0; i < r->findings; i++)
-		fprintf(c->out, "%s: %s\n", r->finding[i].error ? "error" : "warning",
-		        err_str(&r->finding[i].e, buf, sizeof(buf)));
-	if (r->errors == 0)
-		fprintf(c->out,
-		        "%s: %d regions, %d orgs, %d kinds, %d things, %d categories, %d rules, %d "
-		        "decisions, %d flows, %d indicators\n",
-		        dir, r->regions, r->orgs, r->kinds, r->things, r->categories, r->rules, r->decisions,
-		        r->flows, r->indicators);
-	else
-		fprintf(c->out, "%s: %d errors\n", dir, r->errors);
-}
-
-static int install(struct cli *c, const char *dir, struct err *e)
-{
-	struct pack_report r = {0};
-	int rc = pack_install(c->site->store, dir, "system", c->a, &r, e);
-
-	tell_report(c, dir, &r);
-	if (rc < 0 && r.errors > 0 && e != NULL)
-		snprintf(e->text, sizeof(e->text), "the pack was not installed; nothing was changed");
-	return rc;
-}
-
-int cmd_pack(struct cli *c, struct err *e)
-{
-	struct pack_report r = {0};
-	int rc;
-
-	if (strcmp(c->word[0], "check") == 0) {
-		rc = pack_check(c->word[1], c->a, &r, e);
-		if (rc < 0)
-			return rc;
-		tell_report(c, c->word[1], &r);
-		return r.errors > 0 ? ERR_INVALID : 0;
-	}
-	if (strcmp(c->word[0], "install") == 0) {
-		if (c->site == NULL && (rc = cli_open_site(c, false, false, NULL, e)) < 0)
-			return rc;
-		return install(c, c->word[1], e);
-	}
-	return err_set(e, ERR_INVALID, "say heming pack check DIR or heming pack install DIR");
-}
-
 /* ---- demo ---- */
 
 static const struct {
@@ -127,14 +79,12 @@ int cmd_init(struct cli *c, struct err *e)
 		rc = pack_check(c->list[i], c->a, &r, e);
 		if (rc < 0)
 			return rc;
-		if (r.errors > 0) {
-			tell_report(c, c->list[i], &r);
+		if (r.errors > 0 && cli_pack_check(c, c->list[i], e) < 0)
 			return err_set(e, ERR_INVALID, "no site was made: the pack has errors");
-		}
 	}
 	rc = cli_open_site(c, true, false, NULL, e);
 	for (int i = 0; i < c->lists && rc == 0; i++)
-		rc = install(c, c->list[i], e);
+		rc = cli_pack_install(c, c->list[i], e);
 	password_make(password);
 	admin.password = password;
 	if (rc == 0)

@@ -77,6 +77,27 @@ static int oidc_options(struct cli *c, struct oidc_options *o, struct err *e)
 	return 0;
 }
 
+/* It logs what came of it. */
+static void reload(struct api_server *api)
+{
+	struct err e = ERR_INIT;
+	time_us until;
+
+	(void)!api_reload(api, &until, &e);
+}
+
+int cmd_reload(struct cli *c, struct err *e)
+{
+	char text[40];
+	time_us until = 0;
+	int rc = api_reload(c->api, &until, e);
+
+	if (rc == 0)
+		fprintf(c->out, "the certificate was read again; it holds until %s\n",
+		        time_format(until, zone_utc(), text));
+	return rc;
+}
+
 int cmd_serve(struct cli *c, struct err *e)
 {
 	dur_us begin = clock_monotonic();
@@ -127,12 +148,13 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .rate = (int)settings_int(&c->settings, SET_RATE),
 	        .cert = settings_text(&c->settings, SET_CERT),
 	        .key = settings_text(&c->settings, SET_KEY),
+	        .proxies = settings_text(&c->settings, SET_PROXIES),
 	        .version = HEMING_VERSION};
 	rc = oidc_options(c, &ao.oidc, e);
 	if (rc == 0)
 		rc = api_start(&ao, &api, e);
 	if (rc == 0)
-		rc = control_start(c->site, &c->settings, &control, e);
+		rc = control_start(c->site, api, &c->settings, &control, e);
 	if (rc == 0)
 		rc = write_ready_file(c, api_port(api), ingest_mqtt_port(ingest), e);
 	if (rc < 0)
@@ -144,7 +166,8 @@ int cmd_serve(struct cli *c, struct err *e)
 	LOG(READY, log_i("ms", (clock_monotonic() - begin) / US_MS), log_i("http", api_port(api)),
 	        log_i("mqtt", ingest_mqtt_port(ingest)));
 	while (sigwait(&ends, &sig) != 0 || sig == SIGHUP)
-		;
+		if (sig == SIGHUP)
+			reload(api);
 	LOG(STOP, log_s("why", sig == SIGINT ? "Ctrl-C" : "SIGTERM"));
 out:
 	if (rc < 0 && e != NULL)

@@ -1,5 +1,4 @@
 #include "net/http_int.h"
-#include "base/file.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -8,6 +7,12 @@
 
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* TLS 1.2 and 1.3, every key exchange with forward secrecy, every cipher with authentication, the server's
+ * choice before the client's. */
+#define TLS_PRIORITIES                                                                                       \
+	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"    \
+	"+AES-128-GCM:%SERVER_PRECEDENCE"
 
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"};
 
@@ -132,6 +137,7 @@ static struct http_req *req_new(
 	must(pthread_mutex_init(&r->lock, NULL) == 0);
 	atomic_fetch_add(&s->at_work, 1);
 	set_remote(r);
+	http__proxies_look(r);
 	set_id(r);
 	return r;
 }
@@ -393,6 +399,7 @@ static void on_connection(
 		const union MHD_ConnectionInfo *info =
 		        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 
+		http__tls_begin(s, mhd);
 		*slot = c = xcalloc(1, sizeof(*c));
 		c->fd = info != NULL ? info->connect_fd : -1;
 		c->waits = true;
@@ -418,18 +425,6 @@ static void on_connection(
 }
 
 /* ---- the door ---- */
-
-static int read_pem(const char *path, char **out, struct err *e)
-{
-	struct arena *a = arena_new(0);
-	struct str text;
-	int rc = file_read(a, path, 1 << 20, &text, e);
-
-	if (rc == 0)
-		*out = xstrndup(text.p, text.n);
-	arena_free(&a);
-	return rc;
-}
 
 static PRINTF_LIKE(2, 0) void on_fault(void *ctx, const char *fmt, va_list ap)
 {
@@ -484,12 +479,13 @@ static int start(struct http_server *s, struct err *e)
 {
 	unsigned flags =
 	        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
-	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, s->cert},
-	        {MHD_OPTION_HTTPS_MEM_KEY, 0, s->key}, {MHD_OPTION_END, 0, NULL}};
+	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)TLS_PRIORITIES},
+	        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)http__tls_give},
+	        {MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	sigset_t before;
 
-	if (s->cert != NULL)
+	if (s->tls != NULL)
 		flags |= MHD_USE_TLS;
 	thread_deafen(&before);
 	s->mhd = MHD_start_daemon(flags, 0, on_knock, s, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_fault,
@@ -501,12 +497,11 @@ static int start(struct http_server *s, struct err *e)
 	        (unsigned)(2 * s->o.head_wait / US_SECOND + 2), MHD_OPTION_STRICT_FOR_CLIENT, 1,
 	        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
 	        MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-	        (size_t)(64 << 10), MHD_OPTION_ARRAY, s->cert != NULL ? tls : none, MHD_OPTION_END);
+	        (size_t)(64 << 10), MHD_OPTION_ARRAY, s->tls != NULL ? tls : none, MHD_OPTION_END);
 	thread_hear(&before);
 	if (s->mhd == NULL)
-		return err_set(e, ERR_IO,
-		        s->cert != NULL ? "the door cannot be opened with TLS; are certificate and key right?"
-		                        : "the HTTP library does not start");
+		return err_set(
+		        e, ERR_IO, "the HTTP library does not start%s", s->tls != NULL ? " with TLS" : "");
 	return 0;
 }
 
@@ -523,15 +518,17 @@ int http_listen(
 	s->o.threads = o->threads > 0 ? o->threads : 2;
 	s->o.connections = o->connections > 0 ? o->connections : 2000;
 	s->o.per_address = o->per_address > 0 ? o->per_address : 500;
+	if (o->proxies != NULL)
+		s->o.per_address = s->o.connections;
 	s->o.head_wait = o->head_wait > 0 ? o->head_wait : 15 * US_SECOND;
 	s->o.body_wait = o->body_wait > 0 ? o->body_wait : US_MINUTE;
 	s->o.body_total = o->body_total > 0 ? o->body_total : (size_t)256 << 20;
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
-	rc = socket_listen(s->o.address, s->o.port, &s->listener, &s->port, e);
-	if (rc == 0 && o->cert != NULL)
-		rc = read_pem(o->cert, &s->cert, e);
-	if (rc == 0 && o->key != NULL)
-		rc = read_pem(o->key, &s->key, e);
+	rc = http__proxies_open(o->proxies, &s->proxies, e);
+	if (rc == 0)
+		rc = socket_listen(s->o.address, s->o.port, &s->listener, &s->port, e);
+	if (rc == 0 && (o->cert != NULL || o->key != NULL))
+		rc = http__tls_open(s, e);
 	if (rc == 0) {
 		http__watch_start(s);
 		rc = start(s, e);
@@ -570,8 +567,8 @@ void http_close(struct http_server **server, dur_us grace)
 	if (s->listener >= 0)
 		close(s->listener);
 	pthread_mutex_destroy(&s->lock);
-	free(s->cert);
-	free(s->key);
+	http__tls_close(s);
+	http__proxies_close(&s->proxies);
 	free(s);
 }
 
@@ -644,6 +641,16 @@ struct str http_body(const struct http_req *r)
 const char *http_remote(const struct http_req *r)
 {
 	return r->remote;
+}
+
+bool http_proxied(const struct http_req *r)
+{
+	return r->proxied;
+}
+
+bool http_secure(const struct http_req *r)
+{
+	return r->secure;
 }
 
 struct arena *http_arena(struct http_req *r)

@@ -50,11 +50,18 @@ struct http_options {
 	dur_us head_wait;       /* a head or body that makes no progress for this long is ended; 0: 15 s */
 	dur_us body_wait;       /* a whole request must be in within this; 0: 60 s */
 	size_t body_total;      /* bytes of bodies in memory at once over all requests; 0: 256 MiB */
-	const char *cert, *key; /* PEM files for TLS, or NULL */
+	const char *cert, *key; /* PEM files for TLS, or NULL; must live as long as the server */
+	/* Proxies that are believed: addresses and networks by comma or blank; NULL: none. Behind these
+	 * per_address does not count. */
+	const char *proxies;
+	dur_us cert_look; /* how often these are looked at for a change; 0: a minute */
 };
 MUST_USE int http_listen(
         const struct http_options *o, const struct http_door *door, struct http_server **out, struct err *e);
 int http_port(const struct http_server *s);
+/* Reads certificate and key again, for connections that begin after; *until: when the certificate's time
+ * ends. Where they cannot be used, the old ones stay. The door does this by itself when the files change. */
+MUST_USE int http_reload(struct http_server *s, time_us *until, struct err *e);
 /* No new requests; waits up to `grace` real time for those at work; streams are ended. */
 void http_close(struct http_server **s, dur_us grace);
 
@@ -70,8 +77,11 @@ const char *http_query(const struct http_req *r, const char *name);
 const char **http_query_all(const struct http_req *r, const char *name);
 const char *http_header(const struct http_req *r, const char *name); /* any case; NULL if missing */
 const char *http_cookie(const struct http_req *r, const char *name);
-struct str http_body(const struct http_req *r);    /* as received; Content-Encoding is the caller's affair */
-const char *http_remote(const struct http_req *r); /* peer's address text */
+struct str http_body(const struct http_req *r); /* as received; Content-Encoding is the caller's affair */
+/* Address of who asks: the peer, or where that is a known proxy whom it names in X-Forwarded-For. */
+const char *http_remote(const struct http_req *r);
+bool http_proxied(const struct http_req *r); /* a known proxy sent it on */
+bool http_secure(const struct http_req *r);  /* by TLS to here, or to the known proxy in front */
 struct arena *http_arena(struct http_req *r);
 void http_set_data(struct http_req *r, void *data); /* one pointer for the caller */
 void *http_data(const struct http_req *r);
@@ -79,6 +89,7 @@ void *http_data(const struct http_req *r);
 /* ---- the answer ---- */
 
 void http_set_header(struct http_req *r, const char *name, const char *value); /* before the reply; copied */
+const char *http_answer_header(const struct http_req *r, const char *name); /* as set; NULL if it was not */
 /* Body is copied. HEAD sends no body. Compresses with gzip when the client takes it, the type is text and it
  * is long. */
 void http_reply(struct http_req *r, int status, const char *mime, struct str body);

@@ -6,6 +6,8 @@
 
 #include "base/socket.h"
 
+#include <gnutls/gnutls.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,7 +32,8 @@ struct http_server {
 	struct http_door door;
 	struct http_options o;
 	int port, listener, wake_fd;
-	char *cert, *key;
+	struct http_tls *tls; /* NULL: none */
+	struct http_proxies *proxies;
 	atomic_size_t body_bytes;
 	atomic_int at_work;   /* requests whose answer is not complete */
 	pthread_mutex_t lock; /* of what follows; may be taken inside a request's lock, not around it */
@@ -63,6 +66,8 @@ struct http_req {
 	size_t body_max, body_counted;
 	int early; /* status to answer before or instead of serving; 0: serve */
 	bool served, streams;
+	bool proxied; /* a known proxy sent it on */
+	bool secure;
 	void *data;
 	struct header *header;
 	pthread_mutex_t lock; /* of what a reply from another thread touches */
@@ -91,6 +96,14 @@ void http__answer_end(struct http_req *r, int status, struct MHD_Response *respo
 struct MHD_Response *http__text(const char *text);
 const char *http__early_words(int status);
 
+/* ---- proxies (http_proxy.c) ---- */
+
+/* Addresses and networks by comma or blank. */
+MUST_USE int http__proxies_open(const char *list, struct http_proxies **out, struct err *e);
+void http__proxies_close(struct http_proxies **p);
+/* The head is in: sets remote, proxied and secure. */
+void http__proxies_look(struct http_req *r);
+
 /* ---- connections that waste time (http_watch.c) ---- */
 
 void http__watch_start(struct http_server *s);
@@ -100,5 +113,15 @@ void http__raw_answer(struct http_server *s, int fd, int status);
 /* The library will close fd with bytes unread, which would cost the peer the answer: a copy of it is kept
  * open and read for a moment. */
 void http__linger(struct http_server *s, int fd);
+
+/* ---- certificate and key (http_tls.c) ---- */
+
+MUST_USE int http__tls_open(struct http_server *s, struct err *e);
+void http__tls_close(struct http_server *s); /* after the library has let go */
+/* Reads the files again when it is time to and they have changed. */
+void http__tls_look(struct http_server *s, dur_us now);
+/* A connection begins, before its handshake. */
+void http__tls_begin(struct http_server *s, struct MHD_Connection *mhd);
+gnutls_certificate_retrieve_function2 http__tls_give;
 
 #endif

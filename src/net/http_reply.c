@@ -16,6 +16,7 @@ struct MHD_Response *http__text(const char *text)
 
 	must(m != NULL);
 	MHD_add_response_header(m, "Content-Type", "text/plain; charset=utf-8");
+	MHD_add_response_header(m, "X-Content-Type-Options", "nosniff");
 	return m;
 }
 
@@ -27,6 +28,14 @@ void http_set_header(struct http_req *r, const char *name, const char *value)
 	while (*end != NULL)
 		end = &(*end)->next;
 	*end = h;
+}
+
+const char *http_answer_header(const struct http_req *r, const char *name)
+{
+	for (const struct header *h = r->header; h != NULL; h = h->next)
+		if (strcasecmp(h->name, name) == 0)
+			return h->value;
+	return NULL;
 }
 
 /* RFC 9110, 12.5.3: "gzip", "gzip;q=0.5", not "gzip;q=0". */

@@ -30,7 +30,7 @@ void http__raw_answer(struct http_server *s, int fd, int status)
 	const char *words = http__early_words(status), *title = "Service Unavailable";
 	char head[256];
 
-	if (s->cert != NULL || fd < 0)
+	if (s->tls != NULL || fd < 0)
 		return;
 	if (status == 408)
 		title = "Request Timeout";
@@ -151,6 +151,7 @@ static void *watch(void *arg)
 		if (now - looked < turn)
 			continue;
 		looked = now;
+		http__tls_look(s, now);
 		pthread_mutex_lock(&s->lock);
 		for (struct conn *c = s->conns; c != NULL; c = c->next)
 			look_at(s, c, now);

@@ -837,9 +837,37 @@ static void wake(struct store_job *j, int rc, const struct err *e)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* Two functions as one write. */
+struct pair {
+	store_write_f *first, *second;
+	void *first_arg, *second_arg;
+};
+
+static int write_pair(struct store_tx *tx, void *arg, struct err *e)
+{
+	const struct pair *p = arg;
+	int rc = p->first(tx, p->first_arg, e);
+
+	return rc < 0 ? rc : p->second(tx, p->second_arg, e);
+}
+
+static _Thread_local store_write_f *also;
+static _Thread_local void *also_arg;
+
+void store_also(store_write_f *f, void *arg)
+{
+	also = f;
+	also_arg = arg;
+}
+
 int store_write(struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e)
 {
+	struct pair both = {f, also, arg, also_arg};
 	struct waiter w = {.job = {.purpose = purpose, .write = f, .arg = arg, .done = wake}};
+	if (also != NULL) {
+		w.job.write = write_pair;
+		w.job.arg = &both;
+	}
 	OBJ_CHECK(st, STORE_MAGIC);
 	must(!pthread_equal(pthread_self(), st->thread)); /* it would wait for itself */
 	must(pthread_mutex_init(&w.lock, NULL) == 0 && pthread_cond_init(&w.cond, NULL) == 0);

@@ -55,6 +55,9 @@ const struct clock *store_clock(const struct store *st);
 typedef int store_write_f(struct store_tx *tx, void *arg, struct err *e);
 /* Runs f and waits until it is durable. `purpose` is for logs and messages, static text. */
 MUST_USE int store_write(struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e);
+/* Until it is called with NULL: behind every function that this thread gives to store_write, f runs in the
+ * same transaction; its failure undoes both. */
+void store_also(store_write_f *f, void *arg);
 struct store_job {
 	struct queue_node node; /* first */
 	const char *purpose;

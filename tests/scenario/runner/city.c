@@ -102,6 +102,14 @@ struct city *city_find(struct ctx *c, const struct stmt *s, const char *name)
 	return NULL;
 }
 
+const char *city_arg(const struct city *y, const char *name)
+{
+	for (int i = 0; i + 1 < y->args; i++)
+		if (strcmp(y->arg[i], name) == 0)
+			return y->arg[i + 1];
+	return NULL;
+}
+
 static struct city *city_of(struct run *r, const char *name)
 {
 	struct city **at, *y;

@@ -36,12 +36,12 @@ static size_t take(char *p, size_t size, size_t n, void *to)
 }
 
 /* Bytes that no URL holds are escaped, so that a path may be written as it is read. */
-static char *url_of(struct arena *a, int port, const char *path)
+static char *url_of(struct arena *a, bool tls, int port, const char *path)
 {
 	struct sb b = SB_INIT;
 	char *out;
 
-	sb_printf(&b, "http://127.0.0.1:%d", port);
+	sb_printf(&b, "http%s://127.0.0.1:%d", tls ? "s" : "", port);
 	for (const char *p = path; *p != '\0'; p++) {
 		unsigned char ch = (unsigned char)*p;
 
@@ -58,6 +58,7 @@ static char *url_of(struct arena *a, int port, const char *path)
 static void perform(struct ctx *c, struct city *y, CURL *curl, const char *method, const char *path,
         struct curl_slist *headers, struct str body, dur_us wait, struct answer *out)
 {
+	const char *cert = city_arg(y, "--cert"); /* signed by itself, so that it is also whom to trust */
 	int port, rc;
 
 	pthread_mutex_lock(&c->run->lock);
@@ -72,7 +73,9 @@ static void perform(struct ctx *c, struct city *y, CURL *curl, const char *metho
 		return;
 	}
 	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, url_of(c->a, port, path));
+	curl_easy_setopt(curl, CURLOPT_URL, url_of(c->a, cert != NULL, port, path));
+	if (cert != NULL)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, cert);
 	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(wait / US_MS));

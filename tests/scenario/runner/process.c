@@ -3,7 +3,7 @@
  * logexpect NAME { TAG key=value … ; no TAG key=value … }
  *
  * run waits for one command of the program under test; launch lets it go on until end. scn is this program
- * itself.
+ * itself, tool a program of the machine.
  */
 #include "scn.h"
 
@@ -22,6 +22,7 @@ struct process {
 static bool launch(struct ctx *c, struct actor *a, const struct stmt *s)
 {
 	struct process *p = a->state;
+	bool tool = scn_is(s, 0, "tool");
 	char *argv[66];
 	const char *env[2] = {
 	        arena_printf(c->a, "TMPDIR=%s", c->run->dir), NULL}; /* what it leaves goes with ours */
@@ -29,7 +30,9 @@ static bool launch(struct ctx *c, struct actor *a, const struct stmt *s)
 
 	if (s->words < 2 || s->words > 64)
 		return scn_fail(c, s, "the form is: run COMMAND WORDS…");
-	argv[n++] = arena_strdup(c->a, scn_is(s, 0, "scn") ? "/proc/self/exe" : c->run->binary);
+	argv[n++] = arena_strdup(c->a, scn_is(s, 0, "scn") ? "/proc/self/exe"
+	                               : tool              ? "/usr/bin/env"
+	                                                   : c->run->binary);
 	for (int i = 1; i < s->words; i++) {
 		const char *v = scn_word(c, s, i);
 
@@ -73,7 +76,7 @@ static bool command(struct ctx *c, struct actor *a, const struct stmt *s)
 			return false;
 		return file_write(p->in, v, strlen(v), 0600, &e) == 0 || scn_fail(c, s, "%s", e.text);
 	}
-	if (scn_is(s, 0, "run") || scn_is(s, 0, "launch") || scn_is(s, 0, "scn")) {
+	if (scn_is(s, 0, "run") || scn_is(s, 0, "launch") || scn_is(s, 0, "scn") || scn_is(s, 0, "tool")) {
 		if (!launch(c, a, s))
 			return false;
 		if (scn_is(s, 0, "launch"))
@@ -97,7 +100,7 @@ static bool command(struct ctx *c, struct actor *a, const struct stmt *s)
 		return p->code >= 0 || scn_fail(c, s, "the command did not end in time after SIGTERM");
 	}
 	if (!scn_is(s, 0, "expect") && !scn_is(s, 0, "save"))
-		return scn_fail(c, s, "process knows input, run, launch, scn, end, expect, save");
+		return scn_fail(c, s, "process knows input, run, launch, scn, tool, end, expect, save");
 	if (scn_is(s, 1, "exit")) {
 		text = arena_printf(c->a, "%d", p->code);
 		if (scn_expect(c, s, 2, "exit code", text))

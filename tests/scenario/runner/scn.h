@@ -164,6 +164,8 @@ struct city {
 bool city_statement(struct ctx *c, const struct stmt *s);
 /* By name; NULL: the first. Fails if there is none. */
 struct city *city_find(struct ctx *c, const struct stmt *s, const char *name);
+/* The value behind an -arg of that name, or NULL. */
+const char *city_arg(const struct city *y, const char *name);
 void city_end_all(struct ctx *c, bool judge);
 void city_kill_all(struct run *r);
 void city_report(const struct city *y);

@@ -146,6 +146,12 @@ TEST(steps_of_a_case)
 	check_eq_i(
 	        ask("POST", text("%s/release", path), text("%sIf-Match: \"x\"\n", duty), NULL).status, 400);
 	check(ask("POST", text("%s/claim", path), worker, NULL).status >= 403);
+	check_eq_i(ask("POST", text("%s/release", path), duty, NULL).status, 200);
+	check_eq_i(
+	        ask("POST", text("%s/handover", path), duty, "{\"login\":\"duty\",\"note\":\"给我\"}").status,
+	        200);
+	a = ask("GET", path, duty, NULL);
+	check_eq_i(a.status, 200);
 	b = ask("POST", text("%s/complete", path), duty, "{\"outcome\":\"nonsense\"}");
 	check(b.status == 400 || b.status == 409);
 	first = text("%.*s", (int)strcspn(strstr(a.body, "\"outcomes\":[\"") + 13, "\""),
@@ -225,6 +231,9 @@ TEST(a_reading_becomes_an_alarm_and_a_case)
 	check_eq_i(a.status, 200);
 	check_shape(&a, "Alarm");
 	check_eq_s(member(&a, "acked"), CITY_NOW);
+	a = ask("GET", text("/api/v1/alarms/%s", id), duty, NULL);
+	check_eq_i(a.status, 200);
+	check_eq_s(member(&a, "id"), id);
 	a = ask("GET", text("/api/v1/cases/%s", member(&a, "case")), duty, NULL);
 	check_shape(&a, "CaseNow");
 	check_has(

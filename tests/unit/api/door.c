@@ -1,9 +1,11 @@
 #include "door.h"
+#include "base/doc.h"
 #include "base/file.h"
 #include "check.h"
 #include "city/pack.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <strings.h>
 #include <unistd.h>
 
@@ -83,6 +85,13 @@ int http_listen(
 	(*out)->door = *door;
 	the_server = *out;
 	return 0;
+}
+
+int http_reload(struct http_server *s, time_us *until, struct err *e)
+{
+	(void)s;
+	(void)until;
+	return err_set(e, ERR_STATE, "no door here has a certificate");
 }
 
 int http_port(const struct http_server *s)
@@ -183,6 +192,16 @@ const char *http_remote(const struct http_req *r)
 	return s != NULL ? s : "127.0.0.1";
 }
 
+bool http_proxied(const struct http_req *r)
+{
+	return http_header(r, "Test-Proxied") != NULL;
+}
+
+bool http_secure(const struct http_req *r)
+{
+	return http_header(r, "Test-Secure") != NULL;
+}
+
 struct arena *http_arena(struct http_req *r)
 {
 	return r->a;
@@ -201,6 +220,13 @@ void *http_data(const struct http_req *r)
 void http_set_header(struct http_req *r, const char *name, const char *value)
 {
 	sb_printf(&r->reply_header, "%s: %s\n", name, value);
+}
+
+const char *http_answer_header(const struct http_req *r, const char *name)
+{
+	struct answer a = {.header = r->reply_header.n > 0 ? r->reply_header.p : ""};
+
+	return answer_header(&a, name);
 }
 
 void http_reply(struct http_req *r, int status, const char *mime, struct str body)
@@ -311,6 +337,66 @@ static void read_headers(struct http_req *r, const char *text)
 	}
 }
 
+/* Of all tests, which are processes of their own: made before the first, and shared. */
+static struct {
+	int all;
+	bool good[512];
+} * covered;
+
+__attribute__((constructor)) static void cover(void)
+{
+	covered = mmap(NULL, sizeof(*covered), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(covered != MAP_FAILED && api_routes_n <= (int)ARRAY_LEN(covered->good));
+}
+
+bool door_covered(const struct route *r, int *all)
+{
+	*all = covered->all;
+	return covered->good[r - api_routes];
+}
+
+static void check_json(const struct http_req *r, const char *schema)
+{
+	struct arena *a = arena_new(0);
+	struct err e = ERR_INIT;
+	struct doc *d = NULL;
+
+	if (check_ok(doc_parse_json(a, str_of(r->answer.body), r->path, &d, &e), &e))
+		check_ok(schema_check(d, schema, r->path, &e), &e);
+	arena_free(&a);
+}
+
+/* What GET /api/openapi.json promises. */
+static void check_promise(const struct http_req *r)
+{
+	const struct api_server *s = the_server->door.ctx;
+	struct route_match m;
+	const struct answer *x = &r->answer;
+
+	if (!router_find(s->router, r->method, r->path, &m) || m.route == NULL || x->status == 413)
+		return;
+	covered->all++;
+	if (x->status == 304) {
+		check_eq_s(x->body, "");
+	} else if (x->status >= 400 && m.route->handle != healthz_get) {
+		check_eq_s(x->mime,
+		        m.route->flags & ROUTE_PROM ? "application/json" : "application/problem+json");
+		check_json(r, m.route->flags & ROUTE_PROM ? "Prometheus" : "Problem");
+	} else {
+		covered->good[m.route - api_routes] = true;
+		if (x->status < 400 && !(x->status == 202 && m.route->flags & ROUTE_WAITS))
+			check_eq_i(x->status, route_status(m.route));
+		if (m.route->reply[0] == '\0')
+			check_eq_s(x->body, "");
+		else if (strcmp(m.route->reply, "application/octet-stream") == 0)
+			check(x->mime[0] != '\0'); /* a file of one of several kinds */
+		else if (strchr(m.route->reply, '/') != NULL)
+			check(strncmp(x->mime, m.route->reply, strlen(m.route->reply)) == 0);
+		else
+			check_json(r, m.route->reply);
+	}
+}
+
 struct answer ask(const char *method, const char *target, const char *headers, const char *body)
 {
 	struct arena *a = arena_new(0);
@@ -334,6 +420,7 @@ struct answer ask(const char *method, const char *target, const char *headers, c
 		pthread_mutex_unlock(&lock);
 	}
 	the_server->door.done(the_server->door.ctx, r, r->answer.status, 1);
+	check_promise(r);
 	out = r->answer;
 	sb_fini(&r->reply_header);
 	arena_free(&a);

@@ -18,7 +18,8 @@ struct answer {
 struct city {
 	struct site *site;
 	struct api_server *api;
-	char password[32]; /* of every account: admin, boss, duty, worker (org o1), yi (sees region 3202 only) */
+	char password[32]; /* of every account: admin, boss, duty, worker (org o1), yi (sees region 3202 only)
+	                    */
 };
 /* A site in the test's folder with accounts and things, and its door. */
 void city_open(struct city *t);
@@ -31,10 +32,13 @@ void city_reading(struct city *t, const char *metric, const char *thing, double 
 
 /* Formatted; lives until city_close, as all texts of answers do. */
 const char *text(const char *fmt, ...) PRINTF_LIKE(1, 2);
-/* headers: "Name: value\n…", NULL if none. Waits for the answer; a stream is answered with its first text. */
+/* Every answer is held against what the route's row says: status, media type, schema.
+ * headers: "Name: value\n…", NULL if none. Waits for the answer; a stream is answered with its first text. */
 struct answer ask(const char *method, const char *target, const char *headers, const char *body);
 /* Signs in; returns "Authorization: Bearer …\n". */
 const char *sign_in(struct city *t, const char *login);
+/* Whether any test of this program has had a good answer of this row; all: how many answers there were. */
+bool door_covered(const struct route *r, int *all);
 const char *answer_header(const struct answer *a, const char *name); /* NULL if missing */
 
 /* ---- streams: what was sent to the reader of the one stream ---- */

@@ -47,6 +47,14 @@ TEST(instant_queries)
 
 TEST(a_form_says_the_same_as_a_query)
 {
+	static const struct {
+		const char *path, *form;
+	} rows[] = {
+	        {"query_range", "query=sum(ch4_lel)&start=1783987140&end=" AT "&step=30"},
+	        {"series", "match[]=ch4_lel"},
+	        {"labels", "match[]=ch4_lel"},
+	        {"format_query", "query=sum(a)"},
+	};
 	struct answer a;
 
 	begin();
@@ -55,6 +63,12 @@ TEST(a_form_says_the_same_as_a_query)
 	        "query=sum(ch4_lel)&time=" AT);
 	check_eq_i(a.status, 200);
 	check_has(a.body, "\"result\":[{\"metric\":{},\"value\":[" AT ",\"12\"]}]");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		a = ask("POST", text("/prometheus/api/v1/%s", rows[i].path),
+		        text("%sContent-Type: application/x-www-form-urlencoded\n", duty), rows[i].form);
+		check_eq_i(a.status, 200);
+		check_eq_s(a.body, get(text("/prometheus/api/v1/%s?%s", rows[i].path, rows[i].form)));
+	}
 	city_close(&town);
 }
 

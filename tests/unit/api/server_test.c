@@ -99,6 +99,9 @@ TEST(roles_are_asked_for_before_a_handler_runs)
 	check_eq_i(ask("GET", "/metrics", NULL, NULL).status, 200);
 	check_eq_i(ask("GET", "/metrics", "Test-Remote: 10.1.1.1\n", NULL).status, 401);
 	check_eq_i(ask("GET", "/metrics", "X-Forwarded-For: 10.1.1.1\n", NULL).status, 401);
+	check_eq_i(ask("GET", "/metrics", "X-Real-IP: 127.0.0.1\n", NULL).status, 401);
+	check_eq_i(ask("GET", "/metrics", "Via: 1.1 front\n", NULL).status, 401);
+	check_eq_i(ask("GET", "/metrics", "Test-Proxied: 1\n", NULL).status, 401);
 	check_eq_i(ask("GET", "/api/v1/test/clock", "Test-Remote: 10.1.1.1\n", NULL).status, 401);
 	a = ask("GET", "/api/v1/session", "Authorization: Basic ZHV0eTp4\n", NULL);
 	check_eq_i(a.status, 401);
@@ -133,7 +136,85 @@ TEST(what_is_wrong_with_a_request_is_told)
 	check_eq_i(a.status, 404);
 	a = ask("GET", "/some/page", NULL, NULL);
 	check_eq_s(answer_header(&a, "X-Content-Type-Options"), "nosniff");
-	check_has(answer_header(&a, "Content-Security-Policy"), "default-src 'self'");
+	check_has(answer_header(&a, "Content-Security-Policy"), "script-src 'self';");
+	city_close(&town);
+}
+
+TEST(another_sites_page_changes_nothing)
+{
+	static const struct {
+		const char *headers;
+		bool ours;
+	} rows[] = {
+	        {"", true}, /* no browser of today */
+	        {"Sec-Fetch-Site: same-origin\n", true},
+	        {"Sec-Fetch-Site: none\n", true},
+	        {"Sec-Fetch-Site: same-site\n", false},
+	        {"Sec-Fetch-Site: cross-site\n", false},
+	        {"Sec-Fetch-Site: cross-site\nOrigin: http://city.example\n", false},
+	        {"Sec-Fetch-Site: same-origin\nOrigin: http://elsewhere.example\n", true},
+	        {"Origin: http://city.example\n", true},
+	        {"Origin: https://CITY.example\n", true},
+	        {"Origin: http://city.example:8081\n", false},
+	        {"Origin: http://elsewhere.example\n", false},
+	        {"Origin: http://city.example.elsewhere.example\n", false},
+	        {"Origin: null\n", false},
+	        {"Origin: http://front.example\nX-Forwarded-Host: front.example\n", false},
+	        {"Origin: http://front.example\nX-Forwarded-Host: front.example\nTest-Proxied: 1\n", true},
+	};
+	struct answer a;
+	const char *bearer, *token;
+
+	city_open(&town);
+	bearer = sign_in(&town, "admin");
+	token = text("%.*s", (int)strcspn(bearer + 22, "\n"), bearer + 22);
+	a = ask("GET", "/api/v1/session", bearer, NULL);
+	const char *csrf = strstr(a.body, "\"csrf\":\"") + 8;
+	const char *cookie =
+	        text("Host: city.example\nCookie: heming_session=%s\nX-CSRF-Token: %.32s\n", token, csrf);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		a = ask("PUT", "/api/v1/things/G-1", text("%s%s", cookie, rows[i].headers), "{}");
+		if (!check_eq_i(a.status, rows[i].ours ? 400 : 403)) /* 400: {} is no thing */
+			check_fail("%s", rows[i].headers);
+		/* to sign somebody in as another is a change too */
+		a = ask("POST", "/api/v1/session", text("Host: city.example\n%s", rows[i].headers), "{}");
+		check_eq_i(a.status, rows[i].ours ? 400 : 403);
+		a = ask("GET", "/api/v1/session", text("%s%s", cookie, rows[i].headers), NULL);
+		check_eq_i(a.status, 200);
+		a = ask("PUT", "/api/v1/things/G-1", text("%s%s", bearer, rows[i].headers), "{}");
+		check_eq_i(a.status, 400);
+	}
+	city_close(&town);
+}
+
+TEST(every_answer_has_the_headers_that_browsers_mind)
+{
+	static const char *const targets[] = {
+	        "/", "/api/v1/nothing", "/api/v1/session", "/healthz", "/no.such"};
+	struct answer a;
+
+	city_open(&town);
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		a = ask("GET", targets[i], "Test-Secure: 1\n", NULL);
+		check_eq_s(answer_header(&a, "X-Content-Type-Options"), "nosniff");
+		check_eq_s(answer_header(&a, "X-Frame-Options"), "DENY");
+		check_eq_s(answer_header(&a, "Referrer-Policy"), "no-referrer");
+		check_eq_s(answer_header(&a, "Cross-Origin-Opener-Policy"), "same-origin");
+		check_eq_s(answer_header(&a, "Cross-Origin-Resource-Policy"), "same-origin");
+		check_eq_s(answer_header(&a, "Strict-Transport-Security"), "max-age=31536000");
+		check_has(answer_header(&a, "Permissions-Policy"), "geolocation=()");
+		const char *csp = answer_header(&a, "Content-Security-Policy"),
+		           *script = strstr(csp, "script-src ");
+
+		check_has(csp, "default-src 'none';");
+		check_has(csp, "frame-ancestors 'none'");
+		if (check(script != NULL))
+			check(strncmp(script, "script-src 'self';", 18) == 0);
+		check(answer_header(&a, "Server") == NULL);
+	}
+	a = ask("GET", "/", NULL, NULL);
+	check(answer_header(&a, "Strict-Transport-Security") == NULL);
 	city_close(&town);
 }
 
@@ -176,8 +257,25 @@ TEST(lists_of_what_the_city_is_made_of)
 		check_eq_i(a.status, 200);
 		check_shape(&a, table[i].schema);
 		check_has(a.body, table[i].words);
-		check_eq_s(answer_header(&a, "Cache-Control"), "no-store");
+		check_eq_s(answer_header(&a, "Cache-Control"), i < 5 ? "private, no-cache" : "no-store");
+		if (i >= 5)
+			continue;
+		const char *etag = answer_header(&a, "ETag");
+
+		a = ask("GET", table[i].target, text("%sIf-None-Match: \"x\", %s\n", duty, etag), NULL);
+		check_eq_i(a.status, 304);
+		check_eq_s(a.body, "");
+		check_eq_s(answer_header(&a, "ETag"), etag);
+		a = ask("GET", table[i].target, text("%sIf-None-Match: %s\n", duty, etag + 2), NULL);
+		check_eq_i(a.status, 304); /* 13.1.2: compared weakly */
+		a = ask("GET", table[i].target, text("%sIf-None-Match: \"x\"\n", duty), NULL);
+		check_eq_i(a.status, 200);
+		/* who may not read it does not learn whether it changed */
+		check_eq_i(ask("GET", table[i].target, "If-None-Match: *\n", NULL).status, 401);
 	}
+	a = ask("GET", "/api/v1/regions.geojson", duty, NULL);
+	check_eq_i(a.status, 200);
+	check_has(a.body, "\"FeatureCollection\"");
 	a = ask("GET", "/api/openapi.json", NULL, NULL);
 	check_eq_i(a.status, 200);
 	check_has(a.body, "\"openapi\":\"3.1.0\"");

@@ -166,6 +166,21 @@ TEST(a_failure_as_a_problem)
 	                "\"field\":\"limit\",\"line\":2,\"column\":5,\"request\":\"0123456789abcdef\"}");
 	check_ok(held_against("Problem", b.p), &failure);
 	sb_fini(&b);
+
+	/* Of the house, nobody outside is told. */
+	e = (struct err)ERR_INIT;
+	err_set(&e, ERR_CORRUPT, "page 7 of the table account is torn");
+	err_at(&e, "/srv/city/records.db", 7, 0, "account");
+	problem_write(&b, &e, "0123456789abcdef");
+	check_has(b.p, "\"status\":500,\"detail\":\"stored data is damaged; the server's log says more");
+	check(strstr(b.p, "account") == NULL && strstr(b.p, "/srv") == NULL && strstr(b.p, "line") == NULL);
+	sb_fini(&b);
+	e = (struct err)ERR_INIT;
+	err_set(&e, ERR_INVALID, "no such row");
+	err_at(&e, "/srv/city/records.db", 0, 0, "thing");
+	problem_write(&b, &e, "0123456789abcdef");
+	check_has(b.p, "\"detail\":\"no such row\",\"code\":\"invalid\",\"field\":\"thing\",\"request\"");
+	sb_fini(&b);
 }
 
 TEST(a_failure_as_prometheus_says_it)

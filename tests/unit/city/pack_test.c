@@ -105,13 +105,17 @@ TEST(bad_things)
 
 TEST(bad_declarations)
 {
-	refuses("pack.yaml", "code: town\nversion: 1\nname: a\nsize: 3\n", "pack.yaml", 4, "size", "");
-	refuses("pack.yaml", "code: town\nversion: 1\nname: a\nzone: Asia/Yancheng\n", "pack.yaml", 4, NULL,
-	        "");
+	refuses("pack.yaml", "code: town\nversion: 1.0.0\nname: a\nsize: 3\n", "pack.yaml", 4, "size", "");
+	refuses("pack.yaml", "code: town\nversion: 1.0.0\nname: a\nzone: Asia/Yancheng\n", "pack.yaml", 4,
+	        NULL, "");
 	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, type: colour}\n",
 	        "kinds/sensor.yaml", 4, "x", "colour");
 	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, secrecy: 9}\n",
 	        "kinds/sensor.yaml", 4, "x", "secrecy");
+	/* Codes are seen by every reader of the kind. */
+	refuses("kinds/sensor.yaml",
+	        "code: sensor\nname: a\nkey: x\nfields:\n  - {key: x, name: X, secrecy: 2}\n",
+	        "kinds/sensor.yaml", 3, "key", "secrecy");
 	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-09:00\"]}\n",
 	        "calendars.yaml", 3, "mon", "");
 	refuses("calendars.yaml", "calendars:\n  - code: workday\n    holidays: [\"2026-13-01\"]\n",
@@ -225,9 +229,11 @@ TEST(a_pack_cannot_take_over_anothers_code)
 	const char *dir = test_path("other");
 
 	town_install(&t);
-	town_write(dir, "pack.yaml", "code: other\nversion: 1\nname: b\n");
+	town_write(dir, "pack.yaml", "code: other\nversion: 1.0.0\nname: b\n");
 	town_write(dir, "orgs.csv", "code,name\nworks,Mine\n");
-	check_err(pack_install(t.store, dir, "test", t.a, &r, &e), ERR_CONFLICT);
+	check_err(pack_install(t.store, dir, "test", t.a, &r, &e), ERR_INVALID);
+	check_eq_s(e.where, "orgs.csv");
+	check_eq_i(e.line, 2);
 	check_has(e.text, "town");
 	town_close(&t);
 }

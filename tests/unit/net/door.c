@@ -25,6 +25,8 @@ static void echo(struct http_req *r)
 
 	sb_printf(&b, "%s %s id=%s from=%s", http_method_name(http_method(r)), http_path(r), http_id(r),
 	        http_remote(r));
+	if (http_proxied(r))
+		sb_printf(&b, " proxied%s", http_secure(r) ? " secure" : "");
 	if (http_query(r, "q"))
 		sb_printf(&b, " q=[%s]", http_query(r, "q"));
 	for (size_t i = 0; all[i]; i++)

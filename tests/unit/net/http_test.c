@@ -122,6 +122,36 @@ TEST(refuses_bodies_that_are_too_long)
 	door_shut(&d);
 }
 
+TEST(refuses_heads_that_are_too_long)
+{
+	struct door d = {0};
+	struct sb b = SB_INIT;
+	int fd;
+
+	door_open(&d, (struct http_options){0});
+	sb_puts(&b, "GET /echo" HOST);
+	for (int i = 0; i < 3000; i++)
+		sb_printf(&b, "X-Header-%d: a value of some length\r\n", i);
+	sb_puts(&b, "\r\n");
+	fd = peer_open(&d);
+	peer_send(fd, b.p, b.n);
+	check_has(peer_hears(fd), "HTTP/1.1 4");
+	close(fd);
+	sb_reset(&b);
+	sb_puts(&b, "GET /echo?q=");
+	for (int i = 0; i < 8000; i++)
+		sb_puts(&b, "0123456789");
+	sb_puts(&b, HOST "\r\n");
+	fd = peer_open(&d);
+	peer_send(fd, b.p, b.n);
+	check_has(peer_hears(fd), "HTTP/1.1 4");
+	close(fd);
+	check_eq_i(d.served, 0);
+	check_has(ask(&d, "GET /echo" HOST "\r\n"), " 200 ");
+	sb_fini(&b);
+	door_shut(&d);
+}
+
 TEST(bounds_the_memory_of_all_bodies)
 {
 	struct door d = {0};

@@ -120,6 +120,31 @@ ON_BOTH(broken_uniqueness_is_a_conflict_that_names_the_table)
 	check_eq_i(count(s), 2);
 }
 
+ON_BOTH(what_runs_also_is_of_the_same_transaction)
+{
+	struct err e = ERR_INIT;
+	struct values v = {{1, STR_LIT("first"), 1, 1, STR_NULL, false}},
+	              beside = {{10, STR_LIT("beside"), 1, 1, STR_NULL, false}};
+	store_also(values_write, &beside);
+	check_ok(store_write(s->st, "both", values_write, &v, &e), &e);
+	check_eq_i(count(s), 2);
+	/* the second fails: the first is undone too; and the other way round */
+	v.in.id = 2;
+	v.in.name = STR_LIT("second");
+	check_err(store_write(s->st, "both", values_write, &v, &e), ERR_CONFLICT);
+	check_eq_i(count(s), 2);
+	beside.in.id = 11;
+	beside.in.name = STR_LIT("beside too");
+	v.in.id = 1;
+	e = (struct err)ERR_INIT;
+	check_err(store_write(s->st, "both", values_write, &v, &e), ERR_CONFLICT);
+	check_eq_i(count(s), 2);
+	store_also(NULL, NULL);
+	v.in.id = 2;
+	check_ok(store_write(s->st, "one", values_write, &v, &e), &e);
+	check_eq_i(count(s), 3);
+}
+
 static int delete_write(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct sql_probe_delete_in in = {*(int64_t *)arg};

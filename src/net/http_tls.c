@@ -1,0 +1,321 @@
+/*
+ * Certificate and key of the door, and how new ones come in while it is open.
+ *
+ * The library asks for the certificate at every handshake (a callback of GnuTLS), so that a swap concerns the
+ * connections that begin after it. An old one is kept until no handshake can use it any more: the watch ends
+ * a connection whose request is not whole within `body_wait`.
+ */
+#include "net/http_int.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/metric.h"
+
+#include <gnutls/abstract.h>
+#include <sys/stat.h>
+
+#define CHAIN_MOST 8
+#define FILE_MOST (1 << 20)
+#define LOOK_EVERY US_MINUTE
+
+struct tls_cert {
+	gnutls_pcert_st chain[CHAIN_MOST];
+	unsigned chain_n;
+	gnutls_privkey_t key;
+	time_us from, until;
+	dur_us retired; /* monotonic */
+	struct tls_cert *next;
+};
+struct stamp {
+	struct stat cert, key;
+};
+struct http_tls {
+	const char *cert, *key; /* files; the caller's */
+	dur_us handshake;       /* no handshake lasts longer */
+	dur_us every, looked;
+	struct clock *clock;  /* the world's: who looks at the certificate has no other */
+	pthread_mutex_t load; /* one at a time; of `seen` and `looked` */
+	struct stamp seen;    /* the files as last read, taken or not */
+	pthread_mutex_t lock; /* of what follows; taken inside `load` */
+	struct tls_cert *now, *old;
+};
+
+static void cert_free(struct tls_cert *c)
+{
+	if (c == NULL)
+		return;
+	for (unsigned i = 0; i < c->chain_n; i++)
+		gnutls_pcert_deinit(&c->chain[i]);
+	if (c->key != NULL)
+		gnutls_privkey_deinit(c->key);
+	free(c);
+}
+
+static int fault(struct err *e, const char *file, int rc, const char *what)
+{
+	err_set(e, ERR_INVALID, "%s: %s", what, gnutls_strerror(rc));
+	return err_at(e, file, 0, 0, NULL);
+}
+
+/* A certificate and a key that do not belong together would fail every handshake. */
+static int fits(const struct http_tls *t, const struct tls_cert *c, struct err *e)
+{
+	unsigned char a[64], b[64];
+	size_t a_n = sizeof(a), b_n = sizeof(b);
+	gnutls_pubkey_t of_key;
+	int rc = gnutls_pubkey_init(&of_key);
+
+	must(rc == 0);
+	rc = gnutls_pubkey_import_privkey(of_key, c->key, 0, 0);
+	if (rc == 0)
+		rc = gnutls_pubkey_get_key_id(of_key, GNUTLS_KEYID_USE_SHA256, a, &a_n);
+	if (rc == 0)
+		rc = gnutls_pubkey_get_key_id(c->chain[0].pubkey, GNUTLS_KEYID_USE_SHA256, b, &b_n);
+	gnutls_pubkey_deinit(of_key);
+	if (rc < 0)
+		return fault(e, t->key, rc, "the key cannot be used");
+	if (a_n == b_n && memcmp(a, b, a_n) == 0)
+		return 0;
+	err_set(e, ERR_INVALID, "this is not the key of the certificate in %s", t->cert);
+	return err_at(e, t->key, 0, 0, NULL);
+}
+
+static int read_span(const struct http_tls *t, struct tls_cert *c, struct err *e)
+{
+	gnutls_x509_crt_t leaf;
+	int rc = gnutls_pcert_export_x509(&c->chain[0], &leaf);
+
+	if (rc < 0)
+		return fault(e, t->cert, rc, "the certificate cannot be used");
+	c->from = (time_us)gnutls_x509_crt_get_activation_time(leaf) * US_SECOND;
+	c->until = (time_us)gnutls_x509_crt_get_expiration_time(leaf) * US_SECOND;
+	gnutls_x509_crt_deinit(leaf);
+	return 0;
+}
+
+static int cert_read(const struct http_tls *t, struct tls_cert **out, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct tls_cert *c = xcalloc(1, sizeof(*c));
+	struct str cert, key;
+	gnutls_datum_t d;
+	unsigned n = CHAIN_MOST;
+	int rc = file_read(a, t->cert, FILE_MOST, &cert, e);
+
+	if (rc == 0)
+		rc = file_read(a, t->key, FILE_MOST, &key, e);
+	if (rc < 0)
+		goto out;
+	d = (gnutls_datum_t){(unsigned char *)(uintptr_t)cert.p, (unsigned)cert.n};
+	rc = gnutls_pcert_list_import_x509_raw(
+	        c->chain, &n, &d, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+	if (rc < 0) {
+		rc = fault(e, t->cert, rc, "this is no certificate chain in PEM, the server's own first");
+		goto out;
+	}
+	c->chain_n = n;
+	d = (gnutls_datum_t){(unsigned char *)(uintptr_t)key.p, (unsigned)key.n};
+	must(gnutls_privkey_init(&c->key) == 0);
+	rc = gnutls_privkey_import_x509_raw(c->key, &d, GNUTLS_X509_FMT_PEM, NULL, 0);
+	if (rc < 0) {
+		rc = fault(e, t->key, rc, "this is no private key in PEM without a password");
+		goto out;
+	}
+	rc = fits(t, c, e);
+	if (rc == 0)
+		rc = read_span(t, c, e);
+out:
+	if (rc < 0) {
+		cert_free(c);
+		c = NULL;
+	}
+	*out = c;
+	arena_free(&a);
+	return rc;
+}
+
+static bool stamp_of(const struct http_tls *t, struct stamp *s)
+{
+	memset(s, 0, sizeof(*s));
+	return stat(t->cert, &s->cert) == 0 && stat(t->key, &s->key) == 0;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static const char *day(time_us t, char buf[40])
+{
+	return time_format(t, zone_utc(), buf);
+}
+
+static void take(struct http_tls *t, struct tls_cert *c)
+{
+	dur_us now = clock_monotonic();
+	char until[40];
+
+	LOG(TLS_CERT, log_s("file", t->cert), log_s("until", day(c->until, until)));
+	metric_set(METRIC_TLS_UNTIL, c->until / US_SECOND);
+	pthread_mutex_lock(&t->lock);
+	for (struct tls_cert **p = &t->old; *p != NULL;) {
+		struct tls_cert *x = *p;
+
+		if (now - x->retired < t->handshake) {
+			p = &x->next;
+			continue;
+		}
+		*p = x->next;
+		cert_free(x);
+	}
+	if (t->now != NULL) {
+		t->now->retired = now;
+		t->now->next = t->old;
+		t->old = t->now;
+	}
+	t->now = c;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* A new certificate out of its time is a mistake of who put it there; at the start there is no other. */
+static int in_time(const struct http_tls *t, const struct tls_cert *c, struct err *e)
+{
+	time_us now = clock_now(t->clock);
+	char text[40];
+
+	if (now >= c->from && now < c->until)
+		return 0;
+	if (now < c->from)
+		err_set(e, ERR_INVALID, "the certificate's time begins only at %s", day(c->from, text));
+	else
+		err_set(e, ERR_INVALID, "the certificate's time ended at %s", day(c->until, text));
+	return err_at(e, t->cert, 0, 0, NULL);
+}
+
+int http__tls_open(struct http_server *s, struct err *e)
+{
+	struct http_tls *t = xcalloc(1, sizeof(*t));
+	struct tls_cert *c = NULL;
+	struct err late = ERR_INIT;
+	int rc;
+
+	s->tls = t;
+	t->cert = s->o.cert;
+	t->key = s->o.key;
+	t->handshake = 2 * s->o.body_wait;
+	t->every = s->o.cert_look > 0 ? s->o.cert_look : LOOK_EVERY;
+	t->looked = clock_monotonic();
+	t->clock = clock_new_real();
+	must(pthread_mutex_init(&t->load, NULL) == 0);
+	must(pthread_mutex_init(&t->lock, NULL) == 0);
+	if (t->cert == NULL || t->key == NULL)
+		return err_set(e, ERR_INVALID, "TLS needs both a certificate and its key");
+	(void)stamp_of(t, &t->seen);
+	rc = cert_read(t, &c, e);
+	if (rc < 0)
+		return rc;
+	if (in_time(t, c, &late) < 0)
+		LOG(TLS_KEPT, log_s("file", t->cert), log_s("why", late.text));
+	take(t, c);
+	return 0;
+}
+
+void http__tls_close(struct http_server *s)
+{
+	struct http_tls *t = s->tls;
+
+	if (t == NULL)
+		return;
+	s->tls = NULL;
+	for (struct tls_cert *c = t->old, *next; c != NULL; c = next) {
+		next = c->next;
+		cert_free(c);
+	}
+	cert_free(t->now);
+	clock_free(&t->clock);
+	pthread_mutex_destroy(&t->lock);
+	pthread_mutex_destroy(&t->load);
+	free(t);
+}
+
+/* Under `load`. */
+static int reload(struct http_tls *t, time_us *until, struct err *e)
+{
+	struct tls_cert *c = NULL;
+	int rc;
+
+	/* Before the files are read: a change in between is seen at the next look. */
+	(void)stamp_of(t, &t->seen);
+	rc = cert_read(t, &c, e);
+	if (rc == 0)
+		rc = in_time(t, c, e);
+	if (rc < 0) {
+		LOG(TLS_KEPT, log_s("file", e->where), log_s("why", e->text));
+		cert_free(c);
+		return rc;
+	}
+	*until = c->until;
+	take(t, c);
+	return 0;
+}
+
+int http_reload(struct http_server *s, time_us *until, struct err *e)
+{
+	int rc;
+
+	if (s->tls == NULL)
+		return err_set(e, ERR_STATE, "this server has no certificate; see the setting cert");
+	pthread_mutex_lock(&s->tls->load);
+	rc = reload(s->tls, until, e);
+	pthread_mutex_unlock(&s->tls->load);
+	return rc;
+}
+
+void http__tls_look(struct http_server *s, dur_us now)
+{
+	struct http_tls *t = s->tls;
+	struct err e = ERR_INIT;
+	struct stamp is;
+	time_us until;
+
+	if (t == NULL)
+		return;
+	pthread_mutex_lock(&t->load);
+	if (now - t->looked >= t->every) {
+		t->looked = now;
+		if (stamp_of(t, &is) &&
+		        !(same_file(&is.cert, &t->seen.cert) && same_file(&is.key, &t->seen.key)))
+			(void)reload(t, &until, &e); /* it has logged why not */
+	}
+	pthread_mutex_unlock(&t->load);
+}
+
+void http__tls_begin(struct http_server *s, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (s->tls != NULL && info != NULL)
+		gnutls_session_set_ptr(info->tls_session, s->tls);
+}
+
+int http__tls_give(gnutls_session_t session, const gnutls_datum_t *authorities, int authorities_n,
+        const gnutls_pk_algorithm_t *algorithms, int algorithms_n, gnutls_pcert_st **chain, unsigned *chain_n,
+        gnutls_privkey_t *key)
+{
+	struct http_tls *t = gnutls_session_get_ptr(session);
+
+	(void)authorities;
+	(void)authorities_n;
+	(void)algorithms;
+	(void)algorithms_n;
+	if (t == NULL)
+		return -1;
+	pthread_mutex_lock(&t->lock);
+	*chain = t->now->chain;
+	*chain_n = t->now->chain_n;
+	*key = t->now->key;
+	pthread_mutex_unlock(&t->lock);
+	return 0;
+}
