@@ -40,6 +40,7 @@ enum pack_news {
 	PACK_FILLED,     /* n records get the default */
 	PACK_LACKING,    /* n records have no value, and the kind asks for one now */
 	PACK_UNFIT,      /* n values are not what the field allows now; they stay */
+	PACK_DOUBLE,     /* n values are another record's, too, and must be unique now; they stay */
 	PACK_STATELESS,  /* n records are in a state that the kind has no longer; they stay in it */
 	PACK_NEWS,
 };

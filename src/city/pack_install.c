@@ -19,6 +19,7 @@ const char *const pack_news_names[PACK_NEWS] = {[PACK_CONFLICT] = "conflict",
         [PACK_FILLED] = "filled",
         [PACK_LACKING] = "lacking",
         [PACK_UNFIT] = "unfit",
+        [PACK_DOUBLE] = "double",
         [PACK_STATELESS] = "stateless"};
 
 /* What a run is made of; the run itself is made anew each time that the store calls. */

@@ -409,6 +409,30 @@ MINI(the_index_follows, false)
 		check_eq_s(page.row[0].code, "D1");
 }
 
+MINI(unique_from_now_on, false)
+{
+	struct pack_report r;
+	struct err e = ERR_INIT;
+
+	first(m);
+	edit(m, "D5", "{\"code\":\"D5\",\"name\":\"五号\",\"attrs\":{\"no\":\"D5\",\"berth\":\"3\"}}");
+	write_head(m, "1.1.0", "");
+	town_write(folder(m), "kinds/dock.yaml",
+	        "code: dock\nname: 码头\nkey: no\nwrite: [desk]\n"
+	        "states: [{code: open, name: 在用}, {code: shut, name: 停用}]\nfields:\n"
+	        "  - {key: no, name: 编号, required: true, list: true}\n"
+	        "  - {key: depth, name: 水深, type: decimal, min: 0}\n"
+	        "  - {key: berth, name: 泊位, unique: true}\n  - {key: place, name: 位置}\n"
+	        "  - {key: phone, name: 电话, secrecy: 3, mask: phone}\n"
+	        "  - {key: above, name: 所属, type: reference, ref: dock, tree: true}\n");
+	r = apply(m, &looking, 0, &e);
+	check_eq_i(count(&r, PACK_DOUBLE, "", "berth"), 2);
+	check_eq_i(r.moved, 0);
+	r = apply(m, &plain, 0, &e);
+	check_eq_i(count(&r, PACK_DOUBLE, "", "berth"), 2);
+	check_has(attrs(m, "D5"), "\"berth\":\"3\"");
+}
+
 MINI(not_while_the_site_is_served, false)
 {
 	struct err e = ERR_INIT;
