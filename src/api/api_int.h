@@ -43,6 +43,11 @@ enum route_flag {
 	ROUTE_SESSION = 1 << 6, /* for a person who has signed in; not with an API token */
 	ROUTE_ALWAYS = 1 << 7,  /* also while the password or the second factor must be seen to first */
 	ROUTE_TAG = 1 << 8,     /* changes seldom: has an ETag, and 304 for who knows it */
+	ROUTE_MAKES = 1 << 9,   /* something new, at Location: 201 */
+	ROUTE_BEGINS = 1 << 10, /* what goes on after the answer: 202 */
+	ROUTE_WAITS = 1 << 11,  /* 202 where a second person must agree first */
+	ROUTE_FILE = 1 << 12,   /* the body is a file */
+	ROUTE_SECRET = 1 << 13, /* the answer tells what is told once, to one: it is kept nowhere */
 };
 struct route {
 	enum http_method method;

@@ -247,7 +247,7 @@ void idempotency_end(struct call *c, int rc)
 	store_also(NULL, NULL);
 	if (rc < 0) {
 		rc = store_write(c->site->store, "idempotency key", drop, o, &e);
-	} else if (c->out.n <= ANSWER_MAX && !c->out.failed) {
+	} else if (c->out.n <= ANSWER_MAX && !c->out.failed && !(c->route->flags & ROUTE_SECRET)) {
 		o->status = c->status != 0 ? c->status : c->out.n > 0 ? 200 : 204;
 		o->mime = c->mime != NULL ? c->mime : "";
 		o->headers = "";

@@ -223,19 +223,23 @@ int record_history_get(struct call *c, struct err *e)
 /* ---- changing ---- */
 
 struct change {
+	struct arena *a;
 	struct record_door door;
 	struct record_in in;
 	const char *kind, *code;
 	int64_t rev;
 	enum record_verdict verdict;
-	struct record out;
 };
 
 static int put(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct change *x = arg;
+	struct record out;
+	int rc = record_put(tx, &x->door, &x->in, x->rev, &out, &x->verdict, e);
 
-	return record_put(tx, &x->door, &x->in, x->rev, NULL, &x->verdict, e);
+	if (rc == 0)
+		x->code = arena_strdup(x->a, out.code);
+	return rc;
 }
 
 static int remove_(struct store_tx *tx, void *arg, struct err *e)
@@ -257,7 +261,8 @@ static int begin_change(struct call *c, struct change *x, const struct kind **k,
 	*k = view_kind(c, call_param(c, 0), e);
 	if (*k == NULL)
 		return ERR_NOTFOUND;
-	*x = (struct change){.kind = (*k)->code,
+	*x = (struct change){.a = c->a,
+	        .kind = (*k)->code,
 	        .door = {.catalog = c->site->catalog,
 	                .snapshot = call_snapshot(c),
 	                .by = &c->who,
@@ -304,13 +309,11 @@ int records_post(struct call *c, struct err *e)
 {
 	const struct kind *k;
 	struct change x;
-	const char *code;
 	int rc = begin_change(c, &x, &k, e);
 
 	if (rc < 0)
 		return rc;
-	code = kind_record_code(c->a, k, body_text(c, "code"), doc_get(c->body, "attrs"));
-	x.in = body_record(c, k, code);
+	x.in = body_record(c, k, body_text(c, "code"));
 	rc = store_write(c->site->store, "add a record", put, &x, e);
 	if (rc == ERR_PRECONDITION) {
 		err_set(e, ERR_CONFLICT, "a record of this kind has this code already");
@@ -321,8 +324,8 @@ int records_post(struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	c->status = 201;
-	http_set_header(c->r, "Location", arena_printf(c->a, "/api/v1/records/%s/%s", k->code, code));
-	return reply_record(c, k, code, e);
+	http_set_header(c->r, "Location", arena_printf(c->a, "/api/v1/records/%s/%s", k->code, x.code));
+	return reply_record(c, k, x.code, e);
 }
 
 int record_put_one(struct call *c, struct err *e)
@@ -339,8 +342,6 @@ int record_put_one(struct call *c, struct err *e)
 	rc = store_write(c->site->store, "change a record", put, &x, e);
 	if (rc == 0)
 		rc = after_change(c, k, e);
-	if (rc == 0 && x.verdict == RECORD_NEW)
-		c->status = 201;
 	return rc < 0 ? rc : reply_record(c, k, call_param(c, 1), e);
 }
 

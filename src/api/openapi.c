@@ -253,7 +253,7 @@ static void operation(struct jw *w, const struct route *r)
 	roles(w, r);
 	ways(w, r);
 	parameters(w, r);
-	if (r->request[0] != '\0' || r->flags & (ROUTE_PROM | ROUTE_INGEST)) {
+	if (r->request[0] != '\0' || r->flags & (ROUTE_PROM | ROUTE_INGEST | ROUTE_FILE)) {
 		if (r->body_max > 0) {
 			jw_key(w, "requestBody");
 			jw_object(w);
@@ -261,8 +261,9 @@ static void operation(struct jw *w, const struct route *r)
 				content(w, "application/json", r->request);
 			else
 				content(w,
-				        r->flags & ROUTE_PROM ? "application/x-www-form-urlencoded"
-				                              : "text/plain",
+				        r->flags & ROUTE_PROM   ? "application/x-www-form-urlencoded"
+				        : r->flags & ROUTE_FILE ? "application/octet-stream"
+				                                : "text/plain",
 				        NULL);
 			jw_object_end(w);
 		}
@@ -278,6 +279,13 @@ static void operation(struct jw *w, const struct route *r)
 	else if (r->reply[0] != '\0')
 		content(w, "application/json", r->reply);
 	jw_object_end(w);
+	if (r->flags & ROUTE_WAITS) {
+		jw_key(w, "202");
+		jw_object(w);
+		jw_kstr(w, "description", "Waits for a second person");
+		content(w, "application/json", r->reply);
+		jw_object_end(w);
+	}
 	jw_key(w, "default");
 	jw_object(w);
 	jw_kstr(w, "description", "Failed");

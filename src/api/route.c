@@ -11,7 +11,9 @@ const int api_routes_n = ARRAY_LEN(api_routes);
 
 int route_status(const struct route *r)
 {
-	return r->reply[0] == '\0' ? 204 : r->handle == cases_post ? 201 : 200;
+	if (r->reply[0] == '\0')
+		return 204;
+	return r->flags & ROUTE_MAKES ? 201 : r->flags & ROUTE_BEGINS ? 202 : 200;
 }
 
 #define METHODS (HTTP_OTHER + 1)

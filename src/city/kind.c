@@ -26,7 +26,7 @@ const char *field_type_name(enum field_type t)
 
 bool kind_code_valid(struct str code)
 {
-	if (code.n == 0 || code.n > 64 || !utf8_valid(code))
+	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code))
 		return false;
 	for (size_t i = 0; i < code.n; i++)
 		if ((unsigned char)code.p[i] <= ' ' || code.p[i] == 0x7f ||
@@ -82,19 +82,15 @@ static struct str quoted(struct arena *a, struct str text)
 	return out;
 }
 
-/* Digits and signs as ASCII: what an input method of full width gave is meant so. */
+/* Digits and signs as ASCII, letters small: what an input method of full width gave is meant so, and sheets
+ * write TRUE. */
 static struct str narrow(struct arena *a, struct str s)
 {
 	struct sb b = SB_INIT;
 	struct str out;
-	bool plain = true;
 
-	for (size_t i = 0; i < s.n && plain; i++)
-		plain = (unsigned char)s.p[i] < 0x80;
-	if (plain)
-		return str_trim(s);
 	fold_text(&b, s);
-	out = (struct str){arena_strndup(a, b.p, b.n), b.n};
+	out = (struct str){arena_strndup(a, b.p != NULL ? b.p : "", b.n), b.n};
 	sb_fini(&b);
 	return str_trim(out);
 }
@@ -159,7 +155,7 @@ static int read_number(
 		snprintf(buf, 32, "%lld", (long long)whole);
 		*out = str_of(buf);
 	} else {
-		*out = (struct str){buf, num_format(v, buf)};
+		*out = (struct str){buf, num_format(v == 0 ? 0 : v, buf)}; /* -0 is 0 */
 	}
 	return 0;
 }
@@ -315,8 +311,8 @@ static int read_place(
 	}
 	if (!(fabs(lon) <= 180) || !(fabs(lat) <= 90))
 		return bad(f, e, "a place needs lon from -180 to 180 and lat from -90 to 90");
-	num_format(lon, x);
-	num_format(lat, y);
+	num_format(lon == 0 ? 0 : lon, x); /* -0 is 0 */
+	num_format(lat == 0 ? 0 : lat, y);
 	*out = str_of(arena_printf(a, "{\"lon\":%s,\"lat\":%s}", x, y));
 	return 0;
 }
@@ -350,7 +346,7 @@ static int read_one(struct arena *a, const struct field *f, const struct zone *z
 	case FIELD_INSTANT: return read_instant(a, f, zone, s, out, e);
 	case FIELD_CODE: return read_option(a, f, s, out, e);
 	case FIELD_REFERENCE:
-		if (s.n > 64)
+		if (s.n > CODE_MAX)
 			return bad(f, e, "a reference is the code of a record, at most 64 bytes");
 		*out = quoted(a, s);
 		return 0;
@@ -438,23 +434,6 @@ int kind_value(struct arena *a, const struct field *f, const struct zone *zone, 
 	return read_value(a, f, zone, &v, out, doubt, e);
 }
 
-const char *kind_record_code(
-        struct arena *a, const struct kind *k, const char *given, const struct doc *attrs)
-{
-	const struct field *f = *k->key != '\0' ? kind_field(k, k->key) : NULL;
-	const char *doubt = NULL;
-	struct doc *kept = NULL;
-	struct str value;
-
-	if (given != NULL && *given != '\0')
-		return given;
-	if (f == NULL ||
-	        kind_value(a, f, zone_utc(), str_of(doc_str(attrs, k->key, "")), &value, &doubt, NULL) < 0 ||
-	        value.p == NULL || doc_parse_json(a, value, k->key, &kept, NULL) < 0)
-		return "";
-	return kept->text;
-}
-
 static int find_unknown(const struct kind *k, const struct doc *attrs, struct err *e)
 {
 	DOC_EACH(x, attrs)
@@ -467,8 +446,25 @@ static int find_unknown(const struct kind *k, const struct doc *attrs, struct er
 	return 0;
 }
 
+/* The writer may not see it: no word of what is wrong with it. */
+static struct str as_kept(struct arena *a, const struct field *f, const struct zone *zone,
+        const struct doc *v, const char **doubt)
+{
+	struct sb b = SB_INIT;
+	struct str out;
+	struct jw w;
+
+	if (read_value(a, f, zone, v, &out, doubt, NULL) < 0)
+		*doubt = NULL;
+	jw_init(&w, &b);
+	doc_write_json(v, &w);
+	out = (struct str){arena_strndup(a, b.p, b.n), b.n};
+	sb_fini(&b);
+	return out;
+}
+
 int kind_read(struct arena *a, const struct kind *k, const struct zone *zone, const struct doc *attrs,
-        const char **out, const char **doubts, struct err *e)
+        const struct doc *kept, const char **out, const char **doubts, struct err *e)
 {
 	struct sb b = SB_INIT, d = SB_INIT;
 	struct jw w, dw;
@@ -487,11 +483,13 @@ int kind_read(struct arena *a, const struct kind *k, const struct zone *zone, co
 	jw_object(&dw);
 	for (int i = 0; i < k->fields && rc == 0; i++) {
 		const struct field *f = &k->field[i];
-		const struct doc *v = doc_get(attrs, f->key);
+		const struct doc *v = doc_get(attrs, f->key), *was = doc_get(kept, f->key);
 		const char *doubt = NULL;
 		struct str value = STR_NULL;
 
-		if (v != NULL)
+		if (was != NULL)
+			value = as_kept(a, f, zone, was, &doubt);
+		else if (v != NULL)
 			rc = read_value(a, f, zone, v, &value, &doubt, e);
 		if (rc == 0 && value.p == NULL && f->required)
 			rc = bad(f, e, "the kind asks for this field");

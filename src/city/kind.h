@@ -19,19 +19,20 @@
 #include "city/catalog.h"
 
 /* attrs: an object, NULL for an empty one. Text is taken for any type ("是", "1,200", "2026/7/14", the name
- * of an option), full-width digits too. zone: of instants without one. ERR_INVALID names the field. */
+ * of an option), full-width digits too. kept: values in their kept form that stay as they are, whatever the
+ * kind says of them today and attrs of those fields; NULL: none. zone: of instants without one. ERR_INVALID
+ * names the field. */
 MUST_USE int kind_read(struct arena *a, const struct kind *k, const struct zone *zone,
-        const struct doc *attrs, const char **out, const char **doubts, struct err *e);
+        const struct doc *attrs, const struct doc *kept, const char **out, const char **doubts,
+        struct err *e);
 /* One value of a sheet or a filter as its kept JSON; *out STR_NULL for an empty one. A text for a field with
  * `many` is cut at , ; 、 and their like. */
 MUST_USE int kind_value(struct arena *a, const struct field *f, const struct zone *zone, struct str text,
         struct str *out, const char **doubt, struct err *e);
 
-/* A code: 1 to 64 bytes without blanks and without any of / + # % ? , ; */
+#define CODE_MAX 64
+/* A code: 1 to CODE_MAX bytes without blanks and without any of / + # % ? , ; */
 bool kind_code_valid(struct str code);
-/* The code of a record: the one given, or else the kept form of the kind's key field; "" if there is none. */
-const char *kind_record_code(
-        struct arena *a, const struct kind *k, const char *given, const struct doc *attrs);
 /* A key that fields may not have, since every record has it. */
 bool kind_is_own(const char *key);
 

@@ -239,6 +239,10 @@ static void check_kind(
 	if (*k->key != '\0' && (key == NULL || key->type != FIELD_TEXT || key->many || field_veiled(key)))
 		pack__tell(d, true, f->path, line->line, line->column, "key",
 		        "the key of a kind is one of its fields: a text without mask");
+	else if (key != NULL && key->secrecy > k->secrecy)
+		pack__tell(d, true, f->path, line->line, line->column, "key",
+		        "every reader of a kind sees the codes of its records; their field cannot have more "
+		        "secrecy than the kind");
 	for (int i = 0; i < k->fields; i++)
 		for (int n = 0; n < k->fields; n++)
 			if (pack__has_word(k->field[i].was, k->field[n].key))

@@ -380,14 +380,17 @@ static int move_record(struct walk *w, struct arena *a, const struct sql_record_
 	              : 0;
 }
 
-static int next_ids(struct store_tx *tx, const char *kind, int64_t after, int64_t *id, int *n, struct err *e)
+/* Records past the code `after`, which moves on; codes have 64 bytes at most. */
+static int next_ids(struct store_tx *tx, const char *kind, char after[65], int64_t *id, int *n, struct err *e)
 {
 	struct store_rows *rows = NULL;
-	struct sql_record_ids_row row;
-	int rc = sql_record_ids_open(tx, &(struct sql_record_ids_in){str_of(kind), after, PART}, &rows, e);
+	struct sql_record_part_row row;
+	int rc = sql_record_part_open(
+	        tx, &(struct sql_record_part_in){str_of(kind), str_of(after), PART}, &rows, e);
 
 	*n = 0;
-	while (rc == 0 && (rc = sql_record_ids_next(rows, &row, e)) > 0) {
+	while (rc == 0 && (rc = sql_record_part_next(rows, &row, e)) > 0) {
+		snprintf(after, 65, STR_FMT, STR_ARG(row.code));
 		id[(*n)++] = row.id;
 		rc = 0;
 	}
@@ -398,7 +401,8 @@ static int next_ids(struct store_tx *tx, const char *kind, int64_t after, int64_
 static int walk_kind(struct walk *w, struct err *e)
 {
 	struct arena *a = arena_new(0);
-	int64_t id[PART], after = 0;
+	char after[65] = "";
+	int64_t id[PART];
 	int n = PART, rc = 0;
 
 	while (rc == 0 && n == PART) {
@@ -406,7 +410,6 @@ static int walk_kind(struct walk *w, struct err *e)
 		for (int i = 0; i < n && rc == 0; i++) {
 			struct sql_record_get_row row;
 
-			after = id[i];
 			rc = sql_record_get(w->r->tx, &(struct sql_record_get_in){id[i]}, &row, e);
 			if (rc > 0)
 				rc = move_record(w, a, &row, e);

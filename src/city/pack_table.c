@@ -384,7 +384,7 @@ void pack__read_records(struct pack_data *d, const struct pack_file *f, const ch
 		if (*x->name == '\0')
 			table_bad(&t, "name", "a name is needed");
 		check_state(&t, k, x->state);
-		if (kind_read(d->a, k, d->catalog->zone, x->attrs, &x->kept, &doubts, &e) < 0)
+		if (kind_read(d->a, k, d->catalog->zone, x->attrs, NULL, &x->kept, &doubts, &e) < 0)
 			pack__tell_err(d, &e, f->path, t.csv.line);
 	}
 }

@@ -76,41 +76,36 @@ static int bad(struct err *e, int code, const char *field, const char *words)
 	return code;
 }
 
-/* The attributes to be: what is given, and what the writer cannot see or left veiled as it was. */
-static int with_hidden(struct arena *a, const struct record_door *d, const struct kind *k,
+static int check_object(const struct doc *attrs, struct err *e)
+{
+	return attrs == NULL || attrs->type == DOC_MAP
+	               ? 0
+	               : bad(e, ERR_INVALID, "attrs", "attributes are a JSON object");
+}
+
+/* What the writer cannot see, or left veiled, stays as it was: an object of those values, NULL for none. */
+static int find_kept(struct arena *a, const struct record_door *d, const struct kind *k,
         const struct record_in *in, const struct record *old, const struct doc **out, struct err *e)
 {
-	struct doc *was = NULL, *made = NULL;
-	struct sb b = SB_INIT;
-	struct jw w;
-	bool any = false;
+	struct doc *was = NULL, *kept, **end;
 	int rc = 0;
 
-	*out = in->attrs;
+	*out = NULL;
 	for (int i = 0; i < k->fields; i++) {
 		const struct field *f = &k->field[i];
 		const struct doc *given = doc_get(in->attrs, f->key);
 
 		if (field_hidden(f, d->by->scope.clearance) && given != NULL && given->type != DOC_NULL)
 			return bad(e, ERR_DENIED, f->key, "your clearance does not cover this field");
-		any |= field_hidden(f, d->by->scope.clearance) || field_veiled(f);
 	}
-	if (!any || old == NULL)
+	if (old == NULL)
 		return 0;
 	rc = record__attrs(a, old, &was, e);
 	if (rc < 0)
 		return rc;
-	jw_init(&w, &b);
-	jw_object(&w);
-	DOC_EACH(x, in->attrs)
-	{
-		const struct field *f = kind_field(k, x->key);
-
-		if (f != NULL && field_hidden(f, d->by->scope.clearance))
-			continue;
-		jw_key(&w, x->key);
-		doc_write_json(x, &w);
-	}
+	kept = arena_alloc(a, sizeof(*kept));
+	kept->type = DOC_MAP;
+	end = &kept->child;
 	for (int i = 0; i < k->fields; i++) {
 		const struct field *f = &k->field[i];
 		const struct doc *v = doc_get(was, f->key);
@@ -118,14 +113,13 @@ static int with_hidden(struct arena *a, const struct record_door *d, const struc
 		if (v == NULL || !(field_hidden(f, d->by->scope.clearance) ||
 		                         (field_veiled(f) && doc_get(in->attrs, f->key) == NULL)))
 			continue;
-		jw_key(&w, f->key);
-		doc_write_json(v, &w);
+		*end = arena_memdup(a, v, sizeof(*v));
+		(*end)->next = NULL;
+		end = &(*end)->next;
+		kept->count++;
 	}
-	jw_object_end(&w);
-	rc = doc_parse_json(a, (struct str){arena_strndup(a, b.p, b.n), b.n}, "attrs", &made, e);
-	*out = made;
-	sb_fini(&b);
-	return rc;
+	*out = kept;
+	return 0;
 }
 
 /* A region or org by its code, or by its name where only one has it. */
@@ -201,7 +195,7 @@ static int check_state(const struct kind *k, const struct record *old, struct re
 }
 
 static int check_reference(struct store_tx *tx, struct arena *a, const struct record_door *d,
-        const struct kind *k, const struct field *f, const struct record *r, const char *code, struct err *e)
+        const struct field *f, const struct record *r, const char *code, struct err *e)
 {
 	const struct kind *to = catalog_kind(d->catalog, f->ref);
 	const char *up = code;
@@ -235,85 +229,134 @@ static int check_reference(struct store_tx *tx, struct arena *a, const struct re
 		if (*up == '\0')
 			return 0;
 	}
-	(void)k;
 	return bad(e, ERR_INVALID, f->key, "the tree would be deeper than 64 levels");
 }
 
-static int check_unique(struct store_tx *tx, struct arena *a, const struct field *f, const struct record *r,
+/* Whether another record has the value. Keys of long texts are cut, and letters that sort alike are not
+ * always the same: all that have the key are looked at. */
+static int check_unique(struct store_tx *tx, const struct field *f, const struct record *r,
         const struct doc *value, struct err *e)
 {
+	struct arena *a = arena_new(0);
+	struct sql_record_entry_range_row row;
+	struct store_rows *rows = NULL;
 	struct sb key = SB_INIT;
-	struct sql_record_entry_other_row other;
 	int rc;
 
-	if (f->no == 0)
-		return 0;
 	kind_key(&key, f, (struct str){value->text, value->text_n});
-	rc = sql_record_entry_other(tx,
-	        &(struct sql_record_entry_other_in){.field = f->no, .key = sb_str(&key), .record = r->id},
-	        &other, e);
-	sb_fini(&key);
-	if (rc > 0) {
-		struct sql_record_get_row row;
-		struct record found;
+	rc = sql_record_entry_range_open(tx,
+	        &(struct sql_record_entry_range_in){
+	                .field = f->no, .low = sb_str(&key), .high = sb_str(&key), .limit_ = INT64_MAX},
+	        &rows, e);
+	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
+		struct record other = RECORD_OF(a, row);
 		struct doc *attrs = NULL;
 
-		rc = sql_record_get(tx, &(struct sql_record_get_in){.id = other.record}, &row, e);
-		if (rc <= 0)
-			return rc;
-		found = RECORD_OF(a, row);
-		rc = record__attrs(a, &found, &attrs, e);
-		/* Keys of long texts are cut, and letters that sort alike are not always the same. */
-		if (rc == 0 && strcmp(doc_str(attrs, f->key, ""), value->text) == 0)
+		rc = other.id != r->id ? record__attrs(a, &other, &attrs, e) : 0;
+		if (rc == 0 && attrs != NULL && strcmp(doc_str(attrs, f->key, ""), value->text) == 0)
 			rc = bad(e, ERR_CONFLICT, f->key,
 			        "another record has this value, and it must be unique");
+		arena_reset(a);
 	}
+	store_rows_close(&rows);
+	sb_fini(&key);
+	arena_free(&a);
 	return rc;
 }
 
-static int check_fields(struct store_tx *tx, struct arena *a, const struct record_door *d,
-        const struct kind *k, const struct record *r, struct err *e)
+static bool has_value(const struct doc *v, const struct doc *value)
 {
-	struct doc *attrs = NULL;
-	int rc = record__attrs(a, r, &attrs, e);
-
-	for (int i = 0; i < k->fields && rc == 0; i++) {
-		const struct field *f = &k->field[i];
-		const struct doc *v = doc_get(attrs, f->key);
-
-		if (v == NULL)
-			continue;
-		if (f->unique && !f->many)
-			rc = check_unique(tx, a, f, r, v, e);
-		if (rc < 0 || f->type != FIELD_REFERENCE || d->snapshot == NULL)
-			continue;
-		if (!f->many)
-			rc = check_reference(tx, a, d, k, f, r, v->text, e);
-		DOC_EACH(x, f->many ? v : NULL)
-		{
-			if (rc == 0)
-				rc = check_reference(tx, a, d, k, f, r, x->text, e);
-		}
+	if (v == NULL)
+		return false;
+	DOC_EACH(x, v)
+	{
+		if (x->text != NULL && strcmp(x->text, value->text) == 0)
+			return true;
 	}
+	return v->text != NULL && strcmp(v->text, value->text) == 0;
+}
+
+/* One value that the record did not have before. */
+static int check_value(struct store_tx *tx, struct arena *a, const struct record_door *d,
+        const struct field *f, const struct record *r, const struct doc *value, struct err *e)
+{
+	int rc = f->unique && f->no != 0 ? check_unique(tx, f, r, value, e) : 0;
+
+	if (rc == 0 && f->type == FIELD_REFERENCE && d->snapshot != NULL)
+		rc = check_reference(tx, a, d, f, r, value->text, e);
 	return rc;
 }
 
 /* Codes of things are names of topics: unique over all their kinds. */
-static int check_thing(struct store_tx *tx, const struct kind *k, const struct record *r, struct err *e)
+static int check_thing(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *r, struct err *e)
 {
 	struct sql_record_thing_kind_row row;
+	const struct kind *other;
 	int rc = sql_record_thing_kind(
 	        tx, &(struct sql_record_thing_kind_in){.code = str_of(r->code)}, &row, e);
 
 	if (rc <= 0 || str_is(row.kind, k->code))
 		return rc < 0 ? rc : 0;
-	err_set(e, ERR_CONFLICT, "a thing of the kind " STR_FMT " has this code already", STR_ARG(row.kind));
-	return err_at(e, NULL, 0, 0, "code");
+	other = catalog_kind(d->catalog, record__keep(store_arena(tx), row.kind));
+	if (other != NULL && other->secrecy <= d->by->scope.clearance)
+		err_set(e, ERR_CONFLICT, "a thing of the kind %s has this code already", other->code);
+	else
+		err_set(e, ERR_CONFLICT, "another thing has this code already");
+	err_at(e, NULL, 0, 0, "code");
+	return ERR_CONFLICT;
+}
+
+int record__check(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, const struct record *r, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	struct doc *attrs = NULL, *was = NULL;
+	int rc = record__attrs(a, r, &attrs, e);
+
+	if (rc == 0 && old != NULL)
+		rc = record__attrs(a, old, &was, e);
+	for (int i = 0; i < k->fields && rc == 0; i++) {
+		const struct field *f = &k->field[i];
+		const struct doc *v = doc_get(attrs, f->key), *before = doc_get(was, f->key);
+
+		if (v == NULL || !(f->unique || f->type == FIELD_REFERENCE))
+			continue;
+		if (!f->many && !has_value(before, v))
+			rc = check_value(tx, a, d, f, r, v, e);
+		DOC_EACH(x, f->many ? v : NULL)
+		{
+			if (rc == 0 && !has_value(before, x))
+				rc = check_value(tx, a, d, f, r, x, e);
+		}
+	}
+	return rc == 0 && k->thing && old == NULL ? check_thing(tx, d, k, r, e) : rc;
 }
 
 static const char *text_or(const char *s)
 {
 	return s != NULL ? s : "";
+}
+
+/* The code that is given, or the key field's value as it is kept; "" if there is none. */
+static int find_code(struct arena *a, const struct record_door *d, const struct kind *k, const char *given,
+        const struct doc *attrs, const char **out, struct err *e)
+{
+	const struct field *f = *k->key != '\0' ? kind_field(k, k->key) : NULL;
+	const char *doubt = NULL;
+	struct str value = STR_NULL;
+	struct doc *doc = NULL;
+	int rc;
+
+	*out = given != NULL ? given : "";
+	if (**out != '\0' || f == NULL)
+		return 0;
+	rc = kind_value(a, f, d->catalog->zone, str_of(doc_str(attrs, k->key, "")), &value, &doubt, e);
+	if (rc == 0 && value.p != NULL)
+		rc = doc_parse_json(a, value, k->key, &doc, e);
+	if (rc == 0 && doc != NULL)
+		*out = doc->text;
+	return rc;
 }
 
 static int check_rights(const struct record_door *d, const struct kind *k, const struct record *old,
@@ -347,14 +390,18 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 {
 	struct arena *a = store_arena(tx);
 	const struct kind *k = in->kind != NULL ? catalog_kind(d->catalog, in->kind) : NULL;
-	const struct doc *attrs = NULL;
+	const struct doc *kept = NULL;
 	const char *code;
 	int rc;
 
 	if (k == NULL || k->secrecy > d->by->scope.clearance)
 		return bad(e, ERR_INVALID, "kind", "no kind has this code");
 	*kind = k;
-	code = kind_record_code(a, k, in->code, in->attrs);
+	rc = check_object(in->attrs, e);
+	if (rc == 0)
+		rc = find_code(a, d, k, in->code, in->attrs, &code, e);
+	if (rc < 0)
+		return rc;
 	if (!kind_code_valid(str_of(code)))
 		return bad(e, ERR_INVALID, "code",
 		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ;");
@@ -394,16 +441,10 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 	if (rc == 0)
 		rc = check_rights(d, k, *had ? old : NULL, now, e);
 	if (rc == 0)
-		rc = with_hidden(a, d, k, in, *had ? old : NULL, &attrs, e);
+		rc = find_kept(a, d, k, in, *had ? old : NULL, &kept, e);
 	if (rc == 0)
-		rc = kind_read(a, k, d->catalog->zone, attrs, &now->attrs, &now->doubts, e);
-	if (rc == 0 && *had && same(old, now))
-		return 0;
-	if (rc == 0)
-		rc = check_fields(tx, a, d, k, now, e);
-	if (rc == 0 && k->thing && !*had)
-		rc = check_thing(tx, k, now, e);
-	return rc;
+		rc = kind_read(a, k, d->catalog->zone, in->attrs, kept, &now->attrs, &now->doubts, e);
+	return rc == 0 ? record__check(tx, d, k, *had ? old : NULL, now, e) : rc;
 }
 
 /* ---- writing ---- */
@@ -651,15 +692,17 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 	struct record old = {
 	        .name = "", .name_en = "", .state = "", .org = "", .region = "", .at = {NAN, NAN}};
 	struct doc *was = NULL, *made = NULL;
-	const char *code;
+	const char *code = "";
 	struct sb b = SB_INIT;
 	struct jw w;
-	int rc = 0;
+	int rc;
 
 	if (k == NULL)
 		return bad(e, ERR_INVALID, "kind", "no kind has this code");
-	code = kind_record_code(a, k, doc_str(patch, "code", ""), attrs);
-	if (kind_code_valid(str_of(code)))
+	rc = check_object(attrs, e);
+	if (rc == 0)
+		rc = find_code(a, d, k, doc_str(patch, "code", ""), attrs, &code, e);
+	if (rc == 0 && kind_code_valid(str_of(code)))
 		rc = record__find(tx, a, kind, code, &old, e);
 	if (rc > 0)
 		rc = record__attrs(a, &old, &was, e);
@@ -722,6 +765,10 @@ static int refuse_referred(
 			sb_fini(&key);
 			if (rc < 0)
 				return rc;
+			if (rc > 0 && (k->secrecy > d->by->scope.clearance ||
+			                      field_hidden(f, d->by->scope.clearance)))
+				return err_set(e, ERR_CONFLICT,
+				        "records that you may not see refer to it; ask somebody who may");
 			if (rc > 0)
 				return err_set(e, ERR_CONFLICT,
 				        "records of the kind %s (%s) refer to it by %s; change or merge them "

@@ -72,7 +72,8 @@ MUST_USE int record_patch(struct store_tx *tx, const struct record_door *d, cons
 /* Refused (ERR_CONFLICT, with one of them) while other records refer to it. */
 MUST_USE int record_remove(struct store_tx *tx, const struct record_door *d, const char *kind,
         const char *code, int64_t rev, struct err *e);
-/* Makes an earlier version the newest again, also of a removed record. */
+/* Makes an earlier version the newest again, also of a removed record. Unique values and references are
+ * checked as they stand now; fields that `by` cannot see stay as they are. */
 MUST_USE int record_restore(struct store_tx *tx, const struct record_door *d, const char *kind,
         const char *code, int64_t rev, struct record *out, struct err *e);
 
@@ -85,7 +86,7 @@ MUST_USE int record_as_of(struct store_tx *tx, struct arena *a, const struct cat
         const struct who *who, const char *kind, const char *code, time_us at, struct record *out,
         struct err *e);
 /* Versions with rev < before (0: from the newest), newest first, at most limit. A removed record has its
- * history too. */
+ * history too, for those who saw its last one. */
 MUST_USE int record_history(struct store_tx *tx, struct arena *a, const struct catalog *c,
         const struct who *who, const char *kind, const char *code, int64_t before, int limit,
         struct record **out, int *n, struct err *e);
@@ -108,7 +109,7 @@ struct record_query {
 	const struct field *sort; /* NULL: by `own` */
 	enum record_own own;
 	bool down;
-	const char *cursor; /* of the page before, NULL for the first */
+	const char *cursor; /* of the page before, NULL for the first; ERR_INVALID when its place is gone */
 	int limit;          /* 1 … 1,000 */
 };
 /* Adds a condition by name ("state", a field's key) and words: values by commas, "a..b" for a range of

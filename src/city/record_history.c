@@ -1,4 +1,5 @@
 /* Earlier versions of records: kept at each change, looked at as of an instant, made the newest again. */
+#include "base/json.h"
 #include "city/record_int.h"
 
 int record__keep_version(struct store_tx *tx, const struct record *r, bool gone, struct err *e)
@@ -72,11 +73,35 @@ static const struct kind *seen_kind(
 
 static const char no_record[] = "no record of this kind has this code";
 
+/* Whether the reader may know of its past: what has left the scope takes that along. now: NULL for a removed
+ * record, which left where its last version lay. 0 or ERR_*. */
+static int may_look_back(struct store_tx *tx, struct arena *a, const struct kind *k, const struct who *who,
+        const char *code, const struct record *now, struct err *e)
+{
+	struct sql_record_rev_last_row last = {0};
+	struct record end;
+	int rc = 1;
+
+	if (now == NULL) {
+		rc = sql_record_rev_last(
+		        tx, &(struct sql_record_rev_last_in){str_of(k->code), str_of(code)}, &last, e);
+		if (rc > 0)
+			rc = record__version(tx, a, k, code, last.rev, &end, e);
+		now = &end;
+	}
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || !record__seen(k, who, now))
+		return err_set(e, ERR_NOTFOUND, no_record);
+	return 0;
+}
+
 int record_as_of(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
         const char *kind, const char *code, time_us at, struct record *out, struct err *e)
 {
 	const struct kind *k = seen_kind(c, who, kind, e);
 	struct sql_record_rev_at_row r;
+	bool there;
 	int rc;
 
 	if (k == NULL)
@@ -84,9 +109,11 @@ int record_as_of(struct store_tx *tx, struct arena *a, const struct catalog *c, 
 	rc = record__find(tx, a, kind, code, out, e);
 	if (rc < 0)
 		return rc;
-	if (rc > 0 && !record__seen(k, who, out)) /* what has left the scope takes its past along */
-		return err_set(e, ERR_NOTFOUND, no_record);
-	if (rc == 0 || out->changed > at) {
+	there = rc > 0;
+	rc = may_look_back(tx, a, k, who, code, there ? out : NULL, e);
+	if (rc < 0)
+		return rc;
+	if (!there || out->changed > at) {
 		rc = sql_record_rev_at(
 		        tx, &(struct sql_record_rev_at_in){str_of(kind), str_of(code), at}, &r, e);
 		if (rc < 0)
@@ -98,14 +125,38 @@ int record_as_of(struct store_tx *tx, struct arena *a, const struct catalog *c, 
 	return record__seen(k, who, out) ? 0 : err_set(e, ERR_NOTFOUND, no_record);
 }
 
+/* Kept versions below *before that the reader sees, at most limit; a version of when the record lay elsewhere
+ * is not this reader's affair. *before: the last that was looked at. 1 while there may be more. */
+static int add_versions(struct store_tx *tx, struct arena *a, const struct kind *k, const struct who *who,
+        const char *code, int64_t *before, int limit, struct record *out, int *n, struct err *e)
+{
+	struct sql_record_rev_all_row r;
+	struct store_rows *rows = NULL;
+	int looked = 0, rc;
+
+	rc = sql_record_rev_all_open(tx,
+	        &(struct sql_record_rev_all_in){
+	                .kind = str_of(k->code), .code = str_of(code), .before = *before, .limit_ = limit},
+	        &rows, e);
+	while (rc == 0 && (rc = sql_record_rev_all_next(rows, &r, e)) > 0) {
+		struct record v = VERSION_OF(a, k, r);
+
+		rc = 0;
+		looked++;
+		*before = v.rev;
+		if (record__seen(k, who, &v))
+			out[(*n)++] = v;
+	}
+	store_rows_close(&rows);
+	return rc < 0 ? rc : looked == limit;
+}
+
 int record_history(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
         const char *kind, const char *code, int64_t before, int limit, struct record **out, int *n,
         struct err *e)
 {
 	const struct kind *k = seen_kind(c, who, kind, e);
 	struct record *list = arena_array(a, (size_t)limit, sizeof(*list)), now;
-	struct sql_record_rev_all_row r;
-	struct store_rows *rows = NULL;
 	bool there;
 	int rc, got = 0;
 
@@ -115,32 +166,49 @@ int record_history(struct store_tx *tx, struct arena *a, const struct catalog *c
 	if (rc < 0)
 		return rc;
 	there = rc > 0;
-	if (there && !record__seen(k, who, &now))
-		return err_set(e, ERR_NOTFOUND, no_record);
-	if (there && (before == 0 || now.rev < before))
-		list[got++] = now;
-	rc = sql_record_rev_all_open(tx,
-	        &(struct sql_record_rev_all_in){.kind = str_of(kind),
-	                .code = str_of(code),
-	                .before = before == 0 ? INT64_MAX : before,
-	                .limit_ = limit},
-	        &rows, e);
-	while (rc == 0 && got < limit && (rc = sql_record_rev_all_next(rows, &r, e)) > 0) {
-		struct record v = VERSION_OF(a, k, r);
-
-		rc = 0;
-		/* A version of when it lay elsewhere is not this reader's affair, nor is a removed record's.
-		 */
-		if (record__seen(k, who, &v))
-			list[got++] = v;
-	}
-	store_rows_close(&rows);
+	rc = may_look_back(tx, a, k, who, code, there ? &now : NULL, e);
 	if (rc < 0)
 		return rc;
-	if (got == 0 && before == 0)
-		return err_set(e, ERR_NOTFOUND, no_record);
+	if (before == 0)
+		before = INT64_MAX;
+	if (there && now.rev < before)
+		list[got++] = now;
+	do {
+		rc = got < limit ? add_versions(tx, a, k, who, code, &before, limit - got, list, &got, e) : 0;
+	} while (rc > 0);
 	*out = list;
 	*n = got;
+	return rc;
+}
+
+/* The attributes of an earlier version as they come back: fields that the writer cannot see stay as they are
+ * now. */
+static int mix(struct arena *a, const struct kind *k, const struct who *by, const struct record *now,
+        struct record *then, struct err *e)
+{
+	struct doc *is = NULL, *was = NULL;
+	struct sb b = SB_INIT;
+	struct jw w;
+	int rc = record__attrs(a, now, &is, e);
+
+	if (rc == 0)
+		rc = record__attrs(a, then, &was, e);
+	if (rc < 0)
+		return rc;
+	jw_init(&w, &b);
+	jw_object(&w);
+	for (int i = 0; i < k->fields; i++) {
+		const struct field *f = &k->field[i];
+		const struct doc *v = doc_get(field_hidden(f, by->scope.clearance) ? is : was, f->key);
+
+		if (v == NULL)
+			continue;
+		jw_key(&w, f->key);
+		doc_write_json(v, &w);
+	}
+	jw_object_end(&w);
+	then->attrs = arena_strndup(a, b.p, b.n);
+	sb_fini(&b);
 	return 0;
 }
 
@@ -161,12 +229,19 @@ int record_restore(struct store_tx *tx, const struct record_door *d, const char 
 	if (rc < 0)
 		return rc;
 	had = rc > 0;
+	rc = may_look_back(tx, a, k, d->by, code, had ? &old : NULL, e);
+	if (rc < 0)
+		return rc;
 	rc = record__version(tx, a, k, code, rev, &now, e);
 	if (rc < 0)
 		return rc;
-	if (rc == 0 || now.gone || !record__seen(k, d->by, &now) || (had && !record__seen(k, d->by, &old)))
+	if (rc == 0 || now.gone || !record__seen(k, d->by, &now))
 		return err_set(e, ERR_NOTFOUND, "the record has no such version to go back to");
-	rc = record__write(tx, d, k, had ? &old : NULL, &now, "restored", e);
+	rc = had ? mix(a, k, d->by, &old, &now, e) : 0;
+	if (rc == 0)
+		rc = record__check(tx, d, k, had ? &old : NULL, &now, e);
+	if (rc == 0)
+		rc = record__write(tx, d, k, had ? &old : NULL, &now, "restored", e);
 	if (rc == 0 && out != NULL)
 		*out = now;
 	return rc;

@@ -118,7 +118,8 @@ static int move_keys(struct store_tx *tx, int no, int64_t id, const struct str *
 	return rc;
 }
 
-static int move_words(struct store_tx *tx, int64_t id, struct str was, struct str is, struct err *e)
+static int move_words(
+        struct store_tx *tx, struct arena *a, int64_t id, struct str was, struct str is, struct err *e)
 {
 	int rc = 0;
 
@@ -128,7 +129,7 @@ static int move_words(struct store_tx *tx, int64_t id, struct str was, struct st
 		rc = sql_record_text_drop(tx, &(struct sql_record_text_drop_in){id}, NULL, e);
 	if (rc == 0 && is.p != NULL)
 		rc = sql_record_text_put(
-		        tx, &(struct sql_record_text_put_in){id, store_text_words(tx, is)}, NULL, e);
+		        tx, &(struct sql_record_text_put_in){id, store_text_words(tx, a, is)}, NULL, e);
 	return rc;
 }
 
@@ -168,7 +169,7 @@ int record__index(struct store_tx *tx, const struct kind *k, const struct record
 		w = record__words(a, k, old, was);
 	if (now != NULL)
 		v = record__words(a, k, now, is);
-	return rc < 0 ? rc : move_words(tx, id, w, v, e);
+	return rc < 0 ? rc : move_words(tx, a, id, w, v, e);
 }
 
 /* ---- which fields are indexed ---- */
@@ -225,7 +226,8 @@ static struct wanted *find_wanted(struct sync *s, struct str kind, struct str fi
 	return NULL;
 }
 
-/* A catalog may be that of one pack that is being installed: only fields of its own kinds are dropped. */
+/* A catalog may be that of one pack that is being installed: only fields of its own kinds are dropped. Their
+ * numbers stay taken, without a form: another copy may write under them until it has read the kinds anew. */
 static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c, bool write, bool *changed,
         struct err *e)
 {
@@ -245,7 +247,7 @@ static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c,
 			*w->no = (int)r.no;
 			w->fill = !str_is(r.form, w->form);
 			*changed |= w->fill;
-		} else if (catalog_kind(c, record__keep(s->a, r.kind)) != NULL) {
+		} else if (r.form.n > 0 && catalog_kind(c, record__keep(s->a, r.kind)) != NULL) {
 			drop = arena_grow(s->a, drop, &cap, drops + 1, sizeof(*drop));
 			drop[drops++] = r.no;
 		}
@@ -255,7 +257,8 @@ static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c,
 	for (size_t i = 0; i < drops && rc == 0 && write; i++) {
 		rc = sql_record_entry_clear(tx, &(struct sql_record_entry_clear_in){drop[i]}, NULL, e);
 		if (rc == 0)
-			rc = sql_record_field_drop(tx, &(struct sql_record_field_drop_in){drop[i]}, NULL, e);
+			rc = sql_record_field_form(
+			        tx, &(struct sql_record_field_form_in){drop[i], STR_LIT("")}, NULL, e);
 	}
 	return rc;
 }
@@ -302,7 +305,7 @@ static int fill_one(struct store_tx *tx, struct arena *a, const struct sync *s, 
 		if (w->no == &k->text_no) {
 			rc = sql_record_text_drop(tx, &(struct sql_record_text_drop_in){r->id}, NULL, e);
 			if (rc == 0)
-				rc = move_words(tx, r->id, STR_NULL, record__words(a, k, r, attrs), e);
+				rc = move_words(tx, a, r->id, STR_NULL, record__words(a, k, r, attrs), e);
 			continue;
 		}
 		if (w->no >= &k->own_no[0] && w->no < &k->own_no[OWN_FIELDS]) {
@@ -317,36 +320,31 @@ static int fill_one(struct store_tx *tx, struct arena *a, const struct sync *s, 
 	return rc;
 }
 
+/* Some records of a kind at a time, each part in memory of its own: registers are larger than that. */
 static int fill_kind(struct store_tx *tx, const struct sync *s, const struct kind *k, struct err *e)
 {
 	struct arena *a = arena_new(0);
-	int64_t after = 0, total = 0;
+	struct record part[FILL_PART];
+	char after[CODE_MAX + 1] = "";
+	int64_t total = 0;
 	int n = FILL_PART, rc = 0;
 
 	while (n == FILL_PART && rc == 0) {
-		struct sql_record_ids_row r;
+		struct sql_record_part_row r;
 		struct store_rows *rows = NULL;
-		int64_t id[FILL_PART];
 
 		n = 0;
-		rc = sql_record_ids_open(
-		        tx, &(struct sql_record_ids_in){str_of(k->code), after, FILL_PART}, &rows, e);
-		while (rc == 0 && (rc = sql_record_ids_next(rows, &r, e)) > 0) {
-			id[n++] = r.id;
+		rc = sql_record_part_open(tx,
+		        &(struct sql_record_part_in){str_of(k->code), str_of(after), FILL_PART}, &rows, e);
+		while (rc == 0 && (rc = sql_record_part_next(rows, &r, e)) > 0) {
+			part[n++] = RECORD_OF(a, r);
 			rc = 0;
 		}
 		store_rows_close(&rows);
-		for (int i = 0; i < n && rc == 0; i++) {
-			struct sql_record_get_row row;
-			struct record rec;
-
-			after = id[i];
-			rc = sql_record_get(tx, &(struct sql_record_get_in){id[i]}, &row, e);
-			if (rc <= 0)
-				continue;
-			rec = RECORD_OF(a, row);
-			rc = fill_one(tx, a, s, k, &rec, e);
-		}
+		for (int i = 0; i < n && rc == 0; i++)
+			rc = fill_one(tx, a, s, k, &part[i], e);
+		if (n > 0)
+			snprintf(after, sizeof(after), "%s", part[n - 1].code);
 		total += n;
 		arena_reset(a);
 	}

@@ -37,6 +37,10 @@ bool record__seen(const struct kind *k, const struct who *who, const struct reco
 /* The record as it is, whoever asks. 1, 0, ERR_*. */
 MUST_USE int record__find(struct store_tx *tx, struct arena *a, const char *kind, const char *code,
         struct record *out, struct err *e);
+/* What other records say to it: unique values, references, the codes of things. What it had before (old,
+ * NULL: nothing) is not asked again. */
+MUST_USE int record__check(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, const struct record *r, struct err *e);
 /* `now` becomes the newest version after `old` (NULL: there was none; now NULL: it is removed); what: for the
  * journal, "added", "changed", "removed", "restored". Sets id, rev, changed and account of now. */
 MUST_USE int record__write(struct store_tx *tx, const struct record_door *d, const struct kind *k,
@@ -53,6 +57,18 @@ MUST_USE int record__version(struct store_tx *tx, struct arena *a, const struct 
         int64_t rev, struct record *out, struct err *e);
 /* Keeps a version; gone: the row says that the record was removed. */
 MUST_USE int record__keep_version(struct store_tx *tx, const struct record *r, bool gone, struct err *e);
+
+/* ---- record_list.c ---- */
+
+struct record__limits {
+	int64_t gather; /* records that are gathered and sorted at most */
+	int64_t walk;   /* that one walk looks at at most */
+	int64_t first;  /* and at first */
+};
+/* record_list within other limits than its own. */
+MUST_USE int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
+        const struct record_query *q, const struct record__limits *limits, struct record_page *out,
+        struct err *e);
 
 /* ---- record_index.c ---- */
 

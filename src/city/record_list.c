@@ -2,8 +2,8 @@
  * Lists of records: filtered, sorted, page by page, in the reader's scope.
  *
  * Each condition is a set of ranges of keys in the index. The narrowest decides the way: when it gives at
- * most GATHER records, all of them are looked at and sorted; else the index of the order is walked from the
- * cursor on.
+ * most limits.gather records, all of them are looked at and sorted; else the index of the order is walked
+ * from the cursor on.
  */
 #include "base/digest.h"
 #include "base/num.h"
@@ -13,10 +13,7 @@
 
 #include <math.h>
 
-#define GATHER 10000 /* records that are gathered and sorted at most */
-#define WALK 10000   /* records that one walk looks at at most */
-#define WALK_FIRST 200
-#define COUNT_MAX 10000
+#define RELATION_MAX 1000
 #define RANGES_MAX 400
 
 /* ---- conditions ---- */
@@ -71,18 +68,23 @@ static int add_blank(struct arena *a, struct record_cond *c, struct err *e)
 	return add_range(c, key, key, e);
 }
 
-/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those. */
+/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those.
+ * What lies in such a town comes behind it and begins alike, and is not named again. */
 static int add_region(
         struct arena *a, struct record_cond *c, const struct snapshot *s, const char *code, struct err *e)
 {
+	const char *last = code;
 	int rc = add_prefix(a, c, code, e);
 
 	for (int i = 0; i < s->regions && rc == 0; i++) {
-		const struct region *unit = snapshot_unit(s, s->region[i].code);
+		const char *part = s->region[i].code;
+		const struct region *unit = snapshot_unit(s, part);
 
-		if (unit != NULL && strcmp(unit->code, code) == 0 &&
-		        strncmp(s->region[i].code, code, strlen(code)) != 0)
-			rc = add_prefix(a, c, s->region[i].code, e);
+		if (unit == NULL || strcmp(unit->code, code) != 0 || strncmp(part, code, strlen(code)) == 0 ||
+		        strncmp(part, last, strlen(last)) == 0)
+			continue;
+		rc = add_prefix(a, c, part, e);
+		last = part;
 	}
 	return rc;
 }
@@ -108,6 +110,18 @@ static int plain_value(struct arena *a, const struct field *f, const struct zone
 	return rc;
 }
 
+/* An instant in words, as decimal µs. */
+static int changed_value(
+        struct arena *a, const struct zone *zone, struct str text, struct str *out, struct err *e)
+{
+	time_us t;
+
+	if (!time_parse(text, zone, &t))
+		return bad(e, "changed", "an instant such as 2026-07-14T08:00:00+08:00 is needed");
+	*out = str_of(arena_printf(a, "%lld", (long long)t));
+	return 0;
+}
+
 static int key_of(struct arena *a, const struct record_cond *c, const struct catalog *cat, struct str text,
         struct str *out, struct err *e)
 {
@@ -117,6 +131,8 @@ static int key_of(struct arena *a, const struct record_cond *c, const struct cat
 
 	if (c->field != NULL)
 		rc = plain_value(a, c->field, cat->zone, text, &value, e);
+	else if (c->own == OWN_CHANGED)
+		rc = changed_value(a, cat->zone, text, &value, e);
 	if (rc == 0 && c->field != NULL)
 		kind_key(&b, c->field, value);
 	else if (rc == 0)
@@ -157,6 +173,9 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
 
 	if (str_is(word, "-"))
 		return add_blank(a, c, e);
+	if (is_ordered(c) && dots != NULL && c->field != NULL && field_veiled(c->field))
+		return bad(e, c->field->key,
+		        "a field that is masked can be asked for by its whole value only, not by a range");
 	if (is_ordered(c) && dots != NULL)
 		return add_span(a, c, cat, str_trim((struct str){word.p, (size_t)(dots - word.p)}),
 		        str_trim((struct str){dots + 2, word.n - (size_t)(dots - word.p) - 2}), e);
@@ -289,6 +308,7 @@ struct look {
 	struct store_tx *tx;
 	const struct who *who;
 	const struct record_query *q;
+	const struct record__limits *limits;
 	struct arena *a; /* for one record, reset after each */
 	bool needs_attrs;
 };
@@ -326,6 +346,19 @@ static int fits(struct look *l, const struct record *r, struct str *key, struct 
 	return 1;
 }
 
+/* Where a record stands in the order. */
+static int order_key(
+        struct arena *a, const struct record_query *q, const struct record *r, struct str *out, struct err *e)
+{
+	struct doc *attrs = NULL;
+	int n, rc = q->sort != NULL ? record__attrs(a, r, &attrs, e) : 0;
+
+	if (rc == 0)
+		*out = q->sort != NULL ? record__keys(a, q->sort, attrs, &n)[0]
+		                       : record__key_own(a, q->own, r);
+	return rc;
+}
+
 static int sort_no(const struct record_query *q)
 {
 	return q->sort != NULL ? q->sort->no : q->kind->own_no[q->own];
@@ -338,17 +371,33 @@ struct place {
 	int64_t id;
 };
 
-static int read_cursor(struct arena *a, const char *text, struct place *out, struct err *e)
+/* The key of a record that the reader does not see would tell what is in it: of such a place the cursor names
+ * the record alone, by its id. */
+static int read_cursor(
+        struct store_tx *tx, struct arena *a, const struct record_query *q, struct place *out, struct err *e)
 {
-	const char *dot = strchr(text, '.');
-	size_t n = dot != NULL ? (size_t)(dot - text) / 2 : 0;
+	const char *dot = strchr(q->cursor, '.');
+	size_t n = dot != NULL ? (size_t)(dot - q->cursor) / 2 : 0;
 	uint8_t *key = arena_alloc(a, n + 1);
+	struct sql_record_get_row row;
+	int rc;
 
-	if (dot == NULL || n == 0 || n > 4096 || !hex_decode((struct str){text, 2 * n}, key, n) ||
-	        dot != text + 2 * n || !num_int(str_of(dot + 1), &out->id))
-		return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
-	out->key = (struct str){(const char *)key, n};
-	return 0;
+	if (dot != NULL && n > 0 && n <= 4096 && hex_decode((struct str){q->cursor, 2 * n}, key, n) &&
+	        dot == q->cursor + 2 * n && num_int(str_of(dot + 1), &out->id)) {
+		out->key = (struct str){(const char *)key, n};
+		return 0;
+	}
+	if (dot == NULL && num_int(str_of(q->cursor), &out->id)) {
+		rc = sql_record_get(tx, &(struct sql_record_get_in){out->id}, &row, e);
+		if (rc < 0)
+			return rc;
+		if (rc > 0 && str_is(row.kind, q->kind->code)) {
+			struct record r = RECORD_OF(a, row);
+
+			return order_key(a, q, &r, &out->key, e);
+		}
+	}
+	return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
 }
 
 static const char *write_cursor(struct arena *a, struct str key, int64_t id)
@@ -403,7 +452,7 @@ static int gather_range(struct look *l, struct arena *a, struct found *f, int no
 	struct store_rows *rows = NULL;
 	int rc = sql_record_entry_range_open(l->tx,
 	        &(struct sql_record_entry_range_in){
-	                .field = no, .low = range->low, .high = range->high, .limit_ = 2 * GATHER},
+	                .field = no, .low = range->low, .high = range->high, .limit_ = 2 * l->limits->gather},
 	        &rows, e);
 
 	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
@@ -419,8 +468,9 @@ static int gather_words(struct look *l, struct arena *a, struct found *f, struct
 {
 	struct sql_record_text_range_row row;
 	struct store_rows *rows = NULL;
-	int rc = sql_record_text_range_open(
-	        l->tx, &(struct sql_record_text_range_in){.words = words, .limit_ = 2 * GATHER}, &rows, e);
+	int rc = sql_record_text_range_open(l->tx,
+	        &(struct sql_record_text_range_in){.words = words, .limit_ = 2 * l->limits->gather}, &rows,
+	        e);
 
 	while (rc == 0 && (rc = sql_record_text_range_next(rows, &row, e)) > 0) {
 		struct record r = RECORD_OF(l->a, row);
@@ -472,7 +522,9 @@ static int fill_page(struct look *l, struct arena *a, struct found *f, const str
 /* ---- walking ---- */
 
 struct walk {
-	struct place at; /* the last that was looked at */
+	struct place at;  /* the last that was looked at */
+	bool seen;        /* by the reader */
+	struct place fit; /* the last of the page */
 	int64_t looked;
 	bool end;
 };
@@ -487,11 +539,14 @@ static int walk_one(struct look *l, struct arena *a, struct walk *w, struct str 
 		return rc;
 	if (rc > 0 && out->n == l->q->limit)
 		return 1; /* one more than the page: there is a next one */
-	if (rc > 0)
-		out->row[out->n++] = record__copy(a, r);
 	if (w->at.key.p == NULL || !str_eq(w->at.key, key))
 		w->at.key = (struct str){arena_memdup(a, key.p, key.n), key.n};
 	w->at.id = r->id;
+	w->seen = record__seen(l->q->kind, l->who, r);
+	if (rc > 0) {
+		out->row[out->n++] = record__copy(a, r);
+		w->fit = w->at;
+	}
 	return 0;
 }
 
@@ -552,20 +607,27 @@ static int walk(
         struct look *l, struct arena *a, const struct place *after, struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
+	const int64_t most = l->limits->walk;
 	struct walk w = {.at = after != NULL ? *after : (struct place){STR_NULL, 0}};
-	int64_t limit = q->limit + 1 > WALK_FIRST ? q->limit + 1 : WALK_FIRST;
+	int64_t limit = q->limit + 1 > l->limits->first ? q->limit + 1 : l->limits->first;
 	int rc = 0;
 
 	out->row = arena_array(a, (size_t)q->limit, sizeof(*out->row));
-	while (rc == 0 && !w.end && w.looked < WALK) {
+	while (rc == 0 && !w.end && w.looked < most) {
 		rc = walk_part(l, a, &w, limit, out, e);
 		limit *= 4;
-		if (limit > WALK - w.looked)
-			limit = WALK - w.looked;
+		if (limit > most - w.looked)
+			limit = most - w.looked;
 	}
-	if (rc >= 0 && !w.end && w.at.key.p != NULL)
+	if (rc < 0)
+		return rc;
+	if (rc > 0)
+		out->next = write_cursor(a, w.fit.key, w.fit.id);
+	else if (!w.end && w.seen)
 		out->next = write_cursor(a, w.at.key, w.at.id);
-	return rc < 0 ? rc : 0;
+	else if (!w.end)
+		out->next = arena_printf(a, "%lld", (long long)w.at.id);
+	return 0;
 }
 
 /* ---- choosing the way ---- */
@@ -588,14 +650,14 @@ static int cond_no(const struct record_query *q, const struct record_cond *c)
 	return c->field != NULL ? c->field->no : q->kind->own_no[c->own];
 }
 
-static int count_cond(struct store_tx *tx, const struct record_query *q, const struct record_cond *c,
-        int64_t *n, struct err *e)
+static int count_cond(struct look *l, const struct record_cond *c, int64_t *n, struct err *e)
 {
+	const int64_t gather = l->limits->gather;
 	int rc = 0;
 
 	*n = 0;
-	for (int i = 0; i < c->ranges && rc == 0 && *n <= GATHER; i++)
-		rc = count_range(tx, cond_no(q, c), &c->range[i], GATHER + 1 - *n, n, e);
+	for (int i = 0; i < c->ranges && rc == 0 && *n <= gather; i++)
+		rc = count_range(l->tx, cond_no(l->q, c), &c->range[i], gather + 1 - *n, n, e);
 	return rc;
 }
 
@@ -606,15 +668,16 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
+	const int64_t gather = l->limits->gather;
 	const struct record_cond *best = NULL;
 	struct found f = {0};
 	int64_t least = 0, n = 0, all = 0;
 	bool by_words = false;
-	int rc = count_range(l->tx, q->kind->own_no[OWN_CODE], &everything, GATHER + 1, &all, e);
+	int rc = count_range(l->tx, q->kind->own_no[OWN_CODE], &everything, gather + 1, &all, e);
 
 	least = all;
 	for (int i = 0; i < q->conds && rc == 0; i++) {
-		rc = count_cond(l->tx, q, &q->cond[i], &n, e);
+		rc = count_cond(l, &q->cond[i], &n, e);
 		if (n < least) {
 			least = n;
 			best = &q->cond[i];
@@ -624,20 +687,20 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 		struct sql_record_text_count_row row = {0};
 
 		rc = sql_record_text_count(
-		        l->tx, &(struct sql_record_text_count_in){words, GATHER + 1}, &row, e);
+		        l->tx, &(struct sql_record_text_count_in){words, gather + 1}, &row, e);
 		rc = rc < 0 ? rc : 0;
 		by_words = row.n < least;
 		least = by_words ? row.n : least;
 	}
 	if (rc < 0)
 		return rc;
-	if (least > GATHER || (best == NULL && !by_words && q->conds == 0 && words.p == NULL)) {
+	if (least > gather || (best == NULL && !by_words && q->conds == 0 && words.p == NULL)) {
 		bool bare = q->conds == 0 && q->q == NULL;
 
 		out->count = bare ? all : -1;
-		out->more = bare && all > COUNT_MAX;
+		out->more = bare && all > gather;
 		if (out->more)
-			out->count = COUNT_MAX;
+			out->count = gather;
 		return walk(l, a, after, out, e);
 	}
 	if (by_words)
@@ -649,11 +712,20 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 	return rc < 0 ? rc : fill_page(l, a, &f, after, out, e);
 }
 
-int record_list(struct store_tx *tx, struct arena *a, const struct who *who, const struct record_query *given,
+int record_list(struct store_tx *tx, struct arena *a, const struct who *who, const struct record_query *q,
         struct record_page *out, struct err *e)
 {
+	static const struct record__limits limits = {.gather = 10000, .walk = 10000, .first = 200};
+
+	return record__list(tx, a, who, q, &limits, out, e);
+}
+
+int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
+        const struct record_query *given, const struct record__limits *limits, struct record_page *out,
+        struct err *e)
+{
 	struct record_query q = *given;
-	struct look l = {.tx = tx, .who = who, .q = &q, .needs_attrs = q.sort != NULL};
+	struct look l = {.tx = tx, .who = who, .q = &q, .limits = limits, .needs_attrs = q.sort != NULL};
 	struct place after = {STR_NULL, 0};
 	struct str words = STR_NULL;
 	int rc = 0;
@@ -663,7 +735,7 @@ int record_list(struct store_tx *tx, struct arena *a, const struct who *who, con
 	if (q.kind->secrecy > who->scope.clearance)
 		return err_set(e, ERR_NOTFOUND, "no kind has this code");
 	if (q.cursor != NULL)
-		rc = read_cursor(a, q.cursor, &after, e);
+		rc = read_cursor(tx, a, &q, &after, e);
 	/* The conditions grow by the scope; those of the caller stay as they are. */
 	q.cond = arena_memdup(a, q.cond, (size_t)q.conds * sizeof(*q.cond));
 	q.cap = (size_t)q.conds;
@@ -673,7 +745,7 @@ int record_list(struct store_tx *tx, struct arena *a, const struct who *who, con
 		l.needs_attrs |= q.cond[i].field != NULL;
 	if (q.q != NULL) {
 		l.needs_attrs = true;
-		words = store_text_query(tx, str_of(q.q));
+		words = store_text_query(tx, a, str_of(q.q));
 		if (words.p == NULL) /* nothing in it that could be found: no restriction */
 			q.q = NULL;
 	}
@@ -686,9 +758,42 @@ int record_list(struct store_tx *tx, struct arena *a, const struct who *who, con
 
 /* ---- relations ---- */
 
+static int count_relation(struct look *l, const struct kind *k, const struct field *f, const char *code,
+        struct record_relation *out, struct err *e)
+{
+	struct sql_record_entry_range_row row;
+	struct store_rows *rows = NULL;
+	struct sb key = SB_INIT;
+	int64_t looked = 0;
+	int rc;
+
+	*out = (struct record_relation){.kind = k, .field = f};
+	kind_key(&key, f, str_of(code));
+	rc = sql_record_entry_range_open(l->tx,
+	        &(struct sql_record_entry_range_in){.field = f->no,
+	                .low = sb_str(&key),
+	                .high = sb_str(&key),
+	                .limit_ = RELATION_MAX + 1},
+	        &rows, e);
+	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
+		struct record r = RECORD_OF(l->a, row);
+
+		rc = 0;
+		out->more = ++looked > RELATION_MAX;
+		if (!out->more && record__seen(k, l->who, &r))
+			out->count++;
+		arena_reset(l->a);
+	}
+	store_rows_close(&rows);
+	sb_fini(&key);
+	return rc;
+}
+
 int record_relations(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
         const char *kind, const char *code, struct record_relation **out, int *n, struct err *e)
 {
+	struct look l = {.tx = tx, .who = who, .a = arena_new(0)};
+	struct record_relation one;
 	struct record r;
 	size_t cap = 0;
 	int rc = record_get(tx, a, c, who, kind, code, &r, e);
@@ -700,28 +805,17 @@ int record_relations(struct store_tx *tx, struct arena *a, const struct catalog 
 
 		for (int j = 0; j < k->fields && rc == 0; j++) {
 			const struct field *f = &k->field[j];
-			struct record_query q = {.kind = k, .limit = 1, .own = OWN_CODE};
-			struct record_page page;
-			struct record_cond *cond;
-			struct sb b = SB_INIT;
-			struct str key;
 
 			if (f->type != FIELD_REFERENCE || f->no == 0 || strcmp(f->ref, kind) != 0 ||
 			        field_hidden(f, who->scope.clearance) || k->secrecy > who->scope.clearance)
 				continue;
-			cond = push_cond(a, &q);
-			cond->field = f;
-			kind_key(&b, f, str_of(code));
-			key = keep(a, &b);
-			sb_fini(&b);
-			rc = add_range(cond, key, key, e);
-			if (rc == 0)
-				rc = record_list(tx, a, who, &q, &page, e);
-			if (rc < 0 || page.n == 0)
+			rc = count_relation(&l, k, f, code, &one, e);
+			if (rc < 0 || one.count == 0)
 				continue;
 			*out = arena_grow(a, *out, &cap, (size_t)*n + 1, sizeof(**out));
-			(*out)[(*n)++] = (struct record_relation){k, f, page.count, page.more};
+			(*out)[(*n)++] = one;
 		}
 	}
+	arena_free(&l.a);
 	return rc;
 }

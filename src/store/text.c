@@ -19,15 +19,15 @@ static int add_word(void *ctx, const char *w, size_t n, size_t from, size_t to)
 	return 0;
 }
 
-static struct str take(struct store_tx *tx, struct sb *b)
+static struct str take(struct arena *a, struct sb *b)
 {
-	struct str out = {arena_strndup(store_arena(tx), b->p != NULL ? b->p : "", b->n), b->n};
+	struct str out = {arena_strndup(a, b->p != NULL ? b->p : "", b->n), b->n};
 
 	sb_fini(b);
 	return out;
 }
 
-struct str store_text_words(struct store_tx *tx, struct str text)
+struct str store_text_words(struct store_tx *tx, struct arena *a, struct str text)
 {
 	struct list l = {.b = SB_INIT};
 
@@ -37,7 +37,7 @@ struct str store_text_words(struct store_tx *tx, struct str text)
 	jw_array(&l.w);
 	(void)words_split(text, WORDS_INDEX, add_word, &l);
 	jw_array_end(&l.w);
-	return take(tx, &l.b);
+	return take(a, &l.b);
 }
 
 /* Is the word one character that is written without blanks? Then it stands for all that begins with it. */
@@ -58,7 +58,7 @@ static int add_lexeme(void *ctx, const char *w, size_t n, size_t from, size_t to
 	return 0;
 }
 
-/* "盐城" + "城市" "gas": words that overlap are one phrase. A word holds letters and digits only, no quotes.
+/* "南京" + "京市" "gas": words that overlap are one phrase. A word holds letters and digits only, no quotes.
  */
 static int add_phrase(void *ctx, const char *w, size_t n, size_t from, size_t to)
 {
@@ -74,11 +74,11 @@ static int add_phrase(void *ctx, const char *w, size_t n, size_t from, size_t to
 	return 0;
 }
 
-struct str store_text_query(struct store_tx *tx, struct str query)
+struct str store_text_query(struct store_tx *tx, struct arena *a, struct str query)
 {
 	struct list l = {.b = SB_INIT};
 
 	(void)words_split(
 	        query, WORDS_QUERY, store__dialect(tx) == STORE_SQLITE ? add_phrase : add_lexeme, &l);
-	return l.n > 0 ? take(tx, &l.b) : STR_NULL;
+	return l.n > 0 ? take(a, &l.b) : STR_NULL;
 }

@@ -5,7 +5,7 @@
  * list of words, since its own parsers know no Chinese: there a phrase is asked as all its words, and who
  * must be exact looks again with words_match.
  *
- * Results lie in the transaction's arena. Threads: those of the transaction.
+ * Results lie in the arena given. Threads: those of the transaction.
  */
 #ifndef HEMING_STORE_TEXT_H
 #define HEMING_STORE_TEXT_H
@@ -13,8 +13,8 @@
 #include "store/store.h"
 
 /* What record_text_put takes as the words of a text. */
-struct str store_text_words(struct store_tx *tx, struct str text);
+struct str store_text_words(struct store_tx *tx, struct arena *a, struct str text);
 /* A reader's words as record_text_range takes them; STR_NULL if no word is in them. */
-struct str store_text_query(struct store_tx *tx, struct str query);
+struct str store_text_query(struct store_tx *tx, struct arena *a, struct str query);
 
 #endif

@@ -15,6 +15,7 @@ const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 const heming = process.env.HEMING ?? '';
 export const lacking = heming && existsSync(heming) ? (existsSync(join(top, 'web/dist/index.html')) ? false : 'the pages are not built') : 'HEMING does not name the program';
 export const shots = process.env.HEMING_SHOTS || join(tmpdir(), 'heming-shots');
+const PASSWORD = 'Heron-by-the-pond-41';
 export const START = Date.parse('2026-07-14T08:00:00+08:00');
 
 selectors.setTestIdAttribute('data-test');
@@ -32,13 +33,22 @@ async function readReady(file, child) {
 	throw new Error('heming serve did not become ready');
 }
 
-export async function openCity() {
+// With packs beside the city's own, and accounts beside the demo's: { login, roles, clearance }.
+export async function openCity({ packs = [], accounts = [] } = {}) {
 	const dir = await mkdtemp(join(tmpdir(), 'heming-browser-')), site = join(dir, 'site'), ready = join(dir, 'ready');
 
 	mkdirSync(shots, { recursive: true });
 	await promisify(execFile)(heming, ['init', '--site', site, '--pack', join(top, 'packs/yancheng'), '--demo'], { cwd: top });
 	const words = (await readFile(join(site, 'demo-login'), 'utf8')).trim().split('\n').map((l) => l.split(' '));
-	const device = words.find((w) => w[0] === 'device'), passwords = Object.fromEntries(words.filter((w) => w.length === 2));
+	for (const pack of packs)
+		await promisify(execFile)(heming, ['pack', 'install', pack, '--site', site], { cwd: top });
+	for (const a of accounts) {
+		const adding = promisify(execFile)(heming, ['account', 'add', a.login, '--site', site, '--name', a.login, '--org', 'ycoc', '--roles', a.roles, '--clearance', String(a.clearance)], { cwd: top });
+
+		adding.child.stdin.end(`${PASSWORD}\n`);
+		await adding;
+	}
+	const device = words.find((w) => w[0] === 'device'), passwords = Object.fromEntries([...words.filter((w) => w.length === 2), ...accounts.map((a) => [a.login, PASSWORD])]);
 	const child = spawn(heming, ['serve', '--site', site, '--port', '0', '--mqtt-port', '0', '--ready-file', ready,
 		'--clock', `manual:${new Date(START).toISOString()}`, '--web-dir', join(top, 'web/dist'), '--log', join(dir, 'log')], { cwd: top, stdio: 'ignore' });
 	const port = (await readReady(ready, child)).http, url = `http://127.0.0.1:${port}`;
@@ -63,10 +73,15 @@ export async function openCity() {
 				throw new Error(`/test/clock: ${a.status} ${await a.text()}`);
 			now = Date.parse((await a.json()).now);
 		},
-		async api(login, path) {
+		// A body that is no text goes as JSON.
+		async api(login, path, method = 'GET', body = undefined) {
 			const s = await (await fetch(`${url}/api/v1/session`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ login, password: passwords[login] }) })).json();
+			const raw = typeof body === 'string';
+			const a = await fetch(url + path, { method, headers: { 'Authorization': `Bearer ${s.token}`, 'Content-Type': raw ? 'application/octet-stream' : 'application/json' }, body: raw || body === undefined ? body : JSON.stringify(body) });
 
-			return (await fetch(url + path, { headers: { Authorization: `Bearer ${s.token}` } })).json();
+			if (!a.ok)
+				throw new Error(`${method} ${path}: ${a.status} ${await a.text()}`);
+			return a.json();
 		},
 		async close() {
 			await browser.close();
@@ -93,7 +108,7 @@ export async function openPage(city, { width = 1920, height = 1080, lang = 'zh',
 	}, [theme, noWebgl]);
 	page.on('request', (r) => { if (!r.url().startsWith(city.url) && !/^(data|blob):/.test(r.url())) faults.push(`asks ${r.url()}`); });
 	page.on('pageerror', (e) => faults.push(`throws ${e.message}`));
-	page.on('console', (m) => { if (m.type() === 'error' && !/401|404|409/.test(m.text())) faults.push(`says ${m.text()}`); });
+	page.on('console', (m) => { if (m.type() === 'error' && !/401|404|409|412/.test(m.text())) faults.push(`says ${m.text()}`); });
 	page.setDefaultTimeout(15_000);
 	return { page, faults, by: (name) => page.getByTestId(name) };
 }

@@ -50,6 +50,7 @@ CREATE TABLE record_rev (
 );
 
 -- Fields that are indexed, by number; form says how keys are made, and when it is not the program's they are made anew.
+-- "": indexed no longer; the number is not given again.
 CREATE TABLE record_field (
 	no INT PRIMARY KEY,
 	kind TEXT NOT NULL,

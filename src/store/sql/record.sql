@@ -28,11 +28,15 @@ SELECT kind FROM record WHERE thing AND code = :code;
 --      attrs text, demo bool
 SELECT code, kind, name, name_en, org, region, lon, lat, attrs, demo FROM record WHERE thing ORDER BY code;
 
--- record_ids: records of a kind past an id
+-- record_part: records of a kind past a code
 -- many
--- in: kind text, after int, limit_ int
--- out: id int
-SELECT id FROM record WHERE kind = :kind AND id > :after ORDER BY id LIMIT :limit_;
+-- in: kind text, after text, limit_ int
+-- out: id int, kind text, code text, name text, name_en text, state text, org text, region text, lon real?,
+--      lat real?, attrs text, doubts text, thing bool, demo bool, pack text, rev int, created int,
+--      changed int, account text, batch int
+SELECT id, kind, code, name, name_en, state, org, region, lon, lat, attrs, doubts, thing, demo, pack, rev,
+	created, changed, account, batch FROM record WHERE kind = :kind AND code > :after ORDER BY code LIMIT
+	:limit_;
 
 -- record_pack_rows: what a pack brought
 -- many

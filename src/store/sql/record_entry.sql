@@ -13,11 +13,6 @@ INSERT INTO record_field (no, kind, field, form) VALUES (:no, :kind, :field, :fo
 -- in: no int, form text
 UPDATE record_field SET form = :form WHERE no = :no;
 
--- record_field_drop: forgets one
--- do
--- in: no int
-DELETE FROM record_field WHERE no = :no;
-
 -- record_entry_put: a value of a record
 -- do
 -- in: field int, key blob, record int

@@ -305,6 +305,20 @@ TEST(a_second_factor_by_requests)
 	                   text("{\"password\":\"%s\"}", town.password))
 	                   .status,
 	        409);
+	a = ask("POST", "/api/v1/me/second-factor", duty, text("{\"password\":\"%s\"}", town.password));
+	secret = member(&a, "secret");
+	clock_set(town.site->clock, clock_now(town.site->clock) + US_MINUTE);
+	check_eq_i(ask("POST", "/api/v1/me/second-factor/confirm", duty,
+	                   text("{\"code\":\"%s\"}", code_of(secret)))
+	                   .status,
+	        200);
+	check_eq_i(
+	        ask("POST", "/api/v1/me/second-factor/remove", duty, "{\"password\":\"wrong\"}").status, 403);
+	check_eq_i(ask("POST", "/api/v1/me/second-factor/remove", duty,
+	                   text("{\"password\":\"%s\"}", town.password))
+	                   .status,
+	        204);
+	check_eq_s(ask("GET", "/api/v1/oidc", NULL, NULL).body, "{\"on\":false}");
 	city_close(&town);
 }
 

@@ -1,6 +1,7 @@
 /* The same request twice. */
 #include "check.h"
 #include "door.h"
+#include "store/sql.h"
 
 #define YANCHENG SOURCE "/packs/yancheng"
 
@@ -106,5 +107,61 @@ TEST(what_failed_may_be_tried_again)
 	/* a body that its schema does not take never reaches the key */
 	check_eq_i(ask("POST", text("%s/note", id), keyed(duty, "n"), "{\"not\":1}").status, 400);
 	check_eq_i(ask("POST", text("%s/note", id), keyed(duty, "n"), "{\"note\":\"x\"}").status, 200);
+	city_close(&town);
+}
+
+/* ---- the key in the store ---- */
+
+static int64_t take(struct store_tx *tx, const char *body, int64_t holder, time_us at, time_us lapsed)
+{
+	struct sql_idempotency_begin_in in = {
+	        1, STR_LIT("k"), STR_LIT("POST /x"), str_of(body), holder, at, lapsed};
+	struct err e = ERR_INIT;
+	int64_t changed = -1;
+
+	check_ok(sql_idempotency_begin(tx, &in, &changed, &e), &e);
+	return changed;
+}
+
+static int64_t mark(struct store_tx *tx, int64_t holder)
+{
+	struct sql_idempotency_done_in in = {1, STR_LIT("k"), holder};
+	struct err e = ERR_INIT;
+	int64_t changed = -1;
+
+	check_ok(sql_idempotency_done(tx, &in, &changed, &e), &e);
+	return changed;
+}
+
+static int take_over(struct store_tx *tx, void *arg, struct err *e)
+{
+	int64_t changed = -1;
+
+	(void)arg;
+	check_eq_i(take(tx, "a", 1, 100, 40), 1);
+	check_eq_i(take(tx, "a", 2, 150, 90), 0);  /* it has not lapsed */
+	check_eq_i(take(tx, "b", 2, 170, 110), 0); /* it has, but this is another request */
+	check_eq_i(take(tx, "a", 2, 170, 110), 1);
+	/* The slow first attempt can change nothing any more, nor give the key back. */
+	check_eq_i(mark(tx, 1), 0);
+	check_ok(sql_idempotency_drop(tx, &(struct sql_idempotency_drop_in){1, STR_LIT("k"), 1}, &changed, e),
+	        e);
+	check_eq_i(changed, 0);
+	check_eq_i(mark(tx, 2), 1);
+	check_eq_i(mark(tx, 2), 1); /* a second change of the same attempt */
+	/* What was changed stays known, and nobody takes it over. */
+	check_ok(sql_idempotency_drop(tx, &(struct sql_idempotency_drop_in){1, STR_LIT("k"), 2}, &changed, e),
+	        e);
+	check_eq_i(changed, 0);
+	check_eq_i(take(tx, "a", 3, 900, 840), 0);
+	return 0;
+}
+
+TEST(an_attempt_that_was_taken_over_changes_nothing)
+{
+	struct err e = ERR_INIT;
+
+	open_town();
+	check_ok(store_write(town.site->store, "keys", take_over, NULL, &e), &e);
 	city_close(&town);
 }

@@ -112,6 +112,10 @@ TEST(bad_declarations)
 	        "kinds/sensor.yaml", 4, "x", "colour");
 	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, secrecy: 9}\n",
 	        "kinds/sensor.yaml", 4, "x", "secrecy");
+	/* Codes are seen by every reader of the kind. */
+	refuses("kinds/sensor.yaml",
+	        "code: sensor\nname: a\nkey: x\nfields:\n  - {key: x, name: X, secrecy: 2}\n",
+	        "kinds/sensor.yaml", 3, "key", "secrecy");
 	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-09:00\"]}\n",
 	        "calendars.yaml", 3, "mon", "");
 	refuses("calendars.yaml", "calendars:\n  - code: workday\n    holidays: [\"2026-13-01\"]\n",

@@ -165,6 +165,26 @@ TEST(takes_a_new_certificate_by_itself_and_keeps_the_old_one_when_it_is_broken)
 	arena_free(&f.a);
 }
 
+TEST(ends_peers_that_do_not_finish_the_handshake)
+{
+	static const char *const begun[] = {"", "\x16\x03\x01", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"};
+	struct files f = files_make();
+	struct door d = {0};
+
+	certify(&f, 1, -1, 30, true);
+	door_open(&d, (struct http_options){.cert = f.cert, .key = f.key, .head_wait = 100 * US_MS});
+	for (size_t i = 0; i < ARRAY_LEN(begun); i++) {
+		int fd = peer_open(&d);
+
+		peer_says(fd, begun[i]);
+		check(peer_closed(fd));
+	}
+	check_eq_i(d.served, 0);
+	check_eq_i(shown(&d, "NORMAL", NULL, 0), 1);
+	door_shut(&d);
+	arena_free(&f.a);
+}
+
 TEST(tells_a_door_without_tls_from_one_with_half_of_it)
 {
 	struct files f = files_make();

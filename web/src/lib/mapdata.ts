@@ -3,6 +3,7 @@ import type { FeatureCollection, Position } from 'geojson';
 import { named } from '../i18n';
 import type { Region } from './types';
 
+/* Level 0: a place that has none. */
 export interface Marker { id: string; lon: number; lat: number; level: number; title: string; alarm: boolean }
 export type Box = [number, number, number, number];
 
@@ -35,6 +36,9 @@ export function withCounts(areas: FeatureCollection, count: Map<string, number>)
 	return { type: 'FeatureCollection', features: areas.features.map((f) => ({ ...f, properties: { ...f.properties, code: codeOf(f.properties), share: (count.get(codeOf(f.properties)) ?? 0) / most } })) };
 }
 
+/* A name with its count, where there is something to count. */
+export const labelText = (r: Region, count: Map<string, number>) => count.size ? `${named(r)} ${count.get(r.code) ?? 0}` : named(r);
+
 /* Labels stand where the region says, else in the middle of its first ring's box. */
 export function labels(areas: FeatureCollection, regions: Region[], count: Map<string, number>): FeatureCollection {
 	const drawn = new Set(areas.features.map((f) => codeOf(f.properties)));
@@ -43,7 +47,7 @@ export function labels(areas: FeatureCollection, regions: Region[], count: Map<s
 		type: 'FeatureCollection',
 		features: regions.filter((r) => r.unit && r.lon !== null && r.lat !== null).map((r) => ({
 			type: 'Feature',
-			properties: { code: r.code, zone: !drawn.has(r.code), text: `${named(r)} ${count.get(r.code) ?? 0}` },
+			properties: { code: r.code, zone: !drawn.has(r.code), text: labelText(r, count) },
 			geometry: { type: 'Point', coordinates: [r.lon!, r.lat!] },
 		})),
 	};

@@ -1,10 +1,10 @@
 /* Numbers as they are shown. */
 import type { Indicator } from './types';
 
-export function numText(v: number | null | undefined, decimals?: number): string {
+export function numText(v: number | null | undefined, decimals?: number, most = 2): string {
 	if (v === null || v === undefined || !Number.isFinite(v))
 		return '—';
-	return v.toLocaleString('en-US', decimals === undefined ? { maximumFractionDigits: 2 } : { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+	return v.toLocaleString('en-US', decimals === undefined ? { maximumFractionDigits: most } : { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
 export type Lamp = 'on' | 'near' | 'far' | 'free' | 'none';

@@ -76,6 +76,7 @@ export const hourMinute = (at: When) => say(at, format('hm', { hour: '2-digit', 
 export const clockText = (at: When) => say(at, format('hms', { hour: '2-digit', minute: '2-digit', second: '2-digit' }));
 export const dayText = (at: When) => say(at, format('day', { month: lang.value === 'zh' ? 'numeric' : 'short', day: 'numeric', weekday: 'short' }));
 export const dateTime = (at: When) => say(at, format('dt', { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' }));
+export const dateTimeLong = (at: When) => say(at, format('dtl', { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' }));
 /* The time alone if it is today's. */
 export const shortTime = (at: When) => dayText(at) === dayText(now.value) ? hourMinute(at) : dateTime(at);
 
@@ -84,4 +85,24 @@ export function isoDay(at: number): string {
 	const parts = new Intl.DateTimeFormat('en-CA', { timeZone: zone.value, year: 'numeric', month: '2-digit', day: '2-digit' });
 
 	return parts.format(new Date(at));
+}
+
+/* An instant as an input of type datetime-local holds it, in the city's time, and back. */
+export function localInput(at: string | number): string {
+	const d = new Intl.DateTimeFormat('en-CA', { timeZone: zone.value, year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
+	const p = Object.fromEntries(d.formatToParts(new Date(at)).map((x) => [x.type, x.value]));
+
+	return `${p.year}-${p.month}-${p.day}T${p.hour}:${p.minute}:${p.second}`;
+}
+
+export function fromLocal(text: string): string {
+	const asIfUtc = Date.parse(`${text}Z`);
+	let at = asIfUtc;
+
+	if (Number.isNaN(asIfUtc))
+		return '';
+	/* The zone's distance depends on the instant that is looked for. */
+	for (let i = 0; i < 2; i++)
+		at -= Date.parse(`${localInput(at)}Z`) - asIfUtc;
+	return new Date(at).toISOString().replace('.000Z', 'Z');
 }

@@ -14,9 +14,36 @@ export interface Here { account: Account; csrf: string; now: string; city: City;
 export interface Region { code: string; parent: string; level: number; name: string; name_en: string; unit: boolean; lon: number | null; lat: number | null }
 export interface Org { code: string; parent: string; kind: string; region: string; name: string; name_en: string; phone: string; duties: string }
 export interface Quantity { metric: string; name: string; name_en: string; unit: string; low: number | null; high: number | null }
-export interface FieldOption { code: string; name: string; name_en: string }
-export interface Field { key: string; name: string; name_en: string; type: string; unit: string; options: FieldOption[] }
-export interface Kind { code: string; name: string; name_en: string; icon: string; thing: boolean; fields: Field[]; quantities: Quantity[] }
+export interface FieldOption { code: string; name: string; name_en: string; color?: string }
+export type FieldType = 'text' | 'integer' | 'decimal' | 'bool' | 'date' | 'instant' | 'code' | 'reference' | 'place';
+/* hidden: above the reader's clearance. veiled: masked until the reader says why it must be seen. */
+export interface Field {
+	key: string; name: string; name_en: string; type: FieldType; unit: string; ref: string; group: string; help: string; help_en: string;
+	check: string; required: boolean; unique: boolean; in_list: boolean; filter: boolean; sort: boolean; many: boolean; tree: boolean;
+	secrecy: number; mask: string; hidden: boolean; veiled: boolean; min: number | null; max: number | null; pattern: string; options: FieldOption[];
+}
+export interface Kind {
+	code: string; name: string; name_en: string; icon: string; color: string; description: string; pack: string; thing: boolean; key: string;
+	secrecy: number; writable: boolean; states: FieldOption[]; fields: Field[]; quantities: Quantity[];
+}
+export interface Lonlat { lon: number; lat: number }
+export type Attrs = Record<string, unknown>;
+/* What a form sends. */
+export interface RecordIn { code?: string; demo?: boolean; name: string; name_en: string; state: string; org: string; region: string; lon: number | null; lat: number | null; attrs: Attrs }
+export interface Rec extends RecordIn {
+	code: string; kind: string; unit: string; doubts: Record<string, string>; masked: string[]; demo: boolean; pack: string; rev: number;
+	created: string; changed: string; account: string; batch: string | null; thing: boolean; gone: boolean;
+}
+export interface Relation { kind: string; field: string; count: number; more: boolean }
+export interface RecNow extends Rec { actions: string[]; titles: Record<string, string>; relations: Relation[] }
+export interface RecPage { items: Rec[]; next: string | null; count: number | null; more: boolean }
+export interface RecUse { at: string; account: string; what: string; reason: string; fields: string[] }
+export interface ChangeSet {
+	id: string; kind: string; what: string; title: string; state: string; account: string; created: string; ended: string | null;
+	total: number; added: number; changed: number; same: number; refused: number; done: number; failed: number;
+}
+/* A row says only what its sheet has columns for. */
+export interface ChangeRow { line: number; code: string; verdict: string; rev: number; field: string; words: string; row: Partial<RecordIn>; before: Rec | null }
 export interface Category { code: string; parent: string; name: string; name_en: string; flow: string; limit: string; level: number }
 export interface Reading { metric: string; name: string; name_en: string; unit: string; t: string | null; v: number | null }
 export interface Thing {
