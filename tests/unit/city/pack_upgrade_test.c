@@ -213,6 +213,64 @@ MINI(what_each_side_changed, false)
 	check_eq_i(r.same, 8);
 }
 
+/* An area is long and is compared by its digest: it goes with the pack while the name stays the site's. */
+MINI(areas_are_values_like_others, false)
+{
+	static const char area[] = "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\","
+	                           "\"properties\":{\"code\":"
+	                           "\"H1\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[120,33],[%"
+	                           "d,33],[121,34],[120,33]]]}}"
+	                           "]}";
+	struct pack_report r;
+	struct err e = ERR_INIT;
+	const struct snapshot *s;
+
+	write_first(m);
+	town_write(folder(m), "regions.geojson", arena_printf(m->a, area, 121));
+	(void)apply(m, &plain, 0, &e);
+	check_ok(
+	        store_write(m->s->store, "edit", rename_region, NULL, &e), &e); /* takes the area away, too */
+	write_head(m, "1.1.0", "");
+	town_write(folder(m), "orgs.csv", "code,name,phone,region\npilots,引航站,1,H1\nguards,海事局,2,\n");
+	r = apply(m, &plain, 0, &e);
+	check_eq_i(r.conflicts, 0);
+	check_eq_i(r.changed, 2);
+	town_write(folder(m), "regions.geojson", arena_printf(m->a, area, 122));
+	write_head(m, "1.2.0", "");
+	r = apply(m, &plain, 0, &e);
+	/* the middle of the area is the place where none is given: three values differ on both sides */
+	check(find(&r, PACK_CONFLICT, "H1", "area") != NULL);
+	mini_again(m, false);
+	s = registry_hold(m->s->registry);
+	check_eq_s(snapshot_region(s, "H1")->geometry, "");
+	check_eq_s(snapshot_region(s, "H1")->name, "老北港");
+	check_eq_s(snapshot_org(s, "guards")->name, "海事局");
+	check_eq_s(snapshot_org(s, "pilots")->region, "H1");
+	registry_release(m->s->registry, s);
+}
+
+MINI(a_new_area_comes_with_the_pack, false)
+{
+	static const char area[] = "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\","
+	                           "\"properties\":{\"code\":"
+	                           "\"H2\"},\"geometry\":{\"type\":\"Polygon\",\"coordinates\":[[[120,33],["
+	                           "121,33],[121,34],[120,33]]]}}"
+	                           "]}";
+	struct pack_report r;
+	struct err e = ERR_INIT;
+	const struct snapshot *s;
+
+	first(m);
+	write_head(m, "1.1.0", "");
+	town_write(folder(m), "regions.geojson", area);
+	r = apply(m, &plain, 0, &e);
+	check_eq_i(r.changed, 1);
+	mini_again(m, false);
+	s = registry_hold(m->s->registry);
+	check_has(snapshot_region(s, "H2")->geometry, "Polygon");
+	registry_release(m->s->registry, s);
+}
+
 MINI(a_veiled_value_goes_with_the_pack, false)
 {
 	struct err e = ERR_INIT;
