@@ -379,6 +379,14 @@ static void write_second(struct mini *m)
 	        "D1,一号,H1,6.5,3,北岸,北岸-一段,D1,c,张三,\nD2,二号,H1,6,,南岸,南岸-二段-甲,D2,a,张三,D1\n");
 }
 
+static int restore_first(struct store_tx *tx, void *arg, struct err *e)
+{
+	const struct mini *m = arg;
+	const struct record_door door = {.catalog = m->s->catalog, .by = &m->desk, .pack = ""};
+
+	return record_restore(tx, &door, "dock", "D5", 1, NULL, e);
+}
+
 MINI(kinds_move_their_records, false)
 {
 	struct pack_report r, look;
@@ -417,6 +425,9 @@ MINI(kinds_move_their_records, false)
 	check_has(attrs(m, "D1"), "\"keeper\":\"张三\"");
 	check_has(attrs(m, "D2"), "\"grade\":\"a\"");
 	check(strstr(attrs(m, "D2"), "berth") == NULL);
+	/* A version from before comes back by the keys and in the forms of today. */
+	check_ok(store_write(m->s->store, "restore", restore_first, m, &e), &e);
+	check_eq_s(attrs(m, "D5"), "五号 shut {\"no\":\"D5\",\"water\":4,\"berth\":2,\"place\":\"东岸\"}");
 }
 
 MINI(what_is_gone_stands_in_the_history, false)
