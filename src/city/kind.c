@@ -26,7 +26,8 @@ const char *field_type_name(enum field_type t)
 
 bool kind_code_valid(struct str code)
 {
-	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code))
+	/* In an address "." and ".." are steps, and are gone before anybody asks. */
+	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code) || str_is(code, ".") || str_is(code, ".."))
 		return false;
 	for (size_t i = 0; i < code.n; i++)
 		if ((unsigned char)code.p[i] <= ' ' || code.p[i] == 0x7f ||

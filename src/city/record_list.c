@@ -68,24 +68,15 @@ static int add_blank(struct arena *a, struct record_cond *c, struct err *e)
 	return add_range(c, key, key, e);
 }
 
-/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those.
- * What lies in such a town comes behind it and begins alike, and is not named again. */
+/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those. */
 static int add_region(
         struct arena *a, struct record_cond *c, const struct snapshot *s, const char *code, struct err *e)
 {
-	const char *last = code;
 	int rc = add_prefix(a, c, code, e);
 
-	for (int i = 0; i < s->regions && rc == 0; i++) {
-		const char *part = s->region[i].code;
-		const struct region *unit = snapshot_unit(s, part);
-
-		if (unit == NULL || strcmp(unit->code, code) != 0 || strncmp(part, code, strlen(code)) == 0 ||
-		        strncmp(part, last, strlen(last)) == 0)
-			continue;
-		rc = add_prefix(a, c, part, e);
-		last = part;
-	}
+	for (int i = 0; i < s->parts && rc == 0; i++)
+		if (strcmp(s->part[i].unit, code) == 0)
+			rc = add_prefix(a, c, s->part[i].code, e);
 	return rc;
 }
 
@@ -150,17 +141,73 @@ static bool is_ordered(const struct record_cond *c)
 	       c->field->type == FIELD_DATE || c->field->type == FIELD_INSTANT;
 }
 
+/* A date alone where an instant is asked for: its whole day in the city's zone. */
+static bool read_day(
+        struct arena *a, const struct catalog *cat, struct str text, time_us *first, time_us *last)
+{
+	const struct field date = {
+	        .key = "", .type = FIELD_DATE, .check = "", .pattern = "", .min = NAN, .max = NAN};
+	const char *doubt = NULL;
+	struct str kept = STR_NULL;
+	struct civil c;
+	time_us t;
+
+	if (memchr(text.p, ':', text.n) != NULL ||
+	        kind_value(a, &date, cat->zone, text, &kept, &doubt, NULL) < 0 || kept.n < 2 ||
+	        !time_parse((struct str){kept.p + 1, kept.n - 2}, zone_utc(), &t))
+		return false;
+	civil_from_utc(t, &c);
+	*first = zone_instant(cat->zone, &c);
+	c.day++;
+	*last = zone_instant(cat->zone, &c) - 1;
+	return true;
+}
+
+static struct str key_of_instant(struct arena *a, const struct record_cond *c, time_us t)
+{
+	struct sb b = SB_INIT;
+	struct str key;
+	char text[48];
+
+	if (c->field != NULL)
+		kind_key(&b, c->field, str_of(time_format(t, zone_utc(), text)));
+	else
+		kind_key_own(&b, c->own, str_of(arena_printf(a, "%lld", (long long)t)));
+	key = keep(a, &b);
+	sb_fini(&b);
+	return key;
+}
+
+/* The first and the last key that the words stand for. */
+static int keys_of(struct arena *a, const struct record_cond *c, const struct catalog *cat, struct str text,
+        struct str *first, struct str *last, struct err *e)
+{
+	bool instant = c->field != NULL ? c->field->type == FIELD_INSTANT && !field_veiled(c->field)
+	                                : c->own == OWN_CHANGED;
+	time_us from, to;
+	int rc;
+
+	if (instant && read_day(a, cat, text, &from, &to)) {
+		*first = key_of_instant(a, c, from);
+		*last = key_of_instant(a, c, to);
+		return 0;
+	}
+	rc = key_of(a, c, cat, text, first, e);
+	*last = *first;
+	return rc;
+}
+
 /* "a..b", "a..", "..b" */
 static int add_span(struct arena *a, struct record_cond *c, const struct catalog *cat, struct str low,
         struct str high, struct err *e)
 {
-	struct str from = STR_LIT("\x20"), to = STR_LIT("\x20\xff\xff\xff\xff\xff\xff\xff\xff");
+	struct str from = STR_LIT("\x20"), to = STR_LIT("\x20\xff\xff\xff\xff\xff\xff\xff\xff"), other;
 	int rc = 0;
 
 	if (low.n > 0)
-		rc = key_of(a, c, cat, low, &from, e);
+		rc = keys_of(a, c, cat, low, &from, &other, e);
 	if (rc == 0 && high.n > 0)
-		rc = key_of(a, c, cat, high, &to, e);
+		rc = keys_of(a, c, cat, high, &other, &to, e);
 	return rc < 0 ? rc : add_range(c, from, to, e);
 }
 
@@ -168,7 +215,7 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
         const struct snapshot *s, struct str word, struct err *e)
 {
 	const char *dots = memmem(word.p, word.n, "..", 2), *text = arena_strndup(a, word.p, word.n);
-	struct str key;
+	struct str first, last;
 	int rc;
 
 	if (str_is(word, "-"))
@@ -186,8 +233,8 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
 	if ((c->field == NULL && (c->own == OWN_ORG || c->own == OWN_CODE)) ||
 	        (c->field != NULL && c->field->type == FIELD_REFERENCE && strcmp(c->field->ref, "org") == 0))
 		return add_prefix(a, c, text, e);
-	rc = key_of(a, c, cat, word, &key, e);
-	return rc < 0 ? rc : add_range(c, key, key, e);
+	rc = keys_of(a, c, cat, word, &first, &last, e);
+	return rc < 0 ? rc : add_range(c, first, last, e);
 }
 
 static const struct field *usable(

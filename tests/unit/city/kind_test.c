@@ -227,8 +227,8 @@ TEST(a_wrong_check_digit_is_a_doubt)
 TEST(codes_of_records)
 {
 	static const char *const good[] = {"a", "A-1", "91350211M000100Y43", "东-1", "a.b", "(1)"};
-	static const char *const wrong[] = {"", " ", "a b", "a/b", "a+b", "a#b", "a%b", "a?b", "a,b", "a;b",
-	        "a\tb", "a\x7f", "\xff", "a\n",
+	static const char *const wrong[] = {".", "..", "", " ", "a b", "a/b", "a+b", "a#b", "a%b", "a?b",
+	        "a,b", "a;b", "a\tb", "a\x7f", "\xff", "a\n",
 	        "12345678901234567890123456789012345678901234567890123456789012345"};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
