@@ -413,41 +413,23 @@ static int sort_no(const struct record_query *q)
 
 /* ---- the cursor: order key and record ---- */
 
-struct place {
-	struct str key;
-	int64_t id;
-};
-
-/* The key of a record that the reader does not see would tell what is in it: of such a place the cursor names
- * the record alone, by its id. */
-static int read_cursor(
-        struct store_tx *tx, struct arena *a, const struct record_query *q, struct place *out, struct err *e)
+bool record__cursor_read(struct arena *a, const char *cursor, struct record__place *out)
 {
-	const char *dot = strchr(q->cursor, '.');
-	size_t n = dot != NULL ? (size_t)(dot - q->cursor) / 2 : 0;
-	uint8_t *key = arena_alloc(a, n + 1);
-	struct sql_record_get_row row;
-	int rc;
+	const char *dot = strchr(cursor, '.');
+	size_t n = dot != NULL ? (size_t)(dot - cursor) / 2 : 0;
+	uint8_t *key;
 
-	if (dot != NULL && n > 0 && n <= 4096 && hex_decode((struct str){q->cursor, 2 * n}, key, n) &&
-	        dot == q->cursor + 2 * n && num_int(str_of(dot + 1), &out->id)) {
-		out->key = (struct str){(const char *)key, n};
-		return 0;
-	}
-	if (dot == NULL && num_int(str_of(q->cursor), &out->id)) {
-		rc = sql_record_get(tx, &(struct sql_record_get_in){out->id}, &row, e);
-		if (rc < 0)
-			return rc;
-		if (rc > 0 && str_is(row.kind, q->kind->code)) {
-			struct record r = RECORD_OF(a, row);
-
-			return order_key(a, q, &r, &out->key, e);
-		}
-	}
-	return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
+	out->key = STR_NULL;
+	if (dot == NULL)
+		return num_int(str_of(cursor), &out->id);
+	if (n == 0 || n > 4096 || dot != cursor + 2 * n)
+		return false;
+	key = arena_alloc(a, n + 1);
+	out->key = (struct str){(const char *)key, n};
+	return hex_decode((struct str){cursor, 2 * n}, key, n) && num_int(str_of(dot + 1), &out->id);
 }
 
-static const char *write_cursor(struct arena *a, struct str key, int64_t id)
+const char *record__cursor_write(struct arena *a, struct str key, int64_t id)
 {
 	char *hex = arena_alloc(a, 2 * key.n + 1);
 
@@ -455,7 +437,30 @@ static const char *write_cursor(struct arena *a, struct str key, int64_t id)
 	return arena_printf(a, "%s.%lld", hex, (long long)id);
 }
 
-static int compare(const struct place *x, const struct place *y)
+/* The key of a record that the reader does not see would tell what is in it: of such a place the cursor names
+ * the record alone, by its id. */
+static int read_cursor(struct store_tx *tx, struct arena *a, const struct record_query *q,
+        struct record__place *out, struct err *e)
+{
+	struct sql_record_get_row row;
+	int rc = 0;
+
+	if (record__cursor_read(a, q->cursor, out)) {
+		if (out->key.p != NULL)
+			return 0;
+		rc = sql_record_get(tx, &(struct sql_record_get_in){out->id}, &row, e);
+	}
+	if (rc < 0)
+		return rc;
+	if (rc > 0 && str_is(row.kind, q->kind->code)) {
+		struct record r = RECORD_OF(a, row);
+
+		return order_key(a, q, &r, &out->key, e);
+	}
+	return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
+}
+
+static int compare(const struct record__place *x, const struct record__place *y)
 {
 	int rc = str_cmp(x->key, y->key);
 
@@ -465,7 +470,7 @@ static int compare(const struct place *x, const struct place *y)
 /* ---- gathering ---- */
 
 struct found {
-	struct place *at;
+	struct record__place *at;
 	size_t n, cap;
 };
 
@@ -486,7 +491,7 @@ static int gather_one(struct look *l, struct arena *a, struct found *f, const st
 
 	if (rc > 0) {
 		f->at = arena_grow(a, f->at, &f->cap, f->n + 1, sizeof(*f->at));
-		f->at[f->n++] = (struct place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
+		f->at[f->n++] = (struct record__place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
 	}
 	arena_reset(l->a);
 	return rc < 0 ? rc : 0;
@@ -539,7 +544,7 @@ static void drop_doubles(struct found *f)
 	f->n = n;
 }
 
-static int fill_page(struct look *l, struct arena *a, struct found *f, const struct place *after,
+static int fill_page(struct look *l, struct arena *a, struct found *f, const struct record__place *after,
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
@@ -562,16 +567,16 @@ static int fill_page(struct look *l, struct arena *a, struct found *f, const str
 			out->row[out->n++] = RECORD_OF(a, row);
 	}
 	if (rc >= 0 && i < f->n)
-		out->next = write_cursor(a, f->at[i - 1].key, f->at[i - 1].id);
+		out->next = record__cursor_write(a, f->at[i - 1].key, f->at[i - 1].id);
 	return rc < 0 ? rc : 0;
 }
 
 /* ---- walking ---- */
 
 struct walk {
-	struct place at;  /* the last that was looked at */
-	bool seen;        /* by the reader */
-	struct place fit; /* the last of the page */
+	struct record__place at;  /* the last that was looked at */
+	bool seen;                /* by the reader */
+	struct record__place fit; /* the last of the page */
 	int64_t looked;
 	bool end;
 };
@@ -606,7 +611,7 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 	struct sql_record_entry_down_row down;
 	struct store_rows *rows = NULL;
 	struct str low = STR_LIT(""), high = STR_LIT("\xff\xff");
-	struct place from = w->at;
+	struct record__place from = w->at;
 	int64_t looked = 0;
 	int rc;
 
@@ -650,12 +655,12 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 	return rc;
 }
 
-static int walk(
-        struct look *l, struct arena *a, const struct place *after, struct record_page *out, struct err *e)
+static int walk(struct look *l, struct arena *a, const struct record__place *after, struct record_page *out,
+        struct err *e)
 {
 	const struct record_query *q = l->q;
 	const int64_t most = l->limits->walk;
-	struct walk w = {.at = after != NULL ? *after : (struct place){STR_NULL, 0}};
+	struct walk w = {.at = after != NULL ? *after : (struct record__place){STR_NULL, 0}};
 	int64_t limit = q->limit + 1 > l->limits->first ? q->limit + 1 : l->limits->first;
 	int rc = 0;
 
@@ -669,9 +674,9 @@ static int walk(
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
-		out->next = write_cursor(a, w.fit.key, w.fit.id);
+		out->next = record__cursor_write(a, w.fit.key, w.fit.id);
 	else if (!w.end && w.seen)
-		out->next = write_cursor(a, w.at.key, w.at.id);
+		out->next = record__cursor_write(a, w.at.key, w.at.id);
 	else if (!w.end)
 		out->next = arena_printf(a, "%lld", (long long)w.at.id);
 	return 0;
@@ -711,7 +716,7 @@ static int count_cond(struct look *l, const struct record_cond *c, int64_t *n, s
 /* All records of the kind, by its index of codes. */
 static const struct record_range everything = {{"", 0}, {"\xff\xff", 2}};
 
-static int choose(struct look *l, struct arena *a, struct str words, const struct place *after,
+static int choose(struct look *l, struct arena *a, struct str words, const struct record__place *after,
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
@@ -773,7 +778,7 @@ int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
 {
 	struct record_query q = *given;
 	struct look l = {.tx = tx, .who = who, .q = &q, .limits = limits, .needs_attrs = q.sort != NULL};
-	struct place after = {STR_NULL, 0};
+	struct record__place after = {STR_NULL, 0};
 	struct str words = STR_NULL;
 	int rc = 0;
 
