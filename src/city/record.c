@@ -417,7 +417,8 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 		return rc;
 	if (!kind_code_valid(str_of(code)))
 		return bad(e, ERR_INVALID, "code",
-		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ;");
+		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ; and is neither . nor "
+		        "..");
 	rc = record__find(tx, a, k->code, code, old, e);
 	if (rc < 0)
 		return rc;
