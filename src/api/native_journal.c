@@ -28,12 +28,46 @@ static void write_entry(struct jw *w, const struct journal_entry *j)
 	jw_object_end(w);
 }
 
+/* Kinds and groups by commas as a list; NULL where none is named. */
+static const char *const *kinds_of(struct call *c)
+{
+	const char *text = call_text(c, "kind");
+	struct str rest = str_of(text);
+	const char **list = NULL;
+	size_t n = 0, cap = 0;
+
+	while (rest.n > 0) {
+		struct str k = str_trim(str_cut(&rest, ','));
+
+		list = arena_grow(c->a, list, &cap, n + 2, sizeof(*list));
+		list[n++] = arena_strndup(c->a, k.p, k.n);
+		list[n] = NULL;
+	}
+	return list;
+}
+
+/* from <= the time of an entry < to */
+static int period(struct call *c, struct journal_filter *f, struct err *e)
+{
+	time_us from, to = TIME_NONE;
+	int rc = call_time(c, "from", &from, e);
+
+	if (rc == 0)
+		rc = call_time(c, "to", &to, e);
+	if (rc < 0)
+		return rc;
+	f->since = from == TIME_NONE ? 0 : from;
+	f->until = to == TIME_NONE ? 0 : to;
+	return 0;
+}
+
 int journal_get(struct call *c, struct err *e)
 {
 	struct journal_filter f = {.scope = &c->who.scope,
 	        .subject = call_text(c, "subject"),
 	        .subject_id = call_text(c, "subject_id"),
-	        .kind_prefix = call_text(c, "kind")};
+	        .kinds = kinds_of(c),
+	        .account = call_text(c, "account")};
 	struct journal_entry *list = NULL;
 	bool forward = call_text(c, "after") != NULL;
 	int64_t limit = 0, after = 0, before = 0, last = 0;
@@ -43,6 +77,8 @@ int journal_get(struct call *c, struct err *e)
 		rc = call_int(c, "after", 0, 0, INT64_MAX, &after, e);
 	if (rc == 0)
 		rc = call_int(c, "before", 0, 1, INT64_MAX, &before, e);
+	if (rc == 0)
+		rc = period(c, &f, e);
 	if (rc == 0)
 		rc = forward ? journal_read(c->tx, after, (int)limit, &f, &list, &n, &last, e)
 		             : journal_page(c->tx, before, (int)limit, &f, &list, &n, e);
@@ -59,6 +95,21 @@ int journal_get(struct call *c, struct err *e)
 		jw_int(&c->w, list[n - 1].seq);
 	else
 		jw_null(&c->w);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+int journal_head_get(struct call *c, struct err *e)
+{
+	struct journal_head head;
+	int rc = journal_head(c->tx, &head, e);
+
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	jw_kint(&c->w, "seq", head.seq);
+	jw_kstr(&c->w, "hash", head.hash);
+	jw_ktime(&c->w, "at", head.at);
 	jw_object_end(&c->w);
 	return 0;
 }
