@@ -1,8 +1,43 @@
 /* The journal: pages of it, and the stream of what comes. */
 #include "api/api_int.h"
 #include "base/num.h"
+#include "city/account.h"
 
-static void write_entry(struct jw *w, const struct journal_entry *j)
+#include <string.h>
+
+/* Accounts of a page and what their people are called; there are few in one. */
+struct people {
+	struct {
+		struct str login;
+		const char *name;
+	} * v;
+	size_t n, cap;
+};
+
+static int name_of(struct call *c, struct people *p, struct str login, const char **name, struct err *e)
+{
+	struct account_row row = {0};
+	struct err why = ERR_INIT;
+	int rc;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (str_eq(p->v[i].login, login)) {
+			*name = p->v[i].name;
+			return 0;
+		}
+	rc = account_get(c->tx, c->a, arena_strndup(c->a, login.p, login.n), &row, &why);
+	if (rc < 0 && rc != ERR_NOTFOUND) {
+		*e = why;
+		return rc;
+	}
+	*name = rc == 0 ? row.name : ""; /* a device, the system, or somebody who is gone */
+	p->v = arena_grow(c->a, p->v, &p->cap, p->n + 1, sizeof(*p->v));
+	p->v[p->n].login = login;
+	p->v[p->n++].name = *name;
+	return 0;
+}
+
+static void write_entry(struct jw *w, const struct journal_entry *j, const char *name)
 {
 	jw_object(w);
 	jw_kint(w, "seq", j->seq);
@@ -20,6 +55,7 @@ static void write_entry(struct jw *w, const struct journal_entry *j)
 	jw_str(w, j->org);
 	jw_key(w, "account");
 	jw_str(w, j->account);
+	jw_kstr(w, "name", name);
 	jw_key(w, "payload");
 	if (j->payload.n > 0)
 		jw_raw(w, j->payload);
@@ -69,6 +105,8 @@ int journal_get(struct call *c, struct err *e)
 	        .kinds = kinds_of(c),
 	        .account = call_text(c, "account")};
 	struct journal_entry *list = NULL;
+	struct people people = {0};
+	const char *name = "";
 	bool forward = call_text(c, "after") != NULL;
 	int64_t limit = 0, after = 0, before = 0, last = 0;
 	int n = 0, rc = call_int(c, "limit", 100, 1, 1000, &limit, e);
@@ -87,8 +125,10 @@ int journal_get(struct call *c, struct err *e)
 	jw_object(&c->w);
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
-	for (int i = 0; i < n; i++)
-		write_entry(&c->w, &list[i]);
+	for (int i = 0; i < n && rc == 0; i++) {
+		rc = name_of(c, &people, list[i].account, &name, e);
+		write_entry(&c->w, &list[i], name);
+	}
 	jw_array_end(&c->w);
 	jw_key(&c->w, "next");
 	if (n == limit)
@@ -96,7 +136,7 @@ int journal_get(struct call *c, struct err *e)
 	else
 		jw_null(&c->w);
 	jw_object_end(&c->w);
-	return 0;
+	return rc;
 }
 
 int journal_head_get(struct call *c, struct err *e)
