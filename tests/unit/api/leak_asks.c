@@ -22,6 +22,8 @@ static const struct {
         {"/api/v1/accounts", "accounts and approvals lie in no region; administrators see them all"},
         {"/api/v1/approvals", "as accounts"},
         {"/api/v1/events", "a stream: the test follows one of each reader"},
+        {"/api/v1/journal/head",
+                "salted hashes of all entries: of each other or of nothing, they tell nothing"},
         {"/write", "readings come in, by devices"},
         {"/api/v2/write", "readings come in, by devices"},
         {"/healthz", "the process, not the city"},
@@ -406,6 +408,12 @@ static void ask_path(struct asking *k, const struct route *r, const char *path)
 	} else if (strncmp(open, "{code}", 6) == 0) {
 		for (; *codes != NULL; codes++)
 			fill(k, r, path, *codes);
+	} else if (strncmp(open, "{field}", 7) == 0) {
+		for (int i = 0; i < c->kinds; i++)
+			for (int n = 0; n < c->kind[i].fields; n++)
+				if (c->kind[i].field[n].type == FIELD_FILE)
+					fill(k, r, path, c->kind[i].field[n].key);
+		fill(k, r, path, "name");
 	} else if (strncmp(open, "{name}", 6) == 0) {
 		static const char *const labels[] = {"thing", "region", "org", "kind", "__name__", "odd"};
 
