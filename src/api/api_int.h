@@ -185,6 +185,8 @@ bool auth_from_here(const struct http_req *r);
 
 /* idempotency.c */
 bool idempotency_takes(const struct route *r); /* its requests may carry an Idempotency-Key */
+/* What the header says, between quotes or without. */
+MUST_USE int idempotency_key(struct arena *a, const char *text, struct str *key, struct err *e);
 MUST_USE int idempotency_begin(struct call *c, struct err *e);
 /* The handler is through, with rc: keeps its answer, or gives the key back. */
 void idempotency_end(struct call *c, int rc);

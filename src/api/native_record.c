@@ -73,11 +73,29 @@ static void write_actions(struct call *c, const struct kind *k)
 	jw_array_end(&c->w);
 }
 
-static int write_title(struct call *c, const char *kind, const char *code, struct err *e)
+struct titles { /* those that are written */
+	const char **key;
+	size_t n, cap;
+};
+
+static bool is_written(struct call *c, struct titles *t, const char *key)
 {
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->key[i], key) == 0)
+			return true;
+	t->key = arena_grow(c->a, t->key, &t->cap, t->n + 1, sizeof(*t->key));
+	t->key[t->n++] = key;
+	return false;
+}
+
+static int write_title(struct call *c, struct titles *done, const char *kind, const char *code, struct err *e)
+{
+	const char *key = arena_printf(c->a, "%s/%s", kind, code);
 	const struct snapshot *s = call_snapshot(c);
 	const char *name = NULL;
 
+	if (is_written(c, done, key))
+		return 0;
 	if (strcmp(kind, "region") == 0) {
 		const struct region *r = snapshot_region(s, code);
 
@@ -95,12 +113,13 @@ static int write_title(struct call *c, const char *kind, const char *code, struc
 		name = rc == 0 ? r.name : NULL;
 	}
 	if (name != NULL)
-		jw_kstr(&c->w, arena_printf(c->a, "%s/%s", kind, code), name);
+		jw_kstr(&c->w, key, name);
 	return 0;
 }
 
 static int write_titles(struct call *c, const struct kind *k, const struct record *r, struct err *e)
 {
+	struct titles done = {0};
 	struct doc *attrs = NULL;
 	int rc = doc_parse_json(c->a, str_of(r->attrs), "attrs", &attrs, e);
 
@@ -114,17 +133,17 @@ static int write_titles(struct call *c, const struct kind *k, const struct recor
 		        field_veiled(f))
 			continue;
 		if (!f->many)
-			rc = write_title(c, f->ref, v->text, e);
+			rc = write_title(c, &done, f->ref, v->text, e);
 		DOC_EACH(x, f->many ? v : NULL)
 		{
 			if (rc == 0)
-				rc = write_title(c, f->ref, x->text, e);
+				rc = write_title(c, &done, f->ref, x->text, e);
 		}
 	}
 	if (rc == 0 && *r->region != '\0')
-		rc = write_title(c, "region", r->region, e);
+		rc = write_title(c, &done, "region", r->region, e);
 	if (rc == 0 && *r->org != '\0')
-		rc = write_title(c, "org", r->org, e);
+		rc = write_title(c, &done, "org", r->org, e);
 	jw_object_end(&c->w);
 	return rc;
 }
@@ -304,6 +323,18 @@ static struct record_in body_record(struct call *c, const struct kind *k, const 
 	        .demo = doc_bool(c->body, "demo", false)};
 }
 
+/* A number of the site's own, for kinds whose records have none by nature. */
+static const char *new_code(struct call *c)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+	uint64_t id = (uint64_t)store_new_id(c->site->store);
+	char *out = arena_alloc(c->a, 16), *p = out + 15;
+
+	for (; id > 0; id /= sizeof(digits) - 1)
+		*--p = digits[id % (sizeof(digits) - 1)];
+	return p;
+}
+
 int records_post(struct call *c, struct err *e)
 {
 	const struct kind *k;
@@ -313,6 +344,8 @@ int records_post(struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, body_text(c, "code"));
+	if (*x.in.code == '\0' && *k->key == '\0')
+		x.in.code = new_code(c);
 	rc = store_write(c->site->store, "add a record", put, &x, e);
 	if (rc == ERR_PRECONDITION) {
 		err_set(e, ERR_CONFLICT, "a record of this kind has this code already");

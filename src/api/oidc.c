@@ -24,8 +24,16 @@ struct oidc {
 
 static bool is_here(const char *url)
 {
-	return strncmp(url, "http://127.0.0.1", 16) == 0 || strncmp(url, "http://localhost", 16) == 0 ||
-	       strncmp(url, "http://[::1]", 12) == 0;
+	static const char *const here[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+
+	for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+		size_t n = strlen(here[i]);
+
+		/* Not that of another host whose name begins so. */
+		if (strncmp(url, here[i], n) == 0 && (url[n] == '\0' || url[n] == ':' || url[n] == '/'))
+			return true;
+	}
+	return false;
 }
 
 static int check_url(const char *url, const char *setting, struct err *e)

@@ -634,7 +634,8 @@ static int user_by_field(struct pack_run *r, const struct field *f, const char *
 	return rc;
 }
 
-int pack__user_of(struct pack_run *r, const char *part, const char *code,
+/* What else refers to a row, as "kind code"; NULL if nothing does. gone(ctx, part, code): that goes, too. */
+static int user_of(struct pack_run *r, const char *part, const char *code,
         bool (*gone)(const void *ctx, const char *part, const char *code), const void *ctx, const char **out,
         struct err *e)
 {
@@ -749,7 +750,7 @@ static int find_used(struct rows *rs, struct err *e)
 		for (size_t i = 0; i < rs->gones; i++) {
 			struct gone *g = &rs->gone[i];
 			const char *user = NULL;
-			int rc = g->goes ? pack__user_of(r, g->part, g->code, goes_too, rs, &user, e) : 0;
+			int rc = g->goes ? user_of(r, g->part, g->code, goes_too, rs, &user, e) : 0;
 
 			arena_reset(r->row);
 			if (rc < 0)

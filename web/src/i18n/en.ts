@@ -381,6 +381,8 @@ export const en: Words = {
 	'reg.use_revealed': 'revealed',
 	'reg.was': 'was',
 	'reg.is': 'is',
+	'file.sending': 'Sending…',
+	'file.too_big': '“{name}” has more than 16 MB and was not sent.',
 	'form.new': 'New record: {kind}',
 	'form.edit': 'Edit: {name}',
 	'form.required': 'required',

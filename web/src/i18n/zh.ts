@@ -380,6 +380,8 @@ export const zh = {
 	'reg.use_revealed': '查看了',
 	'reg.was': '原为',
 	'reg.is': '现为',
+	'file.sending': '正在上传…',
+	'file.too_big': '“{name}”超过 16 MB，没有上传。',
 	'form.new': '新登记：{kind}',
 	'form.edit': '修改：{name}',
 	'form.required': '必填',
