@@ -34,7 +34,7 @@ SELECT max(id) FROM journal;
 SELECT count(*) FROM journal WHERE seq IS NULL;
 
 -- What the readers of entries have in common. kinds: whole ones end in a blank, groups in a dot. since, until: of
--- the time, the end not with it.
+-- the time, the end not with it; + 0 keeps their index out of it, which would mean a sort.
 
 -- journal_after: entries after a place that a reader may see
 -- many
@@ -45,7 +45,7 @@ SELECT count(*) FROM journal WHERE seq IS NULL;
 SELECT seq, id, at, kind, subject, subject_id, region, org, secrecy, account, payload FROM journal
 WHERE seq > :after AND seq <= :last
 	AND @prefix(kind || ' ', :kinds) AND (:account IS NULL OR account = :account)
-	AND at >= :since AND at < :until AND secrecy <= :clearance
+	AND at + 0 >= :since AND at + 0 < :until AND secrecy <= :clearance
 	AND (region = '' OR @prefix(region, :regions)) AND (org = '' OR @prefix(org, :orgs))
 ORDER BY seq LIMIT :limit_;
 
@@ -59,7 +59,7 @@ SELECT seq, id, at, kind, subject, subject_id, region, org, secrecy, account, pa
 WHERE subject = :subject AND (:subject_id IS NULL OR subject_id = :subject_id)
 	AND seq > :after AND seq <= :last
 	AND @prefix(kind || ' ', :kinds) AND (:account IS NULL OR account = :account)
-	AND at >= :since AND at < :until AND secrecy <= :clearance
+	AND at + 0 >= :since AND at + 0 < :until AND secrecy <= :clearance
 	AND (region = '' OR @prefix(region, :regions)) AND (org = '' OR @prefix(org, :orgs))
 ORDER BY seq LIMIT :limit_;
 
@@ -72,7 +72,7 @@ ORDER BY seq LIMIT :limit_;
 SELECT seq, id, at, kind, subject, subject_id, region, org, secrecy, account, payload FROM journal
 WHERE seq >= :first AND seq < :before
 	AND @prefix(kind || ' ', :kinds) AND (:account IS NULL OR account = :account)
-	AND at >= :since AND at < :until AND secrecy <= :clearance
+	AND at + 0 >= :since AND at + 0 < :until AND secrecy <= :clearance
 	AND (region = '' OR @prefix(region, :regions)) AND (org = '' OR @prefix(org, :orgs))
 ORDER BY seq DESC LIMIT :limit_;
 
@@ -86,7 +86,7 @@ SELECT seq, id, at, kind, subject, subject_id, region, org, secrecy, account, pa
 WHERE subject = :subject AND (:subject_id IS NULL OR subject_id = :subject_id)
 	AND seq >= :first AND seq < :before
 	AND @prefix(kind || ' ', :kinds) AND (:account IS NULL OR account = :account)
-	AND at >= :since AND at < :until AND secrecy <= :clearance
+	AND at + 0 >= :since AND at + 0 < :until AND secrecy <= :clearance
 	AND (region = '' OR @prefix(region, :regions)) AND (org = '' OR @prefix(org, :orgs))
 ORDER BY seq DESC LIMIT :limit_;
 
@@ -99,7 +99,7 @@ ORDER BY seq DESC LIMIT :limit_;
 SELECT seq, id, at, kind, subject, subject_id, region, org, secrecy, account, payload FROM journal
 WHERE account = :account AND seq >= :first AND seq < :before
 	AND @prefix(kind || ' ', :kinds)
-	AND at >= :since AND at < :until AND secrecy <= :clearance
+	AND at + 0 >= :since AND at + 0 < :until AND secrecy <= :clearance
 	AND (region = '' OR @prefix(region, :regions)) AND (org = '' OR @prefix(org, :orgs))
 ORDER BY seq DESC LIMIT :limit_;
 
@@ -111,16 +111,16 @@ ORDER BY seq DESC LIMIT :limit_;
 --      account text, payload text?
 SELECT seq, id, at, kind, subject, subject_id, region, org, secrecy, account, payload FROM journal
 WHERE kind = :kind AND seq >= :first AND seq < :before
-	AND at >= :since AND at < :until AND secrecy <= :clearance
+	AND at + 0 >= :since AND at + 0 < :until AND secrecy <= :clearance
 	AND (region = '' OR @prefix(region, :regions)) AND (org = '' OR @prefix(org, :orgs))
 ORDER BY seq DESC LIMIT :limit_;
 
 -- journal_span: the first and the last place of a period, 0 if nothing happened; clocks of copies differ, so that
--- entries of other times may lie between
+-- entries of other times may lie between. + 0, or PostgreSQL walks the journal from both ends instead of the period
 -- one
 -- in: since int, until int
 -- out: first int, last int
-SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM journal
+SELECT coalesce(min(seq + 0), 0), coalesce(max(seq + 0), 0) FROM journal
 WHERE at >= :since AND at < :until AND seq IS NOT NULL;
 
 -- journal_chain: all that the chain is made of, from a place on
