@@ -324,6 +324,18 @@ static struct record_in body_record(struct call *c, const struct kind *k, const 
 	        .demo = doc_bool(c->body, "demo", false)};
 }
 
+/* A number of the site's own, for kinds whose records have none by nature. */
+static const char *new_code(struct call *c)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+	uint64_t id = (uint64_t)store_new_id(c->site->store);
+	char *out = arena_alloc(c->a, 16), *p = out + 15;
+
+	for (; id > 0; id /= sizeof(digits) - 1)
+		*--p = digits[id % (sizeof(digits) - 1)];
+	return p;
+}
+
 int records_post(struct call *c, struct err *e)
 {
 	const struct kind *k;
@@ -333,6 +345,8 @@ int records_post(struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, body_text(c, "code"));
+	if (*x.in.code == '\0' && *k->key == '\0')
+		x.in.code = new_code(c);
 	rc = store_write(c->site->store, "add a record", put, &x, e);
 	if (rc == ERR_PRECONDITION) {
 		err_set(e, ERR_CONFLICT, "a record of this kind has this code already");

@@ -25,6 +25,7 @@ enum field_type {
 	FIELD_CODE,      /* one of `options` */
 	FIELD_REFERENCE, /* code of a record of kind `ref`, or of "region", "org" */
 	FIELD_PLACE,     /* {"lon":…, "lat":…}, WGS-84 */
+	FIELD_FILE,      /* {"file": SHA-256, "name":…, "size": bytes, "type": media type}; see file.h */
 };
 struct field_option {
 	const char *code, *name, *name_en;

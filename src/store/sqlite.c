@@ -147,10 +147,12 @@ static int set_up(struct sqlite *c, bool writer, struct err *e)
 	static const char both[] = "PRAGMA foreign_keys = ON; PRAGMA case_sensitive_like = ON;"
 	                           "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 	                           "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
-	/* The writer's cache holds the upper pages of a register's indexes: without, each row reads them anew. */
-	static const char write[] = "PRAGMA cache_size = -64000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	                            "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON;"
-	                            "PRAGMA journal_size_limit = 67108864;";
+	/* The writer's cache holds the upper pages of a register's indexes: without, each row reads them
+	 * anew. */
+	static const char write[] =
+	        "PRAGMA cache_size = -64000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+	        "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = ON;"
+	        "PRAGMA journal_size_limit = 67108864;";
 	int rc = sqlite3_exec(c->db, both, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(c->db, writer ? write : "PRAGMA query_only = ON;", NULL, NULL, NULL);

@@ -533,6 +533,8 @@ static const struct {
                 "name: 农业}, {code: b, name: 工业}]}\n"
                 "  - {key: scope, name: 经营范围, name_en: Scope, search: true}\n"
                 "  - {key: parent, name: 上级, name_en: Parent, type: reference, ref: firm, tree: true}\n"
+                "  - {key: licence, name: 执照, type: file, many: true}\n"
+                "  - {key: drawing, name: 图纸, type: file, secrecy: 3}\n"
                 "  - {key: boss, name: 法人, name_en: Boss, secrecy: 2, mask: name}\n"
                 "  - {key: phone, name: 电话, name_en: Phone, secrecy: 3, mask: phone, filter: true}\n"},
         {"kinds/plan.yaml", "code: plan\nname: 预案\nname_en: Plan\nsecrecy: 4\nwrite: [admin]\n"

@@ -18,7 +18,8 @@ struct answer {
 struct city {
 	struct site *site;
 	struct api_server *api;
-	char password[32]; /* of every account: admin, boss, duty, worker (org o1), yi (sees region 3202 only) */
+	char password[32]; /* of every account: admin, boss, duty, worker (org o1), yi (sees region 3202 only)
+	                    */
 };
 /* A site in the test's folder with accounts and things, and its door. */
 void city_open(struct city *t);

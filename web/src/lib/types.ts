@@ -15,7 +15,8 @@ export interface Region { code: string; parent: string; level: number; name: str
 export interface Org { code: string; parent: string; kind: string; region: string; name: string; name_en: string; phone: string; duties: string }
 export interface Quantity { metric: string; name: string; name_en: string; unit: string; low: number | null; high: number | null }
 export interface FieldOption { code: string; name: string; name_en: string; color?: string }
-export type FieldType = 'text' | 'integer' | 'decimal' | 'bool' | 'date' | 'instant' | 'code' | 'reference' | 'place';
+export type FieldType = 'text' | 'integer' | 'decimal' | 'bool' | 'date' | 'instant' | 'code' | 'reference' | 'place' | 'file';
+export interface FileRef { file: string; name: string; size: number; type: string }
 /* hidden: above the reader's clearance. veiled: masked until the reader says why it must be seen. */
 export interface Field {
 	key: string; name: string; name_en: string; type: FieldType; unit: string; ref: string; group: string; help: string; help_en: string;
