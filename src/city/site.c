@@ -4,6 +4,7 @@
 #include "city/pack.h"
 #include "city/record.h"
 #include "city/rule.h"
+#include "city/standby.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,23 @@ static bool has_demo(struct registry *r)
 	return demo;
 }
 
+/* All but the clock. */
+static void close_parts(struct site *s)
+{
+	if (s->rules != NULL)
+		rules_stop(s->rules);
+	standby_stop(&s->standby);
+	series_close(&s->series);
+	rules_free(&s->rules);
+	registry_free(&s->registry);
+	catalog_free(&s->catalog);
+	store_close(&s->store);
+	id_source_free(&s->ids);
+	if (s->lock >= 0)
+		close(s->lock);
+	arena_free(&s->arena);
+}
+
 int site_open(const struct site_options *o, struct site **out, struct err *e)
 {
 	struct site *s = xcalloc(1, sizeof(*s));
@@ -74,6 +92,12 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = file_mkdirs(s->dir, e);
 	else if (!file_exists(s->dir))
 		rc = err_set(e, ERR_NOTFOUND, "there is no site in %s; make one with heming init", s->dir);
+	if (rc == 0 && standby_is(s->dir))
+		rc = err_set(e, ERR_STATE,
+		        "%s is the standby of another site, which would be split in two; if that one is "
+		        "lost, say "
+		        "heming standby promote --site %s",
+		        s->dir, s->dir);
 	if (rc == 0)
 		rc = lock_folder(s, e);
 	if (rc < 0)
@@ -106,9 +130,14 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->standby != NULL)
+		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
-	if (rc < 0)
-		site_close(&s);
+	if (rc < 0) {
+		close_parts(s);
+		free(s);
+		s = NULL;
+	}
 	*out = s;
 	return rc;
 }
@@ -120,18 +149,8 @@ void site_close(struct site **site)
 	if (s == NULL)
 		return;
 	*site = NULL;
-	if (s->rules != NULL)
-		rules_stop(s->rules);
-	series_close(&s->series);
-	rules_free(&s->rules);
-	registry_free(&s->registry);
-	catalog_free(&s->catalog);
-	store_close(&s->store);
-	id_source_free(&s->ids);
+	close_parts(s);
 	clock_free(&s->clock);
-	if (s->lock >= 0)
-		close(s->lock);
-	arena_free(&s->arena);
 	free(s);
 }
 

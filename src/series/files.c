@@ -740,7 +740,7 @@ void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes)
 	files_view_close(f, &view);
 }
 
-int file_copy(const char *path, const char *to, struct err *e)
+int file_image(const char *path, const char *to, struct err *e)
 {
 	const struct partition source = {.path = (char *)path}, target = {.path = (char *)to};
 	sqlite3 *from = NULL, *db = NULL;
@@ -772,7 +772,7 @@ static int copy_one(const struct partition *p, const char *dir, struct err *e)
 	int rc = 0;
 
 	if (file_exists(p->path)) /* else it was made, but nothing was written to it yet */
-		rc = file_copy(p->path, path, e);
+		rc = file_image(p->path, path, e);
 	free(path);
 	return rc;
 }

@@ -93,6 +93,8 @@ static int append(
 			*end = next;
 		else
 			rc = file_write_all(out, s->piece, (size_t)n, e);
+		if (rc < 0)
+			err_at(e, to, 0, 0, NULL);
 		next += n > 0 ? (uint64_t)n : 0;
 	}
 	if (rc == 0 && fdatasync(out) < 0)
@@ -197,7 +199,7 @@ static int copy_blocks(struct series_ship *s, const char *name, struct arena *a,
 		goto out;
 	when[0] = when[1] = (struct timespec){.tv_sec = t / US_SECOND, .tv_nsec = t % US_SECOND * 1000};
 	(void)unlink(part);
-	rc = file_copy(from, part, e);
+	rc = file_image(from, part, e);
 	if (rc < 0)
 		goto out;
 	fd = open(part, O_RDONLY | O_CLOEXEC);

@@ -64,7 +64,6 @@ struct store_tap {
 	uint8_t *p; /* frames as they stand in the log */
 	size_t n, cap;
 	int64_t behind; /* bytes since the last hand-over, kept or not */
-	dur_us since;   /* monotonic; when the first of them came */
 };
 
 struct store_tap *store__tap_new(const char *path)
@@ -125,8 +124,6 @@ static bool take_frames(struct store_tap *t, uint32_t pages)
 	t->page_b = be32(head + 8);
 	frame_b = t->page_b + FRAME_HEAD_B;
 	more = pages > t->taken ? (size_t)(pages - t->taken) * frame_b : 0;
-	if (t->behind == 0)
-		t->since = clock_monotonic();
 	t->behind += (int64_t)more;
 	if (t->n + more > SHIP_AHEAD_B)
 		return false;
@@ -239,6 +236,7 @@ static int fold(struct store_ship *s, struct err *e)
 static int begin_log(struct store_ship *s, uint32_t sum[2], struct err *e)
 {
 	uint8_t head[WAL_HEAD_B] = {0};
+	int rc;
 
 	s->fd = open(s->wal, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (s->fd < 0)
@@ -252,7 +250,8 @@ static int begin_log(struct store_ship *s, uint32_t sum[2], struct err *e)
 	add_sum(head, 24, sum);
 	put_be32(head + 24, sum[0]);
 	put_be32(head + 28, sum[1]);
-	return file_write_all(s->fd, head, sizeof(head), e);
+	rc = file_write_all(s->fd, head, sizeof(head), e);
+	return rc < 0 ? err_at(e, s->wal, 0, 0, NULL) : 0;
 }
 
 /*
@@ -291,8 +290,8 @@ static int write_batch(struct store_ship *s, struct err *e)
 		seal_batch(s, sum);
 	if (rc == 0 && lseek(s->fd, (off_t)at, SEEK_SET) < 0)
 		rc = err_errno(e, errno, "cannot write %s", s->wal);
-	if (rc == 0)
-		rc = file_write_all(s->fd, s->batch, s->batch_n, e);
+	if (rc == 0 && (rc = file_write_all(s->fd, s->batch, s->batch_n, e)) < 0)
+		err_at(e, s->wal, 0, 0, NULL);
 	if (rc == 0 && fdatasync(s->fd) < 0)
 		rc = err_errno(e, errno, "cannot sync %s", s->wal);
 	if (rc == 0 && fresh) {
@@ -466,12 +465,14 @@ int store_ship_open(struct store *st, const char *path, struct store_ship **out,
 	return 0;
 }
 
-void store_ship_behind(struct store_ship *s, int64_t *bytes, dur_us *since)
+int64_t store_ship_behind(struct store_ship *s)
 {
+	int64_t bytes;
+
 	store__tap_lock(s->tap);
-	*bytes = s->tap->behind + atomic_load(&s->batch_b);
-	*since = *bytes > 0 ? clock_monotonic() - s->tap->since : 0;
+	bytes = s->tap->behind + atomic_load(&s->batch_b);
 	store__tap_unlock(s->tap);
+	return bytes;
 }
 
 int64_t store_ship_images(const struct store_ship *s)

@@ -25,8 +25,7 @@ struct store_ship;
 MUST_USE int store_ship_open(struct store *st, const char *path, struct store_ship **out, struct err *e);
 /* After it the copy has all that was committed before the call. */
 MUST_USE int store_ship_step(struct store_ship *s, struct err *e);
-/* Bytes that wait, and for how long the oldest of them has. Any thread. */
-void store_ship_behind(struct store_ship *s, int64_t *bytes, dur_us *since);
+int64_t store_ship_behind(struct store_ship *s);       /* bytes that wait; any thread */
 int64_t store_ship_images(const struct store_ship *s); /* how often it began with an image */
 void store_ship_close(struct store_ship **s);
 
