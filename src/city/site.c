@@ -49,6 +49,25 @@ static int sync_index(struct store_tx *tx, void *arg, struct err *e)
 	return record_index_sync(tx, arg, true, &changed, e);
 }
 
+static int open_secrets(struct site *s, const struct site_options *o, struct err *e)
+{
+	struct secret_key k = o->key;
+	int rc;
+
+	if (k.file == NULL)
+		k.file = path_join(s->arena, s->dir, "secret.key");
+	rc = secret_ring(&k, &s->seal, e);
+	if (rc == 0)
+		rc = secret_sync(s->store, &k, &s->seal, &s->key_missing, e);
+	s->accounts.seal = &s->seal;
+	if (rc == 0 && s->key_missing)
+		LOG(SECRET_KEY, log_s("file", k.file),
+		        log_s("why", "the key by which this store's secrets are sealed is not here: nobody "
+		                     "can sign in "
+		                     "with a second factor, but by recovery codes"));
+	return rc;
+}
+
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
@@ -114,6 +133,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	        .trace = o->trace,
 	        .create = o->create};
 	rc = store_open(&so, &s->store, e);
+	if (rc == 0)
+		rc = open_secrets(s, o, e);
 	if (rc == 0)
 		rc = catalog_load(s->store, &s->catalog, e);
 	if (rc == 0 && s->catalog->index_stale)

@@ -10,6 +10,7 @@
 
 #include "city/account.h"
 #include "city/registry.h"
+#include "city/secret.h"
 
 struct rules;
 struct standby;
@@ -25,6 +26,8 @@ struct site {
 	struct rules *rules;
 	struct standby *standby; /* NULL: none */
 	struct account_policy accounts;
+	struct seal_ring seal;
+	bool key_missing;             /* of the store's secrets */
 	bool demo;                    /* some things are demo things: say so wherever it shows */
 	struct series_virtual labels; /* of the registry; what series borrows */
 	struct arena *arena;
@@ -41,8 +44,9 @@ struct site_options {
 	bool rules;  /* run rules, timers and push checks (serve); tools open without */
 	int readers;
 	bool trace;
-	const char *standby;  /* folder of the standby; NULL: none */
-	dur_us standby_every; /* between two copies to it */
+	struct secret_key key; /* file NULL: secret.key in dir */
+	const char *standby;   /* folder of the standby; NULL: none */
+	dur_us standby_every;  /* between two copies to it */
 	struct account_policy accounts;
 };
 MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);

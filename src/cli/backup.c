@@ -98,7 +98,10 @@ int cmd_backup(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = file_write(path_join(c->a, dir, "MANIFEST"), manifest.p, manifest.n, 0640, e);
 	if (rc == 0)
-		fprintf(c->out, "backup is in %s\n", dir);
+		fprintf(c->out,
+		        "backup is in %s\nThe key of secrets is not in it: keep %s elsewhere, not beside "
+		        "it.\n",
+		        dir, cli_secret_key(c).env != NULL ? "HEMING_SEAL_KEY" : cli_secret_key(c).file);
 	sb_fini(&manifest);
 	return rc;
 }
@@ -183,8 +186,10 @@ int cmd_restore(struct cli *c, struct err *e)
 	if (rc == 0 && file_exists(yaml))
 		rc = file_copy(yaml, path_join(c->a, c->site_dir, "site.yaml"), 0640, e);
 	if (rc == 0)
-		fprintf(c->out, "the site is in %s; heming doctor --site %s looks it over\n", c->site_dir,
-		        c->site_dir);
+		fprintf(c->out,
+		        "the site is in %s; heming doctor --site %s looks it over\nPut its key of secrets "
+		        "into %s.\n",
+		        c->site_dir, c->site_dir, cli_secret_key(c).file);
 out:
 	id_source_free(&ids);
 	clock_free(&clock);

@@ -174,6 +174,15 @@ static void look_at_records(struct doctor *d)
 		say(d, "ok", "journal: %lld entries, the chain verifies", (long long)v.entries);
 }
 
+static void look_at_key(struct doctor *d)
+{
+	if (d->c->site->key_missing)
+		say(d, "bad", "key of secrets: not the one that sealed the store's; put it into %s",
+		        cli_secret_key(d->c).file);
+	else
+		say(d, "ok", "key of secrets: fits");
+}
+
 static void look_at_series(struct doctor *d)
 {
 	struct err e = ERR_INIT;
@@ -274,6 +283,7 @@ int cmd_doctor(struct cli *c, struct err *e)
 	look_at_disk(&d);
 	time_fsync(&d);
 	look_at_records(&d);
+	look_at_key(&d);
 	look_at_series(&d);
 	look_at_standby(&d);
 	look_at_things(&d);

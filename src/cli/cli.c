@@ -165,6 +165,15 @@ static int role_words(const struct cli *c, enum setting_id id, unsigned *out, st
 	return err_at(e, NULL, 0, 0, setting_rows[id].key);
 }
 
+struct secret_key cli_secret_key(const struct cli *c)
+{
+	const char *file = settings_text(&c->settings, SET_KEY_FILE);
+
+	return (struct secret_key){.file = file != NULL ? file : path_join(c->a, c->site_dir, "secret.key"),
+	        .env = getenv("HEMING_SEAL_KEY"),
+	        .cipher = settings_is(&c->settings, SET_CIPHER, "sm4") ? SEAL_SM4 : SEAL_AES};
+}
+
 int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e)
 {
 	struct site_options o = {.dir = c->site_dir,
@@ -181,6 +190,7 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
 	int rc = role_words(c, SET_TOTP_ROLES, &o.accounts.totp_roles, e);
 
+	o.key = cli_secret_key(c);
 	if (rules) { /* only who serves copies */
 		o.standby = settings_text(&c->settings, SET_STANDBY);
 		o.standby_every = settings_int(&c->settings, SET_STANDBY_EVERY) * US_SECOND;
