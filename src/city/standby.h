@@ -3,8 +3,8 @@
  * that is mounted here. It can be made a site of its own when the first is lost.
  *
  * In the folder the file `standby` says what it is; its time is that of the last copy. While it is there no
- * program opens the folder as a site, and without it nothing is copied: neither over a site, nor onto the wrong
- * disk when the right one is not mounted.
+ * program opens the folder as a site, and without it nothing is copied: neither over a site, nor onto the
+ * wrong disk when the right one is not mounted.
  *
  * Records come first, then readings, as in a backup. With PostgreSQL readings alone are copied.
  *
