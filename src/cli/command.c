@@ -53,7 +53,7 @@ const struct command commands[] = {
                 "list     the installed packs, their versions and what they require\n"
                 "Restart the server after install, upgrade and remove; stop it before an upgrade that "
                 "changes records.\n"
-                "Exits with 0 if it was done, 1 if not, 2 if the command was not understood.\n",
+                "Exits with 0 if it was done, 1 if not, 2 if an option is not known.\n",
                 cmd_pack, CMD_SITE | CMD_SETTINGS, 1, 2,
                 {{"json", ARG_FLAG, "", "answer in JSON, for programs"},
                         {"dry-run", ARG_FLAG, "", "install, upgrade: write nothing, tell what would be"},
