@@ -23,8 +23,8 @@ static void write_page_end(struct jw *w, const struct record_page *p)
 int records_get(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	struct record_query q;
-	struct record_page page;
+	struct record_query q = {0};
+	struct record_page page = {0};
 	int rc;
 
 	if (k == NULL)
@@ -73,11 +73,29 @@ static void write_actions(struct call *c, const struct kind *k)
 	jw_array_end(&c->w);
 }
 
-static int write_title(struct call *c, const char *kind, const char *code, struct err *e)
+struct titles { /* those that are written */
+	const char **key;
+	size_t n, cap;
+};
+
+static bool is_written(struct call *c, struct titles *t, const char *key)
 {
+	for (size_t i = 0; i < t->n; i++)
+		if (strcmp(t->key[i], key) == 0)
+			return true;
+	t->key = arena_grow(c->a, t->key, &t->cap, t->n + 1, sizeof(*t->key));
+	t->key[t->n++] = key;
+	return false;
+}
+
+static int write_title(struct call *c, struct titles *done, const char *kind, const char *code, struct err *e)
+{
+	const char *key = arena_printf(c->a, "%s/%s", kind, code);
 	const struct snapshot *s = call_snapshot(c);
 	const char *name = NULL;
 
+	if (is_written(c, done, key))
+		return 0;
 	if (strcmp(kind, "region") == 0) {
 		const struct region *r = snapshot_region(s, code);
 
@@ -87,7 +105,7 @@ static int write_title(struct call *c, const char *kind, const char *code, struc
 
 		name = o != NULL ? o->name : NULL;
 	} else {
-		struct record r;
+		struct record r = {0};
 		int rc = record_get(c->tx, c->a, c->site->catalog, &c->who, kind, code, &r, e);
 
 		if (rc < 0 && rc != ERR_NOTFOUND)
@@ -95,12 +113,13 @@ static int write_title(struct call *c, const char *kind, const char *code, struc
 		name = rc == 0 ? r.name : NULL;
 	}
 	if (name != NULL)
-		jw_kstr(&c->w, arena_printf(c->a, "%s/%s", kind, code), name);
+		jw_kstr(&c->w, key, name);
 	return 0;
 }
 
 static int write_titles(struct call *c, const struct kind *k, const struct record *r, struct err *e)
 {
+	struct titles done = {0};
 	struct doc *attrs = NULL;
 	int rc = doc_parse_json(c->a, str_of(r->attrs), "attrs", &attrs, e);
 
@@ -114,17 +133,17 @@ static int write_titles(struct call *c, const struct kind *k, const struct recor
 		        field_veiled(f))
 			continue;
 		if (!f->many)
-			rc = write_title(c, f->ref, v->text, e);
+			rc = write_title(c, &done, f->ref, v->text, e);
 		DOC_EACH(x, f->many ? v : NULL)
 		{
 			if (rc == 0)
-				rc = write_title(c, f->ref, x->text, e);
+				rc = write_title(c, &done, f->ref, x->text, e);
 		}
 	}
 	if (rc == 0 && *r->region != '\0')
-		rc = write_title(c, "region", r->region, e);
+		rc = write_title(c, &done, "region", r->region, e);
 	if (rc == 0 && *r->org != '\0')
-		rc = write_title(c, "org", r->org, e);
+		rc = write_title(c, &done, "org", r->org, e);
 	jw_object_end(&c->w);
 	return rc;
 }
@@ -169,18 +188,17 @@ static int write_whole(struct call *c, const struct kind *k, const struct record
 int record_get_one(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	const char *as_of = call_text(c, "as_of"), *code = call_param(c, 1);
-	struct record r;
+	const char *code = call_param(c, 1);
+	struct record r = {0};
 	time_us at;
 	int rc;
 
 	if (k == NULL)
 		return ERR_NOTFOUND;
-	if (as_of != NULL && !time_parse(str_of(as_of), c->site->catalog->zone, &at)) {
-		err_set(e, ERR_INVALID, "an instant such as 2026-07-14T08:00:00+08:00 is needed");
-		return err_at(e, NULL, 0, 0, "as_of"), ERR_INVALID;
-	}
-	if (as_of != NULL)
+	rc = call_time(c, "as_of", &at, e);
+	if (rc < 0)
+		return rc;
+	if (at != TIME_NONE)
 		rc = record_as_of(c->tx, c->a, c->site->catalog, &c->who, k->code, code, at, &r, e);
 	else
 		rc = record_get(c->tx, c->a, c->site->catalog, &c->who, k->code, code, &r, e);
@@ -234,7 +252,7 @@ struct change {
 static int put(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct change *x = arg;
-	struct record out;
+	struct record out = {0};
 	int rc = record_put(tx, &x->door, &x->in, x->rev, &out, &x->verdict, e);
 
 	if (rc == 0)
@@ -283,7 +301,7 @@ static int after_change(struct call *c, const struct kind *k, struct err *e)
 
 static int reply_record(struct call *c, const struct kind *k, const char *code, struct err *e)
 {
-	struct record r;
+	struct record r = {0};
 	int rc = call_read(c, e);
 
 	if (rc == 0)
@@ -305,6 +323,18 @@ static struct record_in body_record(struct call *c, const struct kind *k, const 
 	        .demo = doc_bool(c->body, "demo", false)};
 }
 
+/* A number of the site's own, for kinds whose records have none by nature. */
+static const char *new_code(struct call *c)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+	uint64_t id = (uint64_t)store_new_id(c->site->store);
+	char *out = arena_alloc(c->a, 16), *p = out + 15;
+
+	for (; id > 0; id /= sizeof(digits) - 1)
+		*--p = digits[id % (sizeof(digits) - 1)];
+	return p;
+}
+
 int records_post(struct call *c, struct err *e)
 {
 	const struct kind *k;
@@ -314,6 +344,8 @@ int records_post(struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, body_text(c, "code"));
+	if (*x.in.code == '\0' && *k->key == '\0')
+		x.in.code = new_code(c);
 	rc = store_write(c->site->store, "add a record", put, &x, e);
 	if (rc == ERR_PRECONDITION) {
 		err_set(e, ERR_CONFLICT, "a record of this kind has this code already");
@@ -518,8 +550,8 @@ static void write_use(struct call *c, const struct journal_entry *j)
 int record_uses_get(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	struct journal_filter f = {
-	        .scope = &c->who.scope, .subject = "record", .kind_prefix = "record.revealed"};
+	static const char *const kinds[] = {"record.revealed", NULL};
+	struct journal_filter f = {.scope = &c->who.scope, .subject = "record", .kinds = kinds};
 	struct journal_entry *list = NULL;
 	int64_t before = 0, limit = 0;
 	int n = 0, rc = call_int(c, "before", 0, 1, INT64_MAX, &before, e);

@@ -17,7 +17,8 @@ static const char *const type_names[] = {[FIELD_TEXT] = "text",
         [FIELD_INSTANT] = "instant",
         [FIELD_CODE] = "code",
         [FIELD_REFERENCE] = "reference",
-        [FIELD_PLACE] = "place"};
+        [FIELD_PLACE] = "place",
+        [FIELD_FILE] = "file"};
 
 const char *field_type_name(enum field_type t)
 {
@@ -26,7 +27,8 @@ const char *field_type_name(enum field_type t)
 
 bool kind_code_valid(struct str code)
 {
-	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code))
+	/* In an address "." and ".." are steps, and are gone before anybody asks. */
+	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code) || str_is(code, ".") || str_is(code, ".."))
 		return false;
 	for (size_t i = 0; i < code.n; i++)
 		if ((unsigned char)code.p[i] <= ' ' || code.p[i] == 0x7f ||
@@ -58,7 +60,8 @@ bool field_veiled(const struct field *f)
 
 bool field_indexed(const struct field *f)
 {
-	return f->type != FIELD_PLACE && (f->in_list || f->filter || f->unique || f->type == FIELD_REFERENCE);
+	return f->type != FIELD_PLACE && f->type != FIELD_FILE &&
+	       (f->in_list || f->filter || f->unique || f->type == FIELD_REFERENCE);
 }
 
 /* ---- values ---- */
@@ -271,8 +274,6 @@ static int read_text(struct arena *a, const struct field *f, struct str s, struc
 
 	if (s.n > TEXT_MAX)
 		return bad(f, e, "the text is longer than 4,000 bytes");
-	if (memchr(s.p, 0, s.n) != NULL || !utf8_valid(s))
-		return bad(f, e, "the text holds a zero byte or is not UTF-8");
 	if (*f->check != '\0') {
 		struct sb b = SB_INIT;
 		enum id_check found;
@@ -281,6 +282,8 @@ static int read_text(struct arena *a, const struct field *f, struct str s, struc
 			return bad(f, e, "the text is not valid UTF-8");
 		s = (struct str){arena_strndup(a, b.p != NULL ? b.p : "", b.n), b.n};
 		sb_fini(&b);
+		if (s.n == 0) /* a dash, where somebody had nothing to write */
+			return 0;
 		found = id_code_check(f->check, s);
 		if (found != ID_OK)
 			*doubt = id_check_words(found);
@@ -317,6 +320,35 @@ static int read_place(
 	return 0;
 }
 
+/* What the upload answered. Whether there is such a file is looked up where the record is written. */
+static int read_file_ref(
+        struct arena *a, const struct field *f, const struct doc *v, struct str *out, struct err *e)
+{
+	const char *hash = doc_str(v, "file", ""), *name = doc_str(v, "name", "");
+	const char *type = doc_str(v, "type", "application/octet-stream");
+	struct sb b = SB_INIT;
+	struct jw w;
+
+	if (strlen(hash) != 64 || strspn(hash, "0123456789abcdef") != 64)
+		return bad(f, e,
+		        "a file is sent by itself first (POST /api/v1/files), and named here by what that "
+		        "answers");
+	if (*name == '\0' || strlen(name) > 255 || strpbrk(name, "/\\\n\r\t\"") != NULL)
+		return bad(f, e, "a file needs a name of at most 255 bytes, without / \\ and quotes");
+	if (strlen(type) > 100 || strpbrk(type, " \n\r\t\"") != NULL)
+		return bad(f, e, "the type of a file is a media type, such as application/pdf");
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_kstr(&w, "file", hash);
+	jw_kstr(&w, "name", name);
+	jw_kint(&w, "size", doc_int(v, "size", 0));
+	jw_kstr(&w, "type", type);
+	jw_object_end(&w);
+	*out = (struct str){arena_strndup(a, b.p, b.n), b.n};
+	sb_fini(&b);
+	return 0;
+}
+
 /* One value; *out STR_NULL when it is empty. */
 static int read_one(struct arena *a, const struct field *f, const struct zone *zone, const struct doc *v,
         struct str *out, const char **doubt, struct err *e)
@@ -329,11 +361,15 @@ static int read_one(struct arena *a, const struct field *f, const struct zone *z
 		return 0;
 	if (f->type == FIELD_PLACE && v->type == DOC_MAP)
 		return read_place(a, f, v, out, e);
+	if (f->type == FIELD_FILE && v->type == DOC_MAP)
+		return read_file_ref(a, f, v, out, e);
 	if (v->type == DOC_LIST || v->type == DOC_MAP)
 		return bad(f, e, "one value is needed, not a list or an object");
 	s = str_trim(s);
 	if (s.n == 0)
 		return 0;
+	if (memchr(s.p, 0, s.n) != NULL || !utf8_valid(s))
+		return bad(f, e, "the text holds a zero byte or is not UTF-8");
 	switch (f->type) {
 	case FIELD_INTEGER:
 	case FIELD_DECIMAL: return read_number(a, f, s, out, e);
@@ -351,6 +387,7 @@ static int read_one(struct arena *a, const struct field *f, const struct zone *z
 		*out = quoted(a, s);
 		return 0;
 	case FIELD_PLACE: return read_place(a, f, v, out, e);
+	case FIELD_FILE: return bad(f, e, "files come in by the form of the record, not by a sheet");
 	case FIELD_TEXT: return read_text(a, f, s, out, doubt, e);
 	}
 	wrong("a type of field without a case");

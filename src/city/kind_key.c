@@ -65,7 +65,8 @@ void kind_key(struct sb *out, const struct field *f, struct str value)
 	case FIELD_BOOL:
 	case FIELD_CODE:
 	case FIELD_REFERENCE: put_code(out, value); return;
-	case FIELD_PLACE: break;
+	case FIELD_PLACE:
+	case FIELD_FILE: break;
 	}
 	kind_key_blank(out);
 }

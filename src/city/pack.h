@@ -1,7 +1,7 @@
 /*
  * pack - a folder of plain files that declares a city or a scene, and its way into a site.
  *
- * pack.yaml                 code, version, name, name_en; for a city also zone, region, box
+ * pack.yaml                 code, version, name, name_en, requires; for a city also zone, region, box
  * regions.csv               code,parent,level,name,name_en,lon,lat,unit   (unit 1: a reporting unit 报送单元)
  * regions.geojson           areas by property `code`
  * orgs.csv                  code,parent,kind,region,name,name_en,phone,duties
@@ -40,6 +40,7 @@ enum pack_news {
 	PACK_FILLED,     /* n records get the default */
 	PACK_LACKING,    /* n records have no value, and the kind asks for one now */
 	PACK_UNFIT,      /* n values are not what the field allows now; they stay */
+	PACK_DOUBLE,     /* n values are another record's, too, and must be unique now; they stay */
 	PACK_STATELESS,  /* n records are in a state that the kind has no longer; they stay in it */
 	PACK_NEWS,
 };

@@ -19,6 +19,7 @@ const char *const pack_news_names[PACK_NEWS] = {[PACK_CONFLICT] = "conflict",
         [PACK_FILLED] = "filled",
         [PACK_LACKING] = "lacking",
         [PACK_UNFIT] = "unfit",
+        [PACK_DOUBLE] = "double",
         [PACK_STATELESS] = "stateless"};
 
 /* What a run is made of; the run itself is made anew each time that the store calls. */
@@ -65,7 +66,7 @@ void pack__tell_progress(const struct pack_run *r, const char *what, int64_t don
 		r->o->tell(r->o->ctx, what, done, total);
 }
 
-int pack__journal(struct pack_run *r, const char *kind, struct str payload, struct err *e)
+static int write_journal(struct pack_run *r, const char *kind, struct str payload, struct err *e)
 {
 	return journal_append(r->tx,
 	        &(struct journal_entry){.at = TIME_NONE,
@@ -472,7 +473,7 @@ static int journal_conflicts(struct pack_run *r, struct err *e)
 		jw_kstr(&w, "row", c->code);
 		jw_kstr(&w, "field", c->field);
 		jw_object_end(&w);
-		rc = pack__journal(r, "pack.conflict", sb_str(&b), e);
+		rc = write_journal(r, "pack.conflict", sb_str(&b), e);
 		sb_fini(&b);
 	}
 	return rc;
@@ -498,7 +499,7 @@ static int journal_installed(struct pack_run *r, struct err *e)
 	jw_kint(&w, "conflicts", o->conflicts);
 	jw_kint(&w, "moved", o->moved);
 	jw_object_end(&w);
-	rc = pack__journal(r, "pack.installed", sb_str(&b), e);
+	rc = write_journal(r, "pack.installed", sb_str(&b), e);
 	sb_fini(&b);
 	return rc;
 }
@@ -737,7 +738,7 @@ static int drop_pack(struct pack_run *r, struct err *e)
 	jw_kstr(&w, "version", r->head->version);
 	jw_kint(&w, "removed", r->out->removed);
 	jw_object_end(&w);
-	rc = pack__journal(r, "pack.removed", sb_str(&b), e);
+	rc = write_journal(r, "pack.removed", sb_str(&b), e);
 	sb_fini(&b);
 	return rc;
 }

@@ -116,7 +116,6 @@ struct pack_run {
 };
 /* Adds to what the report tells. */
 void pack__news(struct pack_run *r, struct pack_change c);
-MUST_USE int pack__journal(struct pack_run *r, const char *kind, struct str payload, struct err *e);
 void pack__tell_progress(const struct pack_run *r, const char *what, int64_t done, int64_t total);
 
 /* pack_move.c: records follow their kind. */
@@ -137,10 +136,6 @@ MUST_USE int pack__moved(struct pack_run *r, const char *kind, const struct doc 
 /* pack_row.c: regions, orgs and records as rows with the pack's last word between site and pack. */
 
 MUST_USE int pack__put_rows(struct pack_run *r, struct err *e);
-/* What else refers to a row, as "kind code"; NULL if nothing does. gone(ctx, part, code): goes too. */
-MUST_USE int pack__user_of(struct pack_run *r, const char *part, const char *code,
-        bool (*gone)(const void *ctx, const char *part, const char *code), const void *ctx, const char **out,
-        struct err *e);
 /* Takes out everything that a pack brought; a finding for each row that cannot go. */
 MUST_USE int pack__take_rows(struct pack_run *r, struct err *e);
 

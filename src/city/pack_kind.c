@@ -11,7 +11,7 @@ static const struct {
 	enum field_type type;
 } field_types[] = {{"text", FIELD_TEXT}, {"integer", FIELD_INTEGER}, {"decimal", FIELD_DECIMAL},
         {"number", FIELD_DECIMAL}, {"bool", FIELD_BOOL}, {"date", FIELD_DATE}, {"instant", FIELD_INSTANT},
-        {"code", FIELD_CODE}, {"reference", FIELD_REFERENCE}, {"place", FIELD_PLACE}};
+        {"code", FIELD_CODE}, {"reference", FIELD_REFERENCE}, {"place", FIELD_PLACE}, {"file", FIELD_FILE}};
 
 static struct field_option *read_options(
         struct pack_data *d, const struct pack_file *f, const struct doc *list, const char *key, int *n)
@@ -50,7 +50,7 @@ static enum field_type read_type(
 			return field_types[i].type;
 	pack__tell(d, true, f->path, x->line, x->column, key,
 	        "\"%s\" is no type of field; there are text, integer, decimal, bool, date, instant, code, "
-	        "reference, place",
+	        "reference, place, file",
 	        type);
 	return FIELD_TEXT;
 }
@@ -90,6 +90,8 @@ static void check_field(struct pack_data *d, const struct pack_file *f, const st
 	}
 	if (out->searched && out->type != FIELD_TEXT)
 		BAD("full text is made of texts");
+	if (out->type == FIELD_FILE && (out->unique || *out->mask != '\0'))
+		BAD("a file is neither unique nor masked; secrecy hides it");
 	if (out->many && out->unique)
 		BAD("a list of values cannot be unique");
 	if (*out->dflt != '\0' &&
@@ -153,7 +155,8 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 {
 	static const char *const keys[] = {"key", "name", "name_en", "type", "unit", "required", "unique",
 	        "list", "search", "filter", "many", "tree", "check", "was", "from", "default", "group",
-	        "help", "help_en", "secrecy", "mask", "min", "max", "pattern", "ref", "options", NULL};
+	        "group_en", "help", "help_en", "secrecy", "mask", "min", "max", "pattern", "ref", "options",
+	        NULL};
 	struct field *out = &k->field[k->fields];
 	struct err e = ERR_INIT;
 
@@ -166,6 +169,7 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 	        .ref = doc_str(x, "ref", ""),
 	        .pattern = doc_str(x, "pattern", ""),
 	        .group = doc_str(x, "group", ""),
+	        .group_en = doc_str(x, "group_en", ""),
 	        .help = doc_str(x, "help", ""),
 	        .help_en = doc_str(x, "help_en", ""),
 	        .check = doc_str(x, "check", ""),

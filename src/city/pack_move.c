@@ -13,6 +13,8 @@
 /* What is counted of one field. */
 struct tally {
 	int64_t renamed, split, retyped, filled, lacking, unfit;
+	uint64_t *value; /* digests, where values must be unique from now on */
+	size_t values, values_cap;
 };
 
 /* ---- what differs ---- */
@@ -77,6 +79,11 @@ static bool has_state(const struct kind *k, const char *state)
 	return *state == '\0';
 }
 
+static bool newly_unique(const struct field *was, const struct field *is)
+{
+	return is->unique && (was == NULL || !was->unique);
+}
+
 static bool differs(const struct pack_move *m)
 {
 	for (int i = 0; i < m->is->fields; i++) {
@@ -84,7 +91,7 @@ static bool differs(const struct pack_move *m)
 
 		if (old == NULL ? *f->from != '\0' || *f->dflt != '\0' || f->required
 		                : strcmp(old->key, f->key) != 0 || retyped(old, f) || other_bounds(old, f) ||
-		                          (f->required && !old->required))
+		                          (f->required && !old->required) || newly_unique(old, f))
 			return true;
 	}
 	for (int i = 0; i < m->was->fields; i++)
@@ -280,6 +287,11 @@ static int move_values(struct one *o, const struct doc **out, struct err *e)
 			t->lacking += f->required;
 		else if (old != NULL && !retyped(old, f) && other_bounds(old, f))
 			t->unfit += !fits(o, f, was != NULL ? was : doc_get(o->values, old->key));
+		if (value.p != NULL && o->tally != NULL && newly_unique(old, f)) {
+			t->value = arena_grow(
+			        o->r->a, t->value, &t->values_cap, t->values + 1, sizeof(*t->value));
+			t->value[t->values++] = hash64(value.p, value.n, 0);
+		}
 		if (value.p != NULL) {
 			jw_key(&w, f->key);
 			jw_raw(&w, value);
@@ -418,6 +430,25 @@ static void tell(struct walk *w, enum pack_news what, const char *field, const c
 		                .what = what, .part = w->m->is->code, .field = field, .was = was, .n = n});
 }
 
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static int64_t doubles(const struct tally *t)
+{
+	int64_t n = 0;
+
+	if (t->values > 0)
+		qsort(t->value, t->values, sizeof(*t->value), by_value);
+	for (size_t i = 0; i < t->values; i++)
+		n += (i > 0 && t->value[i] == t->value[i - 1]) ||
+		     (i + 1 < t->values && t->value[i] == t->value[i + 1]);
+	return n;
+}
+
 static void tell_counts(struct walk *w)
 {
 	for (int i = 0; i < w->m->is->fields; i++) {
@@ -430,6 +461,7 @@ static void tell_counts(struct walk *w)
 		tell(w, PACK_FILLED, f->key, f->dflt, t->filled);
 		tell(w, PACK_LACKING, f->key, "", t->lacking);
 		tell(w, PACK_UNFIT, f->key, "", t->unfit);
+		tell(w, PACK_DOUBLE, f->key, "", doubles(t));
 	}
 	for (int i = 0; i < w->m->was->fields; i++)
 		tell(w, PACK_RETIRED, w->m->was->field[i].key, "", w->retired[i]);

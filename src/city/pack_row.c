@@ -276,6 +276,7 @@ static int find_record(struct pack_run *r, const char *kind, const char *code, s
 /* 1 if the site has the row. */
 static int find_had(struct pack_run *r, const char *part, const char *code, struct had *out, struct err *e)
 {
+	const bool is_region = strcmp(part, REGION) == 0;
 	struct region region;
 	struct org org;
 	int rc;
@@ -283,12 +284,12 @@ static int find_had(struct pack_run *r, const char *part, const char *code, stru
 	*out = (struct had){.pack = "", .rev = 1};
 	if (is_kind(part))
 		return find_record(r, part, code, out, e);
-	rc = strcmp(part, REGION) == 0 ? find_region(r, code, &region, &out->pack, e)
-	                               : find_org(r, code, &org, &out->pack, e);
+	rc = is_region ? find_region(r, code, &region, &out->pack, e)
+	               : find_org(r, code, &org, &out->pack, e);
 	if (rc <= 0)
 		return rc;
-	rc = parse(r->row, strcmp(part, REGION) == 0 ? region_text(r->row, &region) : org_text(r->row, &org),
-	        &out->values, e);
+	rc = parse(
+	        r->row, is_region ? region_text(r->row, &region) : org_text(r->row, &org), &out->values, e);
 	return rc < 0 ? rc : 1;
 }
 
@@ -633,7 +634,8 @@ static int user_by_field(struct pack_run *r, const struct field *f, const char *
 	return rc;
 }
 
-int pack__user_of(struct pack_run *r, const char *part, const char *code,
+/* What else refers to a row, as "kind code"; NULL if nothing does. gone(ctx, part, code): that goes, too. */
+static int user_of(struct pack_run *r, const char *part, const char *code,
         bool (*gone)(const void *ctx, const char *part, const char *code), const void *ctx, const char **out,
         struct err *e)
 {
@@ -748,7 +750,7 @@ static int find_used(struct rows *rs, struct err *e)
 		for (size_t i = 0; i < rs->gones; i++) {
 			struct gone *g = &rs->gone[i];
 			const char *user = NULL;
-			int rc = g->goes ? pack__user_of(r, g->part, g->code, goes_too, rs, &user, e) : 0;
+			int rc = g->goes ? user_of(r, g->part, g->code, goes_too, rs, &user, e) : 0;
 
 			arena_reset(r->row);
 			if (rc < 0)

@@ -1,6 +1,7 @@
 #include "city/record_int.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "city/file.h"
 
 #include <math.h>
 
@@ -269,6 +270,16 @@ static int check_value(struct store_tx *tx, struct arena *a, const struct record
 	return rc;
 }
 
+static int check_files(struct store_tx *tx, const struct field *f, const struct doc *v, struct err *e)
+{
+	int rc = 0;
+
+	for (const struct doc *x = f->many ? v->child : v; x != NULL && rc == 0; x = f->many ? x->next : NULL)
+		rc = file_named(
+		        tx, doc_str(x, "file", ""), doc_int(x, "size", -1), doc_str(x, "type", ""), e);
+	return rc < 0 ? err_at(e, NULL, 0, 0, f->key), rc : rc;
+}
+
 /* Codes of things are names of topics: unique over all their kinds. */
 static int check_thing(struct store_tx *tx, const struct record_door *d, const struct kind *k,
         const struct record *r, struct err *e)
@@ -302,6 +313,8 @@ int record__check(struct store_tx *tx, const struct record_door *d, const struct
 		const struct field *f = &k->field[i];
 		const struct doc *v = doc_get(attrs, f->key), *before = doc_get(was, f->key);
 
+		if (v != NULL && f->type == FIELD_FILE)
+			rc = check_files(tx, f, v, e);
 		if (v == NULL || !(f->unique || f->type == FIELD_REFERENCE))
 			continue;
 		if (!f->many && !has_value(before, v))
@@ -386,7 +399,8 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 		return rc;
 	if (!kind_code_valid(str_of(code)))
 		return bad(e, ERR_INVALID, "code",
-		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ;");
+		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ; and is neither . nor "
+		        "..");
 	rc = record__find(tx, a, k->code, code, old, e);
 	if (rc < 0)
 		return rc;

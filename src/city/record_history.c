@@ -181,30 +181,60 @@ int record_history(struct store_tx *tx, struct arena *a, const struct catalog *c
 	return rc;
 }
 
-/* The attributes of an earlier version as they come back: fields that the writer cannot see stay as they are
- * now. */
+/* A value by the field's key of today, or by those that it had before. */
+static const struct doc *value_then(struct arena *a, const struct doc *attrs, const struct field *f)
+{
+	const struct doc *v = doc_get(attrs, f->key);
+	struct str rest = str_of(f->was);
+
+	while (v == NULL && rest.n > 0) {
+		struct str word = str_cut(&rest, ' ');
+
+		if (word.n > 0)
+			v = doc_get(attrs, arena_strndup(a, word.p, word.n));
+	}
+	return v;
+}
+
+/* In the form that the field has today, where the value fits it. */
+static void put_then(struct arena *a, struct jw *w, const struct field *f, const struct doc *v)
+{
+	struct str kept = STR_NULL;
+	const char *doubt;
+
+	jw_key(w, f->key);
+	if (v->text != NULL && !f->many &&
+	        kind_value(a, f, zone_utc(), (struct str){v->text, v->text_n}, &kept, &doubt, NULL) == 0 &&
+	        kept.p != NULL)
+		jw_raw(w, kept);
+	else
+		doc_write_json(v, w);
+}
+
+/* The attributes of an earlier version as they come back: by the keys of today, and where the record is still
+ * there (now not NULL), what the writer cannot see stays as it is now. */
 static int mix(struct arena *a, const struct kind *k, const struct who *by, const struct record *now,
         struct record *then, struct err *e)
 {
 	struct doc *is = NULL, *was = NULL;
 	struct sb b = SB_INIT;
 	struct jw w;
-	int rc = record__attrs(a, now, &is, e);
+	int rc = record__attrs(a, then, &was, e);
 
-	if (rc == 0)
-		rc = record__attrs(a, then, &was, e);
+	if (rc == 0 && now != NULL)
+		rc = record__attrs(a, now, &is, e);
 	if (rc < 0)
 		return rc;
 	jw_init(&w, &b);
 	jw_object(&w);
 	for (int i = 0; i < k->fields; i++) {
 		const struct field *f = &k->field[i];
-		const struct doc *v = doc_get(field_hidden(f, by->scope.clearance) ? is : was, f->key);
+		const struct doc *v = now != NULL && field_hidden(f, by->scope.clearance)
+		                              ? doc_get(is, f->key)
+		                              : value_then(a, was, f);
 
-		if (v == NULL)
-			continue;
-		jw_key(&w, f->key);
-		doc_write_json(v, &w);
+		if (v != NULL)
+			put_then(a, &w, f, v);
 	}
 	jw_object_end(&w);
 	then->attrs = arena_strndup(a, b.p, b.n);
@@ -237,7 +267,7 @@ int record_restore(struct store_tx *tx, const struct record_door *d, const char 
 		return rc;
 	if (rc == 0 || now.gone || !record__seen(k, d->by, &now))
 		return err_set(e, ERR_NOTFOUND, "the record has no such version to go back to");
-	rc = had ? mix(a, k, d->by, &old, &now, e) : 0;
+	rc = mix(a, k, d->by, had ? &old : NULL, &now, e);
 	if (rc == 0)
 		rc = record__check(tx, d, k, had ? &old : NULL, &now, e);
 	if (rc == 0)

@@ -78,6 +78,10 @@ static void tell_change(struct cli *c, const struct pack_change *x)
 		fprintf(f, "  kind %s: %lld values of %s are not what the field allows now; they stay\n",
 		        x->part, n, x->field);
 		break;
+	case PACK_DOUBLE:
+		fprintf(f, "  kind %s: %lld values of %s are another record's, too, and must be unique now\n",
+		        x->part, n, x->field);
+		break;
 	case PACK_STATELESS:
 		fprintf(f, "  kind %s: %lld records are in a state that the kind has no longer\n", x->part,
 		        n);

@@ -58,7 +58,7 @@ static int add_lexeme(void *ctx, const char *w, size_t n, size_t from, size_t to
 	return 0;
 }
 
-/* "盐城" + "城市" "gas": words that overlap are one phrase. A word holds letters and digits only, no quotes.
+/* "南京" + "京市" "gas": words that overlap are one phrase. A word holds letters and digits only, no quotes.
  */
 static int add_phrase(void *ctx, const char *w, size_t n, size_t from, size_t to)
 {

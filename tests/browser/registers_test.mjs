@@ -161,11 +161,14 @@ test('a form checks, guards what is not saved, and meets another’s changes', {
 	await by('choice').filter({ hasText: '串场河集市' }).waitFor();
 	await page.keyboard.press('Enter');
 	await by('f-phone').fill('13912340000');
+	await by('f-licence').setInputFiles({ name: '营业执照.pdf', mimeType: 'application/pdf', buffer: Buffer.from('%PDF-1.4 licence') });
+	await page.locator('.files li').filter({ hasText: '营业执照.pdf' }).waitFor();
 	await page.getByRole('link', { name: '登记簿' }).first().click();
 	await by('leave-dialog').waitFor();
 	await by('leave-dialog').getByTestId('dialog-no').click();
 	await by('save').click();
 	await by('record').waitFor();
+	assert.match(await by('value-licence').locator('a').getAttribute('href'), /^\/api\/v1\/files\/shop\/[^/]+\/licence\?n=0$/);
 	const made = (await city.api('clerk', '/api/v1/records/shop?q=%E6%96%B0%E5%BA%97')).items[0];
 	assert.equal(made.attrs.market, 'M1');
 	assert.ok(Math.abs(made.lon - 120.15) < 1e-6 && Math.abs(made.lat - 33.35) < 1e-6, `${made.lon}, ${made.lat}`);

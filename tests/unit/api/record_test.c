@@ -384,3 +384,58 @@ TEST(records_go_out_masked_guarded_and_noted)
 	check(strncmp(a.body, "PK", 2) == 0);
 	city_close(&town);
 }
+
+TEST(files_are_sent_named_and_fetched)
+{
+	const char *duty, *admin, *yi, *ref;
+	struct answer a;
+
+	city_open(&town);
+	duty = sign_in(&town, "duty");
+	admin = sign_in(&town, "admin");
+	yi = sign_in(&town, "yi");
+	check_eq_i(ask("POST", "/api/v1/files?name=x", yi, "hello").status, 403); /* may write no kind */
+	check_eq_i(ask("POST", "/api/v1/files?name=x", duty, "").status, 400);
+	a = ask("POST", "/api/v1/files?name=..%2F%E6%89%A7%E7%85%A7%22.pdf", duty, "%PDF-1.4 a licence");
+	check_eq_i(a.status, 201);
+	fits(&a, "FileRef");
+	check_has(a.body, "\"name\":\"执照_.pdf\",\"size\":18,\"type\":\"application/pdf\"");
+	ref = a.body;
+	a = ask("POST", "/api/v1/records/firm", duty,
+	        text("{\"code\":\"F1\",\"name\":\"甲\",\"region\":\"3201\",\"attrs\":{\"licence\":[%s]}}",
+	                ref));
+	check_eq_i(a.status, 201);
+	check_has(a.body, "执照_.pdf");
+	a = ask("GET", "/api/v1/files/firm/F1/licence", duty, NULL);
+	check_eq_i(a.status, 200);
+	check_eq_s(a.body, "%PDF-1.4 a licence");
+	check_eq_s(a.mime, "application/pdf");
+	check_has(answer_header(&a, "Content-Disposition"),
+	        "attachment; filename=\"file\"; filename*=UTF-8''%E6%89%A7");
+	check_eq_i(ask("GET", "/api/v1/files/firm/F1/licence?n=1", duty, NULL).status, 404);
+	check_eq_i(ask("GET", "/api/v1/files/firm/F1/name", duty, NULL).status, 404);
+	check_eq_i(ask("GET", "/api/v1/files/firm/F1/licence", yi, NULL).status, 404);
+	/* a field above the clearance */
+	a = ask("PUT", "/api/v1/records/firm/F1", admin,
+	        text("{\"name\":\"甲\",\"region\":\"3201\",\"attrs\":{\"drawing\":%s}}", ref));
+	check_eq_i(a.status, 200);
+	check_eq_i(ask("GET", "/api/v1/files/firm/F1/drawing", admin, NULL).status, 200);
+	check_eq_i(ask("GET", "/api/v1/files/firm/F1/drawing", duty, NULL).status, 404);
+	a = ask("GET", "/api/v1/records/firm/F1", duty, NULL);
+	check_has(a.body, "\"drawing\":null");
+	/* none that was not sent */
+	a = ask("PUT", "/api/v1/records/firm/F1", admin,
+	        "{\"name\":\"甲\",\"attrs\":{\"drawing\":{\"file\":"
+	        "\"0123456789012345678901234567890123456789012345678901234567"
+	        "890123\",\"name\":\"x\",\"size\":1,\"type\":\"text/plain\"}}}");
+	check_eq_i(a.status, 400);
+	check_has(a.body, "\"field\":\"drawing\"");
+	check_eq_i(ask("PUT", "/api/v1/records/firm/F1", admin,
+	                   "{\"name\":\"甲\",\"attrs\":{\"drawing\":\"x.pdf\"}}")
+	                   .status,
+	        400);
+	/* a record of a kind without codes of its own gets a number */
+	a = ask("POST", "/api/v1/records/plan", admin, "{\"name\":\"p\"}");
+	check_eq_i(a.status, 201);
+	city_close(&town);
+}

@@ -2,7 +2,7 @@
 import { named, t } from '../i18n';
 import { numText } from './num';
 import { dateTimeLong, fromLocal, localInput } from './time';
-import type { Attrs, ChangeRow, Field, FieldOption, Kind, Lonlat, Rec, RecordIn } from './types';
+import type { Attrs, ChangeRow, Field, FieldOption, Kind, Lonlat, Rec, RecordIn, FileRef } from './types';
 
 /* ---- addresses: registers/KIND, …/new, …/import, …/CODE, …/CODE/edit ---- */
 
@@ -42,7 +42,7 @@ export function rangeOf(text: string | undefined): { from: string; to: string } 
 export const rangeText = (from: string, to: string) => from === '' && to === '' ? '' : `${from}..${to}`;
 
 export const isRange = (f: Field) => ['integer', 'decimal', 'date', 'instant'].includes(f.type);
-export const filterFields = (k: Kind) => k.fields.filter((f) => f.filter && !f.hidden && f.type !== 'place');
+export const filterFields = (k: Kind) => k.fields.filter((f) => f.filter && !f.hidden && f.type !== 'place' && f.type !== 'file');
 
 /* Days of the address are whole days of the city; the server is asked for instants. */
 function instants(text: string): string {
@@ -107,6 +107,9 @@ export function optionOf(options: FieldOption[], code: unknown): FieldOption | u
 	return options.find((o) => o.code === String(code));
 }
 
+/* 1.2 MB, 40 KB: as files are spoken of. */
+export const sizeText = (n: number) => n < 1_000_000 ? `${Math.max(1, Math.round(n / 1000))} KB` : `${(n / 1_000_000).toFixed(1)} MB`;
+
 export const lonlatText = (p: Lonlat) => `${p.lon.toFixed(6)}, ${p.lat.toFixed(6)}`;
 
 export function valueText(f: Field, v: unknown, nameOf: NameOf): string {
@@ -120,6 +123,7 @@ export function valueText(f: Field, v: unknown, nameOf: NameOf): string {
 	case 'reference': return nameOf(f.ref, String(v));
 	case 'instant': return Number.isNaN(Date.parse(String(v))) ? String(v) : dateTimeLong(String(v));
 	case 'place': return typeof v === 'object' ? lonlatText(v as Lonlat) : String(v);
+	case 'file': return typeof v === 'object' ? (v as FileRef).name : String(v);
 	case 'integer': case 'decimal': return typeof v === 'number' ? `${numText(v, undefined, 12)} ${f.unit}`.trim() : String(v);
 	default: return String(v);
 	}
@@ -146,7 +150,8 @@ export function groupsOf(fields: Field[]): { title: string; fields: Field[] }[] 
 
 	for (const f of fields)
 		groups.set(f.group, [...groups.get(f.group) ?? [], f]);
-	return [...groups].filter(([, list]) => list.length > 0).map(([title, list]) => ({ title, fields: list }));
+	return [...groups.values()].filter((list) => list.length > 0)
+		.map((list) => ({ title: named({ name: list[0]!.group, name_en: list.find((f) => f.group_en)?.group_en }), fields: list }));
 }
 
 /* ---- versions ---- */
@@ -205,7 +210,7 @@ function draftValue(f: Field, v: unknown): unknown {
 		return (Array.isArray(v) ? v : isEmpty(v) ? [] : [v]).map((x) => draftValue({ ...f, many: false }, x));
 	if (f.type === 'instant')
 		return isEmpty(v) ? '' : localInput(String(v));
-	if (f.type === 'bool' || f.type === 'place')
+	if (f.type === 'bool' || f.type === 'place' || f.type === 'file')
 		return v ?? null;
 	return isEmpty(v) ? '' : String(v);
 }
@@ -230,6 +235,8 @@ function sentValue(f: Field, v: unknown): unknown {
 	}
 	if (isEmpty(v))
 		return null;
+	if (f.type === 'file')
+		return v;
 	const text = String(v).trim();
 
 	if (f.type === 'integer' || f.type === 'decimal')

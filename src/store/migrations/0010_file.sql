@@ -1,0 +1,12 @@
+-- Files that records hold, by their SHA-256: one row however often a file comes. used: a record has named it; others
+-- are dropped after a day.
+CREATE TABLE file (
+	hash TEXT PRIMARY KEY,
+	size INT NOT NULL,
+	type TEXT NOT NULL,
+	bytes BLOB NOT NULL,
+	used BOOL NOT NULL,
+	account TEXT NOT NULL,
+	at INT NOT NULL
+);
+CREATE INDEX file_unused ON file (at) WHERE NOT used;
