@@ -242,10 +242,12 @@ static int journal(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct entry *n = arg;
 	const struct call *c = n->x->c;
+	const char *region, *org;
 	struct sb b = SB_INIT;
 	struct jw w;
 	int rc;
 
+	who_reach(&c->who, &region, &org); /* it tells how many records there were */
 	jw_init(&w, &b);
 	jw_object(&w);
 	jw_kstr(&w, "kind", n->x->kind->code);
@@ -260,8 +262,8 @@ static int journal(struct store_tx *tx, void *arg, struct err *e)
 	                .kind = STR_LIT("record.exported"),
 	                .subject = STR_LIT("kind"),
 	                .subject_id = str_of(n->x->kind->code),
-	                .region = STR_LIT(""),
-	                .org = STR_LIT(""),
+	                .region = str_of(region),
+	                .org = str_of(org),
 	                .secrecy = n->x->kind->secrecy,
 	                .account = str_of(c->who.login),
 	                .payload = sb_str(&b)},
