@@ -88,7 +88,7 @@ static void feed_query(struct arena *a, struct str line)
 	            arena_strndup(a, words.n > 0 ? words.p : "", words.n), &e) == 0)
 		for (int i = 0; i < q.conds; i++)
 			must(q.cond[i].ranges > 0);
-	(void)record_query_sort(&q, &who, arena_strndup(a, name.n > 0 ? name.p : "", name.n), &e);
+	(void)!record_query_sort(&q, &who, arena_strndup(a, name.n > 0 ? name.p : "", name.n), &e);
 }
 
 static void feed_cursor(struct arena *a, struct str line)

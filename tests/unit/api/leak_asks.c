@@ -22,6 +22,8 @@ static const struct {
         {"/api/v1/accounts", "accounts and approvals lie in no region; administrators see them all"},
         {"/api/v1/approvals", "as accounts"},
         {"/api/v1/events", "a stream: the test follows one of each reader"},
+        {"/api/v1/journal/head",
+                "salted hashes of all entries: of each other or of nothing, they tell nothing"},
         {"/write", "readings come in, by devices"},
         {"/api/v2/write", "readings come in, by devices"},
         {"/healthz", "the process, not the city"},
