@@ -415,7 +415,11 @@ TEST(files_are_sent_named_and_fetched)
 	check_eq_i(ask("GET", "/api/v1/files/firm/F1/licence?n=1", duty, NULL).status, 404);
 	check_eq_i(ask("GET", "/api/v1/files/firm/F1/name", duty, NULL).status, 404);
 	check_eq_i(ask("GET", "/api/v1/files/firm/F1/licence", yi, NULL).status, 404);
-	/* a field above the clearance */
+	/* a field above the clearance; and who knows of a file has not got it */
+	a = ask("PUT", "/api/v1/records/firm/F1", admin,
+	        text("{\"name\":\"甲\",\"region\":\"3201\",\"attrs\":{\"drawing\":%s}}", ref));
+	check_eq_i(a.status, 400);
+	check_eq_i(ask("POST", "/api/v1/files?name=again.pdf", admin, "%PDF-1.4 a licence").status, 201);
 	a = ask("PUT", "/api/v1/records/firm/F1", admin,
 	        text("{\"name\":\"甲\",\"region\":\"3201\",\"attrs\":{\"drawing\":%s}}", ref));
 	check_eq_i(a.status, 200);
