@@ -23,8 +23,8 @@ static void write_page_end(struct jw *w, const struct record_page *p)
 int records_get(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	struct record_query q;
-	struct record_page page;
+	struct record_query q = {0};
+	struct record_page page = {0};
 	int rc;
 
 	if (k == NULL)
@@ -105,7 +105,7 @@ static int write_title(struct call *c, struct titles *done, const char *kind, co
 
 		name = o != NULL ? o->name : NULL;
 	} else {
-		struct record r;
+		struct record r = {0};
 		int rc = record_get(c->tx, c->a, c->site->catalog, &c->who, kind, code, &r, e);
 
 		if (rc < 0 && rc != ERR_NOTFOUND)
@@ -189,7 +189,7 @@ int record_get_one(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
 	const char *code = call_param(c, 1);
-	struct record r;
+	struct record r = {0};
 	time_us at;
 	int rc;
 
@@ -252,7 +252,7 @@ struct change {
 static int put(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct change *x = arg;
-	struct record out;
+	struct record out = {0};
 	int rc = record_put(tx, &x->door, &x->in, x->rev, &out, &x->verdict, e);
 
 	if (rc == 0)
@@ -301,7 +301,7 @@ static int after_change(struct call *c, const struct kind *k, struct err *e)
 
 static int reply_record(struct call *c, const struct kind *k, const char *code, struct err *e)
 {
-	struct record r;
+	struct record r = {0};
 	int rc = call_read(c, e);
 
 	if (rc == 0)
@@ -432,7 +432,7 @@ struct reveal {
 	const struct kind *kind;
 	const struct doc *fields; /* NULL: all that are veiled */
 	const char *code, *reason;
-	struct record r;
+	struct record r = {0};
 	struct doc *attrs;
 };
 

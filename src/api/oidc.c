@@ -125,7 +125,7 @@ static int endpoint(
 static int discover(struct oidc *x, struct err *e)
 {
 	struct arena *a = arena_new(8 << 20);
-	const char *authorize, *token, *keys;
+	const char *authorize = "", *token = "", *keys = "";
 	struct doc *d = NULL, *jwks = NULL;
 	struct fetch f = {.url = arena_printf(a, "%s/.well-known/openid-configuration", x->issuer)};
 	int rc = ask_json(x, &f, a, &d, e);

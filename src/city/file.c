@@ -85,7 +85,7 @@ int file_of_record(struct store_tx *tx, const struct catalog *c, const struct wh
 	struct sql_file_get_row row = {0};
 	struct doc *attrs = NULL;
 	const struct doc *v = NULL;
-	struct record r;
+	struct record r = {0};
 	int rc = record_get(tx, a, c, who, kind, code, &r, e);
 
 	if (rc == 0 && f != NULL && f->type == FIELD_FILE && !field_hidden(f, who->scope.clearance)) {
