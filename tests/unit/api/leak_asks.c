@@ -37,7 +37,7 @@ static const struct {
 	const char *name, *words[16];
 } asked[] = {
         {"q", {"甲", "S-", "密", "x9", "AJ-"}},
-        {"kind", {"firm", "sensor", "vault", "informer", "record", "case.opened"}},
+        {"kind", {"firm", "sensor", "vault", "informer", "record.", "case.opened", "record.added,case."}},
         {"region", {"1001", "1002", "1002001", "2001"}},
         {"org", {"works", "water", "centre"}},
         {"code", {"x", "f1", "d"}},
@@ -65,9 +65,10 @@ static const struct {
         {"level", {"1", "2", "4"}},
         {"overdue", {"1"}},
         {"unit", {"1001", "1002", "%"}},
-        {"from", {"2026-07-01", "2026-07-14"}},
-        {"to", {"2026-07-14"}},
+        {"from", {"2026-07-01", "2026-07-14", "2026-07-14T08:00:00+08:00"}},
+        {"to", {"2026-07-14", "2026-07-14T09:00:00+08:00"}},
         {"by", {"day"}},
+        {"account", {"root", "system", "nobody"}},
         {"n", {"0", "1"}},
         {"account", {"root", "nobody"}},
         {"subject", {"record", "case", "alarm", "account"}},
