@@ -432,7 +432,7 @@ struct reveal {
 	const struct kind *kind;
 	const struct doc *fields; /* NULL: all that are veiled */
 	const char *code, *reason;
-	struct record r = {0};
+	struct record r;
 	struct doc *attrs;
 };
 

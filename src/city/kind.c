@@ -282,6 +282,8 @@ static int read_text(struct arena *a, const struct field *f, struct str s, struc
 			return bad(f, e, "the text is not valid UTF-8");
 		s = (struct str){arena_strndup(a, b.p != NULL ? b.p : "", b.n), b.n};
 		sb_fini(&b);
+		if (s.n == 0) /* a dash, where somebody had nothing to write */
+			return 0;
 		found = id_code_check(f->check, s);
 		if (found != ID_OK)
 			*doubt = id_check_words(found);

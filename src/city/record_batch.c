@@ -150,8 +150,14 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 		r->field = arena_strdup(a, why.field);
 		r->words = arena_strdup(a, why.text);
 	} else {
+		const char *was = r->verdict;
+
 		r->verdict = verdict == RECORD_SAME ? "same" : verdict == RECORD_NEW ? "new" : "changed";
 		r->rev = verdict == RECORD_SAME ? 0 : out.rev;
+		if (strcmp(was, r->verdict) ==
+		        0) /* as it was foreseen: its index by verdict is not touched */
+			return sql_record_batch_row_rev(
+			        tx, &(struct sql_record_batch_row_rev_in){b->id, r->line, r->rev}, NULL, e);
 	}
 	return set_row(tx, b->id, r, e);
 }
@@ -284,9 +290,14 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	struct arena *a = store_arena(tx);
 	const struct catalog *c = p->s->catalog;
 	struct record_batch_row *row = arena_array(a, PART, sizeof(*row));
+	struct record__words_later later = {.a = a};
 	struct record_batch b = {0};
-	const struct record_door d = {
-	        .catalog = c, .snapshot = p->snapshot, .by = p->by, .pack = "", .batch = p->id};
+	const struct record_door d = {.catalog = c,
+	        .snapshot = p->snapshot,
+	        .by = p->by,
+	        .pack = "",
+	        .batch = p->id,
+	        .later = &later};
 	int64_t failed, last, changed = 0;
 	int n = 0, rc = record_batch_get(tx, a, c, p->by, p->id, &b, e);
 
@@ -309,6 +320,8 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, r, e);
 		failed += strcmp(r->verdict, "failed") == 0 || strcmp(r->verdict, "left") == 0;
 	}
+	if (rc == 0)
+		rc = record__words_now(tx, &later, e);
 	if (rc < 0)
 		return rc;
 	p->end = n < PART;

@@ -16,6 +16,19 @@
 #define RELATION_MAX 1000
 #define RANGES_MAX 400
 
+/* What conditions, orders and scopes look at of a record; the whole is read of those on the page alone. */
+#define LOOK_OF(a, r)                                                                                        \
+	((struct record){.id = (r).id,                                                                       \
+	        .kind = record__keep(a, (r).kind),                                                           \
+	        .code = record__keep(a, (r).code),                                                           \
+	        .name = record__keep(a, (r).name),                                                           \
+	        .name_en = record__keep(a, (r).name_en),                                                     \
+	        .state = record__keep(a, (r).state),                                                         \
+	        .org = record__keep(a, (r).org),                                                             \
+	        .region = record__keep(a, (r).region),                                                       \
+	        .attrs = record__keep(a, (r).attrs),                                                         \
+	        .changed = (r).changed})
+
 /* ---- conditions ---- */
 
 static int bad(struct err *e, const char *field, const char *words)
@@ -500,15 +513,15 @@ static int gather_one(struct look *l, struct arena *a, struct found *f, const st
 static int gather_range(struct look *l, struct arena *a, struct found *f, int no,
         const struct record_range *range, struct err *e)
 {
-	struct sql_record_entry_range_row row;
+	struct sql_record_entry_look_row row;
 	struct store_rows *rows = NULL;
-	int rc = sql_record_entry_range_open(l->tx,
-	        &(struct sql_record_entry_range_in){
+	int rc = sql_record_entry_look_open(l->tx,
+	        &(struct sql_record_entry_look_in){
 	                .field = no, .low = range->low, .high = range->high, .limit_ = 2 * l->limits->gather},
 	        &rows, e);
 
-	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
-		struct record r = RECORD_OF(l->a, row);
+	while (rc == 0 && (rc = sql_record_entry_look_next(rows, &row, e)) > 0) {
+		struct record r = LOOK_OF(l->a, row);
 
 		rc = gather_one(l, a, f, &r, e);
 	}
@@ -525,7 +538,7 @@ static int gather_words(struct look *l, struct arena *a, struct found *f, struct
 	        e);
 
 	while (rc == 0 && (rc = sql_record_text_range_next(rows, &row, e)) > 0) {
-		struct record r = RECORD_OF(l->a, row);
+		struct record r = LOOK_OF(l->a, row);
 
 		rc = gather_one(l, a, f, &r, e);
 	}
@@ -544,6 +557,17 @@ static void drop_doubles(struct found *f)
 	f->n = n;
 }
 
+/* The record of that id, whole, behind those of the page. */
+static int add_row(struct look *l, struct arena *a, int64_t id, struct record_page *out, struct err *e)
+{
+	struct sql_record_get_row row;
+	int rc = sql_record_get(l->tx, &(struct sql_record_get_in){id}, &row, e);
+
+	if (rc > 0)
+		out->row[out->n++] = RECORD_OF(a, row);
+	return rc < 0 ? rc : 0;
+}
+
 static int fill_page(struct look *l, struct arena *a, struct found *f, const struct record__place *after,
         struct record_page *out, struct err *e)
 {
@@ -559,16 +583,11 @@ static int fill_page(struct look *l, struct arena *a, struct found *f, const str
 	        (q->down ? compare(&f->at[i], after) >= 0 : compare(&f->at[i], after) <= 0))
 		i++;
 	out->row = arena_array(a, (size_t)q->limit, sizeof(*out->row));
-	for (; i < f->n && out->n < q->limit && rc >= 0; i++) {
-		struct sql_record_get_row row;
-
-		rc = sql_record_get(l->tx, &(struct sql_record_get_in){f->at[i].id}, &row, e);
-		if (rc > 0)
-			out->row[out->n++] = RECORD_OF(a, row);
-	}
-	if (rc >= 0 && i < f->n)
+	for (; i < f->n && out->n < q->limit && rc == 0; i++)
+		rc = add_row(l, a, f->at[i].id, out, e);
+	if (rc == 0 && i < f->n)
 		out->next = record__cursor_write(a, f->at[i - 1].key, f->at[i - 1].id);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* ---- walking ---- */
@@ -595,11 +614,10 @@ static int walk_one(struct look *l, struct arena *a, struct walk *w, struct str 
 		w->at.key = (struct str){arena_memdup(a, key.p, key.n), key.n};
 	w->at.id = r->id;
 	w->seen = record__seen(l->q->kind, l->who, r);
-	if (rc > 0) {
-		out->row[out->n++] = record__copy(a, r);
-		w->fit = w->at;
-	}
-	return 0;
+	if (rc == 0)
+		return 0;
+	w->fit = w->at;
+	return add_row(l, a, r->id, out, e);
 }
 
 /* The next `limit` records in the order; 1 when the page is full and another record follows. */
@@ -641,9 +659,9 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 			break;
 		looked++;
 		if (q->down)
-			r = RECORD_OF(l->a, down);
+			r = LOOK_OF(l->a, down);
 		else
-			r = RECORD_OF(l->a, up);
+			r = LOOK_OF(l->a, up);
 		key = q->down ? down.key : up.key;
 		key = (struct str){arena_memdup(l->a, key.p, key.n), key.n};
 		rc = walk_one(l, a, w, key, &r, out, e);

@@ -33,7 +33,7 @@ static const struct {
 
 /* Words for each query parameter. */
 static const struct {
-	const char *name, *words[14];
+	const char *name, *words[16];
 } asked[] = {
         {"q", {"甲", "S-", "密", "x9", "AJ-"}},
         {"kind", {"firm", "sensor", "vault", "informer", "record", "case.opened"}},
@@ -67,6 +67,7 @@ static const struct {
         {"from", {"2026-07-01", "2026-07-14"}},
         {"to", {"2026-07-14"}},
         {"by", {"day"}},
+        {"n", {"0", "1"}},
         {"subject", {"record", "case", "alarm", "account"}},
         {"subject_id", {"firm/f1", "firm/x9", "dossier/d1"}},
         {"name", {"sheet.csv"}},
@@ -97,6 +98,7 @@ static const struct {
         {"/api/v1/exports/", "reason=looking"},
         {"/api/v1/imports/template", "kind=firm"},
         {"/api/v1/imports", "kind=firm&name=s.csv"},
+        {"/api/v1/files", "name=f.txt"},
         {"/prometheus/",
                 "query=ch4&match[]={__name__!%3D\"\"}&start=2026-07-14T00:00:00Z&end=2026-07-14T01:00:"
                 "10Z&step=600&time=2026-07-14T01:00:10Z&lookback_delta=2h"},
@@ -269,6 +271,13 @@ static void walk(struct asking *k, const struct route *r, const char *path, cons
 	}
 }
 
+/* An export asks as a list does, and is an entry in the journal each time: one word of each kind is enough.
+ */
+static bool enough(const struct route *r, size_t asked_words)
+{
+	return asked_words > 0 && strncmp(r->path, "/api/v1/exports/", 16) == 0;
+}
+
 static void ask_field(struct asking *k, const struct route *r, const char *path, const char *base)
 {
 	static const char *const words[] = {"1", "50..150", "-", "a", "p1", "x9", "张三", "2026-01-01.."};
@@ -280,7 +289,7 @@ static void ask_field(struct asking *k, const struct route *r, const char *path,
 		if (strstr(path, text("/%s", kind->code)) == NULL)
 			continue;
 		for (int f = 0; f < kind->fields; f++)
-			for (size_t w = 0; w < ARRAY_LEN(words); w++)
+			for (size_t w = 0; w < ARRAY_LEN(words) && !enough(r, w); w++)
 				(void)ask_one(k, r,
 				        text("%s?%s%sf.%s=%s", path, base, *base != '\0' ? "&" : "",
 				                kind->field[f].key, escaped(words[w])),
@@ -298,7 +307,8 @@ static void ask_parameter(
 	for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
 		if (strcmp(asked[i].name, name) != 0)
 			continue;
-		for (const char *const *w = asked[i].words; *w != NULL; w++)
+		for (const char *const *w = asked[i].words;
+		        *w != NULL && !enough(r, (size_t)(w - asked[i].words)); w++)
 			(void)ask_one(k, r,
 			        text("%s?%s=%s%s%s", path, escaped(name), escaped(*w),
 			                *base != '\0' ? "&" : "", base),
@@ -410,10 +420,9 @@ static void ask_path(struct asking *k, const struct route *r, const char *path)
 			fill(k, r, path, *codes);
 	} else if (strncmp(open, "{field}", 7) == 0) {
 		for (int i = 0; i < c->kinds; i++)
-			for (int n = 0; n < c->kind[i].fields; n++)
-				if (c->kind[i].field[n].type == FIELD_FILE)
-					fill(k, r, path, c->kind[i].field[n].key);
-		fill(k, r, path, "name");
+			for (int f = 0; f < c->kind[i].fields; f++)
+				if (strstr(path, text("/%s/", c->kind[i].code)) != NULL)
+					fill(k, r, path, c->kind[i].field[f].key);
 	} else if (strncmp(open, "{name}", 6) == 0) {
 		static const char *const labels[] = {"thing", "region", "org", "kind", "__name__", "odd"};
 

@@ -228,6 +228,11 @@ TEST(the_kept_form_is_canonical)
 	mini_close(&m);
 }
 
+TEST(a_code_of_signs_alone_is_none)
+{
+	EXPECT({"{\"uscc\":\"-\"}", "{}"}, {"{\"uscc\":\"　\"}", "{}"}, {"{\"uscc\":\" -- \"}", "{}"});
+}
+
 TEST(a_wrong_check_digit_is_a_doubt)
 {
 	const char *doubts = NULL;
