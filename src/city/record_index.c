@@ -5,9 +5,9 @@
 #include "city/record_int.h"
 #include "store/text.h"
 
-#define FILL_PART 500               /* records that are read at once while a kind is filled */
-#define SORT_B ((size_t)64 << 20)   /* entries that are sorted in memory */
-#define STEP_B ((int64_t)128 << 20) /* entries of one transaction where the log is to stay small */
+#define FILL_PART 500 /* records that are read at once while a kind is filled */
+
+static const struct record__fill usual = {.sort_b = (size_t)64 << 20, .step_b = (int64_t)128 << 20};
 
 int record__attrs(struct arena *a, const struct record *r, struct doc **out, struct err *e)
 {
@@ -218,6 +218,7 @@ struct sync {
 	size_t n, cap;
 	int64_t last; /* number given */
 	/* filling */
+	const struct record__fill *bounds;
 	int kind;              /* the present one of the catalog */
 	struct sorter *sorted; /* its entries and words that are not in yet, NULL: not collected */
 	int64_t records;
@@ -398,7 +399,7 @@ static int collect_kind(struct store_tx *tx, struct sync *s, const struct kind *
 	char after[CODE_MAX + 1] = "";
 	int n = FILL_PART, rc = 0;
 
-	s->sorted = sorter_new(SORT_B);
+	s->sorted = sorter_new(s->bounds->sort_b);
 	s->records = 0;
 	while (n == FILL_PART && rc == 0) {
 		struct sql_record_part_row r;
@@ -509,7 +510,7 @@ static int begin(struct store_tx *tx, struct sync *s, bool write, bool *changed,
 
 int record_index_sync(struct store_tx *tx, struct catalog *c, bool write, bool *changed, struct err *e)
 {
-	struct sync s = {.c = c, .a = arena_new(0)};
+	struct sync s = {.c = c, .a = arena_new(0), .bounds = &usual};
 	int rc = begin(tx, &s, write, changed, e);
 
 	if (rc == 0 && write)
@@ -542,14 +543,14 @@ static int sync_step(struct store_tx *tx, void *arg, struct err *e)
 
 	x->begun = true;
 	if (rc == 0)
-		rc = fill(tx, &x->s, STEP_B, e);
+		rc = fill(tx, &x->s, x->s.bounds->step_b, e);
 	x->more = rc > 0;
 	return rc;
 }
 
-int record_index_fill(struct store *st, struct catalog *c, struct err *e)
+int record__index_fill(struct store *st, struct catalog *c, const struct record__fill *bounds, struct err *e)
 {
-	struct steps x = {.s = {.c = c}, .more = true};
+	struct steps x = {.s = {.c = c, .bounds = bounds}, .more = true};
 	int rc = 0;
 
 	if (strcmp(store_backend(st), "sqlite") != 0)
@@ -560,4 +561,9 @@ int record_index_fill(struct store *st, struct catalog *c, struct err *e)
 	sorter_free(&x.s.sorted);
 	arena_free(&x.s.a);
 	return rc;
+}
+
+int record_index_fill(struct store *st, struct catalog *c, struct err *e)
+{
+	return record__index_fill(st, c, &usual, e);
 }

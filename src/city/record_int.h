@@ -93,6 +93,13 @@ struct record__words_later {
 };
 /* What a door's `later` has gathered. */
 MUST_USE int record__words_now(struct store_tx *tx, struct record__words_later *l, struct err *e);
+struct record__fill {
+	size_t sort_b;  /* entries that are sorted in memory */
+	int64_t step_b; /* that go in in one transaction, about */
+};
+/* record_index_fill within other bounds than its own. */
+MUST_USE int record__index_fill(
+        struct store *st, struct catalog *c, const struct record__fill *bounds, struct err *e);
 /* Keys of one field of a record; attrs parsed. At least one, the blank key where it has no value. */
 struct str *record__keys(struct arena *a, const struct field *f, const struct doc *attrs, int *n);
 struct str record__key_own(struct arena *a, enum record_own own, const struct record *r);

@@ -1,5 +1,6 @@
 #include "city/record.h"
 #include "base/json.h"
+#include "city/record_int.h"
 #include "mini.h"
 #include "store/sql.h"
 
@@ -975,6 +976,48 @@ MINI(a_large_register_is_indexed_anew, false)
 	note->searched = true;
 	check(sync_index(m, (struct sync){.write = true}));
 	check_eq_i(entries(m, note->no), 1203);
+	for (int i = 5; i < 1203; i += 7)
+		sb_printf(&b, "%sP-%d", b.n > 0 ? " " : "", i);
+	check_eq_i((int64_t)strlen(LIST(&m->desk, "park", "note=5 号")), (int64_t)b.n);
+	check_eq_i((int64_t)strlen(LIST(&m->desk, "park", .q = "5 号")), (int64_t)b.n);
+	sb_fini(&b);
+}
+
+/* As if a filling had been cut off: its fields have no form yet, and some of what was in is no longer right.
+ */
+static int cut_off(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct mini *m = arg;
+	const struct kind *k = catalog_kind(m->s->catalog, "park");
+	const int no[] = {k->text_no, k->own_no[OWN_NAME], field_of(m, "park", "note")->no};
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(no) && rc == 0; i++)
+		rc = sql_record_field_form(
+		        tx, &(struct sql_record_field_form_in){no[i], STR_LIT("")}, NULL, e);
+	if (rc == 0)
+		rc = sql_record_entry_put(
+		        tx, &(struct sql_record_entry_put_in){no[2], STR_LIT("wrong"), 1}, NULL, e);
+	return rc;
+}
+
+/* In many transactions, sorted in many runs. */
+MINI(filling_begins_anew_where_it_was_cut_off, false)
+{
+	static const struct record__fill small = {.sort_b = 3000, .step_b = 5000};
+	struct field *note = field_of(m, "park", "note");
+	struct sb b = SB_INIT;
+
+	check_ok(store_write(m->s->store, "test", put_parks, m, &last), &last);
+	note->filter = true;
+	note->searched = true;
+	check(sync_index(m, (struct sync){.write = true}));
+	check_ok(store_write(m->s->store, "test", cut_off, m, &last), &last);
+	check(sync_index(m, (struct sync){.write = false}));
+	check_ok(record__index_fill(m->s->store, m->s->catalog, &small, &last), &last);
+	check(!sync_index(m, (struct sync){.write = true}));
+	check_eq_i(entries(m, note->no), 1203);
+	check_eq_i(entries(m, catalog_kind(m->s->catalog, "park")->own_no[OWN_NAME]), 1203);
 	for (int i = 5; i < 1203; i += 7)
 		sb_printf(&b, "%sP-%d", b.n > 0 ? " " : "", i);
 	check_eq_i((int64_t)strlen(LIST(&m->desk, "park", "note=5 号")), (int64_t)b.n);
