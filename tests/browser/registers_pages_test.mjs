@@ -44,6 +44,17 @@ for (const size of sizes)
 			await by('filters-open').click();
 		await by('filters-all').click();
 		await look(tab, `${name}-3-filters`);
+		await opened(tab, 'registers/shop?state=open,paused&view=map', 'on-map');
+		await page.locator('[data-test=register-map] [data-idle]').waitFor();
+		assert.match(await by('on-map').innerText(), /90/);
+		await by('step-on').click();
+		await by('map-card').waitFor();
+		await look(tab, `${name}-9-map`);
+		await by('search-here').click();
+		await by('on-map').waitFor();
+		assert.match(page.url(), /box=1\d\d\./);
+		await by('as-list').click();
+		await by('record-row').first().waitFor();
 		await opened(tab, 'registers/shop/S003', 'doubt');
 		await page.locator('[data-test=place-map] [data-idle]').waitFor();
 		await look(tab, `${name}-4-record`);
