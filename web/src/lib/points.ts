@@ -1,6 +1,5 @@
 /* Records as points on a map: the colour is the kind's, the shape tells the colour of the state to eyes that do not tell colours. */
 import { named } from '../i18n';
-import { token } from './look';
 import type { Box } from './mapdata';
 import { optionOf } from './register';
 import type { Kind, Rec } from './types';
@@ -22,8 +21,6 @@ const palette: Record<string, string> = { '': 'second', 'grey': 'second', 'green
 
 /* A word of the palette or a CSS colour, as CSS. */
 export const cssColor = (color: string) => color in palette ? `var(--${palette[color]})` : color;
-/* The same for a canvas, which knows no variables. */
-export const canvasColor = (css: string) => css.startsWith('var(--') ? token(css.slice(6, -1)) : css;
 
 export const shapeOf = (k: Kind, state: string): string => {
 	const color = optionOf(k.states, state)?.color ?? '';
@@ -33,6 +30,16 @@ export const shapeOf = (k: Kind, state: string): string => {
 
 export function pointsOf(k: Kind, records: Rec[]): Point[] {
 	return records.flatMap((r) => r.lon === null || r.lat === null ? [] : [{ id: r.code, lon: r.lon, lat: r.lat, shape: shapeOf(k, r.state), color: cssColor(k.color), title: named(r, r.code) }]);
+}
+
+/* What holds all of them, with room around; null without any. */
+export function around(points: Point[]): Box | null {
+	if (!points.length)
+		return null;
+	const x = points.map((p) => p.lon), y = points.map((p) => p.lat);
+	const [w, s, e, n] = [Math.min(...x), Math.min(...y), Math.max(...x), Math.max(...y)], room = Math.max(0.02, (e - w) / 10, (n - s) / 10);
+
+	return [Math.max(-180, w - room), Math.max(-90, s - room), Math.min(180, e + room), Math.min(90, n + room)];
 }
 
 /* ---- boxes of the address: west,south,east,north ---- */
