@@ -154,6 +154,8 @@ const char *call_text(struct call *c, const char *name);
 bool call_flag(struct call *c, const char *name); /* "1" or "true" */
 /* A local date YYYY-MM-DD; dflt when missing. */
 MUST_USE int call_date(struct call *c, const char *name, const char *dflt, const char **out, struct err *e);
+/* An instant, in the city's time where it names no zone; TIME_NONE when missing. */
+MUST_USE int call_time(struct call *c, const char *name, time_us *out, struct err *e);
 MUST_USE int call_id(struct call *c, int param, int64_t *id, struct err *e);
 /* If-Match: the version that the caller looked at; -1 when missing or "*". */
 MUST_USE int call_match(struct call *c, int64_t *version, struct err *e);
@@ -183,6 +185,8 @@ bool auth_from_here(const struct http_req *r);
 
 /* idempotency.c */
 bool idempotency_takes(const struct route *r); /* its requests may carry an Idempotency-Key */
+/* What the header says, between quotes or without. */
+MUST_USE int idempotency_key(struct arena *a, const char *text, struct str *key, struct err *e);
 MUST_USE int idempotency_begin(struct call *c, struct err *e);
 /* The handler is through, with rc: keeps its answer, or gives the key back. */
 void idempotency_end(struct call *c, int rc);

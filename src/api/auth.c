@@ -43,9 +43,19 @@ static const char *token_of(struct call *c, struct err *e)
 
 int auth_token(struct site *s, const char *token, struct arena *a, struct who *out, struct err *e)
 {
+	const struct snapshot *now;
+	int rc;
+
 	if (strncmp(token, API_TOKEN_PREFIX, sizeof(API_TOKEN_PREFIX) - 1) == 0)
-		return api_token_find(s->store, token, a, out, e);
-	return session_find(s->store, &s->accounts, token, a, out, e);
+		rc = api_token_find(s->store, token, a, out, e);
+	else
+		rc = session_find(s->store, &s->accounts, token, a, out, e);
+	if (rc < 0)
+		return rc;
+	now = registry_hold(s->registry);
+	who_widen(now, a, out);
+	registry_release(s->registry, now);
+	return 0;
 }
 
 int auth_find(struct call *c, struct err *e)

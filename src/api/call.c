@@ -61,6 +61,17 @@ int call_date(struct call *c, const char *name, const char *dflt, const char **o
 	return err_at(e, NULL, 0, 0, name);
 }
 
+int call_time(struct call *c, const char *name, time_us *out, struct err *e)
+{
+	const char *s = call_text(c, name);
+
+	*out = TIME_NONE;
+	if (s == NULL || time_parse(str_of(s), c->site->catalog->zone, out))
+		return 0;
+	err_set(e, ERR_INVALID, "an instant such as 2026-07-14T08:00:00+08:00 is needed");
+	return err_at(e, NULL, 0, 0, name);
+}
+
 int call_id(struct call *c, int param, int64_t *id, struct err *e)
 {
 	if (num_int(c->param[param], id) && *id > 0)

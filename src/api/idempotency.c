@@ -78,7 +78,7 @@ static struct str body_hash(struct call *c)
 }
 
 /* The draft quotes it, as a string of RFC 8941; many clients do not. */
-static int read_key(struct call *c, const char *text, struct str *key, struct err *e)
+int idempotency_key(struct arena *a, const char *text, struct str *key, struct err *e)
 {
 	struct str s = str_trim(str_of(text));
 	bool ok;
@@ -93,7 +93,7 @@ static int read_key(struct call *c, const char *text, struct str *key, struct er
 		        KEY_MAX);
 		return err_at(e, NULL, 0, 0, "Idempotency-Key");
 	}
-	*key = (struct str){arena_strndup(c->a, s.p, s.n), s.n};
+	*key = (struct str){arena_strndup(a, s.p, s.n), s.n};
 	return 0;
 }
 
@@ -201,7 +201,7 @@ int idempotency_begin(struct call *c, struct err *e)
 	        .account = c->who.account, .a = c->a, .request = request_hash(c), .body = body_hash(c)};
 	random_bytes(&o->holder, sizeof(o->holder));
 	o->holder &= INT64_MAX;
-	rc = read_key(c, text, &o->key, e);
+	rc = idempotency_key(c->a, text, &o->key, e);
 	if (rc == 0)
 		rc = store_write(c->site->store, "idempotency key", begin, o, e);
 	if (rc < 0)

@@ -28,7 +28,7 @@ struct beside {
 
 static int reply_account(struct call *c, const char *login, const struct beside *b, struct err *e)
 {
-	struct account_row r;
+	struct account_row r = {0};
 	int rc = call_read(c, e);
 
 	if (rc == 0)

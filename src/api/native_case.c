@@ -153,7 +153,8 @@ static int find(struct call *c, int64_t *id, struct err *e)
 		rc = case_find(c->tx, call_param(c, 0), id, e);
 	if (rc < 0)
 		return rc;
-	return *id > 0 ? 0 : err_set(e, ERR_NOTFOUND, "no case has this id or code");
+	/* In the words for one that lies elsewhere: which of the two it is would tell that it is there. */
+	return *id > 0 ? 0 : err_set(e, ERR_NOTFOUND, "there is no case with this number");
 }
 
 static const struct alert_rule *rule_named(const struct catalog *k, const char *name)

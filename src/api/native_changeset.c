@@ -32,7 +32,7 @@ static void write_batch(struct call *c, const struct record_batch *b)
 
 static int reply_batch(struct call *c, int64_t id, struct err *e)
 {
-	struct record_batch b;
+	struct record_batch b = {0};
 	int rc = call_read(c, e);
 
 	if (rc == 0)
@@ -153,7 +153,7 @@ static int write_row_values(
 
 static int write_before(struct call *c, const struct kind *k, const struct record_batch_row *r, struct err *e)
 {
-	struct record was;
+	struct record was = {0};
 	int rc;
 
 	jw_key(&c->w, "before");
@@ -169,7 +169,7 @@ static int write_before(struct call *c, const struct kind *k, const struct recor
 
 int changeset_rows_get(struct call *c, struct err *e)
 {
-	struct record_batch b;
+	struct record_batch b = {0};
 	struct record_batch_row *list = NULL;
 	const struct kind *k;
 	int64_t id, after = 0, limit = 0;

@@ -67,8 +67,8 @@ static const char *disposition(struct call *c, const char *name)
 
 int record_file_get(struct call *c, struct err *e)
 {
-	const char *name, *type;
-	struct str bytes;
+	const char *name = "", *type = "";
+	struct str bytes = STR_NULL;
 	int64_t n = 0;
 	int rc = call_int(c, "n", 0, 0, 100, &n, e);
 

@@ -34,6 +34,7 @@ static void write_field(struct call *c, const struct field *f)
 	jw_kstr(w, "unit", f->unit);
 	jw_kstr(w, "ref", f->ref);
 	jw_kstr(w, "group", f->group);
+	jw_kstr(w, "group_en", f->group_en);
 	jw_kstr(w, "help", f->help);
 	jw_kstr(w, "help_en", f->help_en);
 	jw_kstr(w, "check", f->check);

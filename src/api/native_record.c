@@ -58,7 +58,7 @@ static int look_up(struct call *c, struct title *t, struct err *e)
 	const struct snapshot *s = call_snapshot(c);
 	const struct region *region;
 	const struct org *org;
-	struct record r;
+	struct record r = {0};
 	int rc;
 
 	if (strcmp(t->kind, "region") == 0) {
@@ -133,8 +133,8 @@ static void write_page_facts(struct jw *w, const struct record_page *p)
 int records_get(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	struct record_query q;
-	struct record_page page;
+	struct record_query q = {0};
+	struct record_page page = {0};
 	struct titles titles = {0};
 	int rc;
 
@@ -238,18 +238,17 @@ static int write_whole(struct call *c, const struct kind *k, const struct record
 int record_get_one(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	const char *as_of = call_text(c, "as_of"), *code = call_param(c, 1);
-	struct record r;
+	const char *code = call_param(c, 1);
+	struct record r = {0};
 	time_us at;
 	int rc;
 
 	if (k == NULL)
 		return ERR_NOTFOUND;
-	if (as_of != NULL && !time_parse(str_of(as_of), c->site->catalog->zone, &at)) {
-		err_set(e, ERR_INVALID, "an instant such as 2026-07-14T08:00:00+08:00 is needed");
-		return err_at(e, NULL, 0, 0, "as_of"), ERR_INVALID;
-	}
-	if (as_of != NULL)
+	rc = call_time(c, "as_of", &at, e);
+	if (rc < 0)
+		return rc;
+	if (at != TIME_NONE)
 		rc = record_as_of(c->tx, c->a, c->site->catalog, &c->who, k->code, code, at, &r, e);
 	else
 		rc = record_get(c->tx, c->a, c->site->catalog, &c->who, k->code, code, &r, e);
@@ -303,7 +302,7 @@ struct change {
 static int put(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct change *x = arg;
-	struct record out;
+	struct record out = {0};
 	int rc = record_put(tx, &x->door, &x->in, x->rev, &out, &x->verdict, e);
 
 	if (rc == 0)
@@ -352,7 +351,7 @@ static int after_change(struct call *c, const struct kind *k, struct err *e)
 
 static int reply_record(struct call *c, const struct kind *k, const char *code, struct err *e)
 {
-	struct record r;
+	struct record r = {0};
 	int rc = call_read(c, e);
 
 	if (rc == 0)
@@ -601,8 +600,8 @@ static void write_use(struct call *c, const struct journal_entry *j)
 int record_uses_get(struct call *c, struct err *e)
 {
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
-	struct journal_filter f = {
-	        .scope = &c->who.scope, .subject = "record", .kind_prefix = "record.revealed"};
+	static const char *const kinds[] = {"record.revealed", NULL};
+	struct journal_filter f = {.scope = &c->who.scope, .subject = "record", .kinds = kinds};
 	struct journal_entry *list = NULL;
 	int64_t before = 0, limit = 0;
 	int n = 0, rc = call_int(c, "before", 0, 1, INT64_MAX, &before, e);

@@ -82,7 +82,7 @@ static int write_sources(struct call *c, time_us now, struct err *e)
 	for (int i = 0; i < s->things; i++) {
 		const struct thing *t = &s->thing[i];
 
-		if (!should_report(c->site->catalog, t) || !who_sees(&c->who, t->region, t->org, 1))
+		if (!should_report(c->site->catalog, t) || !thing_seen(c->site->catalog, &c->who, t))
 			continue;
 		things++;
 		heard += seen[i];

@@ -18,13 +18,6 @@ void write_codes(struct jw *w, const char *key, const char *by_blanks)
 	jw_array_end(w);
 }
 
-static bool sees_thing(const struct call *c, const struct thing *t)
-{
-	const struct kind *k = catalog_kind(c->site->catalog, t->kind);
-
-	return who_sees(&c->who, t->region, t->org, k != NULL ? k->secrecy : 1);
-}
-
 /* Leaves the object open. */
 static int write_thing(struct call *c, const struct thing *t, struct err *e)
 {
@@ -77,7 +70,7 @@ int things_get(struct call *c, struct err *e)
 		        (region != NULL && strncmp(t->region, region, strlen(region)) != 0 &&
 		                strcmp(t->unit_region, region) != 0) ||
 		        (q != NULL && !holds(t->code, q) && !holds(t->name, q) && !holds(t->name_en, q)) ||
-		        !sees_thing(c, t))
+		        !thing_seen(c->site->catalog, &c->who, t))
 			continue;
 		if (n++ == limit) {
 			next = after;
@@ -147,7 +140,7 @@ int thing_get(struct call *c, struct err *e)
 	const struct thing *t = snapshot_thing(call_snapshot(c), c->param[0]);
 	int rc;
 
-	if (t == NULL || !sees_thing(c, t))
+	if (t == NULL || !thing_seen(c->site->catalog, &c->who, t))
 		return err_set(e, ERR_NOTFOUND, "no thing has this code");
 	rc = write_thing(c, t, e);
 	if (rc == 0)

@@ -24,8 +24,16 @@ struct oidc {
 
 static bool is_here(const char *url)
 {
-	return strncmp(url, "http://127.0.0.1", 16) == 0 || strncmp(url, "http://localhost", 16) == 0 ||
-	       strncmp(url, "http://[::1]", 12) == 0;
+	static const char *const here[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+
+	for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+		size_t n = strlen(here[i]);
+
+		/* Not that of another host whose name begins so. */
+		if (strncmp(url, here[i], n) == 0 && (url[n] == '\0' || url[n] == ':' || url[n] == '/'))
+			return true;
+	}
+	return false;
 }
 
 static int check_url(const char *url, const char *setting, struct err *e)
@@ -117,7 +125,7 @@ static int endpoint(
 static int discover(struct oidc *x, struct err *e)
 {
 	struct arena *a = arena_new(8 << 20);
-	const char *authorize, *token, *keys;
+	const char *authorize = "", *token = "", *keys = "";
 	struct doc *d = NULL, *jwks = NULL;
 	struct fetch f = {.url = arena_printf(a, "%s/.well-known/openid-configuration", x->issuer)};
 	int rc = ask_json(x, &f, a, &d, e);

@@ -171,7 +171,10 @@ static void parameters(struct jw *w, const struct route *r)
 		else if (str_is(type, "bool"))
 			parameter(w, name, "query", "boolean", NULL);
 		else
-			parameter(w, name, "query", "string", str_is(type, "date") ? "date" : NULL);
+			parameter(w, name, "query", "string",
+			        str_is(type, "date")   ? "date"
+			        : str_is(type, "time") ? "date-time"
+			                               : NULL);
 	}
 	jw_array_end(w);
 }

@@ -261,7 +261,7 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	rc = promql_parse(q->a, str_of(text != NULL ? text : ""), &q->x, e);
 	if (rc < 0)
 		return parse_error("query", 0, e);
-	rc = site_promql_scope(q->a, q->x, &c->who, e);
+	rc = site_promql_scope(c->site, q->a, q->x, &c->who, e);
 	if (rc < 0)
 		return rc;
 	q->storage = site_promql(c->site);
@@ -406,7 +406,7 @@ static int read_selector(struct call *c, const char *text, const struct matcher 
 		return parse_error("match[]", (int)sizeof(before) - 1, e);
 	if (!promql_plain_comparison(x, m, n, &op, &threshold))
 		return bad_parameter(e, "match[]", "\"%.120s\" is not a series selector", text);
-	if (site_promql_scope(c->a, x, &c->who, e) < 0)
+	if (site_promql_scope(c->site, c->a, x, &c->who, e) < 0)
 		return e->code;
 	return promql_plain_comparison(x, m, n, &op, &threshold)
 	               ? 0
@@ -540,14 +540,13 @@ static int list_words(struct call *c, const char *name, struct err *e)
 {
 	static const char *any[] = {"{__name__=~\".+\"}", NULL};
 	const char **match = form_all(c->form, c->a, "match[]");
-	bool scoped = c->who.scope.regions != NULL || c->who.scope.orgs != NULL;
 	struct words out = {0};
 	struct found f = {0};
 	struct str *all = NULL;
 	size_t limit, n = 0;
 	int rc = get_limit(c, &limit, e);
 
-	if (rc == 0 && *match == NULL && !scoped) {
+	if (rc == 0 && *match == NULL && site_promql_sees_all(c->site, &c->who)) {
 		rc = name != NULL ? series_label_values(c->site->series, name, c->a, &all, &n, e)
 		                  : series_label_names(c->site->series, c->a, &all, &n, e);
 		if (rc == 0)
@@ -635,7 +634,8 @@ int prom_metadata(struct call *c, struct err *e)
 	begin(c);
 	jw_object(w);
 	for (int i = 0; i < k->kinds; i++) {
-		for (int q = 0; q < k->kind[i].quantities; q++) {
+		for (int q = 0; q < k->kind[i].quantities && k->kind[i].secrecy <= c->who.scope.clearance;
+		        q++) {
 			const struct quantity *x = &k->kind[i].quantity[q];
 			bool seen = limit > 0 && n >= limit;
 

@@ -42,15 +42,17 @@ static int check_words(const struct case_open *in, struct err *e)
 	return 0;
 }
 
-static int check_codes(struct site *s, const struct snapshot *snap, const struct case_open *in, struct err *e)
+static int check_codes(struct site *s, const struct snapshot *snap, const struct case_open *in,
+        const struct who *by, struct err *e)
 {
+	const struct thing *t = *text(in->thing) != '\0' ? snapshot_thing(snap, str_of(in->thing)) : NULL;
 	const struct category *k = catalog_category(s->catalog, in->category);
 
 	if (*text(in->category) != '\0' && (k == NULL || *k->flow == '\0'))
 		return bad_field(e, "category",
 		        k == NULL ? "no category has this code"
 		                  : "this category is a heading; take one below it");
-	if (*text(in->thing) != '\0' && snapshot_thing(snap, str_of(in->thing)) == NULL)
+	if (*text(in->thing) != '\0' && (t == NULL || !thing_seen(s->catalog, by, t)))
 		return bad_field(e, "thing", "no thing has this code");
 	if (*text(in->region) != '\0' && snapshot_region(snap, in->region) == NULL)
 		return bad_field(e, "region", "no region has this code");
@@ -300,7 +302,7 @@ int case_open_in(struct store_tx *tx, struct site *s, const struct case_open *in
 	int rc = check_words(in, e);
 
 	if (rc == 0)
-		rc = check_codes(s, snap, in, e);
+		rc = check_codes(s, snap, in, by, e);
 	if (rc == 0 && (*text(in->org) == '\0' || *text(in->category) == '\0'))
 		decide_for(tx, s, snap, in, &d);
 	if (rc == 0)

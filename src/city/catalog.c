@@ -117,6 +117,20 @@ int pack__load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 	return rc;
 }
 
+static int read_times(struct store_tx *tx, struct catalog *c, struct err *e)
+{
+	struct store_rows *rows = NULL;
+	struct sql_pack_times_row row;
+	int rc = sql_pack_times_open(tx, &rows, e);
+
+	while (rc >= 0 && (rc = sql_pack_times_next(rows, &row, e)) > 0)
+		for (int i = 0; i < c->packs; i++)
+			if (str_is(row.code, c->pack[i].code))
+				c->pack[i].at = row.at;
+	store_rows_close(&rows);
+	return rc;
+}
+
 int pack__read_installed(struct store_tx *tx, struct pack_data *d, const char *but, struct err *e)
 {
 	struct arena *a = d->catalog->arena;
@@ -148,7 +162,7 @@ int pack__read_installed(struct store_tx *tx, struct pack_data *d, const char *b
 		d->pack = file[i].pack;
 		pack__read(d, file + i, (int)(k - i));
 	}
-	return 0;
+	return read_times(tx, d->catalog, e);
 }
 
 static void free_calendar(void *arg)

@@ -33,8 +33,9 @@ struct field_option {
 };
 struct field {
 	const char *key, *name, *name_en, *unit, *ref, *pattern;
-	const char *group, *help, *help_en; /* heading in the form, words below the input */
-	const char *check;                  /* "", or a rule of base/id_code.h: a failed check is a doubt */
+	const char *group, *group_en; /* heading in the form */
+	const char *help, *help_en;   /* words below the input */
+	const char *check;            /* "", or a rule of base/id_code.h: a failed check is a doubt */
 	const char
 	        *was; /* keys that this field had in earlier versions of the kind, newest first, by blanks */
 	const char *from; /* it is cut out of this other field: the part-th piece between separators */
@@ -142,6 +143,7 @@ struct pack_need { /* another pack that must be there first */
 };
 struct pack_info {
 	const char *code, *version, *name, *name_en, *hash;
+	time_us at; /* when this version came in; TIME_NONE while it is only looked at */
 	struct pack_need *need;
 	int needs;
 };

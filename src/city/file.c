@@ -82,10 +82,10 @@ int file_of_record(struct store_tx *tx, const struct catalog *c, const struct wh
 	struct arena *a = store_arena(tx);
 	const struct kind *k = catalog_kind(c, kind);
 	const struct field *f = k != NULL ? kind_field(k, field) : NULL;
-	struct sql_file_get_row row;
+	struct sql_file_get_row row = {0};
 	struct doc *attrs = NULL;
 	const struct doc *v = NULL;
-	struct record r;
+	struct record r = {0};
 	int rc = record_get(tx, a, c, who, kind, code, &r, e);
 
 	if (rc == 0 && f != NULL && f->type == FIELD_FILE && !field_hidden(f, who->scope.clearance)) {
@@ -106,7 +106,7 @@ int file_of_record(struct store_tx *tx, const struct catalog *c, const struct wh
 
 int file_named(struct store_tx *tx, const char *hash, int64_t size, const char *type, struct err *e)
 {
-	struct sql_file_head_row row;
+	struct sql_file_head_row row = {0};
 	int rc = sql_file_head(tx, &(struct sql_file_head_in){str_of(hash)}, &row, e);
 
 	if (rc < 0)

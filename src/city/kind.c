@@ -27,7 +27,8 @@ const char *field_type_name(enum field_type t)
 
 bool kind_code_valid(struct str code)
 {
-	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code))
+	/* In an address "." and ".." are steps, and are gone before anybody asks. */
+	if (code.n == 0 || code.n > CODE_MAX || !utf8_valid(code) || str_is(code, ".") || str_is(code, ".."))
 		return false;
 	for (size_t i = 0; i < code.n; i++)
 		if ((unsigned char)code.p[i] <= ' ' || code.p[i] == 0x7f ||
@@ -273,8 +274,6 @@ static int read_text(struct arena *a, const struct field *f, struct str s, struc
 
 	if (s.n > TEXT_MAX)
 		return bad(f, e, "the text is longer than 4,000 bytes");
-	if (memchr(s.p, 0, s.n) != NULL || !utf8_valid(s))
-		return bad(f, e, "the text holds a zero byte or is not UTF-8");
 	if (*f->check != '\0') {
 		struct sb b = SB_INIT;
 		enum id_check found;
@@ -283,6 +282,8 @@ static int read_text(struct arena *a, const struct field *f, struct str s, struc
 			return bad(f, e, "the text is not valid UTF-8");
 		s = (struct str){arena_strndup(a, b.p != NULL ? b.p : "", b.n), b.n};
 		sb_fini(&b);
+		if (s.n == 0) /* a dash, where somebody had nothing to write */
+			return 0;
 		found = id_code_check(f->check, s);
 		if (found != ID_OK)
 			*doubt = id_check_words(found);
@@ -367,6 +368,8 @@ static int read_one(struct arena *a, const struct field *f, const struct zone *z
 	s = str_trim(s);
 	if (s.n == 0)
 		return 0;
+	if (memchr(s.p, 0, s.n) != NULL || !utf8_valid(s))
+		return bad(f, e, "the text holds a zero byte or is not UTF-8");
 	switch (f->type) {
 	case FIELD_INTEGER:
 	case FIELD_DECIMAL: return read_number(a, f, s, out, e);

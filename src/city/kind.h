@@ -31,7 +31,7 @@ MUST_USE int kind_value(struct arena *a, const struct field *f, const struct zon
         struct str *out, const char **doubt, struct err *e);
 
 #define CODE_MAX 64
-/* A code: 1 to CODE_MAX bytes without blanks and without any of / + # % ? , ; */
+/* A code: 1 to CODE_MAX bytes without blanks and without any of / + # % ? , ; and neither "." nor ".." */
 bool kind_code_valid(struct str code);
 /* A key that fields may not have, since every record has it. */
 bool kind_is_own(const char *key);

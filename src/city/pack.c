@@ -201,7 +201,8 @@ static void read_head(struct pack_data *d, const struct pack_file *f)
 	        .version = doc_str(doc, "version", ""),
 	        .name = doc_str(doc, "name", ""),
 	        .name_en = doc_str(doc, "name_en", ""),
-	        .hash = ""};
+	        .hash = "",
+	        .at = TIME_NONE};
 	d->pack = p->code;
 	read_needs(d, f, doc_get(doc, "requires"), p);
 	d->partial = d->alone && p->needs > 0;

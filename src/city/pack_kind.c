@@ -155,7 +155,8 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 {
 	static const char *const keys[] = {"key", "name", "name_en", "type", "unit", "required", "unique",
 	        "list", "search", "filter", "many", "tree", "check", "was", "from", "default", "group",
-	        "help", "help_en", "secrecy", "mask", "min", "max", "pattern", "ref", "options", NULL};
+	        "group_en", "help", "help_en", "secrecy", "mask", "min", "max", "pattern", "ref", "options",
+	        NULL};
 	struct field *out = &k->field[k->fields];
 	struct err e = ERR_INIT;
 
@@ -168,6 +169,7 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 	        .ref = doc_str(x, "ref", ""),
 	        .pattern = doc_str(x, "pattern", ""),
 	        .group = doc_str(x, "group", ""),
+	        .group_en = doc_str(x, "group_en", ""),
 	        .help = doc_str(x, "help", ""),
 	        .help_en = doc_str(x, "help_en", ""),
 	        .check = doc_str(x, "check", ""),

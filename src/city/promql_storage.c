@@ -43,40 +43,86 @@ struct promql_storage site_promql(struct site *s)
 	        .ctx = s, .open = open_cursor, .next = next_series, .close = close_cursor};
 }
 
-/* `(a|b).*`: codes are quoted, since nobody promises that they hold no dot. */
-static int add_prefixes(struct arena *a, struct promql_expr *x, const char *label, const char *const *list,
-        bool or_none, struct err *e)
+/* Codes as a pattern: nobody promises that they hold no dot. */
+static void put_codes(struct sb *b, const char *code)
+{
+	if (b->n > 0)
+		sb_putc(b, '|');
+	for (const char *p = code; *p != '\0'; p++) {
+		if (strchr("\\^$.|?*+()[]{}-", *p) != NULL)
+			sb_putc(b, '\\');
+		sb_putc(b, *p);
+	}
+}
+
+static int add_pattern(struct arena *a, struct promql_expr *x, enum match_op op, const char *label,
+        const char *form, struct str codes, struct err *e)
 {
 	struct matcher *m = arena_alloc(a, sizeof(*m));
 	struct sb b = SB_INIT;
 	int rc;
 
-	if (list == NULL)
-		return 0;
 	if (m == NULL)
 		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
-	sb_puts(&b, "(?:");
-	for (int i = 0; list[i] != NULL; i++) {
-		if (i > 0)
-			sb_putc(&b, '|');
-		for (const char *p = list[i]; *p != '\0'; p++) {
-			if (strchr("\\^$.|?*+()[]{}-", *p) != NULL)
-				sb_putc(&b, '\\');
-			sb_putc(&b, *p);
-		}
-	}
-	sb_puts(&b, or_none ? ").*|" : ").*");
-	rc = matcher_init(m, a, MATCH_RE, str_of(label), sb_str(&b), e);
+	sb_printf(&b, "(?:" STR_FMT ")%s", STR_ARG(codes), form);
+	rc = matcher_init(m, a, op, str_of(label), sb_str(&b), e);
 	sb_fini(&b);
 	if (rc == 0)
 		promql_add_matcher(a, x, m);
 	return rc;
 }
 
-/* A series without a region belongs to no part of the city and is shown to those who see the whole only. */
-int site_promql_scope(struct arena *a, struct promql_expr *x, const struct who *who, struct err *e)
+/* form: what may come behind one of the prefixes. */
+static int add_prefixes(struct arena *a, struct promql_expr *x, const char *label, const char *const *list,
+        const char *form, struct err *e)
 {
-	int rc = add_prefixes(a, x, "region", who->scope.regions, false, e);
+	struct sb b = SB_INIT;
+	int rc = 0;
 
-	return rc < 0 ? rc : add_prefixes(a, x, "org", who->scope.orgs, true, e);
+	for (int i = 0; list != NULL && list[i] != NULL; i++)
+		put_codes(&b, list[i]);
+	if (list != NULL)
+		rc = add_pattern(a, x, MATCH_RE, label, form, sb_str(&b), e);
+	sb_fini(&b);
+	return rc;
+}
+
+static bool hides(const struct kind *k, const struct who *who)
+{
+	return k->thing && k->secrecy > who->scope.clearance;
+}
+
+static int add_kinds(
+        const struct catalog *c, struct arena *a, struct promql_expr *x, const struct who *who, struct err *e)
+{
+	struct sb b = SB_INIT;
+	int rc = 0;
+
+	for (int i = 0; i < c->kinds; i++)
+		if (hides(&c->kind[i], who))
+			put_codes(&b, c->kind[i].code);
+	if (b.n > 0)
+		rc = add_pattern(a, x, MATCH_NRE, "kind", "", sb_str(&b), e);
+	sb_fini(&b);
+	return rc;
+}
+
+/* A series without a region belongs to no part of the city and is shown to those who see the whole only. */
+int site_promql_scope(
+        struct site *s, struct arena *a, struct promql_expr *x, const struct who *who, struct err *e)
+{
+	int rc = add_prefixes(a, x, "region", who->scope.regions, ".*", e);
+
+	if (rc == 0)
+		rc = add_prefixes(a, x, "org", who->scope.orgs, ".*|", e);
+	return rc < 0 ? rc : add_kinds(s->catalog, a, x, who, e);
+}
+
+bool site_promql_sees_all(const struct site *s, const struct who *who)
+{
+	bool all = who->scope.regions == NULL && who->scope.orgs == NULL;
+
+	for (int i = 0; i < s->catalog->kinds; i++)
+		all = all && !hides(&s->catalog->kind[i], who);
+	return all;
 }

@@ -12,24 +12,6 @@ const char *record__keep(struct arena *a, struct str s)
 	return arena_strndup(a, s.p, s.n);
 }
 
-struct record record__copy(struct arena *a, const struct record *r)
-{
-	struct record out = *r;
-
-	out.kind = arena_strdup(a, r->kind);
-	out.code = arena_strdup(a, r->code);
-	out.name = arena_strdup(a, r->name);
-	out.name_en = arena_strdup(a, r->name_en);
-	out.state = arena_strdup(a, r->state);
-	out.org = arena_strdup(a, r->org);
-	out.region = arena_strdup(a, r->region);
-	out.attrs = arena_strdup(a, r->attrs);
-	out.doubts = arena_strdup(a, r->doubts);
-	out.pack = arena_strdup(a, r->pack);
-	out.account = arena_strdup(a, r->account);
-	return out;
-}
-
 bool record_may_write(const struct kind *k, const struct who *by)
 {
 	return (by->roles & k->write) != 0 && k->secrecy <= by->scope.clearance;
@@ -417,7 +399,8 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 		return rc;
 	if (!kind_code_valid(str_of(code)))
 		return bad(e, ERR_INVALID, "code",
-		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ;");
+		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ; and is neither . nor "
+		        "..");
 	rc = record__find(tx, a, k->code, code, old, e);
 	if (rc < 0)
 		return rc;
@@ -622,7 +605,7 @@ int record__write(struct store_tx *tx, const struct record_door *d, const struct
 		end.batch = d->batch;
 		rc = record__keep_version(tx, &end, true, e);
 		if (rc == 0)
-			rc = record__index(tx, k, old, NULL, e);
+			rc = record__index(tx, d, k, old, NULL, e);
 		if (rc == 0)
 			rc = sql_record_drop(tx, &(struct sql_record_drop_in){.id = old->id}, NULL, e);
 		return rc < 0 ? rc : record__journal(tx, d, k, &end, what, fields, e);
@@ -637,7 +620,7 @@ int record__write(struct store_tx *tx, const struct record_door *d, const struct
 	now->batch = d->batch;
 	rc = write_row(tx, old, now, e);
 	if (rc == 0)
-		rc = record__index(tx, k, old, now, e);
+		rc = record__index(tx, d, k, old, now, e);
 	if (rc == 0 && old != NULL && d->batch == 0)
 		rc = changed_fields(tx, old, now, &fields, e);
 	return rc < 0 ? rc : record__journal(tx, d, k, now, what, fields, e);

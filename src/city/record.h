@@ -36,14 +36,16 @@ struct record {
 	int64_t batch;       /* change set of that change, 0 if none */
 };
 
+struct record__words_later;
 /* What writes need to know, borrowed. */
 struct record_door {
 	const struct catalog *catalog;
 	const struct snapshot
 	        *snapshot; /* NULL: region, org and references are not looked up (a pack comes in) */
 	const struct who *by;
-	const char *pack; /* "" but for a pack's own records */
-	int64_t batch;    /* change set; then the journal is its affair */
+	const char *pack;                  /* "" but for a pack's own records */
+	int64_t batch;                     /* change set; then the journal is its affair */
+	struct record__words_later *later; /* of a change set; NULL: words are indexed at once */
 };
 struct record_in {
 	const char *kind, *code; /* code "": the value of the kind's key field */
@@ -115,8 +117,8 @@ struct record_query {
 	int limit;          /* 1 … 1,000 */
 };
 /* Adds a condition by name ("state", a field's key) and words: values by commas, "a..b" for a range of
- * numbers, dates or instants with one end left out at will, "-" for records without a value. Codes of regions
- * and orgs count for all that lies below them. */
+ * numbers, dates or instants with one end left out at will, "-" for records without a value. Of instants a date
+ * alone is its whole day in the city's zone. Codes of regions and orgs count for all that lies below them. */
 MUST_USE int record_query_add(struct arena *a, struct record_query *q, const struct catalog *c,
         const struct snapshot *s, const struct who *who, const char *name, const char *words, struct err *e);
 /* "west,south,east,north" in degrees: only records that have a place, and it lies there. No index knows
@@ -154,5 +156,8 @@ MUST_USE int record_relations(struct store_tx *tx, struct arena *a, const struct
  * nothing is changed but the numbers in the catalog. */
 MUST_USE int record_index_sync(
         struct store_tx *tx, struct catalog *c, bool write, bool *changed, struct err *e);
+/* The same for a store that nobody else writes to yet. Where one transaction would make its log as large as
+ * the index, there are several: what is cut off begins anew. Not on the writer. */
+MUST_USE int record_index_fill(struct store *st, struct catalog *c, struct err *e);
 
 #endif

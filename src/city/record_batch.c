@@ -131,8 +131,8 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 	struct arena *a = store_arena(tx);
 	enum record_verdict verdict = RECORD_SAME;
 	struct err why = ERR_INIT;
-	struct record_in in;
-	struct record out;
+	struct record_in in = {0};
+	struct record out = {0};
 	struct doc *patch = NULL;
 	int rc = doc_parse_json(a, str_of(r->row), "row", &patch, e);
 
@@ -150,8 +150,14 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 		r->field = arena_strdup(a, why.field);
 		r->words = arena_strdup(a, why.text);
 	} else {
+		const char *was = r->verdict;
+
 		r->verdict = verdict == RECORD_SAME ? "same" : verdict == RECORD_NEW ? "new" : "changed";
 		r->rev = verdict == RECORD_SAME ? 0 : out.rev;
+		if (strcmp(was, r->verdict) ==
+		        0) /* as it was foreseen: its index by verdict is not touched */
+			return sql_record_batch_row_rev(
+			        tx, &(struct sql_record_batch_row_rev_in){b->id, r->line, r->rev}, NULL, e);
 	}
 	return set_row(tx, b->id, r, e);
 }
@@ -284,9 +290,14 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	struct arena *a = store_arena(tx);
 	const struct catalog *c = p->s->catalog;
 	struct record_batch_row *row = arena_array(a, PART, sizeof(*row));
-	struct record_batch b;
-	const struct record_door d = {
-	        .catalog = c, .snapshot = p->snapshot, .by = p->by, .pack = "", .batch = p->id};
+	struct record__words_later later = {.a = a};
+	struct record_batch b = {0};
+	const struct record_door d = {.catalog = c,
+	        .snapshot = p->snapshot,
+	        .by = p->by,
+	        .pack = "",
+	        .batch = p->id,
+	        .later = &later};
 	int64_t failed, last, changed = 0;
 	int n = 0, rc = record_batch_get(tx, a, c, p->by, p->id, &b, e);
 
@@ -309,6 +320,8 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, r, e);
 		failed += strcmp(r->verdict, "failed") == 0 || strcmp(r->verdict, "left") == 0;
 	}
+	if (rc == 0)
+		rc = record__words_now(tx, &later, e);
 	if (rc < 0)
 		return rc;
 	p->end = n < PART;
@@ -402,7 +415,7 @@ int record_batch_begin(struct site *s, const struct who *by, int64_t id, bool un
 static int drop(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct begin *x = arg;
-	struct record_batch b;
+	struct record_batch b = {0};
 	int64_t changed = 0;
 	int rc = record_batch_get(tx, store_arena(tx), x->catalog, x->by, x->id, &b, e);
 
@@ -476,7 +489,7 @@ static int turn_one(struct store_tx *tx, const struct record_door *d, const stru
 {
 	struct arena *a = store_arena(tx);
 	enum record_verdict verdict;
-	struct record out;
+	struct record out = {0};
 	const struct doc *attrs;
 	int rc = turn(a, r, f, m->from, m->into, &attrs, e);
 
@@ -532,7 +545,7 @@ static int merge(struct store_tx *tx, void *arg, struct err *e)
 	struct merge *m = arg;
 	const struct catalog *c = m->s->catalog;
 	struct arena *a = store_arena(tx);
-	struct record from, into;
+	struct record from = {0}, into = {0};
 	struct record_door d = {.catalog = c, .snapshot = m->snapshot, .by = m->by, .pack = ""};
 	const struct kind *k = catalog_kind(c, m->kind);
 	struct part p = {.by = m->by};

@@ -267,7 +267,7 @@ static int look_at(struct store_tx *tx, struct import *m, const struct staged *r
 	enum record_verdict v = RECORD_SAME;
 	struct err why = ERR_INIT;
 	struct record_in in = {0};
-	struct record out;
+	struct record out = {0};
 	struct doc *doc = NULL;
 	int rc = doc_parse_json(store_arena(tx), str_of(r->patch), "row", &doc, e);
 

@@ -1,10 +1,13 @@
 /* Index and full text of records: what a record is found and sorted by, kept beside it. */
 #include "base/json.h"
 #include "base/log.h"
+#include "base/sorter.h"
 #include "city/record_int.h"
 #include "store/text.h"
 
-#define FILL_PART 500 /* records that are read at once while a field is filled */
+#define FILL_PART 500               /* records that are read at once while a kind is filled */
+#define SORT_B ((size_t)64 << 20)   /* entries that are sorted in memory */
+#define STEP_B ((int64_t)128 << 20) /* entries of one transaction where the log is to stay small */
 
 int record__attrs(struct arena *a, const struct record *r, struct doc **out, struct err *e)
 {
@@ -119,22 +122,40 @@ static int move_keys(struct store_tx *tx, int no, int64_t id, const struct str *
 }
 
 static int move_words(
-        struct store_tx *tx, struct arena *a, int64_t id, struct str was, struct str is, struct err *e)
+        struct store_tx *tx, struct arena *a, int64_t id, bool out, struct str in, struct err *e)
 {
 	int rc = 0;
 
-	if (was.p != NULL && is.p != NULL && str_eq(was, is))
-		return 0;
-	if (was.p != NULL)
+	if (out)
 		rc = sql_record_text_drop(tx, &(struct sql_record_text_drop_in){id}, NULL, e);
-	if (rc == 0 && is.p != NULL)
+	if (rc == 0 && in.p != NULL)
 		rc = sql_record_text_put(
-		        tx, &(struct sql_record_text_put_in){id, store_text_words(tx, a, is)}, NULL, e);
+		        tx, &(struct sql_record_text_put_in){id, store_text_words(tx, a, in)}, NULL, e);
 	return rc;
 }
 
-int record__index(struct store_tx *tx, const struct kind *k, const struct record *old,
-        const struct record *now, struct err *e)
+static int by_record(const void *x, const void *y)
+{
+	const struct record__words_move *a = x, *b = y;
+
+	return a->id != b->id ? (a->id > b->id) - (a->id < b->id)
+	                      : (a->order > b->order) - (a->order < b->order);
+}
+
+int record__words_now(struct store_tx *tx, struct record__words_later *l, struct err *e)
+{
+	int rc = 0;
+
+	if (l->n > 1)
+		qsort(l->move, l->n, sizeof(*l->move), by_record);
+	for (size_t i = 0; i < l->n && rc == 0; i++)
+		rc = move_words(tx, l->a, l->move[i].id, l->move[i].out, l->move[i].in, e);
+	l->n = 0;
+	return rc;
+}
+
+int record__index(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, const struct record *now, struct err *e)
 {
 	struct arena *a = store_arena(tx);
 	struct doc *was = NULL, *is = NULL;
@@ -169,7 +190,15 @@ int record__index(struct store_tx *tx, const struct kind *k, const struct record
 		w = record__words(a, k, old, was);
 	if (now != NULL)
 		v = record__words(a, k, now, is);
-	return rc < 0 ? rc : move_words(tx, a, id, w, v, e);
+	if (rc < 0 || (old != NULL && now != NULL && str_eq(w, v)))
+		return rc;
+	if (d->later == NULL)
+		return move_words(tx, a, id, old != NULL, v, e);
+	d->later->move = arena_grow(
+	        d->later->a, d->later->move, &d->later->cap, d->later->n + 1, sizeof(*d->later->move));
+	d->later->move[d->later->n] = (struct record__words_move){id, d->later->n, old != NULL, v};
+	d->later->n++;
+	return 0;
 }
 
 /* ---- which fields are indexed ---- */
@@ -183,10 +212,15 @@ struct wanted {
 	bool there;
 };
 struct sync {
+	struct catalog *c;
 	struct arena *a;
 	struct wanted *want;
 	size_t n, cap;
 	int64_t last; /* number given */
+	/* filling */
+	int kind;              /* the present one of the catalog */
+	struct sorter *sorted; /* its entries and words that are not in yet, NULL: not collected */
+	int64_t records;
 };
 
 static void want(struct sync *s, const char *kind, const char *field, const char *form, int *no)
@@ -195,10 +229,10 @@ static void want(struct sync *s, const char *kind, const char *field, const char
 	s->want[s->n++] = (struct wanted){.kind = kind, .field = field, .form = form, .no = no};
 }
 
-static void want_all(struct sync *s, struct catalog *c)
+static void want_all(struct sync *s)
 {
-	for (int i = 0; i < c->kinds; i++) {
-		struct kind *k = &c->kind[i];
+	for (int i = 0; i < s->c->kinds; i++) {
+		struct kind *k = &s->c->kind[i];
 		struct sb words = SB_INIT;
 
 		for (int own = 0; own < OWN_FIELDS; own++)
@@ -228,8 +262,7 @@ static struct wanted *find_wanted(struct sync *s, struct str kind, struct str fi
 
 /* A catalog may be that of one pack that is being installed: only fields of its own kinds are dropped. Their
  * numbers stay taken, without a form: another copy may write under them until it has read the kinds anew. */
-static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c, bool write, bool *changed,
-        struct err *e)
+static int compare(struct store_tx *tx, struct sync *s, bool write, bool *changed, struct err *e)
 {
 	int64_t *drop = NULL;
 	size_t drops = 0, cap = 0;
@@ -247,7 +280,7 @@ static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c,
 			*w->no = (int)r.no;
 			w->fill = !str_is(r.form, w->form);
 			*changed |= w->fill;
-		} else if (r.form.n > 0 && catalog_kind(c, record__keep(s->a, r.kind)) != NULL) {
+		} else if (r.form.n > 0 && catalog_kind(s->c, record__keep(s->a, r.kind)) != NULL) {
 			drop = arena_grow(s->a, drop, &cap, drops + 1, sizeof(*drop));
 			drop[drops++] = r.no;
 		}
@@ -263,6 +296,7 @@ static int compare(struct store_tx *tx, struct sync *s, const struct catalog *c,
 	return rc;
 }
 
+/* Until a field is filled its form is "", so that what is cut off begins anew. */
 static int number(struct store_tx *tx, struct sync *s, bool write, bool *changed, struct err *e)
 {
 	int rc = 0;
@@ -276,20 +310,59 @@ static int number(struct store_tx *tx, struct sync *s, bool write, bool *changed
 			if (write)
 				rc = sql_record_field_put(tx,
 				        &(struct sql_record_field_put_in){
-				                *w->no, str_of(w->kind), str_of(w->field), str_of(w->form)},
+				                *w->no, str_of(w->kind), str_of(w->field), STR_LIT("")},
 				        NULL, e);
 		} else if (w->fill && write) {
 			rc = sql_record_entry_clear(tx, &(struct sql_record_entry_clear_in){*w->no}, NULL, e);
 			if (rc == 0)
-				rc = sql_record_field_form(tx,
-				        &(struct sql_record_field_form_in){*w->no, str_of(w->form)}, NULL, e);
+				rc = sql_record_field_form(
+				        tx, &(struct sql_record_field_form_in){*w->no, STR_LIT("")}, NULL, e);
 		}
 	}
 	return rc;
 }
 
-static int fill_one(struct store_tx *tx, struct arena *a, const struct sync *s, const struct kind *k,
-        const struct record *r, struct err *e)
+/* ---- filling ---- */
+
+/*
+ * A register is larger than memory, and entries that come in any order write a page of the index each. So the
+ * entries of a kind are sorted first, by number, key and record, and go in from the first to the last; the
+ * words of each record lie between them by number and record.
+ */
+
+static void put_big(char *p, uint64_t v, int bytes)
+{
+	for (int i = bytes; i-- > 0; v >>= 8)
+		p[i] = (char)(v & 0xff);
+}
+
+static uint64_t get_big(const char *p, int bytes)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < bytes; i++)
+		v = v << 8 | (unsigned char)p[i];
+	return v;
+}
+
+#define NO_B 4
+#define ID_B 8
+
+static int collect_one(
+        struct sync *s, struct arena *a, int no, struct str key, int64_t id, struct str words, struct err *e)
+{
+	struct str all = {arena_alloc(a, NO_B + key.n + ID_B), NO_B + key.n + ID_B};
+	char *p = (char *)(uintptr_t)all.p;
+
+	put_big(p, (uint64_t)no, NO_B);
+	if (key.n > 0)
+		memcpy(p + NO_B, key.p, key.n);
+	put_big(p + NO_B + key.n, (uint64_t)id, ID_B);
+	return sorter_add(s->sorted, all, words, e);
+}
+
+static int collect(
+        struct sync *s, struct arena *a, const struct kind *k, const struct record *r, struct err *e)
 {
 	struct doc *attrs = NULL;
 	int rc = record__attrs(a, r, &attrs, e);
@@ -303,32 +376,30 @@ static int fill_one(struct store_tx *tx, struct arena *a, const struct sync *s, 
 		if (!w->fill || strcmp(w->kind, k->code) != 0)
 			continue;
 		if (w->no == &k->text_no) {
-			rc = sql_record_text_drop(tx, &(struct sql_record_text_drop_in){r->id}, NULL, e);
-			if (rc == 0)
-				rc = move_words(tx, a, r->id, STR_NULL, record__words(a, k, r, attrs), e);
-			continue;
-		}
-		if (w->no >= &k->own_no[0] && w->no < &k->own_no[OWN_FIELDS]) {
+			rc = collect_one(s, a, *w->no, STR_LIT(""), r->id, record__words(a, k, r, attrs), e);
+		} else if (w->no >= &k->own_no[0] && w->no < &k->own_no[OWN_FIELDS]) {
 			own = record__key_own(a, (enum record_own)(w->no - &k->own_no[0]), r);
 			keys = &own;
 			n = 1;
 		} else if ((f = kind_field(k, w->field)) != NULL) {
 			keys = record__keys(a, f, attrs, &n);
 		}
-		rc = move_keys(tx, *w->no, r->id, NULL, 0, keys, n, e);
+		for (int j = 0; j < n && rc == 0; j++)
+			rc = collect_one(s, a, *w->no, keys[j], r->id, STR_LIT(""), e);
 	}
 	return rc;
 }
 
-/* Some records of a kind at a time, each part in memory of its own: registers are larger than that. */
-static int fill_kind(struct store_tx *tx, const struct sync *s, const struct kind *k, struct err *e)
+/* Some records of a kind at a time, each part in memory of its own. */
+static int collect_kind(struct store_tx *tx, struct sync *s, const struct kind *k, struct err *e)
 {
 	struct arena *a = arena_new(0);
 	struct record part[FILL_PART];
 	char after[CODE_MAX + 1] = "";
-	int64_t total = 0;
 	int n = FILL_PART, rc = 0;
 
+	s->sorted = sorter_new(SORT_B);
+	s->records = 0;
 	while (n == FILL_PART && rc == 0) {
 		struct sql_record_part_row r;
 		struct store_rows *rows = NULL;
@@ -342,36 +413,151 @@ static int fill_kind(struct store_tx *tx, const struct sync *s, const struct kin
 		}
 		store_rows_close(&rows);
 		for (int i = 0; i < n && rc == 0; i++)
-			rc = fill_one(tx, a, s, k, &part[i], e);
+			rc = collect(s, a, k, &part[i], e);
 		if (n > 0)
 			snprintf(after, sizeof(after), "%s", part[n - 1].code);
-		total += n;
+		s->records += n;
 		arena_reset(a);
 	}
-	if (rc == 0 && total > 0)
-		LOG(RECORD_INDEXED, log_s("kind", k->code), log_i("records", total));
 	arena_free(&a);
 	return rc;
 }
 
-int record_index_sync(struct store_tx *tx, struct catalog *c, bool write, bool *changed, struct err *e)
+/* *most: bytes that may still go in. 1 while more are left. */
+static int put_sorted(struct store_tx *tx, struct sync *s, const struct kind *k, int64_t *most, struct err *e)
 {
-	struct sync s = {.a = arena_new(0)};
+	struct arena *a = arena_new(0);
+	struct str all, words;
+	int rc = 0;
+
+	while (rc == 0 && (rc = sorter_next(s->sorted, &all, &words, e)) > 0) {
+		int no = (int)get_big(all.p, NO_B);
+		int64_t id = (int64_t)get_big(all.p + all.n - ID_B, ID_B);
+		struct str key = {all.p + NO_B, all.n - NO_B - ID_B};
+
+		*most -= (int64_t)(all.n + words.n);
+		if (no == k->text_no) {
+			rc = move_words(tx, a, id, true, words, e);
+			arena_reset(a);
+		} else {
+			rc = sql_record_entry_put(
+			        tx, &(struct sql_record_entry_put_in){no, key, id}, NULL, e);
+		}
+		if (rc == 0 && *most <= 0) {
+			rc = 1;
+			break;
+		}
+	}
+	arena_free(&a);
+	return rc;
+}
+
+static bool is_wanted(const struct sync *s, const struct kind *k)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->want[i].fill && strcmp(s->want[i].kind, k->code) == 0)
+			return true;
+	return false;
+}
+
+static int set_forms(struct store_tx *tx, const struct sync *s, const struct kind *k, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < s->n && rc == 0; i++)
+		if (s->want[i].fill && strcmp(s->want[i].kind, k->code) == 0)
+			rc = sql_record_field_form(tx,
+			        &(struct sql_record_field_form_in){*s->want[i].no, str_of(s->want[i].form)},
+			        NULL, e);
+	return rc;
+}
+
+/* Goes on filling, about so many bytes of it. 1 while more is left. */
+static int fill(struct store_tx *tx, struct sync *s, int64_t most, struct err *e)
+{
+	int rc = 0;
+
+	for (; s->kind < s->c->kinds && rc == 0; s->kind++) {
+		const struct kind *k = &s->c->kind[s->kind];
+
+		if (!is_wanted(s, k))
+			continue;
+		if (s->sorted == NULL)
+			rc = collect_kind(tx, s, k, e);
+		if (rc == 0)
+			rc = put_sorted(tx, s, k, &most, e);
+		if (rc > 0)
+			return rc;
+		if (rc == 0)
+			rc = set_forms(tx, s, k, e);
+		if (rc == 0 && s->records > 0)
+			LOG(RECORD_INDEXED, log_s("kind", k->code), log_i("records", s->records));
+		sorter_free(&s->sorted);
+	}
+	return rc;
+}
+
+static int begin(struct store_tx *tx, struct sync *s, bool write, bool *changed, struct err *e)
+{
 	int rc;
 
 	*changed = false;
-	want_all(&s, c);
-	rc = compare(tx, &s, c, write, changed, e);
-	if (rc == 0)
-		rc = number(tx, &s, write, changed, e);
-	for (int i = 0; i < c->kinds && rc == 0 && write; i++) {
-		bool fill = false;
+	want_all(s);
+	rc = compare(tx, s, write, changed, e);
+	return rc < 0 ? rc : number(tx, s, write, changed, e);
+}
 
-		for (size_t n = 0; n < s.n; n++)
-			fill |= s.want[n].fill && strcmp(s.want[n].kind, c->kind[i].code) == 0;
-		if (fill)
-			rc = fill_kind(tx, &s, &c->kind[i], e);
-	}
+int record_index_sync(struct store_tx *tx, struct catalog *c, bool write, bool *changed, struct err *e)
+{
+	struct sync s = {.c = c, .a = arena_new(0)};
+	int rc = begin(tx, &s, write, changed, e);
+
+	if (rc == 0 && write)
+		rc = fill(tx, &s, INT64_MAX, e);
+	sorter_free(&s.sorted);
 	arena_free(&s.a);
+	return rc;
+}
+
+/* ---- of a whole store ---- */
+
+static int sync_whole(struct store_tx *tx, void *arg, struct err *e)
+{
+	bool changed;
+
+	return record_index_sync(tx, arg, true, &changed, e);
+}
+
+/* Goes on from one transaction to the next: only where nothing is ever run again, as in SQLite. */
+struct steps {
+	struct sync s;
+	bool begun, more;
+};
+
+static int sync_step(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct steps *x = arg;
+	bool changed;
+	int rc = x->begun ? 0 : begin(tx, &x->s, true, &changed, e);
+
+	x->begun = true;
+	if (rc == 0)
+		rc = fill(tx, &x->s, STEP_B, e);
+	x->more = rc > 0;
+	return rc;
+}
+
+int record_index_fill(struct store *st, struct catalog *c, struct err *e)
+{
+	struct steps x = {.s = {.c = c}, .more = true};
+	int rc = 0;
+
+	if (strcmp(store_backend(st), "sqlite") != 0)
+		return store_write(st, "index records", sync_whole, c, e);
+	x.s.a = arena_new(0);
+	while (rc == 0 && x.more)
+		rc = store_write(st, "index records", sync_step, &x, e);
+	sorter_free(&x.s.sorted);
+	arena_free(&x.s.a);
 	return rc;
 }

@@ -28,8 +28,6 @@
 	        .batch = (r).batch})
 const char *record__keep(struct arena *a, struct str s);
 
-struct record record__copy(struct arena *a, const struct record *r);
-
 bool record__seen(const struct kind *k, const struct who *who, const struct record *r);
 
 /* ---- record.c ---- */
@@ -65,6 +63,12 @@ struct record__limits {
 	int64_t walk;   /* that one walk looks at at most */
 	int64_t first;  /* and at first */
 };
+struct record__place {  /* where a page begins: order key and record */
+	struct str key; /* p NULL: it names the record alone */
+	int64_t id;
+};
+bool record__cursor_read(struct arena *a, const char *cursor, struct record__place *out);
+const char *record__cursor_write(struct arena *a, struct str key, int64_t id);
 /* record_list within other limits than its own. */
 MUST_USE int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
         const struct record_query *q, const struct record__limits *limits, struct record_page *out,
@@ -73,8 +77,22 @@ MUST_USE int record__list(struct store_tx *tx, struct arena *a, const struct who
 /* ---- record_index.c ---- */
 
 /* Entries and words of one record: from old (NULL: none) to now (NULL: none). */
-MUST_USE int record__index(struct store_tx *tx, const struct kind *k, const struct record *old,
-        const struct record *now, struct err *e);
+MUST_USE int record__index(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, const struct record *now, struct err *e);
+/* Words that go in and out at the end of a part of a change set, in the order of their records: full text in
+ * SQLite writes out all that it holds in memory whenever a smaller id follows a larger one. */
+struct record__words_later {
+	struct arena *a;
+	struct record__words_move {
+		int64_t id;
+		size_t order;
+		bool out;      /* those that it had */
+		struct str in; /* those that it has now, STR_NULL: none */
+	} * move;
+	size_t n, cap;
+};
+/* What a door's `later` has gathered. */
+MUST_USE int record__words_now(struct store_tx *tx, struct record__words_later *l, struct err *e);
 /* Keys of one field of a record; attrs parsed. At least one, the blank key where it has no value. */
 struct str *record__keys(struct arena *a, const struct field *f, const struct doc *attrs, int *n);
 struct str record__key_own(struct arena *a, enum record_own own, const struct record *r);

@@ -16,6 +16,19 @@
 #define RELATION_MAX 1000
 #define RANGES_MAX 400
 
+/* What conditions, orders and scopes look at of a record; the whole is read of those on the page alone. */
+#define LOOK_OF(a, r)                                                                                        \
+	((struct record){.id = (r).id,                                                                       \
+	        .kind = record__keep(a, (r).kind),                                                           \
+	        .code = record__keep(a, (r).code),                                                           \
+	        .name = record__keep(a, (r).name),                                                           \
+	        .name_en = record__keep(a, (r).name_en),                                                     \
+	        .state = record__keep(a, (r).state),                                                         \
+	        .org = record__keep(a, (r).org),                                                             \
+	        .region = record__keep(a, (r).region),                                                       \
+	        .attrs = record__keep(a, (r).attrs),                                                         \
+	        .changed = (r).changed})
+
 /* ---- conditions ---- */
 
 static int bad(struct err *e, const char *field, const char *words)
@@ -68,24 +81,15 @@ static int add_blank(struct arena *a, struct record_cond *c, struct err *e)
 	return add_range(c, key, key, e);
 }
 
-/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those.
- * What lies in such a town comes behind it and begins alike, and is not named again. */
+/* A region and what lies in it: by the code's beginning, and for a reporting unit made of towns by those. */
 static int add_region(
         struct arena *a, struct record_cond *c, const struct snapshot *s, const char *code, struct err *e)
 {
-	const char *last = code;
 	int rc = add_prefix(a, c, code, e);
 
-	for (int i = 0; i < s->regions && rc == 0; i++) {
-		const char *part = s->region[i].code;
-		const struct region *unit = snapshot_unit(s, part);
-
-		if (unit == NULL || strcmp(unit->code, code) != 0 || strncmp(part, code, strlen(code)) == 0 ||
-		        strncmp(part, last, strlen(last)) == 0)
-			continue;
-		rc = add_prefix(a, c, part, e);
-		last = part;
-	}
+	for (int i = 0; i < s->parts && rc == 0; i++)
+		if (strcmp(s->part[i].unit, code) == 0)
+			rc = add_prefix(a, c, s->part[i].code, e);
 	return rc;
 }
 
@@ -150,17 +154,73 @@ static bool is_ordered(const struct record_cond *c)
 	       c->field->type == FIELD_DATE || c->field->type == FIELD_INSTANT;
 }
 
+/* A date alone where an instant is asked for: its whole day in the city's zone. */
+static bool read_day(
+        struct arena *a, const struct catalog *cat, struct str text, time_us *first, time_us *last)
+{
+	const struct field date = {
+	        .key = "", .type = FIELD_DATE, .check = "", .pattern = "", .min = NAN, .max = NAN};
+	const char *doubt = NULL;
+	struct str kept = STR_NULL;
+	struct civil c;
+	time_us t;
+
+	if (memchr(text.p, ':', text.n) != NULL ||
+	        kind_value(a, &date, cat->zone, text, &kept, &doubt, NULL) < 0 || kept.n < 2 ||
+	        !time_parse((struct str){kept.p + 1, kept.n - 2}, zone_utc(), &t))
+		return false;
+	civil_from_utc(t, &c);
+	*first = zone_instant(cat->zone, &c);
+	c.day++;
+	*last = zone_instant(cat->zone, &c) - 1;
+	return true;
+}
+
+static struct str key_of_instant(struct arena *a, const struct record_cond *c, time_us t)
+{
+	struct sb b = SB_INIT;
+	struct str key;
+	char text[48];
+
+	if (c->field != NULL)
+		kind_key(&b, c->field, str_of(time_format(t, zone_utc(), text)));
+	else
+		kind_key_own(&b, c->own, str_of(arena_printf(a, "%lld", (long long)t)));
+	key = keep(a, &b);
+	sb_fini(&b);
+	return key;
+}
+
+/* The first and the last key that the words stand for. */
+static int keys_of(struct arena *a, const struct record_cond *c, const struct catalog *cat, struct str text,
+        struct str *first, struct str *last, struct err *e)
+{
+	bool instant = c->field != NULL ? c->field->type == FIELD_INSTANT && !field_veiled(c->field)
+	                                : c->own == OWN_CHANGED;
+	time_us from, to;
+	int rc;
+
+	if (instant && read_day(a, cat, text, &from, &to)) {
+		*first = key_of_instant(a, c, from);
+		*last = key_of_instant(a, c, to);
+		return 0;
+	}
+	rc = key_of(a, c, cat, text, first, e);
+	*last = *first;
+	return rc;
+}
+
 /* "a..b", "a..", "..b" */
 static int add_span(struct arena *a, struct record_cond *c, const struct catalog *cat, struct str low,
         struct str high, struct err *e)
 {
-	struct str from = STR_LIT("\x20"), to = STR_LIT("\x20\xff\xff\xff\xff\xff\xff\xff\xff");
+	struct str from = STR_LIT("\x20"), to = STR_LIT("\x20\xff\xff\xff\xff\xff\xff\xff\xff"), other;
 	int rc = 0;
 
 	if (low.n > 0)
-		rc = key_of(a, c, cat, low, &from, e);
+		rc = keys_of(a, c, cat, low, &from, &other, e);
 	if (rc == 0 && high.n > 0)
-		rc = key_of(a, c, cat, high, &to, e);
+		rc = keys_of(a, c, cat, high, &other, &to, e);
 	return rc < 0 ? rc : add_range(c, from, to, e);
 }
 
@@ -168,7 +228,7 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
         const struct snapshot *s, struct str word, struct err *e)
 {
 	const char *dots = memmem(word.p, word.n, "..", 2), *text = arena_strndup(a, word.p, word.n);
-	struct str key;
+	struct str first, last;
 	int rc;
 
 	if (str_is(word, "-"))
@@ -186,8 +246,8 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
 	if ((c->field == NULL && (c->own == OWN_ORG || c->own == OWN_CODE)) ||
 	        (c->field != NULL && c->field->type == FIELD_REFERENCE && strcmp(c->field->ref, "org") == 0))
 		return add_prefix(a, c, text, e);
-	rc = key_of(a, c, cat, word, &key, e);
-	return rc < 0 ? rc : add_range(c, key, key, e);
+	rc = keys_of(a, c, cat, word, &first, &last, e);
+	return rc < 0 ? rc : add_range(c, first, last, e);
 }
 
 static const struct field *usable(
@@ -395,41 +455,23 @@ static int sort_no(const struct record_query *q)
 
 /* ---- the cursor: order key and record ---- */
 
-struct place {
-	struct str key;
-	int64_t id;
-};
-
-/* The key of a record that the reader does not see would tell what is in it: of such a place the cursor names
- * the record alone, by its id. */
-static int read_cursor(
-        struct store_tx *tx, struct arena *a, const struct record_query *q, struct place *out, struct err *e)
+bool record__cursor_read(struct arena *a, const char *cursor, struct record__place *out)
 {
-	const char *dot = strchr(q->cursor, '.');
-	size_t n = dot != NULL ? (size_t)(dot - q->cursor) / 2 : 0;
-	uint8_t *key = arena_alloc(a, n + 1);
-	struct sql_record_get_row row;
-	int rc;
+	const char *dot = strchr(cursor, '.');
+	size_t n = dot != NULL ? (size_t)(dot - cursor) / 2 : 0;
+	uint8_t *key;
 
-	if (dot != NULL && n > 0 && n <= 4096 && hex_decode((struct str){q->cursor, 2 * n}, key, n) &&
-	        dot == q->cursor + 2 * n && num_int(str_of(dot + 1), &out->id)) {
-		out->key = (struct str){(const char *)key, n};
-		return 0;
-	}
-	if (dot == NULL && num_int(str_of(q->cursor), &out->id)) {
-		rc = sql_record_get(tx, &(struct sql_record_get_in){out->id}, &row, e);
-		if (rc < 0)
-			return rc;
-		if (rc > 0 && str_is(row.kind, q->kind->code)) {
-			struct record r = RECORD_OF(a, row);
-
-			return order_key(a, q, &r, &out->key, e);
-		}
-	}
-	return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
+	out->key = STR_NULL;
+	if (dot == NULL)
+		return num_int(str_of(cursor), &out->id);
+	if (n == 0 || n > 4096 || dot != cursor + 2 * n)
+		return false;
+	key = arena_alloc(a, n + 1);
+	out->key = (struct str){(const char *)key, n};
+	return hex_decode((struct str){cursor, 2 * n}, key, n) && num_int(str_of(dot + 1), &out->id);
 }
 
-static const char *write_cursor(struct arena *a, struct str key, int64_t id)
+const char *record__cursor_write(struct arena *a, struct str key, int64_t id)
 {
 	char *hex = arena_alloc(a, 2 * key.n + 1);
 
@@ -437,7 +479,30 @@ static const char *write_cursor(struct arena *a, struct str key, int64_t id)
 	return arena_printf(a, "%s.%lld", hex, (long long)id);
 }
 
-static int compare(const struct place *x, const struct place *y)
+/* The key of a record that the reader does not see would tell what is in it: of such a place the cursor names
+ * the record alone, by its id. */
+static int read_cursor(struct store_tx *tx, struct arena *a, const struct record_query *q,
+        struct record__place *out, struct err *e)
+{
+	struct sql_record_get_row row;
+	int rc = 0;
+
+	if (record__cursor_read(a, q->cursor, out)) {
+		if (out->key.p != NULL)
+			return 0;
+		rc = sql_record_get(tx, &(struct sql_record_get_in){out->id}, &row, e);
+	}
+	if (rc < 0)
+		return rc;
+	if (rc > 0 && str_is(row.kind, q->kind->code)) {
+		struct record r = RECORD_OF(a, row);
+
+		return order_key(a, q, &r, &out->key, e);
+	}
+	return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
+}
+
+static int compare(const struct record__place *x, const struct record__place *y)
 {
 	int rc = str_cmp(x->key, y->key);
 
@@ -447,7 +512,7 @@ static int compare(const struct place *x, const struct place *y)
 /* ---- gathering ---- */
 
 struct found {
-	struct place *at;
+	struct record__place *at;
 	size_t n, cap;
 };
 
@@ -468,7 +533,7 @@ static int gather_one(struct look *l, struct arena *a, struct found *f, const st
 
 	if (rc > 0) {
 		f->at = arena_grow(a, f->at, &f->cap, f->n + 1, sizeof(*f->at));
-		f->at[f->n++] = (struct place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
+		f->at[f->n++] = (struct record__place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
 	}
 	arena_reset(l->a);
 	return rc < 0 ? rc : 0;
@@ -477,15 +542,15 @@ static int gather_one(struct look *l, struct arena *a, struct found *f, const st
 static int gather_range(struct look *l, struct arena *a, struct found *f, int no,
         const struct record_range *range, struct err *e)
 {
-	struct sql_record_entry_range_row row;
+	struct sql_record_entry_look_row row;
 	struct store_rows *rows = NULL;
-	int rc = sql_record_entry_range_open(l->tx,
-	        &(struct sql_record_entry_range_in){
+	int rc = sql_record_entry_look_open(l->tx,
+	        &(struct sql_record_entry_look_in){
 	                .field = no, .low = range->low, .high = range->high, .limit_ = 2 * l->limits->gather},
 	        &rows, e);
 
-	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
-		struct record r = RECORD_OF(l->a, row);
+	while (rc == 0 && (rc = sql_record_entry_look_next(rows, &row, e)) > 0) {
+		struct record r = LOOK_OF(l->a, row);
 
 		rc = gather_one(l, a, f, &r, e);
 	}
@@ -502,7 +567,7 @@ static int gather_words(struct look *l, struct arena *a, struct found *f, struct
 	        e);
 
 	while (rc == 0 && (rc = sql_record_text_range_next(rows, &row, e)) > 0) {
-		struct record r = RECORD_OF(l->a, row);
+		struct record r = LOOK_OF(l->a, row);
 
 		rc = gather_one(l, a, f, &r, e);
 	}
@@ -521,7 +586,18 @@ static void drop_doubles(struct found *f)
 	f->n = n;
 }
 
-static int fill_page(struct look *l, struct arena *a, struct found *f, const struct place *after,
+/* The record of that id, whole, behind those of the page. */
+static int add_row(struct look *l, struct arena *a, int64_t id, struct record_page *out, struct err *e)
+{
+	struct sql_record_get_row row;
+	int rc = sql_record_get(l->tx, &(struct sql_record_get_in){id}, &row, e);
+
+	if (rc > 0)
+		out->row[out->n++] = RECORD_OF(a, row);
+	return rc < 0 ? rc : 0;
+}
+
+static int fill_page(struct look *l, struct arena *a, struct found *f, const struct record__place *after,
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
@@ -536,24 +612,19 @@ static int fill_page(struct look *l, struct arena *a, struct found *f, const str
 	        (q->down ? compare(&f->at[i], after) >= 0 : compare(&f->at[i], after) <= 0))
 		i++;
 	out->row = arena_array(a, (size_t)q->limit, sizeof(*out->row));
-	for (; i < f->n && out->n < q->limit && rc >= 0; i++) {
-		struct sql_record_get_row row;
-
-		rc = sql_record_get(l->tx, &(struct sql_record_get_in){f->at[i].id}, &row, e);
-		if (rc > 0)
-			out->row[out->n++] = RECORD_OF(a, row);
-	}
-	if (rc >= 0 && i < f->n)
-		out->next = write_cursor(a, f->at[i - 1].key, f->at[i - 1].id);
-	return rc < 0 ? rc : 0;
+	for (; i < f->n && out->n < q->limit && rc == 0; i++)
+		rc = add_row(l, a, f->at[i].id, out, e);
+	if (rc == 0 && i < f->n)
+		out->next = record__cursor_write(a, f->at[i - 1].key, f->at[i - 1].id);
+	return rc;
 }
 
 /* ---- walking ---- */
 
 struct walk {
-	struct place at;  /* the last that was looked at */
-	bool seen;        /* by the reader */
-	struct place fit; /* the last of the page */
+	struct record__place at;  /* the last that was looked at */
+	bool seen;                /* by the reader */
+	struct record__place fit; /* the last of the page */
 	int64_t looked;
 	bool end;
 };
@@ -572,11 +643,10 @@ static int walk_one(struct look *l, struct arena *a, struct walk *w, struct str 
 		w->at.key = (struct str){arena_memdup(a, key.p, key.n), key.n};
 	w->at.id = r->id;
 	w->seen = record__seen(l->q->kind, l->who, r);
-	if (rc > 0) {
-		out->row[out->n++] = record__copy(a, r);
-		w->fit = w->at;
-	}
-	return 0;
+	if (rc == 0)
+		return 0;
+	w->fit = w->at;
+	return add_row(l, a, r->id, out, e);
 }
 
 /* The next `limit` records in the order; 1 when the page is full and another record follows. */
@@ -588,7 +658,7 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 	struct sql_record_entry_down_row down;
 	struct store_rows *rows = NULL;
 	struct str low = STR_LIT(""), high = STR_LIT("\xff\xff");
-	struct place from = w->at;
+	struct record__place from = w->at;
 	int64_t looked = 0;
 	int rc;
 
@@ -618,9 +688,9 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 			break;
 		looked++;
 		if (q->down)
-			r = RECORD_OF(l->a, down);
+			r = LOOK_OF(l->a, down);
 		else
-			r = RECORD_OF(l->a, up);
+			r = LOOK_OF(l->a, up);
 		key = q->down ? down.key : up.key;
 		key = (struct str){arena_memdup(l->a, key.p, key.n), key.n};
 		rc = walk_one(l, a, w, key, &r, out, e);
@@ -632,12 +702,12 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 	return rc;
 }
 
-static int walk(
-        struct look *l, struct arena *a, const struct place *after, struct record_page *out, struct err *e)
+static int walk(struct look *l, struct arena *a, const struct record__place *after, struct record_page *out,
+        struct err *e)
 {
 	const struct record_query *q = l->q;
 	const int64_t most = l->limits->walk;
-	struct walk w = {.at = after != NULL ? *after : (struct place){STR_NULL, 0}};
+	struct walk w = {.at = after != NULL ? *after : (struct record__place){STR_NULL, 0}};
 	int64_t limit = q->limit + 1 > l->limits->first ? q->limit + 1 : l->limits->first;
 	int rc = 0;
 
@@ -651,9 +721,9 @@ static int walk(
 	if (rc < 0)
 		return rc;
 	if (rc > 0)
-		out->next = write_cursor(a, w.fit.key, w.fit.id);
+		out->next = record__cursor_write(a, w.fit.key, w.fit.id);
 	else if (!w.end && w.seen)
-		out->next = write_cursor(a, w.at.key, w.at.id);
+		out->next = record__cursor_write(a, w.at.key, w.at.id);
 	else if (!w.end)
 		out->next = arena_printf(a, "%lld", (long long)w.at.id);
 	return 0;
@@ -693,7 +763,7 @@ static int count_cond(struct look *l, const struct record_cond *c, int64_t *n, s
 /* All records of the kind, by its index of codes. */
 static const struct record_range everything = {{"", 0}, {"\xff\xff", 2}};
 
-static int choose(struct look *l, struct arena *a, struct str words, const struct place *after,
+static int choose(struct look *l, struct arena *a, struct str words, const struct record__place *after,
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
@@ -754,7 +824,7 @@ int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
 {
 	struct record_query q = *given;
 	struct look l = {.tx = tx, .who = who, .q = &q, .limits = limits, .needs_attrs = q.sort != NULL};
-	struct place after = {STR_NULL, 0};
+	struct record__place after = {STR_NULL, 0};
 	struct str words = STR_NULL;
 	int rc = 0;
 

@@ -51,6 +51,13 @@ const struct thing *snapshot_thing(const struct snapshot *s, struct str code)
 	BSEARCH(s->thing, s->things, code);
 }
 
+bool thing_seen(const struct catalog *c, const struct who *who, const struct thing *t)
+{
+	const struct kind *k = catalog_kind(c, t->kind);
+
+	return who_sees(who, t->region, t->org, k != NULL ? k->secrecy : 1);
+}
+
 const struct region *snapshot_unit(const struct snapshot *s, const char *code)
 {
 	const struct region *r = code != NULL && *code != '\0' ? snapshot_region(s, code) : NULL;
@@ -64,6 +71,37 @@ const struct region *snapshot_unit(const struct snapshot *s, const char *code)
 		r = snapshot_region(s, r->parent);
 	}
 	return NULL;
+}
+
+static bool begins_any(const char *const *list, const char *code)
+{
+	for (; *list != NULL; list++)
+		if (strncmp(code, *list, strlen(*list)) == 0)
+			return true;
+	return false;
+}
+
+static const char *const *widened(const struct snapshot *s, struct arena *a, const char *const *list)
+{
+	const char **out;
+	size_t n = 0;
+
+	if (list == NULL)
+		return NULL;
+	while (list[n] != NULL)
+		n++;
+	out = arena_array(a, n + (size_t)s->parts + 1, sizeof(*out));
+	memcpy(out, list, n * sizeof(*out));
+	for (int i = 0; i < s->parts; i++)
+		if (begins_any(list, s->part[i].unit) && !begins_any(list, s->part[i].code))
+			out[n++] = arena_strdup(a, s->part[i].code);
+	return out;
+}
+
+void who_widen(const struct snapshot *s, struct arena *a, struct who *w)
+{
+	w->scope.regions = widened(s, a, w->scope.regions);
+	w->own.regions = widened(s, a, w->own.regions);
 }
 
 const struct region *snapshot_locate(const struct snapshot *s, struct geo_point p)
@@ -129,6 +167,28 @@ static int load_regions(struct store_tx *tx, struct held *h, struct err *e)
 	h->s.region = out;
 	h->s.regions = (int)n;
 	return rc;
+}
+
+static void load_parts(struct held *h)
+{
+	struct unit_part *out = NULL;
+	size_t n = 0, cap = 0;
+
+	for (int i = 0; i < h->s.regions; i++) {
+		const char *code = h->s.region[i].code;
+		const struct region *unit = snapshot_unit(&h->s, code);
+
+		if (unit == NULL || strncmp(code, unit->code, strlen(unit->code)) == 0)
+			continue;
+		/* What lies in it comes behind it, and begins alike. */
+		if (n > 0 && strcmp(out[n - 1].unit, unit->code) == 0 &&
+		        strncmp(code, out[n - 1].code, strlen(out[n - 1].code)) == 0)
+			continue;
+		out = arena_grow(h->arena, out, &cap, n + 1, sizeof(*out));
+		out[n++] = (struct unit_part){unit->code, code};
+	}
+	h->s.part = out;
+	h->s.parts = (int)n;
 }
 
 static int load_orgs(struct store_tx *tx, struct held *h, struct err *e)
@@ -213,6 +273,8 @@ static int load(struct store *st, struct held **out, struct err *e)
 	rc = store_read_begin(st, "load the registry", &tx, e);
 	if (rc == 0)
 		rc = load_regions(tx, h, e);
+	if (rc == 0)
+		load_parts(h);
 	if (rc == 0)
 		rc = load_orgs(tx, h, e);
 	if (rc == 0)

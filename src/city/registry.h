@@ -29,9 +29,14 @@ struct thing {
 	const char *attrs; /* JSON object text of the kind's fields */
 	bool demo;
 };
+struct unit_part { /* a region that belongs to a reporting unit and does not begin as its code does */
+	const char *unit, *code;
+};
 struct snapshot {
 	const struct region *region; /* sorted by code; so the others */
 	int regions;
+	const struct unit_part *part; /* without those that lie in another one of the same unit */
+	int parts;
 	const struct org *org;
 	int orgs;
 	const struct thing *thing;
@@ -48,8 +53,12 @@ void registry_release(struct registry *r, const struct snapshot *s);
 const struct region *snapshot_region(const struct snapshot *s, const char *code); /* NULL if none */
 const struct org *snapshot_org(const struct snapshot *s, const char *code);
 const struct thing *snapshot_thing(const struct snapshot *s, struct str code);
+/* In the reader's scope, and of a kind that the clearance covers. */
+bool thing_seen(const struct catalog *c, const struct who *who, const struct thing *t);
 /* The reporting unit that a region belongs to (itself or an ancestor), NULL if none. */
 const struct region *snapshot_unit(const struct snapshot *s, const char *code);
+/* The scope of somebody who sees a reporting unit holds the towns it is made of: adds them to w, in the arena. */
+void who_widen(const struct snapshot *s, struct arena *a, struct who *w);
 /* The smallest region whose area holds the point, NULL if none. */
 const struct region *snapshot_locate(const struct snapshot *s, struct geo_point p);
 /* names "kind", "org", "region"; ctx is the registry. */

@@ -28,8 +28,11 @@ void rules_stop(struct rules *r);
 MUST_USE int rules_settle(struct rules *r, struct err *e);
 /* The storage that evaluates queries over the site's series, with the scope of `who` as one more matcher. */
 struct promql_storage site_promql(struct site *s);
-/* Puts the reader's scope on an expression. */
-MUST_USE int site_promql_scope(struct arena *a, struct promql_expr *x, const struct who *who, struct err *e);
+/* Puts the reader's scope on an expression: regions, orgs, and no things of kinds above the clearance. */
+MUST_USE int site_promql_scope(
+        struct site *s, struct arena *a, struct promql_expr *x, const struct who *who, struct err *e);
+/* Whether that leaves all series in sight. */
+bool site_promql_sees_all(const struct site *s, const struct who *who);
 
 struct rule_view { /* for /api/v1/rules */
 	const struct alert_rule *rule;

@@ -41,13 +41,6 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	return rc;
 }
 
-static int sync_index(struct store_tx *tx, void *arg, struct err *e)
-{
-	bool changed;
-
-	return record_index_sync(tx, arg, true, &changed, e);
-}
-
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
@@ -93,7 +86,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	if (rc == 0)
 		rc = catalog_load(s->store, &s->catalog, e);
 	if (rc == 0 && s->catalog->index_stale)
-		rc = store_write(s->store, "index records", sync_index, s->catalog, e);
+		rc = record_index_fill(s->store, s->catalog, e);
 	if (rc == 0)
 		rc = registry_new(s->store, &s->registry, e);
 	if (rc < 0)

@@ -101,6 +101,11 @@ const char *http__early_words(int status);
 /* Addresses and networks by comma or blank. */
 MUST_USE int http__proxies_open(const char *list, struct http_proxies **out, struct err *e);
 void http__proxies_close(struct http_proxies **p);
+bool http__proxies_know(const struct http_proxies *p, const char *address);
+/* Who asked a proxy that is known: remote is the proxy's address and becomes theirs; list: words of
+ * X-Forwarded-For. */
+void http__proxies_behind(
+        const struct http_proxies *p, const struct str *list, size_t n, char remote[SOCKET_PEER_LEN]);
 /* The head is in: sets remote, proxied and secure. */
 void http__proxies_look(struct http_req *r);
 

@@ -151,27 +151,42 @@ static struct str without_port(struct str s)
 	return s;
 }
 
-void http__proxies_look(struct http_req *r)
+bool http__proxies_know(const struct http_proxies *p, const char *address)
 {
-	const struct http_proxies *p = r->server->proxies;
 	struct in6_addr a;
-	struct words list, proto;
 	bool four;
 
-	r->secure = r->server->tls != NULL;
-	if (p->n == 0 || !parse_address(str_of(r->remote), &a, &four) || !known(p, &a))
-		return;
-	r->proxied = true;
-	list = words_of(r, "X-Forwarded-For");
-	for (size_t i = list.n; i > 0 && known(p, &a); i--) {
-		if (!parse_address(without_port(list.word[i - 1]), &a, &four))
+	return parse_address(str_of(address), &a, &four) && known(p, &a);
+}
+
+void http__proxies_behind(
+        const struct http_proxies *p, const struct str *list, size_t n, char remote[SOCKET_PEER_LEN])
+{
+	struct in6_addr a;
+	bool four;
+
+	for (size_t i = n; i > 0 && http__proxies_know(p, remote); i--) {
+		if (!parse_address(without_port(list[i - 1]), &a, &four))
 			break; /* who wrote this did not know; the proxy itself is the nearest that is known
 			        */
 		if (IN6_IS_ADDR_V4MAPPED(&a))
-			inet_ntop(AF_INET, &a.s6_addr[12], r->remote, sizeof(r->remote));
+			inet_ntop(AF_INET, &a.s6_addr[12], remote, SOCKET_PEER_LEN);
 		else
-			inet_ntop(AF_INET6, &a, r->remote, sizeof(r->remote));
+			inet_ntop(AF_INET6, &a, remote, SOCKET_PEER_LEN);
 	}
+}
+
+void http__proxies_look(struct http_req *r)
+{
+	const struct http_proxies *p = r->server->proxies;
+	struct words list, proto;
+
+	r->secure = r->server->tls != NULL;
+	if (p->n == 0 || !http__proxies_know(p, r->remote))
+		return;
+	r->proxied = true;
+	list = words_of(r, "X-Forwarded-For");
+	http__proxies_behind(p, list.word, list.n, r->remote);
 	proto = words_of(r, "X-Forwarded-Proto");
 	if (proto.n > 0)
 		r->secure = proto.word[proto.n - 1].n == 5 &&

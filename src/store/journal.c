@@ -116,11 +116,12 @@ int journal_append(struct store_tx *tx, const struct journal_entry *j, struct er
 }
 
 /* Where the chain stands: 0 and zeros before the first entry. */
-static int head(struct store_tx *tx, int64_t *seq, uint8_t hash[DIGEST_LEN], struct err *e)
+static int head(struct store_tx *tx, int64_t *seq, time_us *at, uint8_t hash[DIGEST_LEN], struct err *e)
 {
 	struct sql_journal_head_row row;
 	int rc = sql_journal_head(tx, &row, e);
 	*seq = 0;
+	*at = TIME_NONE;
 	memset(hash, 0, DIGEST_LEN);
 	if (rc <= 0)
 		return rc;
@@ -128,6 +129,7 @@ static int head(struct store_tx *tx, int64_t *seq, uint8_t hash[DIGEST_LEN], str
 		return err_set(e, ERR_CORRUPT, "entry %lld of the journal has a hash of %zu bytes",
 		        (long long)row.seq, row.hash.n);
 	*seq = row.seq;
+	*at = row.at;
 	memcpy(hash, row.hash.p, DIGEST_LEN);
 	return 0;
 }
@@ -142,9 +144,10 @@ int journal__sequence(
 	uint8_t hash[DIGEST_LEN];
 	size_t cap = 0, count = 0;
 	int64_t seq;
+	time_us at;
 
 	*n = 0;
-	int rc = head(tx, &seq, hash, e);
+	int rc = head(tx, &seq, &at, hash, e);
 	if (rc == 0)
 		rc = sql_journal_waiting_open(tx, &in, &rows, e);
 	/* Collected first: the walk goes along the index that the updates change. */
@@ -206,7 +209,52 @@ static struct str prefixes(struct arena *a, const char *const *list)
 	return out;
 }
 
-/* The columns of the four statements that read entries are the same, under four names. */
+/* Kinds as the statements have them: a whole one ends in a blank, so that it is no beginning of another. */
+static struct str kinds_given(struct arena *a, const char *const *list)
+{
+	const char **out;
+	size_t n = 0;
+
+	if (list == NULL)
+		return STR_NULL;
+	while (list[n] != NULL)
+		n++;
+	out = arena_array(a, n + 1, sizeof(*out));
+	for (size_t i = 0; i < n; i++)
+		out[i] = *list[i] != '\0' && list[i][strlen(list[i]) - 1] == '.'
+		                 ? list[i]
+		                 : arena_printf(a, "%s ", list[i]);
+	return prefixes(a, out);
+}
+
+/* The only kind that is asked for, if it is one and no group: an index leads to it. */
+static const char *kind_alone(const struct journal_filter *f)
+{
+	const char *const *k = f->kinds;
+
+	return k != NULL && k[0] != NULL && k[1] == NULL && *k[0] != '\0' && k[0][strlen(k[0]) - 1] != '.'
+	               ? k[0]
+	               : NULL;
+}
+
+/* A filter in the statements' words. */
+struct given {
+	struct str regions, orgs, kinds, account;
+	int64_t since, until, clearance;
+};
+
+static struct given filter_given(struct arena *a, const struct journal_filter *f)
+{
+	return (struct given){.regions = prefixes(a, f->scope ? f->scope->regions : NULL),
+	        .orgs = prefixes(a, f->scope ? f->scope->orgs : NULL),
+	        .kinds = kinds_given(a, f->kinds),
+	        .account = str_of(f->account),
+	        .since = f->since != 0 ? f->since : -INT64_MAX, /* INT64_MIN is NULL */
+	        .until = f->until != 0 ? f->until : INT64_MAX,
+	        .clearance = f->scope ? f->scope->clearance : INT64_MAX};
+}
+
+/* The columns of the statements that read entries are the same, under other names. */
 #define ENTRY_OF(row)                                                                                        \
 	(struct journal_entry)                                                                               \
 	{                                                                                                    \
@@ -236,7 +284,7 @@ static int keep(struct arena *a, struct list *l, struct journal_entry j, struct 
 	return 0;
 }
 
-/* Runs one of the four statements and keeps its entries. */
+/* Runs one of the statements and keeps its entries. */
 #define COLLECT(name, in)                                                                                    \
 	do {                                                                                                 \
 		struct sql_##name##_row row_;                                                                \
@@ -254,6 +302,15 @@ int journal_last(struct store_tx *tx, int64_t *seq, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
+int journal_head(struct store_tx *tx, struct journal_head *out, struct err *e)
+{
+	uint8_t hash[DIGEST_LEN];
+	int rc = head(tx, &out->seq, &out->at, hash, e);
+
+	hex_encode(hash, DIGEST_LEN, out->hash);
+	return rc;
+}
+
 int journal_read(struct store_tx *tx, int64_t after, int limit, const struct journal_filter *f,
         struct journal_entry **out, int *n, int64_t *last, struct err *e)
 {
@@ -267,18 +324,16 @@ int journal_read(struct store_tx *tx, int64_t after, int limit, const struct jou
 	int rc = journal_last(tx, &end, e);
 	if (rc < 0)
 		return rc;
-	struct str regions = prefixes(a, f->scope ? f->scope->regions : NULL);
-	struct str orgs = prefixes(a, f->scope ? f->scope->orgs : NULL);
-	int64_t clearance = f->scope ? f->scope->clearance : INT64_MAX;
+	struct given g = filter_given(a, f);
 	int64_t until = end - after > LOOK_MAX ? after + LOOK_MAX : end;
 	if (f->subject) {
 		until = end; /* an index leads to them */
 		struct sql_journal_after_of_in in = {str_of(f->subject), str_of(f->subject_id), after, until,
-		        limit, str_of(f->kind_prefix), regions, orgs, clearance};
+		        limit, g.kinds, g.account, g.since, g.until, g.regions, g.orgs, g.clearance};
 		COLLECT(journal_after_of, &in);
 	} else {
-		struct sql_journal_after_in in = {
-		        after, until, limit, str_of(f->kind_prefix), regions, orgs, clearance};
+		struct sql_journal_after_in in = {after, until, limit, g.kinds, g.account, g.since, g.until,
+		        g.regions, g.orgs, g.clearance};
 		COLLECT(journal_after, &in);
 	}
 	store_rows_close(&rows);
@@ -287,6 +342,25 @@ int journal_read(struct store_tx *tx, int64_t after, int limit, const struct jou
 	*out = l.v;
 	*n = (int)l.n;
 	*last = (int)l.n >= limit && l.n > 0 ? l.v[l.n - 1].seq : until > after ? until : after;
+	return 0;
+}
+
+/* A period becomes a range of places, so that what lies outside it is not looked at. */
+static int narrow(struct store_tx *tx, const struct journal_filter *f, const struct given *g, int64_t *first,
+        int64_t *before, struct err *e)
+{
+	struct sql_journal_span_in in = {g->since, g->until};
+	struct sql_journal_span_row row;
+	int rc;
+
+	if (f->since == 0 && f->until == 0)
+		return 0;
+	rc = sql_journal_span(tx, &in, &row, e);
+	if (rc < 0)
+		return rc;
+	*first = row.first;
+	if (row.last + 1 < *before)
+		*before = row.last + 1;
 	return 0;
 }
 
@@ -300,17 +374,27 @@ int journal_page(struct store_tx *tx, int64_t before, int limit, const struct jo
 	int rc;
 
 	f = f ? f : &everything;
-	struct str regions = prefixes(a, f->scope ? f->scope->regions : NULL);
-	struct str orgs = prefixes(a, f->scope ? f->scope->orgs : NULL);
-	int64_t clearance = f->scope ? f->scope->clearance : INT64_MAX;
+	struct given g = filter_given(a, f);
+	int64_t first = 0;
 	before = before > 0 ? before : INT64_MAX;
+	rc = narrow(tx, f, &g, &first, &before, e);
+	if (rc < 0)
+		return rc;
 	if (f->subject) {
-		struct sql_journal_before_of_in in = {str_of(f->subject), str_of(f->subject_id), before,
-		        limit, str_of(f->kind_prefix), regions, orgs, clearance};
+		struct sql_journal_before_of_in in = {str_of(f->subject), str_of(f->subject_id), first,
+		        before, limit, g.kinds, g.account, g.since, g.until, g.regions, g.orgs, g.clearance};
 		COLLECT(journal_before_of, &in);
+	} else if (f->account) {
+		struct sql_journal_before_by_in in = {first, before, limit, g.kinds, g.account, g.since,
+		        g.until, g.regions, g.orgs, g.clearance};
+		COLLECT(journal_before_by, &in);
+	} else if (kind_alone(f)) {
+		struct sql_journal_before_kind_in in = {str_of(kind_alone(f)), first, before, limit, g.since,
+		        g.until, g.regions, g.orgs, g.clearance};
+		COLLECT(journal_before_kind, &in);
 	} else {
-		struct sql_journal_before_in in = {
-		        before, limit, str_of(f->kind_prefix), regions, orgs, clearance};
+		struct sql_journal_before_in in = {first, before, limit, g.kinds, g.account, g.since, g.until,
+		        g.regions, g.orgs, g.clearance};
 		COLLECT(journal_before, &in);
 	}
 	store_rows_close(&rows);

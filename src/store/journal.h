@@ -44,7 +44,9 @@ struct journal_scope {
 struct journal_filter {
 	const struct journal_scope *scope; /* NULL: all */
 	const char *subject, *subject_id;  /* NULL: any */
-	const char *kind_prefix;           /* "case." ; NULL: any */
+	const char *const *kinds;          /* NULL-ended: "case.opened", or a group "case."; NULL: any */
+	const char *account;               /* NULL: anybody */
+	time_us since, until;              /* since <= at < until; 0: open at that end */
 };
 /* Entries with seq > after, at most limit, ascending; in the transaction's arena. *last is the seq up
  * to which was looked (>= the last entry's), so that a filtered reader moves on. */
@@ -54,6 +56,14 @@ MUST_USE int journal_read(struct store_tx *tx, int64_t after, int limit, const s
 MUST_USE int journal_page(struct store_tx *tx, int64_t before, int limit, const struct journal_filter *f,
         struct journal_entry **out, int *n, struct err *e);
 MUST_USE int journal_last(struct store_tx *tx, int64_t *seq, struct err *e);
+
+/* Where the chain stands, to note down elsewhere: seq 0, no instant and zeros before the first entry. */
+struct journal_head {
+	int64_t seq;
+	time_us at; /* of the last entry */
+	char hash[2 * DIGEST_LEN + 1];
+};
+MUST_USE int journal_head(struct store_tx *tx, struct journal_head *out, struct err *e);
 
 /* f(ctx, seq) on the writer thread after entries up to seq became visible: wake, do not work there.
  * With several copies also when another copy wrote. Returns a handle for journal_unwatch, which waits

@@ -11,10 +11,10 @@ ON CONFLICT (code) DO UPDATE SET version = excluded.version, name = excluded.nam
 -- out: place int
 SELECT coalesce(max(place), 0) + 1 FROM pack;
 
--- pack_all: installed packs, in the order of their first installation
+-- pack_times: when the installed versions of the packs came in
 -- many
--- out: code text, version text, name text, name_en text, hash text
-SELECT code, version, name, name_en, hash FROM pack ORDER BY place;
+-- out: code text, at int
+SELECT code, at FROM pack;
 
 -- pack_file_drop: forgets the files of a pack
 -- do

@@ -56,6 +56,11 @@ INSERT INTO record_batch_row (batch, line, code, verdict, row, rev, field, words
 UPDATE record_batch_row SET verdict = :verdict, rev = :rev, field = :field, words = :words WHERE batch =
 	:batch AND line = :line;
 
+-- record_batch_row_rev: the version that it became
+-- do
+-- in: batch int, line int, rev int
+UPDATE record_batch_row SET rev = :rev WHERE batch = :batch AND line = :line;
+
 -- record_batch_row_of: the line that names a code already
 -- one
 -- in: batch int, code text

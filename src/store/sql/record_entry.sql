@@ -52,26 +52,31 @@ SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon,
 	r.thing, r.demo, r.pack, r.rev, r.created, r.changed, r.account, r.batch FROM record_entry e JOIN record r
 	ON r.id = e.record WHERE e.field = :field AND e.key >= :low AND e.key <= :high LIMIT :limit_;
 
--- record_entry_up: records in the order of a field, past a place in it
+-- record_entry_look: what lists look at of records whose value lies in a range
+-- many
+-- in: field int, low blob, high blob, limit_ int
+-- out: id int, kind text, code text, name text, name_en text, state text, org text, region text,
+--      attrs text, changed int
+SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+	FROM record_entry e JOIN record r ON r.id = e.record WHERE e.field = :field AND e.key >= :low AND e.key <= :high
+	LIMIT :limit_;
+
+-- record_entry_up: what lists look at of records in the order of a field, past a place in it
 -- many
 -- in: field int, key blob, record int, high blob, limit_ int
 -- out: key blob, id int, kind text, code text, name text, name_en text, state text, org text, region text,
---      lon real?, lat real?, attrs text, doubts text, thing bool, demo bool, pack text, rev int,
---      created int, changed int, account text, batch int
-SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs,
-	r.doubts, r.thing, r.demo, r.pack, r.rev, r.created, r.changed, r.account, r.batch FROM record_entry e JOIN
-	record r ON r.id = e.record WHERE e.field = :field AND (e.key, e.record) > (:key, :record) AND e.key <=
+--      attrs text, changed int
+SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+	FROM record_entry e JOIN record r ON r.id = e.record WHERE e.field = :field AND (e.key, e.record) > (:key, :record) AND e.key <=
 	:high ORDER BY e.key, e.record LIMIT :limit_;
 
 -- record_entry_down: the same, downwards
 -- many
 -- in: field int, key blob, record int, low blob, limit_ int
 -- out: key blob, id int, kind text, code text, name text, name_en text, state text, org text, region text,
---      lon real?, lat real?, attrs text, doubts text, thing bool, demo bool, pack text, rev int,
---      created int, changed int, account text, batch int
-SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs,
-	r.doubts, r.thing, r.demo, r.pack, r.rev, r.created, r.changed, r.account, r.batch FROM record_entry e JOIN
-	record r ON r.id = e.record WHERE e.field = :field AND (e.key, e.record) < (:key, :record) AND e.key >=
+--      attrs text, changed int
+SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+	FROM record_entry e JOIN record r ON r.id = e.record WHERE e.field = :field AND (e.key, e.record) < (:key, :record) AND e.key >=
 	:low ORDER BY e.key DESC, e.record DESC LIMIT :limit_;
 
 -- record_text_put: the words of a record
@@ -100,17 +105,14 @@ SELECT count(*) FROM (SELECT 1 FROM record_text WHERE record_text MATCH :words L
 -- postgres:
 SELECT count(*) FROM (SELECT 1 FROM record_text WHERE words @@ :words::tsquery LIMIT :limit_) AS some_;
 
--- record_text_range: records that have the words
+-- record_text_range: what lists look at of records that have the words
 -- many
 -- in: words text, limit_ int
--- out: id int, kind text, code text, name text, name_en text, state text, org text, region text, lon real?,
---      lat real?, attrs text, doubts text, thing bool, demo bool, pack text, rev int, created int,
---      changed int, account text, batch int
+-- out: id int, kind text, code text, name text, name_en text, state text, org text, region text,
+--      attrs text, changed int
 -- sqlite:
-SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.doubts,
-	r.thing, r.demo, r.pack, r.rev, r.created, r.changed, r.account, r.batch FROM record_text t JOIN record r
-	ON r.id = t.rowid WHERE record_text MATCH :words LIMIT :limit_;
+SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+	FROM record_text t JOIN record r ON r.id = t.rowid WHERE record_text MATCH :words LIMIT :limit_;
 -- postgres:
-SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.doubts,
-	r.thing, r.demo, r.pack, r.rev, r.created, r.changed, r.account, r.batch FROM record_text t JOIN record r
-	ON r.id = t.record WHERE t.words @@ :words::tsquery LIMIT :limit_;
+SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+	FROM record_text t JOIN record r ON r.id = t.record WHERE t.words @@ :words::tsquery LIMIT :limit_;

@@ -576,13 +576,11 @@ static void add_account(struct city *t, const char *login, const char *roles, co
 	check_ok(account_add(t->site->store, &t->site->accounts, &in, &who_system, NULL, &e), &e);
 }
 
-void city_open_pack(struct city *t, const char *pack)
+void city_open_bare(struct city *t, const char *name, const char *const *packs, bool rules)
 {
-	bool own = pack == NULL;
 	struct arena *a = arena_new(0);
-	struct pack_report report = {0};
 	struct err e = ERR_INIT;
-	struct site_options so = {.dir = test_path("site"),
+	struct site_options so = {.dir = test_path(name),
 	        .create = true,
 	        .durability = SERIES_OS,
 	        .accounts = {.cost = password_cost_test}};
@@ -593,26 +591,40 @@ void city_open_pack(struct city *t, const char *pack)
 	kept = arena_new(0);
 	snprintf(t->password, sizeof(t->password), "%s", "correct horse");
 	must(time_parse(STR_LIT(CITY_NOW), NULL, &now));
-	if (own)
-		write_pack();
 	so.clock = clock_new_manual(now);
 	if (!check_ok(site_open(&so, &t->site, &e), &e))
 		return;
-	check_ok(pack_install(t->site->store, own ? test_dir() : pack, "system", a, &report, &e), &e);
-	add_account(t, "admin", "viewer admin", "", "", 4);
-	add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
-	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
-	if (own)
-		add_account(t, "boss", "viewer leader", "", "", 3);
-	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
+	for (; *packs != NULL; packs++) {
+		struct pack_report report = {0};
+
+		check_ok(pack_install(t->site->store, *packs, "system", a, &report, &e), &e);
+	}
 	site_close(&t->site);
-	so.rules = !own;
+	so.rules = rules;
 	so.clock = clock_new_manual(now);
 	if (!check_ok(site_open(&so, &t->site, &e), &e))
 		return;
 	ao.site = t->site;
 	check_ok(api_start(&ao, &t->api, &e), &e);
 	arena_free(&a);
+}
+
+void city_open_pack(struct city *t, const char *pack)
+{
+	bool own = pack == NULL;
+	const char *const packs[] = {own ? test_dir() : pack, NULL};
+
+	if (own)
+		write_pack();
+	city_open_bare(t, "site", packs, !own);
+	if (t->api == NULL)
+		return;
+	add_account(t, "admin", "viewer admin", "", "", 4);
+	add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
+	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
+	if (own)
+		add_account(t, "boss", "viewer leader", "", "", 3);
+	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
 }
 
 void city_open(struct city *t)

@@ -192,7 +192,7 @@ TEST(a_list_is_narrowed_to_a_box)
 	duty = sign_in(&town, "duty");
 	add_firm(duty, FIRM("F1", "甲", ""));
 	check_eq_i(ask("POST", "/api/v1/records/firm", duty,
-	                   "{\"code\":\"F2\",\"name\":\"乙\",\"lon\":120.5,\"lat\":33.5}")
+	                   "{\"code\":\"F2\",\"name\":\"乙\",\"region\":\"3201\",\"lon\":120.5,\"lat\":33.5}")
 	                   .status,
 	        201);
 	check_eq_i(count_of("/api/v1/records/firm?box=120,33,121,34", duty), 1);

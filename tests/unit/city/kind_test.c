@@ -162,6 +162,27 @@ TEST(reads_options_references_places)
 	        {"{\"gate\":{\"lon\":0}}", "INVALID gate"}, {"{\"gate\":[1,2]}", "INVALID gate"});
 }
 
+/* As a sheet's cell may hold them: what is kept must be text that can be read again. */
+TEST(no_value_holds_a_zero_byte)
+{
+	static const struct str wrong[] = {
+	        STR_LIT("1\0001"), STR_LIT("\0001"), STR_LIT("\xff\xfe"), STR_LIT("1\0")};
+	struct mini m;
+
+	mini_open(&m, false, false);
+	for (int i = 0; m.s != NULL && i < catalog_kind(m.s->catalog, "firm")->fields; i++)
+		for (size_t w = 0; w < ARRAY_LEN(wrong); w++) {
+			const struct field *f = &catalog_kind(m.s->catalog, "firm")->field[i];
+			const char *doubt = NULL;
+			struct err e = ERR_INIT;
+			struct str out;
+
+			check_err(kind_value(m.a, f, m.s->catalog->zone, wrong[w], &out, &doubt, &e),
+			        ERR_INVALID);
+		}
+	mini_close(&m);
+}
+
 TEST(reads_lists_of_values)
 {
 	EXPECT({"{\"tags\":[\"a\",\"b\"]}", "{\"tags\":[\"a\",\"b\"]}"},
@@ -207,6 +228,11 @@ TEST(the_kept_form_is_canonical)
 	mini_close(&m);
 }
 
+TEST(a_code_of_signs_alone_is_none)
+{
+	EXPECT({"{\"uscc\":\"-\"}", "{}"}, {"{\"uscc\":\"　\"}", "{}"}, {"{\"uscc\":\" -- \"}", "{}"});
+}
+
 TEST(a_wrong_check_digit_is_a_doubt)
 {
 	const char *doubts = NULL;
@@ -227,8 +253,8 @@ TEST(a_wrong_check_digit_is_a_doubt)
 TEST(codes_of_records)
 {
 	static const char *const good[] = {"a", "A-1", "91350211M000100Y43", "东-1", "a.b", "(1)"};
-	static const char *const wrong[] = {"", " ", "a b", "a/b", "a+b", "a#b", "a%b", "a?b", "a,b", "a;b",
-	        "a\tb", "a\x7f", "\xff", "a\n",
+	static const char *const wrong[] = {".", "..", "", " ", "a b", "a/b", "a+b", "a#b", "a%b", "a?b",
+	        "a,b", "a;b", "a\tb", "a\x7f", "\xff", "a\n",
 	        "12345678901234567890123456789012345678901234567890123456789012345"};
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)

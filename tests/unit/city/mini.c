@@ -209,7 +209,8 @@ int64_t mini_measure(struct mini *m, const char *measure)
 
 const char *mini_kinds(struct mini *m, const char *prefix)
 {
-	const struct journal_filter f = {.kind_prefix = prefix};
+	const char *const kinds[] = {prefix, NULL};
+	const struct journal_filter f = {.kinds = kinds};
 	struct journal_entry *j = NULL;
 	struct store_tx *tx = NULL;
 	const char *out = "";

@@ -621,6 +621,12 @@ MINI(conditions, false)
 	check_eq_s(LIST(d, "firm", "founded=2020年1月31日"), "A");
 	check_eq_s(LIST(d, "firm", "founded=..2020-01-31"), "A C");
 	check_eq_s(LIST(d, "firm", "inspected=2026-07-14T00:00:00Z..2026-07-15T00:00:00Z"), "A B");
+	check_eq_s(LIST(d, "firm", "inspected=2026-07-14"), "A"); /* a date is its whole day */
+	check_eq_s(LIST(d, "firm", "inspected=2026/7/1..2026年7月14日"), "A");
+	check_eq_s(LIST(d, "firm", "inspected=..2026-07-15"), "A B");
+	check_eq_s(LIST(d, "firm", "inspected=2026-07-15.."), "B");
+	check_eq_s(LIST(d, "firm", "inspected=2026-07-13,2026-07-15"), "B");
+	check_eq_s(LIST(d, "firm", "inspected=2026-07-14T00:00:00+08:00..2026-07-14T00:00:00+08:00"), "");
 	check_eq_s(LIST(d, "firm", "size=小型"), "B C");
 	check_eq_s(LIST(d, "firm", "size=l,s&listed=是"), "A");
 	check_eq_s(LIST(d, "firm", "listed=false"), "C");
@@ -672,6 +678,8 @@ MINI(a_unit_has_its_towns, false)
 {
 	const struct snapshot *s = registry_hold(m->s->registry);
 	struct record_query q = {.kind = catalog_kind(m->s->catalog, "firm")};
+	static const char *const unit[] = {"1001", NULL}, *const village[] = {"2001001", NULL};
+	struct who east = m->desk;
 
 	fill(m);
 	check_ok(patch(m, &m->desk, "firm", "{\"code\":\"B\",\"region\":\"2001\"}"), &last);
@@ -680,6 +688,18 @@ MINI(a_unit_has_its_towns, false)
 	check_eq_s(LIST(&m->desk, "firm", "region=2001"), "B C");
 	check_ok(record_query_add(m->a, &q, m->s->catalog, s, &m->desk, "region", "1001", &last), &last);
 	check_eq_i(q.cond[0].ranges, 2);
+	/* Whose scope is the unit sees them; the towns alone are theirs who see no more. */
+	east.scope.regions = unit;
+	check_eq_s(LIST(&east, "firm"), "A D");
+	who_widen(s, m->a, &east);
+	check_eq_s(LIST(&east, "firm"), "A B C D");
+	check(who_sees(&east, "2001001", "", 1) && !who_sees(&east, "1002", "", 1));
+	east.scope.regions = village;
+	who_widen(s, m->a, &east);
+	check_eq_s(LIST(&east, "firm"), "C D");
+	east.scope.regions = NULL;
+	who_widen(s, m->a, &east);
+	check(east.scope.regions == NULL);
 	registry_release(m->s->registry, s);
 }
 
@@ -689,7 +709,9 @@ MINI(conditions_on_the_time_of_change, false)
 	mini_set(m, "2026-07-15T09:00:00+08:00");
 	check_ok(patch(m, &m->desk, "firm", "{\"code\":\"B\",\"name\":\"新\"}"), &last);
 	check_eq_s(LIST(&m->desk, "firm", "changed=2026-07-15T00:00:00+08:00.."), "B");
-	check_eq_s(LIST(&m->desk, "firm", "changed=..2026-07-15"), "A C D");
+	check_eq_s(LIST(&m->desk, "firm", "changed=..2026-07-14"), "A C D");
+	check_eq_s(LIST(&m->desk, "firm", "changed=2026-07-15"), "B");
+	check_eq_s(LIST(&m->desk, "firm", "changed=2026-07-01..2026-07-15"), "A B C D");
 	check_eq_s(LIST(&m->desk, "firm", "changed=2026-07-15T01:00:00Z"), "B");
 	check_eq_s(LIST(&m->desk, "firm", "changed=lately.."), "INVALID changed");
 }

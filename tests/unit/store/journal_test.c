@@ -120,10 +120,16 @@ ON_BOTH(entries_come_back_in_order)
 	check_eq_i((int64_t)strlen(v.head), 64);
 }
 
+static int append_raw(struct store_tx *tx, void *arg, struct err *e)
+{
+	return journal_append(tx, arg, e);
+}
+
 ON_BOTH(a_reader_sees_its_scope_only)
 {
 	static const char *const county[] = {"320903", NULL};
 	static const char *const none[] = {NULL};
+	const char *kinds[] = {NULL, NULL};
 	struct journal_scope scope = {county, NULL, 1};
 	struct journal_filter f = {.scope = &scope};
 	append(s, "a.made", "a", "1", "320903", 1, "{}");
@@ -145,15 +151,95 @@ ON_BOTH(a_reader_sees_its_scope_only)
 	f.subject_id = "2";
 	reads(s, 0, 10, &f, "2:a.made |6");
 	pages(s, 0, 10, &f, "2 ");
-	f = (struct journal_filter){.kind_prefix = "b."};
+	kinds[0] = "b.";
+	f = (struct journal_filter){.kinds = kinds};
 	reads(s, 0, 10, &f, "6:b.made |6");
-	f.kind_prefix = "%";
+	kinds[0] = "%";
 	reads(s, 0, 10, &f, "|6");
 }
 
-static int append_raw(struct store_tx *tx, void *arg, struct err *e)
+/* Six entries in three days: by whom, of what kinds, when. */
+ON_BOTH(a_page_answers_who_did_what_and_when)
 {
-	return journal_append(tx, arg, e);
+	static const struct {
+		const char *kind, *subject_id, *account;
+	} row[] = {{"record.added", "firm/F1", "zhang"}, {"record.revealed", "firm/F1", "li"},
+	        {"record.revealed", "firm/F2", "zhang"}, {"record.re", "firm/F1", "zhang"},
+	        {"account.added", "li", "admin"}, {"record.revealed", "firm/F1", "zhang"}};
+	static const char *const revealed[] = {"record.revealed", NULL}, *const records[] = {"record.", NULL};
+	static const char *const two[] = {"account.", "record.re", NULL}, *const part[] = {
+	                                                                          "record.rev", NULL};
+	static const char *const none[] = {NULL};
+	static const struct journal_scope public = {NULL, NULL, 1};
+	struct journal_filter f = {.account = "zhang"};
+	struct err e = ERR_INIT;
+	time_us day[3];
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		struct journal_entry j = {.at = TIME_NONE,
+		        .kind = str_of(row[i].kind),
+		        .subject = STR_LIT("record"),
+		        .subject_id = str_of(row[i].subject_id),
+		        .secrecy = i == 5 ? 2 : 1,
+		        .account = str_of(row[i].account)};
+
+		if (i % 2 == 0) {
+			clock_set(s->clock, clock_now(s->clock) + US_DAY);
+			day[i / 2] = clock_now(s->clock);
+		}
+		check_ok(store_write(s->st, "entry", append_raw, &j, &e), &e);
+	}
+	pages(s, 0, 10, &f, "6 4 3 1 ");
+	pages(s, 4, 1, &f, "3 ");
+	f.kinds = revealed;
+	pages(s, 0, 10, &f, "6 3 ");
+	reads(s, 0, 10, &f, "3:record.revealed 6:record.revealed |6");
+	f = (struct journal_filter){.kinds = revealed};
+	pages(s, 0, 10, &f, "6 3 2 ");
+	f.scope = &public;
+	pages(s, 0, 10, &f, "3 2 ");
+	f = (struct journal_filter){.kinds = records, .subject = "record", .subject_id = "firm/F1"};
+	pages(s, 0, 10, &f, "6 4 2 1 ");
+	f.account = "li";
+	pages(s, 0, 10, &f, "2 ");
+	f = (struct journal_filter){.kinds = two};
+	pages(s, 0, 10, &f, "5 4 ");
+	f.kinds = part; /* no beginning of a kind */
+	pages(s, 0, 10, &f, "");
+	f.kinds = none;
+	pages(s, 0, 10, &f, "");
+	f = (struct journal_filter){.since = day[1], .until = day[2]};
+	pages(s, 0, 10, &f, "4 3 ");
+	reads(s, 0, 10, &f, "3:record.revealed 4:record.re |6");
+	f.account = "li";
+	pages(s, 0, 10, &f, "");
+	f = (struct journal_filter){.since = day[2]};
+	pages(s, 0, 10, &f, "6 5 ");
+	pages(s, 6, 10, &f, "5 ");
+	f = (struct journal_filter){.until = day[1]};
+	pages(s, 0, 10, &f, "2 1 ");
+	f = (struct journal_filter){.until = day[0]};
+	pages(s, 0, 10, &f, "");
+}
+
+ON_BOTH(the_head_is_where_the_chain_stands)
+{
+	struct journal_head h;
+	struct store_tx *tx = NULL;
+	struct err e = ERR_INIT;
+
+	check_ok(store_read_begin(s->st, "head", &tx, &e), &e);
+	check_ok(journal_head(tx, &h, &e), &e);
+	store_read_end(&tx);
+	check_eq_i(h.seq, 0);
+	check(h.at == TIME_NONE);
+	append(s, "a.made", "a", "1", "", 1, "{}");
+	check_ok(store_read_begin(s->st, "head", &tx, &e), &e);
+	check_ok(journal_head(tx, &h, &e), &e);
+	store_read_end(&tx);
+	check_eq_i(h.seq, 1);
+	check_eq_i(h.at, clock_now(s->clock));
+	check_eq_s(h.hash, verify(s).head);
 }
 
 ON_BOTH(secrecy_has_four_levels)

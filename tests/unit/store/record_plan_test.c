@@ -1,5 +1,5 @@
-/* What the databases make of the statements that lists of records are walked and gathered by: a search of the
- * index from the place asked for, and no sort, however large the register is. */
+/* What the databases make of the statements that lists of records are walked and gathered by, and the journal
+ * is asked by: a search of the index from the place asked for, and no sort, however large the register is. */
 #include "site.h"
 
 #include <libpq-fe.h>
@@ -94,6 +94,7 @@ static void plan_of_postgres(
 struct plan {
 	const char *name, *values;     /* values: for PostgreSQL, in the order of the parameters */
 	const char *sqlite, *postgres; /* what the plan has */
+	bool few;                      /* are found at once, and may be sorted */
 };
 static const struct plan plans[] = {
         {"record_entry_up", "1, '00000500', 7, '\\xffff', 200",
@@ -124,8 +125,25 @@ static void check_plan(const struct plan *p, const char *plan, const char *has)
 	if (!check_has(plan, has))
 		check_fail("%s: %s", p->name, plan);
 	for (size_t i = 0; i < ARRAY_LEN(slow); i++)
-		if (strstr(plan, slow[i]) != NULL)
+		if (strstr(plan, slow[i]) != NULL && !(p->few && strcmp(slow[i], "Sort") == 0))
 			check_fail("%s: %s", p->name, plan);
+}
+
+static void check_plans(struct site *s, const struct plan *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (int generic = 0; generic <= (s->postgres ? 1 : 0); generic++) {
+			const struct store_statement *st = statement(p[i].name);
+			struct sb plan = SB_INIT;
+
+			if (s->postgres)
+				plan_of_postgres(s, st, generic, p[i].values, &plan);
+			else
+				plan_of_sqlite(s, st, &plan);
+			check_plan(&p[i], plan.p != NULL ? plan.p : "",
+			        s->postgres ? p[i].postgres : p[i].sqlite);
+			sb_fini(&plan);
+		}
 }
 
 ON_BOTH(lists_search_and_do_not_sort)
@@ -135,17 +153,35 @@ ON_BOTH(lists_search_and_do_not_sort)
 	 * by itself a minute after they were filled. */
 	if (s->postgres)
 		site_sql(s, "ANALYZE record, record_entry, record_rev");
-	for (size_t i = 0; i < ARRAY_LEN(plans); i++)
-		for (int generic = 0; generic <= (s->postgres ? 1 : 0); generic++) {
-			const struct store_statement *st = statement(plans[i].name);
-			struct sb plan = SB_INIT;
+	check_plans(s, plans, ARRAY_LEN(plans));
+}
 
-			if (s->postgres)
-				plan_of_postgres(s, st, generic, plans[i].values, &plan);
-			else
-				plan_of_sqlite(s, st, &plan);
-			check_plan(&plans[i], plan.p != NULL ? plan.p : "",
-			        s->postgres ? plans[i].postgres : plans[i].sqlite);
-			sb_fini(&plan);
-		}
+/* Who saw what, in a journal of years. */
+ON_BOTH(questions_to_the_journal_are_led_by_an_index)
+{
+	static const struct plan asked[] = {
+	        {"journal_before_by", "0, 9000, 50, NULL, 'a7', 0, 20000, NULL, NULL, 4",
+	                "SEARCH journal USING INDEX journal_account (account=? AND seq>? AND seq<?)",
+	                "journal_account", true},
+	        {"journal_before_kind", "'record.revealed', 0, 9000, 50, 0, 20000, NULL, NULL, 4",
+	                "SEARCH journal USING INDEX journal_kind (kind=? AND seq>? AND seq<?)",
+	                "journal_kind", true},
+	        {"journal_before", "0, 9000, 50, NULL, NULL, 0, 20000, NULL, NULL, 4",
+	                "SEARCH journal USING INDEX journal_seq (seq>? AND seq<?)", "journal_seq"},
+	        {"journal_span", "500, 900", "SEARCH journal USING COVERING INDEX journal_at (at>? AND at<?)",
+	                "journal_at"},
+	};
+	char *sql = xasprintf(
+	        "INSERT INTO journal (id, seq, at, kind, subject, subject_id, region, org, "
+	        "secrecy, account, digest, hash) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+	        "SELECT i + 1 FROM n WHERE i < " MANY ") SELECT i, i, i, CASE i %% 5000 WHEN 0 "
+	        "THEN 'record.revealed' ELSE 'case.' || (i %% 50) END, 'case', 'F-' || i, '', '', 1, "
+	        "'a' || (i %% 2000), %s, %s FROM n",
+	        s->postgres ? "'\\x00'::bytea" : "X'00'", s->postgres ? "'\\x00'::bytea" : "X'00'");
+
+	site_sql(s, sql);
+	free(sql);
+	if (s->postgres)
+		site_sql(s, "ANALYZE journal");
+	check_plans(s, asked, ARRAY_LEN(asked));
 }

@@ -43,6 +43,9 @@ export function tMaybe(prefix: string, word: string): string {
 	return (dictionaries[lang.value] as Record<string, string>)[prefix + word] ?? word;
 }
 
+/* The keys that begin so, in the dictionary's order. */
+export const wordsOf = (prefix: string) => Object.keys(zh).filter((key) => key.startsWith(prefix));
+
 /* name or name_en, whichever the reader reads. */
 export function named(x: { name: string; name_en?: string } | undefined, otherwise = ''): string {
 	if (!x)

@@ -159,7 +159,8 @@ export function groupsOf(fields: Field[]): { title: string; fields: Field[] }[] 
 
 	for (const f of fields)
 		groups.set(f.group, [...groups.get(f.group) ?? [], f]);
-	return [...groups].filter(([, list]) => list.length > 0).map(([title, list]) => ({ title, fields: list }));
+	return [...groups.values()].filter((list) => list.length > 0)
+		.map((list) => ({ title: named({ name: list[0]!.group, name_en: list.find((f) => f.group_en)?.group_en }), fields: list }));
 }
 
 /* ---- versions ---- */

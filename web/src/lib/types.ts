@@ -19,7 +19,7 @@ export type FieldType = 'text' | 'integer' | 'decimal' | 'bool' | 'date' | 'inst
 export interface FileRef { file: string; name: string; size: number; type: string }
 /* hidden: above the reader's clearance. veiled: masked until the reader says why it must be seen. */
 export interface Field {
-	key: string; name: string; name_en: string; type: FieldType; unit: string; ref: string; group: string; help: string; help_en: string;
+	key: string; name: string; name_en: string; type: FieldType; unit: string; ref: string; group: string; group_en: string; help: string; help_en: string;
 	check: string; required: boolean; unique: boolean; in_list: boolean; filter: boolean; sort: boolean; many: boolean; tree: boolean;
 	secrecy: number; mask: string; hidden: boolean; veiled: boolean; min: number | null; max: number | null; pattern: string; options: FieldOption[];
 }
@@ -90,6 +90,13 @@ export interface IndicatorDays extends Indicator { days: { day: string; value: n
 export interface JournalEvent {
 	seq: number; at: string; kind: string; subject: string; subject_id: string; region: string; org: string; account: string;
 	payload: Record<string, unknown> | null;
+}
+export interface JournalRow extends JournalEvent { name: string }
+export interface JournalHead { seq: number; hash: string; at: string | null }
+export interface PackKind { code: string; name: string; name_en: string; thing: boolean; records: number | null; more: boolean }
+export interface Pack {
+	code: string; version: string; name: string; name_en: string; at: string | null; requires: { code: string; version: string }[];
+	categories: number; rules: number; flows: number; indicators: number; kinds: PackKind[]; conflicts: { part: string; row: string; field: string }[];
 }
 export interface Page<T> { items: T[]; next?: string | null }
 export interface RangeResult { status: string; data: { result: { metric: Record<string, string>; values: [number, string][] }[] } }
