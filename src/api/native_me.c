@@ -148,7 +148,8 @@ int me_factor_post(struct call *c, struct err *e)
 int me_factor_confirm(struct call *c, struct err *e)
 {
 	char recovery[RECOVERY_CODES][PASSWORD_MADE];
-	int rc = factor_confirm(c->site->store, &c->who, body_text(c, "code"), recovery, e);
+	int rc = factor_confirm(
+	        c->site->store, &c->site->accounts, &c->who, body_text(c, "code"), recovery, e);
 
 	if (rc < 0)
 		return rc;

@@ -1,6 +1,7 @@
 /* For those who keep it running: health, metrics, the description of this API; and where readings come in. */
 #include "api/api_int.h"
 #include "base/metric.h"
+#include "city/standby.h"
 
 static int look_at_store(struct site *site, int64_t *seq, struct err *e)
 {
@@ -11,6 +12,23 @@ static int look_at_store(struct site *site, int64_t *seq, struct err *e)
 		rc = journal_last(tx, seq, e);
 	store_read_end(&tx);
 	return rc;
+}
+
+static void put_standby(struct jw *w, struct standby *standby)
+{
+	struct standby_state st;
+
+	standby_look(standby, &st);
+	jw_key(w, "standby");
+	jw_object(w);
+	jw_kbool(w, "ok", st.ok);
+	if (st.copied != TIME_NONE)
+		jw_ktime(w, "copied", st.copied);
+	jw_kint(w, "behind_bytes", st.behind_b);
+	jw_kint(w, "behind_s", st.behind / US_SECOND);
+	if (!st.ok)
+		jw_kstr(w, "error", err_text(st.why.code));
+	jw_object_end(w);
 }
 
 int healthz_get(struct call *c, struct err *e)
@@ -45,6 +63,8 @@ int healthz_get(struct call *c, struct err *e)
 	jw_kint(w, "last_sync_us", stats.last_sync_us);
 	jw_kint(w, "quarantined", (int64_t)stats.quarantined);
 	jw_object_end(w);
+	if (c->site->standby != NULL)
+		put_standby(w, c->site->standby);
 	jw_ktime(w, "clock", clock_now(c->site->clock));
 	jw_kbool(w, "manual", clock_is_manual(c->site->clock));
 	jw_kstr(w, "version", c->s->version);
@@ -59,6 +79,11 @@ int metrics_get(struct call *c, struct err *e)
 	(void)e;
 	series_stats(c->site->series, &stats);
 	metric_set(METRIC_SERIES_COUNT, (int64_t)stats.series);
+	if (c->site->standby != NULL) {
+		struct standby_state st;
+
+		standby_look(c->site->standby, &st); /* sets its own */
+	}
 	c->mime = "text/plain; version=0.0.4; charset=utf-8";
 	metric_write(&c->out);
 	return 0;

@@ -183,6 +183,40 @@ done:
 	return rc;
 }
 
+int file_copy(const char *from, const char *to, int mode, struct err *e)
+{
+	static const size_t piece = 1 << 18;
+	uint8_t *p = xcalloc(1, piece);
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, rc = 0;
+	ssize_t n = 1;
+
+	if (in < 0) {
+		rc = path_errno(e, errno, from, "cannot be read");
+		goto out;
+	}
+	out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+	if (out < 0) {
+		rc = path_errno(e, errno, to, "cannot be made");
+		goto out;
+	}
+	while (rc == 0 && n > 0) {
+		n = read(in, p, piece);
+		if (n < 0)
+			rc = path_errno(e, errno, from, "cannot be read");
+		else if (n > 0 && (rc = file_write_all(out, p, (size_t)n, e)) < 0)
+			err_at(e, to, 0, 0, NULL);
+	}
+	if (rc == 0 && fsync(out) < 0)
+		rc = path_errno(e, errno, to, "cannot be synced to disk");
+out:
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
+	free(p);
+	return rc;
+}
+
 int file_mkdirs(const char *path, struct err *e)
 {
 	int rc = 0;

@@ -12,6 +12,8 @@
 MUST_USE int file_read(struct arena *a, const char *path, size_t max_b, struct str *out, struct err *e);
 /* Writes beside the target, syncs, renames over it, syncs the folder: all or nothing. */
 MUST_USE int file_write(const char *path, const void *p, size_t n, int mode, struct err *e);
+/* The bytes of one file into another, synced; what is there is replaced. Not of a database that is open. */
+MUST_USE int file_copy(const char *from, const char *to, int mode, struct err *e);
 /* mkdir -p with mode 0750. */
 MUST_USE int file_mkdirs(const char *path, struct err *e);
 MUST_USE int file_sync_dir(const char *path, struct err *e);

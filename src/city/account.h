@@ -29,12 +29,14 @@ const char *role_name(enum role r);
 void roles_format(unsigned roles, char out[ROLES_TEXT]); /* words by blanks, in the order above */
 
 /* How a city handles its accounts; {0}: passwords do not age, nobody must have a second factor. */
+struct seal_ring;
 struct account_policy {
 	struct password_cost cost;
-	int password_max_days;      /* 0: no limit */
-	unsigned totp_roles;        /* who has one of these must have a second factor */
-	unsigned break_glass_roles; /* who may raise the own clearance for a while */
-	bool four_eyes;             /* dangerous changes wait for a second administrator */
+	int password_max_days;        /* 0: no limit */
+	unsigned totp_roles;          /* who has one of these must have a second factor */
+	unsigned break_glass_roles;   /* who may raise the own clearance for a while */
+	const struct seal_ring *seal; /* of the keys of second factors; NULL: they are kept plain */
+	bool four_eyes;               /* dangerous changes wait for a second administrator */
 };
 
 enum who_must { MUST_NOTHING, MUST_PASSWORD, MUST_SECOND_FACTOR };

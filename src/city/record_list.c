@@ -26,6 +26,7 @@
 	        .state = record__keep(a, (r).state),                                                         \
 	        .org = record__keep(a, (r).org),                                                             \
 	        .region = record__keep(a, (r).region),                                                       \
+	        .at = {(r).lon, (r).lat},                                                                    \
 	        .attrs = record__keep(a, (r).attrs),                                                         \
 	        .changed = (r).changed})
 

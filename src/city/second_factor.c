@@ -2,6 +2,7 @@
  * lost. */
 #include "base/arena.h"
 #include "base/id.h"
+#include "city/secret.h"
 #include "city/session_int.h"
 #include "city/totp.h"
 #include "store/sql.h"
@@ -32,6 +33,7 @@ int factor_get(struct store_tx *tx, const struct who *who, struct factor_state *
 
 struct factor {
 	const struct who *who;
+	const struct seal_ring *seal;
 	const char *secret, *code;
 	char (*recovery)[PASSWORD_MADE];
 };
@@ -39,11 +41,16 @@ struct factor {
 static int put(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct factor *x = arg;
+	struct sb b = SB_INIT;
 	int64_t n = 0;
-	int rc = sql_factor_put(tx,
-	        &(struct sql_factor_put_in){
-	                .account = x->who->account, .secret = str_of(x->secret), .created = store_now(tx)},
-	        &n, e);
+	int rc = secret_close_factor(x->seal, x->who->account, x->secret, &b, e);
+
+	if (rc == 0)
+		rc = sql_factor_put(tx,
+		        &(struct sql_factor_put_in){
+		                .account = x->who->account, .secret = sb_str(&b), .created = store_now(tx)},
+		        &n, e);
+	sb_fini(&b);
 
 	return rc < 0 || n > 0 ? rc
 	                       : err_set(e, ERR_STATE, "there is a second factor already; remove it first");
@@ -52,7 +59,7 @@ static int put(struct store_tx *tx, void *arg, struct err *e)
 int factor_begin(struct store *st, const struct account_policy *p, const struct who *who,
         const char *password, const char *remote, char secret[40], struct err *e)
 {
-	struct factor x = {.who = who};
+	struct factor x = {.who = who, .seal = p->seal};
 	uint8_t key[TOTP_KEY];
 	char text[40];
 	int rc = session__prove(st, p, who, password, "password", remote, e);
@@ -87,6 +94,7 @@ static int confirm(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct factor *x = arg;
 	struct sql_factor_get_row f;
+	struct str plain = STR_NULL;
 	uint8_t key[TOTP_KEY];
 	int64_t step;
 	int rc = sql_factor_get(tx, &(struct sql_factor_get_in){x->who->account}, &f, e);
@@ -95,7 +103,10 @@ static int confirm(struct store_tx *tx, void *arg, struct err *e)
 		return rc;
 	if (rc == 0 || f.confirmed)
 		return err_set(e, ERR_STATE, "no second factor waits for its first code");
-	if (base32_decode(f.secret, key, sizeof(key)) != TOTP_KEY)
+	rc = secret_open_factor(x->seal, x->who->account, f.secret, store_arena(tx), &plain, e);
+	if (rc < 0)
+		return rc;
+	if (base32_decode(plain, key, sizeof(key)) != TOTP_KEY)
 		return err_set(e, ERR_CORRUPT, "the second factor cannot be read; begin again");
 	step = totp_find(key, sizeof(key), str_of(x->code), store_now(tx), 0);
 	if (step < 0) {
@@ -112,10 +123,10 @@ static int confirm(struct store_tx *tx, void *arg, struct err *e)
 	                        tx, "account.factor_added", x->who->login, x->who->login, STR_NULL, e);
 }
 
-int factor_confirm(struct store *st, const struct who *who, const char *code,
+int factor_confirm(struct store *st, const struct account_policy *p, const struct who *who, const char *code,
         char recovery[RECOVERY_CODES][PASSWORD_MADE], struct err *e)
 {
-	struct factor x = {.who = who, .code = code, .recovery = recovery};
+	struct factor x = {.who = who, .seal = p->seal, .code = code, .recovery = recovery};
 
 	for (int i = 0; i < RECOVERY_CODES; i++)
 		password_make(recovery[i]);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "city/delegation.h"
+#include "city/secret.h"
 #include "city/session_int.h"
 #include "city/totp.h"
 #include "store/sql.h"
@@ -39,12 +40,30 @@ struct known {
 	int64_t account; /* 0: nobody has this login */
 	char hash[PASSWORD_HASH_LEN];
 	bool disabled, locked, factor;
+	bool sealed; /* its key is missing: no code can be checked */
 	uint8_t key[TOTP_KEY];
 	int64_t step; /* whose code was taken last */
 	time_us now;
 };
 
-static int look_up(struct store *st, const char *login, struct known *k, struct err *e)
+static int read_key(const struct account_policy *p, const struct sql_account_by_login_row *a,
+        struct store_tx *tx, struct known *k, struct err *e)
+{
+	struct str plain = STR_NULL;
+	struct err why = ERR_INIT;
+	int rc = secret_open_factor(p->seal, a->id, a->secret, store_arena(tx), &plain, &why);
+
+	k->sealed = rc == ERR_STATE;
+	if (rc < 0)
+		LOG(SECRET_KEY, log_i("account", a->id), log_s("why", why.text));
+	if (k->sealed || (rc == 0 && base32_decode(plain, k->key, sizeof(k->key)) == TOTP_KEY))
+		return 0;
+	return err_set(e, ERR_CORRUPT, "this second factor cannot be read; an administrator can remove it");
+}
+
+/* p NULL: no code will be checked. */
+static int look_up(
+        struct store *st, const struct account_policy *p, const char *login, struct known *k, struct err *e)
 {
 	struct sql_account_by_login_row a;
 	struct store_tx *tx = NULL;
@@ -62,9 +81,8 @@ static int look_up(struct store *st, const char *login, struct known *k, struct 
 		k->factor = a.secret.p != NULL;
 		k->step = a.step;
 		snprintf(k->hash, sizeof(k->hash), STR_FMT, STR_ARG(a.password));
-		if (k->factor && base32_decode(a.secret, k->key, sizeof(k->key)) != TOTP_KEY)
-			rc = err_set(
-			        e, ERR_CORRUPT, "the second factor of %s cannot be read; remove it", login);
+		if (k->factor && p != NULL)
+			rc = read_key(p, &a, tx, k, e);
 	}
 	store_read_end(&tx);
 	return rc < 0 ? rc : 0;
@@ -175,7 +193,7 @@ int session_open(struct store *st, const struct account_policy *p, const struct 
 	struct attempt x = {.login = in->login, .remote = in->remote, .step = -1};
 	char hash[2 * DIGEST_LEN + 1], recovery[2 * DIGEST_LEN + 1], csrf[33];
 	struct known k;
-	int rc = look_up(st, in->login, &k, e);
+	int rc = look_up(st, p, in->login, &k, e);
 
 	if (rc < 0)
 		return rc;
@@ -190,7 +208,8 @@ int session_open(struct store *st, const struct account_policy *p, const struct 
 		return ERR_SECOND_FACTOR;
 	}
 	if (x.right && k.factor) {
-		x.step = totp_find(k.key, sizeof(k.key), str_of(code), k.now, k.step);
+		if (!k.sealed)
+			x.step = totp_find(k.key, sizeof(k.key), str_of(code), k.now, k.step);
 		factor__recovery_hash(code, recovery);
 		x.recovery = recovery;
 	}
@@ -202,6 +221,12 @@ int session_open(struct store *st, const struct account_policy *p, const struct 
 	rc = store_write(st, "sign in", attempt, &x, e);
 	if (rc < 0)
 		return rc;
+	if (!x.opened && x.right && k.sealed)
+		return refused(in, "key", ERR_UNAVAILABLE,
+		        "codes cannot be checked now, since the site's key of secrets is missing: use a "
+		        "recovery code, or "
+		        "tell the administrator",
+		        e);
 	if (!x.opened && x.right) {
 		refused(in, "code", ERR_SECOND_FACTOR,
 		        "this code does not fit, or was used before; wait for the next one", e);
@@ -224,7 +249,7 @@ int session_open_as(
 	struct attempt x = {.login = login, .remote = remote, .right = true, .provider = true};
 	char hash[2 * DIGEST_LEN + 1], csrf[33];
 	struct known k;
-	int rc = look_up(st, login, &k, e);
+	int rc = look_up(st, NULL, login, &k, e);
 
 	if (rc < 0)
 		return rc;
@@ -249,7 +274,7 @@ int session__prove(struct store *st, const struct account_policy *p, const struc
 {
 	struct attempt x = {.login = who->login, .remote = remote};
 	struct known k;
-	int rc = look_up(st, who->login, &k, e);
+	int rc = look_up(st, NULL, who->login, &k, e);
 
 	if (rc < 0)
 		return rc;

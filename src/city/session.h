@@ -62,8 +62,8 @@ MUST_USE int factor_get(struct store_tx *tx, const struct who *who, struct facto
 MUST_USE int factor_begin(struct store *st, const struct account_policy *p, const struct who *who,
         const char *password, const char *remote, char secret[40], struct err *e);
 #define RECOVERY_CODES 10
-MUST_USE int factor_confirm(struct store *st, const struct who *who, const char *code,
-        char recovery[RECOVERY_CODES][PASSWORD_MADE], struct err *e);
+MUST_USE int factor_confirm(struct store *st, const struct account_policy *p, const struct who *who,
+        const char *code, char recovery[RECOVERY_CODES][PASSWORD_MADE], struct err *e);
 MUST_USE int factor_remove(struct store *st, const struct account_policy *p, const struct who *who,
         const char *password, const char *remote, struct err *e);
 

@@ -4,6 +4,7 @@
 #include "city/pack.h"
 #include "city/record.h"
 #include "city/rule.h"
+#include "city/standby.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,25 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	return rc;
 }
 
+static int open_secrets(struct site *s, const struct site_options *o, struct err *e)
+{
+	struct secret_key k = o->key;
+	int rc;
+
+	if (k.file == NULL)
+		k.file = path_join(s->arena, s->dir, "secret.key");
+	rc = secret_ring(&k, &s->seal, e);
+	if (rc == 0)
+		rc = secret_sync(s->store, &k, &s->seal, &s->key_missing, e);
+	s->accounts.seal = &s->seal;
+	if (rc == 0 && s->key_missing)
+		LOG(SECRET_KEY, log_s("file", k.file),
+		        log_s("why", "the key by which this store's secrets are sealed is not here: nobody "
+		                     "can sign in "
+		                     "with a second factor, but by recovery codes"));
+	return rc;
+}
+
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
@@ -50,6 +70,23 @@ static bool has_demo(struct registry *r)
 		demo = s->thing[i].demo;
 	registry_release(r, s);
 	return demo;
+}
+
+/* All but the clock. */
+static void close_parts(struct site *s)
+{
+	if (s->rules != NULL)
+		rules_stop(s->rules);
+	standby_stop(&s->standby);
+	series_close(&s->series);
+	rules_free(&s->rules);
+	registry_free(&s->registry);
+	catalog_free(&s->catalog);
+	store_close(&s->store);
+	id_source_free(&s->ids);
+	if (s->lock >= 0)
+		close(s->lock);
+	arena_free(&s->arena);
 }
 
 int site_open(const struct site_options *o, struct site **out, struct err *e)
@@ -67,6 +104,12 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = file_mkdirs(s->dir, e);
 	else if (!file_exists(s->dir))
 		rc = err_set(e, ERR_NOTFOUND, "there is no site in %s; make one with heming init", s->dir);
+	if (rc == 0 && standby_is(s->dir))
+		rc = err_set(e, ERR_STATE,
+		        "%s is the standby of another site, which would be split in two; if that one is "
+		        "lost, say "
+		        "heming standby promote --site %s",
+		        s->dir, s->dir);
 	if (rc == 0)
 		rc = lock_folder(s, e);
 	if (rc < 0)
@@ -84,6 +127,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	        .create = o->create};
 	rc = store_open(&so, &s->store, e);
 	if (rc == 0)
+		rc = open_secrets(s, o, e);
+	if (rc == 0)
 		rc = catalog_load(s->store, &s->catalog, e);
 	if (rc == 0 && s->catalog->index_stale)
 		rc = record_index_fill(s->store, s->catalog, e);
@@ -99,9 +144,14 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->standby != NULL)
+		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
-	if (rc < 0)
-		site_close(&s);
+	if (rc < 0) {
+		close_parts(s);
+		free(s);
+		s = NULL;
+	}
 	*out = s;
 	return rc;
 }
@@ -113,18 +163,8 @@ void site_close(struct site **site)
 	if (s == NULL)
 		return;
 	*site = NULL;
-	if (s->rules != NULL)
-		rules_stop(s->rules);
-	series_close(&s->series);
-	rules_free(&s->rules);
-	registry_free(&s->registry);
-	catalog_free(&s->catalog);
-	store_close(&s->store);
-	id_source_free(&s->ids);
+	close_parts(s);
 	clock_free(&s->clock);
-	if (s->lock >= 0)
-		close(s->lock);
-	arena_free(&s->arena);
 	free(s);
 }
 

@@ -10,8 +10,10 @@
 
 #include "city/account.h"
 #include "city/registry.h"
+#include "city/secret.h"
 
 struct rules;
+struct standby;
 
 struct site {
 	const char *dir;
@@ -22,7 +24,10 @@ struct site {
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
+	struct standby *standby; /* NULL: none */
 	struct account_policy accounts;
+	struct seal_ring seal;
+	bool key_missing;             /* of the store's secrets */
 	bool demo;                    /* some things are demo things: say so wherever it shows */
 	struct series_virtual labels; /* of the registry; what series borrows */
 	struct arena *arena;
@@ -31,7 +36,7 @@ struct site {
 struct site_options {
 	const char *dir;
 	const char *store;   /* address as store_options; NULL: sqlite in dir */
-	struct clock *clock; /* taken over by the site */
+	struct clock *clock; /* taken over by the site; after a failure still the caller's */
 	enum series_durability durability;
 	enum digest_kind digest;
 	int node;    /* 0 … 1023, for ids */
@@ -39,6 +44,9 @@ struct site_options {
 	bool rules;  /* run rules, timers and push checks (serve); tools open without */
 	int readers;
 	bool trace;
+	struct secret_key key; /* file NULL: secret.key in dir */
+	const char *standby;   /* folder of the standby; NULL: none */
+	dur_us standby_every;  /* between two copies to it */
 	struct account_policy accounts;
 };
 MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);

@@ -73,14 +73,6 @@ static int write_manifest(struct cli *c, const char *dir, const char *below, str
 	return rc;
 }
 
-static int copy_file(struct cli *c, const char *from, const char *to, struct err *e)
-{
-	struct str text;
-	int rc = file_read(c->a, from, SIZE_MAX / 4, &text, e);
-
-	return rc < 0 ? rc : file_write(to, text.p, text.n, 0640, e);
-}
-
 int cmd_backup(struct cli *c, struct err *e)
 {
 	const char *dir = c->word[0], *yaml = path_join(c->a, c->site_dir, "site.yaml");
@@ -100,13 +92,16 @@ int cmd_backup(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = series_snapshot(c->site->series, path_join(c->a, dir, "series"), e);
 	if (rc == 0 && file_exists(yaml))
-		rc = copy_file(c, yaml, path_join(c->a, dir, "site.yaml"), e);
+		rc = file_copy(yaml, path_join(c->a, dir, "site.yaml"), 0640, e);
 	if (rc == 0)
 		rc = write_manifest(c, dir, "", &manifest, e);
 	if (rc == 0)
 		rc = file_write(path_join(c->a, dir, "MANIFEST"), manifest.p, manifest.n, 0640, e);
 	if (rc == 0)
-		fprintf(c->out, "backup is in %s\n", dir);
+		fprintf(c->out,
+		        "backup is in %s\nThe key of secrets is not in it: keep %s elsewhere, not beside "
+		        "it.\n",
+		        dir, cli_secret_key(c).env != NULL ? "HEMING_SEAL_KEY" : cli_secret_key(c).file);
 	sb_fini(&manifest);
 	return rc;
 }
@@ -157,7 +152,7 @@ static int copy_folder(struct cli *c, const char *from, const char *to, struct e
 	for (; rc == 0 && *name != NULL; name++) {
 		const char *a = path_join(c->a, from, *name), *b = path_join(c->a, to, *name);
 
-		rc = is_folder(a) ? copy_folder(c, a, b, e) : copy_file(c, a, b, e);
+		rc = is_folder(a) ? copy_folder(c, a, b, e) : file_copy(a, b, 0640, e);
 	}
 	return rc;
 }
@@ -189,10 +184,12 @@ int cmd_restore(struct cli *c, struct err *e)
 		rc = copy_folder(
 		        c, path_join(c->a, dir, "series"), path_join(c->a, c->site_dir, "series"), e);
 	if (rc == 0 && file_exists(yaml))
-		rc = copy_file(c, yaml, path_join(c->a, c->site_dir, "site.yaml"), e);
+		rc = file_copy(yaml, path_join(c->a, c->site_dir, "site.yaml"), 0640, e);
 	if (rc == 0)
-		fprintf(c->out, "the site is in %s; heming doctor --site %s looks it over\n", c->site_dir,
-		        c->site_dir);
+		fprintf(c->out,
+		        "the site is in %s; heming doctor --site %s looks it over\nPut its key of secrets "
+		        "into %s.\n",
+		        c->site_dir, c->site_dir, cli_secret_key(c).file);
 out:
 	id_source_free(&ids);
 	clock_free(&clock);

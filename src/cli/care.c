@@ -1,8 +1,10 @@
 /* heming journal, series, doctor, config, version, help. */
 #include "base/file.h"
 #include "cli/cli.h"
+#include "city/standby.h"
 #include "cli/version.h"
 #include "store/journal.h"
+#include "store/sql.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -172,6 +174,15 @@ static void look_at_records(struct doctor *d)
 		say(d, "ok", "journal: %lld entries, the chain verifies", (long long)v.entries);
 }
 
+static void look_at_key(struct doctor *d)
+{
+	if (d->c->site->key_missing)
+		say(d, "bad", "key of secrets: not the one that sealed the store's; put it into %s",
+		        cli_secret_key(d->c).file);
+	else
+		say(d, "ok", "key of secrets: fits");
+}
+
 static void look_at_series(struct doctor *d)
 {
 	struct err e = ERR_INIT;
@@ -221,6 +232,50 @@ static void look_at_catalog(struct doctor *d)
 		        k->flows, k->indicators);
 }
 
+/* What PostgreSQL's own standby servers have not replayed yet; a byte now and then is no news. */
+static void look_at_replicas(struct doctor *d)
+{
+	static const int64_t much = 64 << 20;
+	struct sql_replica_list_row row;
+	struct store_rows *rows = NULL;
+	struct store_tx *tx = NULL;
+	struct err e = ERR_INIT;
+	int n = 0, rc = store_read_begin(d->c->site->store, "replicas", &tx, &e);
+
+	if (rc == 0)
+		rc = sql_replica_list_open(tx, &rows, &e);
+	while (rc >= 0 && (rc = sql_replica_list_next(rows, &row, &e)) == 1) {
+		n++;
+		say(d, row.behind_b > much || !str_is(row.state, "streaming") ? "warn" : "ok",
+		        "replica " STR_FMT ": " STR_FMT ", %lld KiB behind", STR_ARG(row.name),
+		        STR_ARG(row.state), (long long)(row.behind_b >> 10));
+	}
+	store_rows_close(&rows);
+	store_read_end(&tx);
+	if (rc < 0)
+		say(d, "bad", "replicas: %s", e.text);
+	else if (n == 0)
+		say(d, "warn", "replicas: no server follows the database; see \"Standby\" in operating.md");
+}
+
+static void look_at_standby(struct doctor *d)
+{
+	const char *dir = settings_text(&d->c->settings, SET_STANDBY);
+	struct standby_state st;
+
+	if (strcmp(store_backend(d->c->site->store), "postgres") == 0)
+		look_at_replicas(d);
+	if (d->c->site->standby != NULL) {
+		standby_look(d->c->site->standby, &st);
+		if (st.ok)
+			say(d, "ok", "standby: %lld KiB behind", (long long)(st.behind_b >> 10));
+		else
+			say(d, "bad", "standby: %s", st.why.text);
+	} else if (dir != NULL) {
+		say(d, "warn", "standby: nobody serves the site, so nothing is copied to %s", dir);
+	}
+}
+
 int cmd_doctor(struct cli *c, struct err *e)
 {
 	struct doctor d = {.c = c};
@@ -228,7 +283,9 @@ int cmd_doctor(struct cli *c, struct err *e)
 	look_at_disk(&d);
 	time_fsync(&d);
 	look_at_records(&d);
+	look_at_key(&d);
 	look_at_series(&d);
+	look_at_standby(&d);
 	look_at_things(&d);
 	look_at_catalog(&d);
 	fprintf(c->out, "%d bad, %d to look at\n", d.bad, d.warn);

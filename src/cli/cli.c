@@ -165,6 +165,15 @@ static int role_words(const struct cli *c, enum setting_id id, unsigned *out, st
 	return err_at(e, NULL, 0, 0, setting_rows[id].key);
 }
 
+struct secret_key cli_secret_key(const struct cli *c)
+{
+	const char *file = settings_text(&c->settings, SET_KEY_FILE);
+
+	return (struct secret_key){.file = file != NULL ? file : path_join(c->a, c->site_dir, "secret.key"),
+	        .env = getenv("HEMING_SEAL_KEY"),
+	        .cipher = settings_is(&c->settings, SET_CIPHER, "sm4") ? SEAL_SM4 : SEAL_AES};
+}
+
 int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e)
 {
 	struct site_options o = {.dir = c->site_dir,
@@ -181,13 +190,18 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
 	int rc = role_words(c, SET_TOTP_ROLES, &o.accounts.totp_roles, e);
 
+	o.key = cli_secret_key(c);
+	if (rules) { /* only who serves copies */
+		o.standby = settings_text(&c->settings, SET_STANDBY);
+		o.standby_every = settings_int(&c->settings, SET_STANDBY_EVERY) * US_SECOND;
+	}
 	if (rc == 0)
 		rc = role_words(c, SET_BREAK_GLASS_ROLES, &o.accounts.break_glass_roles, e);
-	if (rc < 0) {
+	if (rc == 0)
+		rc = site_open(&o, &c->site, e);
+	if (rc < 0 && clock == NULL)
 		clock_free(&o.clock);
-		return rc;
-	}
-	return site_open(&o, &c->site, e);
+	return rc;
 }
 
 static const struct command *find(const char *name)
@@ -231,7 +245,7 @@ static void read_input(struct cli *c)
 
 static bool runs_served(const struct command *k)
 {
-	return (k->flags & (CMD_DATA | CMD_SERVED)) != 0 || k->run == cmd_pack;
+	return (k->flags & (CMD_DATA | CMD_SERVED)) != 0 || k->run == cmd_pack || k->run == cmd_standby;
 }
 
 static int run_here(struct cli *c, struct err *e)

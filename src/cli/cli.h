@@ -63,6 +63,8 @@ const char *cli_text(const struct cli *c, const char *arg, const char *dflt);
 bool cli_flag(const struct cli *c, const char *arg);
 int64_t cli_int(const struct cli *c, const char *arg, int64_t dflt);
 
+struct secret_key cli_secret_key(const struct cli *c);
+/* The clock (NULL: the real one) becomes the site's if it opens. */
 MUST_USE int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, struct err *e);
 /* Runs the command with these words; *code is the exit code. */
 int cli_main(int argc, char **argv);
@@ -88,6 +90,9 @@ int cmd_device(struct cli *c, struct err *e);
 int cmd_journal(struct cli *c, struct err *e);
 int cmd_backup(struct cli *c, struct err *e);
 int cmd_restore(struct cli *c, struct err *e);
+int cmd_standby(struct cli *c, struct err *e);
+int cmd_drill(struct cli *c, struct err *e);
+int cmd_key(struct cli *c, struct err *e);
 int cmd_doctor(struct cli *c, struct err *e);
 int cmd_series(struct cli *c, struct err *e);
 int cmd_reload(struct cli *c, struct err *e);

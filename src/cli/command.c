@@ -88,6 +88,33 @@ const struct command commands[] = {
         {"restore", "FOLDER", "make a new site from a backup",
                 "The site must not exist. The backup's hashes are checked first.\n", cmd_restore,
                 CMD_SITE | CMD_SETTINGS | CMD_PATHS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"key", "status|rotate", "the key under which secrets in the records are sealed",
+                "status   its name, and whether the store's secrets are sealed by it\n"
+                "rotate   a new one in front of it, and everything sealed anew; not while the site is "
+                "served. The "
+                "old one\n"
+                "         stays in the file, since backups of before need it\n",
+                cmd_key, CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"standby", "make|copy FOLDER, status, promote",
+                "the second folder that a served site keeps a moment behind it",
+                "The setting `standby` names the folder.\n"
+                "make     an empty folder, on another disk, becomes one\n"
+                "status   when it was last a whole copy, and what waits; exits with 1 if it does not follow\n"
+                "copy     a copy of it as it is now, as a site, into a new folder\n"
+                "promote  with --site FOLDER: makes the standby a site. Only when the first one is lost, and "
+                "will not come back\n"
+                "(facts and drilled are what drill asks of the serving process.)\n",
+                cmd_standby, CMD_SITE | CMD_SETTINGS, 1, 2, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"drill", "", "a restore for practice: of the standby, or of a backup, into a folder that goes away",
+                "Verifies the copy (records, chain of the journal, readings) and tells what would be missing "
+                "(RPO) and after\n"
+                "how long a restored site answers (RTO). A serving site keeps a journal entry of it. Exits "
+                "with "
+                "1 if the copy\nis no good.\n",
+                cmd_drill, CMD_SITE | CMD_SETTINGS, 0, 0,
+                {{"from", ARG_PATH, "FOLDER", "a standby or a backup; the site's standby"},
+                        {"into", ARG_PATH, "DIR", "where there is room for a copy; $TMPDIR or /tmp"},
+                        {"json", ARG_FLAG, "", "answer in JSON, for programs"}}},
         {"doctor", "", "look a site over: disk, store, journal, readings, things that fell silent",
                 "Each line is ok, warn or bad, with what to do. Exits with 1 if anything is bad.\n",
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},

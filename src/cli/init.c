@@ -101,6 +101,10 @@ int cmd_init(struct cli *c, struct err *e)
 		        "The site is in %s. Administrator: admin, password: %s (shown this once; heming "
 		        "account password admin sets another)\n",
 		        c->site_dir, password);
+	if (rc == 0 && getenv("HEMING_SEAL_KEY") == NULL)
+		fprintf(c->out,
+		        "The key of its secrets is in %s: keep a copy elsewhere, backups do not hold it.\n",
+		        cli_secret_key(c).file);
 	sb_fini(&logins);
 	return rc;
 }

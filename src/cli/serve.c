@@ -176,6 +176,8 @@ out:
 	api_stop(&api);
 	ingest_stop(&ingest);
 	log_close(); /* the site frees the clock that the log asks */
+	if (c->site == NULL)
+		clock_free(&clock);
 	site_close(&c->site);
 	return rc;
 }

@@ -740,32 +740,39 @@ void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes)
 	files_view_close(f, &view);
 }
 
-/* SQLite's own backup, so that what stands in the -wal file is in the copy. */
-static int copy_one(const struct partition *p, const char *dir, struct err *e)
+int file_image(const char *path, const char *to, struct err *e)
 {
-	char *path = xasprintf("%s/%s", dir, p->name);
-	sqlite3 *from = NULL, *to = NULL;
+	const struct partition source = {.path = (char *)path}, target = {.path = (char *)to};
+	sqlite3 *from = NULL, *db = NULL;
 	sqlite3_backup *b = NULL;
 	int rc = 0;
 
-	if (!file_exists(p->path))
-		goto out; /* made, but nothing was written to it yet */
-	if (sqlite3_open_v2(p->path, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-		rc = sql_err(e, from, p, "the block file cannot be opened");
+	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+		rc = sql_err(e, from, &source, "the block file cannot be opened");
 		goto out;
 	}
-	if (sqlite3_open_v2(path, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK ||
-	        !(b = sqlite3_backup_init(to, "main", from, "main"))) {
-		rc = sql_err(e, to, p, "the block file cannot be copied");
+	if (sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK ||
+	        !(b = sqlite3_backup_init(db, "main", from, "main"))) {
+		rc = sql_err(e, db, &target, "the block file cannot be copied");
 		goto out;
 	}
 	while ((rc = sqlite3_backup_step(b, 1024)) == SQLITE_OK)
 		;
 	sqlite3_backup_finish(b);
-	rc = rc == SQLITE_DONE ? 0 : sql_err(e, to, p, "the block file cannot be copied");
+	rc = rc == SQLITE_DONE ? 0 : sql_err(e, db, &target, "the block file cannot be copied");
 out:
-	sqlite3_close(to);
+	sqlite3_close(db);
 	sqlite3_close(from);
+	return rc;
+}
+
+static int copy_one(const struct partition *p, const char *dir, struct err *e)
+{
+	char *path = xasprintf("%s/%s", dir, p->name);
+	int rc = 0;
+
+	if (file_exists(p->path)) /* else it was made, but nothing was written to it yet */
+		rc = file_image(p->path, path, e);
 	free(path);
 	return rc;
 }

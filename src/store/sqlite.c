@@ -166,7 +166,22 @@ static int count_wal(void *arg, sqlite3 *db, const char *name, int pages)
 	struct sqlite *c = arg;
 	(void)db, (void)name;
 	c->wal_pages = pages;
+	if (c->target->tap)
+		store__tap_commit(c->target->tap, pages);
 	return SQLITE_OK;
+}
+
+/* A log that a killed process left behind counts too. */
+static void watch_wal(struct sqlite *c)
+{
+	int pages = -1;
+
+	sqlite3_wal_hook(c->db, count_wal, c);
+	if (c->target->tap &&
+	        sqlite3_wal_checkpoint_v2(c->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, NULL) ==
+	                SQLITE_OK &&
+	        pages > 0)
+		count_wal(c, c->db, "main", pages);
 }
 
 static void sqlite_close(struct store_conn **cp)
@@ -220,7 +235,7 @@ static int sqlite_open(const struct store_target *t, bool writer, struct store_c
 	if (rc < 0)
 		goto out;
 	if (writer)
-		sqlite3_wal_hook(c->db, count_wal, c);
+		watch_wal(c);
 	c->slots_n = store__slots(t);
 	c->slots = xcalloc((size_t)c->slots_n, sizeof(*c->slots));
 	*out = conn;
@@ -481,7 +496,12 @@ static int sqlite_begin(struct store_conn *conn, int64_t group, time_us now, str
 static int sqlite_commit(struct store_conn *conn, struct err *e)
 {
 	struct sqlite *c = of(conn);
+	struct store_tap *tap = conn->writer ? c->target->tap : NULL;
+	if (tap)
+		store__tap_lock(tap);
 	int rc = step(c, &c->commit, "COMMIT", e);
+	if (tap)
+		store__tap_unlock(tap);
 	if (rc == 0)
 		conn->in_tx = false;
 	return rc;
@@ -547,36 +567,60 @@ static void sqlite_idle(struct store_conn *conn, bool closing)
 
 /* ---- care ---- */
 
+/* The pages of src, as its open transaction sees them, into the empty dst. */
+static int copy_pages(struct sqlite *src, struct sqlite *dst,
+        void (*tell)(void *ctx, int64_t done, int64_t total), void *ctx, struct err *e)
+{
+	sqlite3_backup *b = sqlite3_backup_init(dst->db, "main", src->db, "main");
+	int rc;
+
+	if (b == NULL)
+		return fail(dst, sqlite3_errcode(dst->db), "cannot make the copy", e);
+	do {
+		rc = sqlite3_backup_step(b, BACKUP_PAGES);
+		int total = sqlite3_backup_pagecount(b);
+		if (tell)
+			tell(ctx, total - sqlite3_backup_remaining(b), total);
+	} while (rc == SQLITE_OK);
+	rc = sqlite3_backup_finish(b);
+	return rc == SQLITE_OK ? 0 : fail(dst, rc, "cannot make the copy", e);
+}
+
+static int open_copy(struct sqlite *dst, const char *path, struct err *e)
+{
+	int rc = sqlite3_open_v2(
+	        path, &dst->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	return rc == SQLITE_OK ? 0 : fail(dst, rc, "cannot make the copy", e);
+}
+
+int store__sqlite_image(struct store_conn *c, const char *path, struct err *e)
+{
+	struct sqlite dst = {.conn = {.writer = true}, .target = &(struct store_target){.address = path}};
+	int rc = open_copy(&dst, path, e);
+
+	if (rc == 0)
+		rc = copy_pages(of(c), &dst, NULL, NULL, e);
+	sqlite3_close(dst.db);
+	return rc;
+}
+
 /* Copies the whole of src, as its open transaction sees it, into a new file at path. */
 static int copy_to(struct sqlite *src, const char *path, void (*tell)(void *ctx, int64_t done, int64_t total),
         void *ctx, struct err *e)
 {
 	struct sqlite dst = {.conn = {.writer = true}, .target = &(struct store_target){.address = path}};
-	sqlite3_backup *b = NULL;
-	int src_rc, rc = 0;
+	int rc = open_copy(&dst, path, e);
 
-	src_rc = sqlite3_open_v2(
-	        path, &dst.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (src_rc == SQLITE_OK)
-		b = sqlite3_backup_init(dst.db, "main", src->db, "main");
-	if (b == NULL) {
-		rc = fail(&dst, sqlite3_errcode(dst.db), "cannot make the copy", e);
-		goto out;
-	}
-	do {
-		src_rc = sqlite3_backup_step(b, BACKUP_PAGES);
-		int total = sqlite3_backup_pagecount(b);
-		if (tell)
-			tell(ctx, total - sqlite3_backup_remaining(b), total);
-	} while (src_rc == SQLITE_OK);
-	src_rc = sqlite3_backup_finish(b);
+	if (rc == 0)
+		rc = copy_pages(src, &dst, tell, ctx, e);
 	/* One file without a log beside it, so that it can be carried away. */
-	if (src_rc == SQLITE_OK)
-		src_rc = sqlite3_exec(
+	if (rc == 0) {
+		int done = sqlite3_exec(
 		        dst.db, "PRAGMA journal_mode = DELETE; DELETE FROM lease;", NULL, NULL, NULL);
-	if (src_rc != SQLITE_OK)
-		rc = fail(&dst, src_rc, "cannot make the copy", e);
-out:
+		if (done != SQLITE_OK)
+			rc = fail(&dst, done, "cannot make the copy", e);
+	}
 	sqlite3_close(dst.db);
 	return rc;
 }

@@ -384,6 +384,11 @@ enum digest_kind store__digest(const struct store *st)
 	return st->digest;
 }
 
+const struct store_target *store__target(const struct store *st)
+{
+	return &st->target;
+}
+
 /* ---- the writer: groups ---- */
 
 /* What one try of a group came to. */
@@ -1040,6 +1045,7 @@ static void store_free(struct store *st)
 	pthread_mutex_destroy(&st->watch_lock);
 	pthread_mutex_destroy(&st->read_lock);
 	pthread_cond_destroy(&st->read_free);
+	store__tap_free(&st->target.tap);
 	free(st->slots);
 	free(st->address);
 	st->magic = 0;
@@ -1064,7 +1070,9 @@ int store__open(
 	st->ops = ops;
 	st->address = xstrdup(rest);
 	random_hex(16, st->holder);
-	st->target = (struct store_target){st->address, {&store_schema, more}, o->create, st->holder};
+	st->target = (struct store_target){st->address, {&store_schema, more}, o->create, st->holder, NULL};
+	if (ops == &store__sqlite)
+		st->target.tap = store__tap_new(st->address);
 	st->queue = queue_new(st->o.queue);
 	st->slots = xcalloc(GROUP_MAX, sizeof(*st->slots));
 	st->tx = (struct store_tx){.magic = TX_MAGIC, .st = st, .arena = arena_new(0), .write = true};

@@ -81,8 +81,9 @@ struct store_cursor; /* a running statement */
 struct store_target {
 	const char *address; /* without the backend's name */
 	const struct store_schema *schema[2];
-	bool create;     /* make what is missing */
-	const char *who; /* this open store among the copies */
+	bool create;           /* make what is missing */
+	const char *who;       /* this open store among the copies */
+	struct store_tap *tap; /* hears of the writer's commits; NULL: nobody does */
 };
 
 /* A connection's calls return 0 or ERR_* and say in conn->state what became of the transaction. */
@@ -171,6 +172,18 @@ int store__bad_column(
         const struct store_statement *s, const struct store_field *f, const char *what, struct err *e);
 
 enum store_dialect store__dialect(const struct store_tx *tx);
+const struct store_target *store__target(const struct store *st);
+
+/* ---- ship.c: what SQLite's writer tells it ---- */
+
+struct store_tap *store__tap_new(const char *path);
+void store__tap_free(struct store_tap **t);
+/* Around a commit; inside it, how many pages the log has then. */
+void store__tap_lock(struct store_tap *t);
+void store__tap_unlock(struct store_tap *t);
+void store__tap_commit(struct store_tap *t, int pages);
+/* sqlite.c: all of what the connection's open transaction sees, page by page, into a new file. */
+MUST_USE int store__sqlite_image(struct store_conn *c, const char *path, struct err *e);
 
 /* sqlite_words.c: makes the tokenizer "heming" known to a connection's FTS5. */
 struct sqlite3;

@@ -5,6 +5,17 @@ INSERT INTO second_factor (account, secret, confirmed, step, created) VALUES (:a
 ON CONFLICT (account) DO UPDATE SET secret = excluded.secret, created = excluded.created
 WHERE NOT second_factor.confirmed;
 
+-- factor_all: every secret, for sealing
+-- many
+-- in:
+-- out: account int, secret text
+SELECT account, secret FROM second_factor ORDER BY account;
+
+-- factor_reseal: the same secret under another key
+-- do
+-- in: account int, secret text
+UPDATE second_factor SET secret = :secret WHERE account = :account;
+
 -- factor_get: the second factor of an account
 -- one
 -- in: account int

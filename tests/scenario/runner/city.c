@@ -151,6 +151,8 @@ static bool make_site(struct ctx *c, const struct stmt *s, struct city *y)
 {
 	char *argv[40], *out = arena_printf(c->a, "%s/%s.init", c->run->dir, y->name);
 	int n = 0, code;
+	const char *env[33];
+	int m = 0;
 	pid_t pid;
 
 	argv[n++] = arena_strdup(c->a, c->run->binary);
@@ -170,7 +172,11 @@ static bool make_site(struct ctx *c, const struct stmt *s, struct city *y)
 		argv[n++] = dir;
 	}
 	argv[n] = NULL;
-	pid = scn_spawn(c, s, argv, NULL, NULL, out, out);
+	for (int i = 0; i < y->envs; i++) /* faults are the server's */
+		if (strncmp(y->env[i], "HEMING_FAULT", 12) != 0)
+			env[m++] = y->env[i];
+	env[m] = NULL;
+	pid = scn_spawn(c, s, argv, env, NULL, out, out);
 	if (pid < 0)
 		return false;
 	code = scn_reap(pid, 6 * c->run->patience);

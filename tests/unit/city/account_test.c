@@ -532,7 +532,8 @@ static void enrol(
 	char code[8];
 
 	check_ok(factor_begin(t->store, &cheap, w, "long enough 1", "x", secret, &e), &e);
-	check_ok(factor_confirm(t->store, w, code_at(secret, clock_now(t->clock), code), codes, &e), &e);
+	check_ok(factor_confirm(t->store, &cheap, w, code_at(secret, clock_now(t->clock), code), codes, &e),
+	        &e);
 }
 
 TEST(a_second_factor_is_asked_for)
@@ -546,7 +547,7 @@ TEST(a_second_factor_is_asked_for)
 	add(&t, "li");
 	w = as(&t, "li", token);
 	check_err(factor_begin(t.store, &cheap, &w, "wrong", "x", secret, &e), ERR_DENIED);
-	check_err(factor_confirm(t.store, &w, "123456", codes, &e), ERR_STATE);
+	check_err(factor_confirm(t.store, &cheap, &w, "123456", codes, &e), ERR_STATE);
 	enrol(&t, &w, secret, codes);
 	check_err(factor_begin(t.store, &cheap, &w, "long enough 1", "x", secret, &e), ERR_STATE);
 
