@@ -255,7 +255,7 @@ static int journal(struct store_tx *tx, void *arg, struct err *e)
 	jw_kstr(&w, "reason", n->reason);
 	jw_kint(&w, "records", n->x->rows);
 	jw_kstr(&w, "q", n->x->query.q != NULL ? n->x->query.q : "");
-	jw_kint(&w, "conditions", n->x->query.conds);
+	jw_kint(&w, "conditions", n->x->query.conds + n->x->query.boxed);
 	jw_object_end(&w);
 	rc = journal_append(tx,
 	        &(struct journal_entry){.at = TIME_NONE,

@@ -43,6 +43,7 @@ static const struct {
         {"code", {"x", "f1", "d"}},
         {"state", {"open", "closed", "void"}},
         {"changed", {"..2026-07-14", "2026-07-14T08:00:00+08:00..", "2026-07-14"}},
+        {"box", {"120,33,121,34", "-180,-90,180,90", "0,0,1"}},
         {"sort", {"code", "-name", "state", "org", "-region", "changed", "staff", "-capital", "boss", "phone",
                          "arrears", "-grade", "watch", "founded"}},
         {"cursor", {"1", "00.1"}},
