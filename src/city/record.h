@@ -117,8 +117,9 @@ struct record_query {
 	int limit;          /* 1 … 1,000 */
 };
 /* Adds a condition by name ("state", a field's key) and words: values by commas, "a..b" for a range of
- * numbers, dates or instants with one end left out at will, "-" for records without a value. Of instants a date
- * alone is its whole day in the city's zone. Codes of regions and orgs count for all that lies below them. */
+ * numbers, dates or instants with one end left out at will, "-" for records without a value. Of instants a
+ * date alone is its whole day in the city's zone. Codes of regions and orgs count for all that lies below
+ * them. */
 MUST_USE int record_query_add(struct arena *a, struct record_query *q, const struct catalog *c,
         const struct snapshot *s, const struct who *who, const char *name, const char *words, struct err *e);
 /* "west,south,east,north" in degrees: only records that have a place, and it lies there. No index knows
