@@ -242,10 +242,12 @@ static int journal(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct entry *n = arg;
 	const struct call *c = n->x->c;
+	const char *region, *org;
 	struct sb b = SB_INIT;
 	struct jw w;
 	int rc;
 
+	who_reach(&c->who, &region, &org); /* it tells how many records there were */
 	jw_init(&w, &b);
 	jw_object(&w);
 	jw_kstr(&w, "kind", n->x->kind->code);
@@ -253,15 +255,15 @@ static int journal(struct store_tx *tx, void *arg, struct err *e)
 	jw_kstr(&w, "reason", n->reason);
 	jw_kint(&w, "records", n->x->rows);
 	jw_kstr(&w, "q", n->x->query.q != NULL ? n->x->query.q : "");
-	jw_kint(&w, "conditions", n->x->query.conds);
+	jw_kint(&w, "conditions", n->x->query.conds + n->x->query.boxed);
 	jw_object_end(&w);
 	rc = journal_append(tx,
 	        &(struct journal_entry){.at = TIME_NONE,
 	                .kind = STR_LIT("record.exported"),
 	                .subject = STR_LIT("kind"),
 	                .subject_id = str_of(n->x->kind->code),
-	                .region = STR_LIT(""),
-	                .org = STR_LIT(""),
+	                .region = str_of(region),
+	                .org = str_of(org),
 	                .secrecy = n->x->kind->secrecy,
 	                .account = str_of(c->who.login),
 	                .payload = sb_str(&b)},

@@ -7,9 +7,120 @@
 
 #define REASON_MIN 4 /* characters */
 
-static void write_page_end(struct jw *w, const struct record_page *p)
+/* ---- names of what records refer to ---- */
+
+struct title {
+	const char *kind, *code; /* borrowed from the records */
+	const char *name, *name_en;
+};
+struct titles {
+	struct title *list; /* in the call's arena, each reference as often as it was met */
+	size_t n, cap;
+};
+
+static void add_title(struct call *c, struct titles *t, const char *kind, const char *code)
 {
-	jw_array_end(w);
+	if (*code == '\0')
+		return;
+	t->list = arena_grow(c->a, t->list, &t->cap, t->n + 1, sizeof(*t->list));
+	t->list[t->n++] = (struct title){.kind = kind, .code = code};
+}
+
+/* What one record refers to, of what this reader sees of it; in_list: by the fields of lists alone. */
+static int gather_titles(struct call *c, const struct kind *k, const struct record *r, bool in_list,
+        struct titles *t, struct err *e)
+{
+	struct doc *attrs = NULL;
+	int rc = doc_parse_json(c->a, str_of(*r->attrs != '\0' ? r->attrs : "{}"), "attrs", &attrs, e);
+
+	for (int i = 0; i < k->fields && rc == 0; i++) {
+		const struct field *f = &k->field[i];
+		const struct doc *v = doc_get(attrs, f->key);
+
+		if (f->type != FIELD_REFERENCE || v == NULL || (in_list && !f->in_list) ||
+		        field_hidden(f, c->who.scope.clearance) || field_veiled(f))
+			continue;
+		if (!f->many)
+			add_title(c, t, f->ref, v->text);
+		DOC_EACH(x, f->many ? v : NULL)
+		{
+			add_title(c, t, f->ref, x->text);
+		}
+	}
+	add_title(c, t, "region", r->region);
+	add_title(c, t, "org", r->org);
+	return rc;
+}
+
+/* Leaves the name NULL where there is none that the reader may know. */
+static int look_up(struct call *c, struct title *t, struct err *e)
+{
+	const struct snapshot *s = call_snapshot(c);
+	const struct region *region;
+	const struct org *org;
+	struct record r = {0};
+	int rc;
+
+	if (strcmp(t->kind, "region") == 0) {
+		region = snapshot_region(s, t->code);
+		if (region != NULL)
+			*t = (struct title){t->kind, t->code, region->name, region->name_en};
+		return 0;
+	}
+	if (strcmp(t->kind, "org") == 0) {
+		org = snapshot_org(s, t->code);
+		if (org != NULL)
+			*t = (struct title){t->kind, t->code, org->name, org->name_en};
+		return 0;
+	}
+	rc = record_get(c->tx, c->a, c->site->catalog, &c->who, t->kind, t->code, &r, e);
+	if (rc == 0)
+		*t = (struct title){t->kind, t->code, r.name, r.name_en};
+	return rc == ERR_NOTFOUND ? 0 : rc;
+}
+
+static int compare_titles(const void *x, const void *y)
+{
+	const struct title *a = x, *b = y;
+	int rc = strcmp(a->kind, b->kind);
+
+	return rc != 0 ? rc : strcmp(a->code, b->code);
+}
+
+/* Each is looked up once, however many records name it. */
+static int write_titles(struct call *c, struct titles *t, struct err *e)
+{
+	size_t n = 0;
+	int rc = 0;
+
+	if (t->n > 1)
+		qsort(t->list, t->n, sizeof(*t->list), compare_titles);
+	for (size_t i = 0; i < t->n; i++)
+		if (n == 0 || compare_titles(&t->list[n - 1], &t->list[i]) != 0)
+			t->list[n++] = t->list[i];
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = look_up(c, &t->list[i], e);
+	jw_key(&c->w, "titles");
+	jw_object(&c->w);
+	for (size_t i = 0; i < n; i++)
+		if (t->list[i].name != NULL)
+			jw_kstr(&c->w, arena_printf(c->a, "%s/%s", t->list[i].kind, t->list[i].code),
+			        t->list[i].name);
+	jw_object_end(&c->w);
+	jw_key(&c->w, "titles_en");
+	jw_object(&c->w);
+	for (size_t i = 0; i < n; i++)
+		if (t->list[i].name != NULL && *t->list[i].name_en != '\0')
+			jw_kstr(&c->w, arena_printf(c->a, "%s/%s", t->list[i].kind, t->list[i].code),
+			        t->list[i].name_en);
+	jw_object_end(&c->w);
+	return rc;
+}
+
+/* ---- lists ---- */
+
+static void write_page_facts(struct jw *w, const struct record_page *p)
+{
 	jw_kstr(w, "next", p->next);
 	jw_key(w, "count");
 	if (p->count >= 0)
@@ -17,7 +128,6 @@ static void write_page_end(struct jw *w, const struct record_page *p)
 	else
 		jw_null(w);
 	jw_kbool(w, "more", p->more);
-	jw_object_end(w);
 }
 
 int records_get(struct call *c, struct err *e)
@@ -25,6 +135,7 @@ int records_get(struct call *c, struct err *e)
 	const struct kind *k = view_kind(c, call_param(c, 0), e);
 	struct record_query q = {0};
 	struct record_page page = {0};
+	struct titles titles = {0};
 	int rc;
 
 	if (k == NULL)
@@ -40,8 +151,14 @@ int records_get(struct call *c, struct err *e)
 	for (int i = 0; i < page.n && rc == 0; i++) {
 		rc = view_record(c, k, &page.row[i], e);
 		jw_object_end(&c->w);
+		if (rc == 0)
+			rc = gather_titles(c, k, &page.row[i], true, &titles, e);
 	}
-	write_page_end(&c->w, &page);
+	jw_array_end(&c->w);
+	write_page_facts(&c->w, &page);
+	if (rc == 0)
+		rc = write_titles(c, &titles, e);
+	jw_object_end(&c->w);
 	return rc;
 }
 
@@ -73,79 +190,12 @@ static void write_actions(struct call *c, const struct kind *k)
 	jw_array_end(&c->w);
 }
 
-struct titles { /* those that are written */
-	const char **key;
-	size_t n, cap;
-};
-
-static bool is_written(struct call *c, struct titles *t, const char *key)
+static int write_whole_titles(struct call *c, const struct kind *k, const struct record *r, struct err *e)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (strcmp(t->key[i], key) == 0)
-			return true;
-	t->key = arena_grow(c->a, t->key, &t->cap, t->n + 1, sizeof(*t->key));
-	t->key[t->n++] = key;
-	return false;
-}
+	struct titles t = {0};
+	int rc = gather_titles(c, k, r, false, &t, e);
 
-static int write_title(struct call *c, struct titles *done, const char *kind, const char *code, struct err *e)
-{
-	const char *key = arena_printf(c->a, "%s/%s", kind, code);
-	const struct snapshot *s = call_snapshot(c);
-	const char *name = NULL;
-
-	if (is_written(c, done, key))
-		return 0;
-	if (strcmp(kind, "region") == 0) {
-		const struct region *r = snapshot_region(s, code);
-
-		name = r != NULL ? r->name : NULL;
-	} else if (strcmp(kind, "org") == 0) {
-		const struct org *o = snapshot_org(s, code);
-
-		name = o != NULL ? o->name : NULL;
-	} else {
-		struct record r = {0};
-		int rc = record_get(c->tx, c->a, c->site->catalog, &c->who, kind, code, &r, e);
-
-		if (rc < 0 && rc != ERR_NOTFOUND)
-			return rc;
-		name = rc == 0 ? r.name : NULL;
-	}
-	if (name != NULL)
-		jw_kstr(&c->w, key, name);
-	return 0;
-}
-
-static int write_titles(struct call *c, const struct kind *k, const struct record *r, struct err *e)
-{
-	struct titles done = {0};
-	struct doc *attrs = NULL;
-	int rc = doc_parse_json(c->a, str_of(r->attrs), "attrs", &attrs, e);
-
-	jw_key(&c->w, "titles");
-	jw_object(&c->w);
-	for (int i = 0; i < k->fields && rc == 0; i++) {
-		const struct field *f = &k->field[i];
-		const struct doc *v = doc_get(attrs, f->key);
-
-		if (f->type != FIELD_REFERENCE || v == NULL || field_hidden(f, c->who.scope.clearance) ||
-		        field_veiled(f))
-			continue;
-		if (!f->many)
-			rc = write_title(c, &done, f->ref, v->text, e);
-		DOC_EACH(x, f->many ? v : NULL)
-		{
-			if (rc == 0)
-				rc = write_title(c, &done, f->ref, x->text, e);
-		}
-	}
-	if (rc == 0 && *r->region != '\0')
-		rc = write_title(c, &done, "region", r->region, e);
-	if (rc == 0 && *r->org != '\0')
-		rc = write_title(c, &done, "org", r->org, e);
-	jw_object_end(&c->w);
-	return rc;
+	return rc < 0 ? rc : write_titles(c, &t, e);
 }
 
 static int write_relations(struct call *c, const struct record *r, struct err *e)
@@ -176,7 +226,7 @@ static int write_whole(struct call *c, const struct kind *k, const struct record
 
 	if (rc == 0) {
 		write_actions(c, k);
-		rc = write_titles(c, k, r, e);
+		rc = write_whole_titles(c, k, r, e);
 	}
 	if (rc == 0)
 		rc = write_relations(c, r, e);

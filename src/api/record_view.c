@@ -142,6 +142,8 @@ int view_query(struct call *c, const struct kind *k, struct record_query *q, str
 		if (words != NULL)
 			rc = record_query_add(c->a, q, cat, s, &c->who, own[i], words, e);
 	}
+	if (rc == 0 && call_text(c, "box") != NULL)
+		rc = record_query_box(q, call_text(c, "box"), e);
 	for (int i = 0; i < k->fields && rc == 0; i++) {
 		const char *words = call_text(c, arena_printf(c->a, "f.%s", k->field[i].key));
 

@@ -78,6 +78,17 @@ bool who_sees(const struct who *w, const char *region, const char *org, int64_t 
 	       in_list(w->scope.orgs, org);
 }
 
+static const char *only_one(const char *const *list)
+{
+	return list != NULL && list[0] != NULL && list[1] == NULL ? list[0] : "*";
+}
+
+void who_reach(const struct who *w, const char **region, const char **org)
+{
+	*region = only_one(w->scope.regions);
+	*org = only_one(w->scope.orgs);
+}
+
 static const char *const *copy_list(struct arena *a, const char *const *list)
 {
 	const char **out;

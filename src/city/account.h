@@ -61,6 +61,9 @@ struct who {             /* an authenticated caller; lives in the request's aren
 /* "system": rules, timers. All scope, clearance 4. */
 extern const struct who who_system;
 bool who_sees(const struct who *w, const char *region, const char *org, int64_t secrecy);
+/* Where an entry about all that somebody sees lies: in the region and the org that the scope names, where it
+ * is one, else in "*", which is seen by those alone whose scope has no such bounds. */
+void who_reach(const struct who *w, const char **region, const char **org);
 /* A copy that outlives the request. */
 struct who who_copy(struct arena *a, const struct who *w);
 /* The scope's lists as JSON array text for statements (STR_NULL: all), in the arena. */

@@ -33,18 +33,25 @@ static int keep(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct keep *k = arg;
 	struct str hash = str_of(k->ref->hash);
-	int rc = sql_file_sweep(tx, &(struct sql_file_sweep_in){store_now(tx) - UNUSED_FOR}, NULL, e);
+	time_us before = store_now(tx) - UNUSED_FOR;
+	int rc = sql_file_sender_sweep(tx, &(struct sql_file_sender_sweep_in){before}, NULL, e);
 
+	if (rc == 0)
+		rc = sql_file_sweep(tx, &(struct sql_file_sweep_in){before}, NULL, e);
 	if (rc == 0)
 		rc = sql_file_put(tx,
 		        &(struct sql_file_put_in){.hash = hash,
 		                .size = k->ref->size,
 		                .type = str_of(k->ref->type),
 		                .bytes = k->bytes,
-		                .account = str_of(k->by->login),
 		                .at = store_now(tx)},
 		        NULL, e);
-	return rc < 0 ? rc : sql_file_touch(tx, &(struct sql_file_touch_in){hash, store_now(tx)}, NULL, e);
+	if (rc == 0)
+		rc = sql_file_touch(tx, &(struct sql_file_touch_in){hash, store_now(tx)}, NULL, e);
+	return rc < 0 ? rc
+	              : sql_file_sent(tx,
+	                        &(struct sql_file_sent_in){hash, str_of(k->by->login), store_now(tx)}, NULL,
+	                        e);
 }
 
 int file_keep(struct store *st, const struct who *by, struct str bytes, struct file_ref *out, struct err *e)
@@ -104,15 +111,20 @@ int file_of_record(struct store_tx *tx, const struct catalog *c, const struct wh
 	return 0;
 }
 
-int file_named(struct store_tx *tx, const char *hash, int64_t size, const char *type, struct err *e)
+int file_named(struct store_tx *tx, const struct who *by, const char *hash, int64_t size, const char *type,
+        struct err *e)
 {
 	struct sql_file_head_row row = {0};
+	struct sql_file_sent_by_row sent;
 	int rc = sql_file_head(tx, &(struct sql_file_head_in){str_of(hash)}, &row, e);
 
+	if (rc > 0)
+		rc = sql_file_sent_by(
+		        tx, &(struct sql_file_sent_by_in){str_of(hash), str_of(by->login)}, &sent, e);
 	if (rc < 0)
 		return rc;
 	if (rc == 0)
-		return err_set(e, ERR_INVALID, "there is no such file (any more); send it again");
+		return err_set(e, ERR_INVALID, "you have sent no such file today; send it again");
 	if (row.size != size || !str_is(row.type, type))
 		return err_set(
 		        e, ERR_INVALID, "size and type of the file are not those that its upload answered");

@@ -30,7 +30,9 @@ MUST_USE int file_keep(
 MUST_USE int file_of_record(struct store_tx *tx, const struct catalog *c, const struct who *who,
         const char *kind, const char *code, const char *field, int nth, const char **name, const char **type,
         struct str *bytes, struct err *e);
-/* A record names it: from now on it stays. ERR_INVALID when there is none of this hash, size and type. */
-MUST_USE int file_named(struct store_tx *tx, const char *hash, int64_t size, const char *type, struct err *e);
+/* A record names it for the first time: from now on it stays. ERR_INVALID when `by` has sent none of this
+ * hash, size and type within a day: to know the hash of a file is not to have it. */
+MUST_USE int file_named(struct store_tx *tx, const struct who *by, const char *hash, int64_t size,
+        const char *type, struct err *e);
 
 #endif

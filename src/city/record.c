@@ -270,14 +270,49 @@ static int check_value(struct store_tx *tx, struct arena *a, const struct record
 	return rc;
 }
 
-static int check_files(struct store_tx *tx, const struct field *f, const struct doc *v, struct err *e)
+static bool has_file(const struct field *f, const struct doc *v, const char *hash)
+{
+	for (const struct doc *x = f->many && v != NULL ? v->child : v; x != NULL;
+	        x = f->many ? x->next : NULL)
+		if (strcmp(doc_str(x, "file", ""), hash) == 0)
+			return true;
+	return false;
+}
+
+/* Files that the record had stay; others must be the writer's own. */
+static int check_files(struct store_tx *tx, const struct record_door *d, const struct field *f,
+        const struct doc *before, const struct doc *v, struct err *e)
 {
 	int rc = 0;
 
 	for (const struct doc *x = f->many ? v->child : v; x != NULL && rc == 0; x = f->many ? x->next : NULL)
-		rc = file_named(
-		        tx, doc_str(x, "file", ""), doc_int(x, "size", -1), doc_str(x, "type", ""), e);
+		if (!has_file(f, before, doc_str(x, "file", "")))
+			rc = file_named(tx, d->by, doc_str(x, "file", ""), doc_int(x, "size", -1),
+			        doc_str(x, "type", ""), e);
 	return rc < 0 ? err_at(e, NULL, 0, 0, f->key), rc : rc;
+}
+
+/* Of what a writer gives; a version that comes back names files that were the record's. */
+static int check_all_files(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record *old, const struct record *now, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	struct doc *is = NULL, *was = NULL;
+	int rc = 0;
+
+	for (int i = 0; i < k->fields && rc == 0; i++) {
+		const struct field *f = &k->field[i];
+
+		if (f->type != FIELD_FILE)
+			continue;
+		if (is == NULL)
+			rc = record__attrs(a, now, &is, e);
+		if (rc == 0 && old != NULL && was == NULL)
+			rc = record__attrs(a, old, &was, e);
+		if (rc == 0 && doc_get(is, f->key) != NULL)
+			rc = check_files(tx, d, f, doc_get(was, f->key), doc_get(is, f->key), e);
+	}
+	return rc;
 }
 
 /* Codes of things are names of topics: unique over all their kinds. */
@@ -313,8 +348,6 @@ int record__check(struct store_tx *tx, const struct record_door *d, const struct
 		const struct field *f = &k->field[i];
 		const struct doc *v = doc_get(attrs, f->key), *before = doc_get(was, f->key);
 
-		if (v != NULL && f->type == FIELD_FILE)
-			rc = check_files(tx, f, v, e);
 		if (v == NULL || !(f->unique || f->type == FIELD_REFERENCE))
 			continue;
 		if (!f->many && !has_value(before, v))
@@ -440,6 +473,8 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 		rc = find_kept(a, d, k, in, *had ? old : NULL, &kept, e);
 	if (rc == 0)
 		rc = kind_read(a, k, d->catalog->zone, in->attrs, kept, &now->attrs, &now->doubts, e);
+	if (rc == 0)
+		rc = check_all_files(tx, d, k, *had ? old : NULL, now, e);
 	return rc == 0 ? record__check(tx, d, k, *had ? old : NULL, now, e) : rc;
 }
 

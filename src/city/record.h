@@ -107,7 +107,9 @@ struct record_query {
 	const char *q; /* words, NULL if none */
 	struct record_cond *cond;
 	int conds;
-	size_t cap;               /* of cond */
+	size_t cap; /* of cond */
+	bool boxed; /* only records whose place lies in `box`, its edges included */
+	struct geo_box box;
 	const struct field *sort; /* NULL: by `own` */
 	enum record_own own;
 	bool down;
@@ -115,10 +117,14 @@ struct record_query {
 	int limit;          /* 1 … 1,000 */
 };
 /* Adds a condition by name ("state", a field's key) and words: values by commas, "a..b" for a range of
- * numbers, dates or instants with one end left out at will, "-" for records without a value. Of instants a date
- * alone is its whole day in the city's zone. Codes of regions and orgs count for all that lies below them. */
+ * numbers, dates or instants with one end left out at will, "-" for records without a value. Of instants a
+ * date alone is its whole day in the city's zone. Codes of regions and orgs count for all that lies below
+ * them. */
 MUST_USE int record_query_add(struct arena *a, struct record_query *q, const struct catalog *c,
         const struct snapshot *s, const struct who *who, const char *name, const char *words, struct err *e);
+/* "west,south,east,north" in degrees: only records that have a place, and it lies there. No index knows
+ * places: each record that the other conditions leave is looked at, and pages may be short. */
+MUST_USE int record_query_box(struct record_query *q, const char *words, struct err *e);
 /* "name", "-changed", a field's key: the order; NULL: by code. */
 MUST_USE int record_query_sort(
         struct record_query *q, const struct who *who, const char *words, struct err *e);

@@ -255,10 +255,12 @@ static int read_part(struct store_tx *tx, const struct record_batch *b, bool und
 static int journal_end(struct store_tx *tx, const struct part *p, const struct kind *k,
         const struct record_batch *b, int64_t failed, struct err *e)
 {
+	const char *region, *org;
 	struct sb payload = SB_INIT;
 	struct jw w;
 	int rc;
 
+	who_reach(p->by, &region, &org);
 	jw_init(&w, &payload);
 	jw_object(&w);
 	jw_kstr(&w, "kind", b->kind);
@@ -273,8 +275,8 @@ static int journal_end(struct store_tx *tx, const struct part *p, const struct k
 	                .kind = p->undo ? STR_LIT("record.undone") : STR_LIT("record.imported"),
 	                .subject = STR_LIT("changeset"),
 	                .subject_id = str_of(arena_printf(store_arena(tx), "%lld", (long long)b->id)),
-	                .region = STR_LIT(""),
-	                .org = STR_LIT(""),
+	                .region = str_of(region),
+	                .org = str_of(org),
 	                .secrecy = k->secrecy,
 	                .account = str_of(p->by->login),
 	                .payload = sb_str(&payload)},

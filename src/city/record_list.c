@@ -26,6 +26,7 @@
 	        .state = record__keep(a, (r).state),                                                         \
 	        .org = record__keep(a, (r).org),                                                             \
 	        .region = record__keep(a, (r).region),                                                       \
+	        .at = {(r).lon, (r).lat},                                                                    \
 	        .attrs = record__keep(a, (r).attrs),                                                         \
 	        .changed = (r).changed})
 
@@ -314,6 +315,27 @@ int record_query_add(struct arena *a, struct record_query *q, const struct catal
 	return 0;
 }
 
+int record_query_box(struct record_query *q, const char *words, struct err *e)
+{
+	static const double most[] = {180, 90, 180, 90};
+	struct str rest = str_of(words);
+	double v[4];
+	int n = 0;
+
+	while (rest.p != NULL && n < 4) {
+		struct str word = str_trim(str_cut(&rest, ','));
+
+		if (!num_double(word, false, &v[n]) || fabs(v[n]) > most[n])
+			break;
+		n++;
+	}
+	if (n < 4 || rest.p != NULL || v[0] > v[2] || v[1] > v[3])
+		return bad(e, "box", "west,south,east,north in degrees is needed, such as 120,33,120.5,33.5");
+	q->box = (struct geo_box){.w = v[0], .s = v[1], .e = v[2], .n = v[3]};
+	q->boxed = true;
+	return 0;
+}
+
 int record_query_sort(struct record_query *q, const struct who *who, const char *words, struct err *e)
 {
 	q->sort = NULL;
@@ -364,6 +386,12 @@ static bool in_ranges(const struct record_cond *c, const struct str *key, int n)
 	return false;
 }
 
+/* A record without a place (NaN) is in no box. */
+static bool in_box(const struct geo_box *b, struct geo_point p)
+{
+	return p.lon >= b->w && p.lon <= b->e && p.lat >= b->s && p.lat <= b->n;
+}
+
 struct look {
 	struct store_tx *tx;
 	const struct who *who;
@@ -381,6 +409,8 @@ static int fits(struct look *l, const struct record *r, struct str *key, struct 
 	int n = 0;
 
 	if (strcmp(r->kind, q->kind->code) != 0 || !record__seen(q->kind, l->who, r))
+		return 0;
+	if (q->boxed && !in_box(&q->box, r->at))
 		return 0;
 	if (l->needs_attrs) {
 		int rc = record__attrs(l->a, r, &attrs, e);
@@ -742,7 +772,7 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 	const struct record_cond *best = NULL;
 	struct found f = {0};
 	int64_t least = 0, n = 0, all = 0;
-	bool by_words = false;
+	bool by_words = false, bare;
 	int rc = count_range(l->tx, q->kind->own_no[OWN_CODE], &everything, gather + 1, &all, e);
 
 	least = all;
@@ -764,9 +794,8 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 	}
 	if (rc < 0)
 		return rc;
-	if (least > gather || (best == NULL && !by_words && q->conds == 0 && words.p == NULL)) {
-		bool bare = q->conds == 0 && q->q == NULL;
-
+	bare = q->conds == 0 && q->q == NULL && !q->boxed;
+	if (least > gather || bare) {
 		out->count = bare ? all : -1;
 		out->more = bare && all > gather;
 		if (out->more)

@@ -57,7 +57,8 @@ const struct thing *snapshot_thing(const struct snapshot *s, struct str code);
 bool thing_seen(const struct catalog *c, const struct who *who, const struct thing *t);
 /* The reporting unit that a region belongs to (itself or an ancestor), NULL if none. */
 const struct region *snapshot_unit(const struct snapshot *s, const char *code);
-/* The scope of somebody who sees a reporting unit holds the towns it is made of: adds them to w, in the arena. */
+/* The scope of somebody who sees a reporting unit holds the towns it is made of: adds them to w, in the
+ * arena. */
 void who_widen(const struct snapshot *s, struct arena *a, struct who *w);
 /* The smallest region whose area holds the point, NULL if none. */
 const struct region *snapshot_locate(const struct snapshot *s, struct geo_point p);

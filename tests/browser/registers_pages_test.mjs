@@ -44,6 +44,20 @@ for (const size of sizes)
 			await by('filters-open').click();
 		await by('filters-all').click();
 		await look(tab, `${name}-3-filters`);
+		await opened(tab, 'registers/shop?state=open,paused&view=map', 'on-map');
+		if (size.width <= 720)
+			await by('filters-open').click();
+		await page.locator('[data-test=register-map] [data-idle]').waitFor();
+		assert.match(await by('on-map').innerText(), /90/);
+		await by('step-on').click();
+		await by('map-card').waitFor();
+		await by('register-map').scrollIntoViewIfNeeded();
+		await look(tab, `${name}-9-map`);
+		await by('search-here').click();
+		await by('on-map').waitFor();
+		assert.match(page.url(), /box=1\d\d\./);
+		await by('as-list').click();
+		await by('record-row').first().waitFor();
 		await opened(tab, 'registers/shop/S003', 'doubt');
 		await page.locator('[data-test=place-map] [data-idle]').waitFor();
 		await look(tab, `${name}-4-record`);
@@ -66,3 +80,18 @@ for (const size of sizes)
 		assert.deepEqual(tab.faults, []);
 		await page.context().close();
 	});
+
+test('the map of a register without WebGL', { skip: lacking }, async () => {
+	const tab = await openPage(city, { width: 1440, height: 900, noWebgl: true }), { page, by } = tab;
+
+	await signIn(tab, city, 'clerk');
+	await opened(tab, 'registers/shop?view=map', 'on-map');
+	await page.locator('[data-test=register-map][data-kind=svg]').waitFor();
+	assert.equal(await by('point').count(), 120);
+	await by('point').last().click();
+	await by('map-card').waitFor();
+	await look(tab, 'map-flat');
+	await page.keyboard.press('Escape');
+	assert.deepEqual(tab.faults, []);
+	await page.context().close();
+});

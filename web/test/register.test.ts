@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { readViews, withView } from '../src/lib/kept';
 import {
 	activeFilters, apiQuery, bodyOf, changedCells, changesBetween, changeText, countText, csvOf, defaultColumns, draftOf, draftsEqual, groupsOf, mergeDrafts,
-	nextSort, placeOf, rangeOf, rangeText, recordId, sayDoubt, shownColumns, valueText, wrongs,
+	nextSort, onMapText, placeOf, rangeOf, rangeText, recordId, sayDoubt, shownColumns, valueText, wrongs,
 } from '../src/lib/register';
+import { around, boxFrom, boxText, cssColor, pointsOf } from '../src/lib/points';
 import { fromLocal, localInput, setZone } from '../src/lib/time';
 import { setLang } from '../src/i18n';
 import type { Field, Kind, Rec } from '../src/lib/types';
@@ -199,4 +200,36 @@ describe('views', () => {
 		expect([readViews(null), readViews('{'), readViews('{"a":1}'), readViews('[1,{"name":"n","query":{"q":"x"}}]')]).toEqual([[], [], [], [{ name: 'n', query: { q: 'x' } }]]);
 	});
 	it('replace one of the same name', () => expect(withView([{ name: 'b', query: {} }, { name: 'a', query: {} }], { name: 'b', query: { q: '1' } })).toEqual([{ name: 'a', query: {} }, { name: 'b', query: { q: '1' } }]));
+});
+
+describe('the map of a register', () => {
+	const painted: Kind = { ...kind, color: '#d97706', states: [{ code: 'active', name: '在业', name_en: 'active', color: 'green' }, { code: 'closed', name: '注销', name_en: 'closed', color: 'mauve' }] };
+
+	it('draws those that have a place, by colour of kind and shape of state', () => {
+		expect(pointsOf(painted, [rec(), rec({ code: 'E2', lon: null }), rec({ code: 'E3', state: 'closed' })])).toEqual([
+			{ id: 'E1', lon: 120, lat: 33, shape: 'green', color: '#d97706', title: '甲厂' },
+			{ id: 'E3', lon: 120, lat: 33, shape: '', color: '#d97706', title: '甲厂' },
+		]);
+		expect(['', 'green', 'red', 'teal'].map(cssColor)).toEqual(['var(--second)', 'var(--good)', 'var(--red)', 'teal']);
+	});
+	it('holds all of them in its first view', () => {
+		expect(around([])).toBeNull();
+		const [w, s, e, n] = around(pointsOf(painted, [rec(), rec({ lon: 121, lat: 34 })]))!;
+
+		expect([w < 120, s < 33, e > 121, n > 34]).toEqual([true, true, true, true]);
+	});
+	it('has its box in the address', () => {
+		expect(boxText([119.1234567, -91, 190, 33.5])).toBe('119.12346,-90.00000,180.00000,33.50000');
+		expect(boxFrom('119,33,120,34')).toEqual([119, 33, 120, 34]);
+		expect(['', '1,2,3', '120,33,119,34', 'a,b,c,d'].map(boxFrom)).toEqual([null, null, null, null]);
+		expect(apiQuery(kind, { box: '119,33,120,34', view: 'map' })).toEqual({ box: '119,33,120,34' });
+	});
+	it('says how many it shows of how many', () => {
+		setLang('en');
+		expect(onMapText(1000, { count: 10000, more: true }, false)).toBe('1,000 of 10,000+ on the map');
+		expect(onMapText(1000, { count: 2345, more: false }, false)).toBe('1,000 of 2,345 on the map');
+		expect(onMapText(1000, { count: null, more: false }, false)).toBe('The first 1,000 on the map');
+		expect(onMapText(7, { count: 9, more: false }, true)).toBe('7 on the map, 2 without a place');
+		expect(onMapText(7, { count: null, more: false }, true)).toBe('7 on the map');
+	});
 });

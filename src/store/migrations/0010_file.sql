@@ -6,7 +6,15 @@ CREATE TABLE file (
 	type TEXT NOT NULL,
 	bytes BLOB NOT NULL,
 	used BOOL NOT NULL,
-	account TEXT NOT NULL,
 	at INT NOT NULL
 );
 CREATE INDEX file_unused ON file (at) WHERE NOT used;
+
+-- Who has sent a file, and so may name it in a record; for a day.
+CREATE TABLE file_sender (
+	hash TEXT NOT NULL REFERENCES file (hash) ON DELETE CASCADE,
+	account TEXT NOT NULL,
+	at INT NOT NULL,
+	PRIMARY KEY (hash, account)
+) WITHOUT ROWID;
+CREATE INDEX file_sender_at ON file_sender (at);

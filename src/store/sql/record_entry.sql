@@ -56,8 +56,8 @@ SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon,
 -- many
 -- in: field int, low blob, high blob, limit_ int
 -- out: id int, kind text, code text, name text, name_en text, state text, org text, region text,
---      attrs text, changed int
-SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+--      lon real?, lat real?, attrs text, changed int
+SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.changed
 	FROM record_entry e JOIN record r ON r.id = e.record WHERE e.field = :field AND e.key >= :low AND e.key <= :high
 	LIMIT :limit_;
 
@@ -65,8 +65,8 @@ SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attr
 -- many
 -- in: field int, key blob, record int, high blob, limit_ int
 -- out: key blob, id int, kind text, code text, name text, name_en text, state text, org text, region text,
---      attrs text, changed int
-SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+--      lon real?, lat real?, attrs text, changed int
+SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.changed
 	FROM record_entry e JOIN record r ON r.id = e.record WHERE e.field = :field AND (e.key, e.record) > (:key, :record) AND e.key <=
 	:high ORDER BY e.key, e.record LIMIT :limit_;
 
@@ -74,8 +74,8 @@ SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region,
 -- many
 -- in: field int, key blob, record int, low blob, limit_ int
 -- out: key blob, id int, kind text, code text, name text, name_en text, state text, org text, region text,
---      attrs text, changed int
-SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+--      lon real?, lat real?, attrs text, changed int
+SELECT e.key, r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.changed
 	FROM record_entry e JOIN record r ON r.id = e.record WHERE e.field = :field AND (e.key, e.record) < (:key, :record) AND e.key >=
 	:low ORDER BY e.key DESC, e.record DESC LIMIT :limit_;
 
@@ -109,10 +109,10 @@ SELECT count(*) FROM (SELECT 1 FROM record_text WHERE words @@ :words::tsquery L
 -- many
 -- in: words text, limit_ int
 -- out: id int, kind text, code text, name text, name_en text, state text, org text, region text,
---      attrs text, changed int
+--      lon real?, lat real?, attrs text, changed int
 -- sqlite:
-SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.changed
 	FROM record_text t JOIN record r ON r.id = t.rowid WHERE record_text MATCH :words LIMIT :limit_;
 -- postgres:
-SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.attrs, r.changed
+SELECT r.id, r.kind, r.code, r.name, r.name_en, r.state, r.org, r.region, r.lon, r.lat, r.attrs, r.changed
 	FROM record_text t JOIN record r ON r.id = t.record WHERE t.words @@ :words::tsquery LIMIT :limit_;

@@ -148,6 +148,65 @@ TEST(lists_are_filtered_sorted_and_searched)
 	city_close(&town);
 }
 
+/* Each thing that the records of a page refer to is named once, to those who may know it. */
+TEST(a_page_names_what_it_refers_to)
+{
+	const char *duty, *yi, *at;
+	struct answer a;
+
+	city_open(&town);
+	duty = sign_in(&town, "duty");
+	yi = sign_in(&town, "yi");
+	check_eq_i(
+	        ask("POST", "/api/v1/records/firm", duty,
+	                "{\"code\":\"F1\",\"name\":\"鑫海集团\",\"name_en\":\"Xinhai\",\"region\":\"3201\"}")
+	                .status,
+	        201);
+	add_firm(duty, FIRM("F2", "甲", "\"parent\":\"F1\""));
+	add_firm(duty, FIRM("F3", "乙", "\"parent\":\"F1\""));
+	check_eq_i(
+	        ask("POST", "/api/v1/records/firm", duty,
+	                "{\"code\":\"F4\",\"name\":\"丙\",\"region\":\"3202\",\"attrs\":{\"parent\":\"F1\"}}")
+	                .status,
+	        201);
+	a = ask("GET", "/api/v1/records/firm?code=F2,F3", duty, NULL);
+	fits(&a, "Records");
+	at = strstr(a.body, "\"titles\":");
+	check_has(at, "\"titles\":{\"firm/F1\":\"鑫海集团\",\"region/3201\":");
+	check(strstr(strstr(at, "\"firm/F1\"") + 1, "\"firm/F1\":\"鑫海集团\"") == NULL);
+	check_has(at, "\"titles_en\":{\"firm/F1\":\"Xinhai\"");
+	/* yi sees 3202 alone: the record, but not what it refers to. */
+	a = ask("GET", "/api/v1/records/firm", yi, NULL);
+	check_has(a.body, "\"code\":\"F4\"");
+	check_has(a.body, "\"region/3202\":");
+	check(strstr(a.body, "firm/F1") == NULL && strstr(a.body, "鑫海") == NULL);
+	city_close(&town);
+}
+
+TEST(a_list_is_narrowed_to_a_box)
+{
+	const char *duty;
+	struct answer a;
+
+	city_open(&town);
+	duty = sign_in(&town, "duty");
+	add_firm(duty, FIRM("F1", "甲", ""));
+	check_eq_i(ask("POST", "/api/v1/records/firm", duty,
+	                   "{\"code\":\"F2\",\"name\":\"乙\",\"region\":\"3201\",\"lon\":120.5,\"lat\":33.5}")
+	                   .status,
+	        201);
+	check_eq_i(count_of("/api/v1/records/firm?box=120,33,121,34", duty), 1);
+	check_eq_i(count_of("/api/v1/records/firm?box=120,33,120.4,34", duty), 0);
+	a = ask("GET", "/api/v1/records/firm?box=120,33,121", duty, NULL);
+	check_eq_i(a.status, 400);
+	check_has(a.body, "\"field\":\"box\"");
+	a = ask("GET", "/api/v1/exports/firm?box=120,33,121,34&reason=1234", duty, NULL);
+	check_eq_i(a.status, 200);
+	check_has(a.body, "F2");
+	check(strstr(a.body, "F1") == NULL);
+	city_close(&town);
+}
+
 TEST(strangers_see_nothing)
 {
 	const char *duty, *yi, *worker, *admin, *boss;
@@ -415,7 +474,11 @@ TEST(files_are_sent_named_and_fetched)
 	check_eq_i(ask("GET", "/api/v1/files/firm/F1/licence?n=1", duty, NULL).status, 404);
 	check_eq_i(ask("GET", "/api/v1/files/firm/F1/name", duty, NULL).status, 404);
 	check_eq_i(ask("GET", "/api/v1/files/firm/F1/licence", yi, NULL).status, 404);
-	/* a field above the clearance */
+	/* a field above the clearance; and who knows of a file has not got it */
+	a = ask("PUT", "/api/v1/records/firm/F1", admin,
+	        text("{\"name\":\"甲\",\"region\":\"3201\",\"attrs\":{\"drawing\":%s}}", ref));
+	check_eq_i(a.status, 400);
+	check_eq_i(ask("POST", "/api/v1/files?name=again.pdf", admin, "%PDF-1.4 a licence").status, 201);
 	a = ask("PUT", "/api/v1/records/firm/F1", admin,
 	        text("{\"name\":\"甲\",\"region\":\"3201\",\"attrs\":{\"drawing\":%s}}", ref));
 	check_eq_i(a.status, 200);

@@ -55,7 +55,7 @@ static int put_all(struct store_tx *tx, void *arg, struct err *e)
 				                .name = arena_printf(a, "名%s", t->code[k][i]),
 				                .region = region_of(i),
 				                .org = org_of(i),
-				                .at = {NAN, NAN},
+				                .at = {120, 33},
 				                .attrs = doc},
 				        -1, NULL, &verdict, e);
 		}
@@ -137,6 +137,9 @@ static void look_at_lists(struct town_of *t, struct store_tx *tx, const struct w
 			for (int down = 0; down < 2; down++) {
 				q = (struct record_query){
 				        .kind = k, .limit = 3, .own = (enum record_own)own, .down = down};
+				look_at_list(t, tx, w, kind, &q, &limits[l]);
+				q.cursor = NULL;
+				check_ok(record_query_box(&q, "119,32,121,34", NULL), NULL);
 				look_at_list(t, tx, w, kind, &q, &limits[l]);
 			}
 		for (int i = 0; i < k->fields; i++) {

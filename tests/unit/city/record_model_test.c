@@ -17,6 +17,7 @@ struct row {
 	int staff;     /* BLANK: none */
 	int size;      /* 0: none, else 1 + option */
 	unsigned tags; /* bits */
+	struct geo_point at;
 };
 struct model {
 	struct mini *m;
@@ -72,6 +73,8 @@ static int change_one(struct store_tx *tx, struct model *x, const struct record_
 	r->staff = dice(x, 5) == 0 ? BLANK : (int)dice(x, 20) - 10;
 	r->size = (int)dice(x, 4);
 	r->tags = dice(x, 8);
+	r->at = dice(x, 4) == 0 ? (struct geo_point){NAN, NAN}
+	                        : (struct geo_point){120 + dice(x, 5), -33 - (double)dice(x, 5)};
 	sb_printf(&b, "{\"address\":\"%s\",\"tags\":[", r->address);
 	for (unsigned i = 0, n = 0; i < 3; i++)
 		if (r->tags & 1u << i)
@@ -91,7 +94,7 @@ static int change_one(struct store_tx *tx, struct model *x, const struct record_
 		                .region = r->region,
 		                .org = r->org,
 		                .state = r->state,
-		                .at = {NAN, NAN},
+		                .at = r->at,
 		                .attrs = attrs},
 		        r->there ? r->rev : 0, &out, &verdict, e);
 	sb_fini(&b);
@@ -127,7 +130,7 @@ struct question {
 	bool blank;         /* staff, or without */
 	unsigned size, tag; /* bits, 0: not asked */
 	const char *region, *state, *q;
-	const char *sort;
+	const char *sort, *box;
 	int limit;
 	struct record__limits limits;
 };
@@ -173,6 +176,14 @@ static bool sees(const struct who *w, const struct row *r)
 	return region && org;
 }
 
+static bool in_box(const char *box, struct geo_point p)
+{
+	double w = 0, s = 0, e = 0, n = 0;
+
+	return check_eq_i(sscanf(box, "%lf,%lf,%lf,%lf", &w, &s, &e, &n), 4) && w <= p.lon && p.lon <= e &&
+	       s <= p.lat && p.lat <= n;
+}
+
 static bool wanted(const struct question *q, const struct row *r)
 {
 	if (!r->there || !sees(&q->who, r))
@@ -184,6 +195,8 @@ static bool wanted(const struct question *q, const struct row *r)
 		return false;
 	if ((q->tag != 0 && !(q->tag & r->tags)) || (q->region != NULL && !begins(r->region, q->region)) ||
 	        (q->state != NULL && strcmp(q->state, r->state) != 0))
+		return false;
+	if (q->box != NULL && !in_box(q->box, r->at))
 		return false;
 	return q->q == NULL || has_words(r->name, q->q) || has_words(r->address, q->q) ||
 	       (r->tags & 1 && has_words(tags[0], q->q)) || (r->tags & 2 && has_words(tags[1], q->q)) ||
@@ -235,6 +248,8 @@ static void some_question(struct model *x, struct question *q)
 	static const char *const sorts[] = {
 	        "code", "-code", "name", "-name", "staff", "-staff", "size", "-size", "state", "-state"};
 	static const char *const words[] = {"盐", "城", "城市", "市东", "gas", "10", "ＧＡＳ", "化工", "化"};
+	static const char *const boxes[] = {
+	        "-180,-90,180,90", "121,-36,123,-34", "120,-33,120,-33", "0,0,9,9"};
 	static const struct record__limits limits[] = {
 	        {10000, 10000, 200}, {5, 7, 3}, {20, 1, 1}, {1, 40, 2}, {3, 1000, 1000}};
 
@@ -252,6 +267,7 @@ static void some_question(struct model *x, struct question *q)
 	q->region = dice(x, 4) == 0 ? regions[1 + dice(x, 4)] : NULL;
 	q->state = dice(x, 6) == 0 ? ONE_OF(x, states) : NULL;
 	q->q = dice(x, 3) == 0 ? ONE_OF(x, words) : NULL;
+	q->box = dice(x, 3) == 0 ? ONE_OF(x, boxes) : NULL;
 	q->limit = 1 + (int)dice(x, 20);
 	q->limits = ONE_OF(x, limits);
 }
@@ -281,6 +297,8 @@ static int make_query(struct arena *a, struct model *x, const struct snapshot *s
 		rc = record_query_add(a, out, c, s, &q->who, "region", q->region, e);
 	if (rc == 0 && q->state != NULL)
 		rc = record_query_add(a, out, c, s, &q->who, "state", q->state, e);
+	if (rc == 0 && q->box != NULL)
+		rc = record_query_box(out, q->box, e);
 	return rc;
 }
 

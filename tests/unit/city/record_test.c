@@ -187,8 +187,11 @@ static int ask_query(struct mini *m, struct store_tx *tx, const struct snapshot 
 	while (rc == 0 && rest.n > 0) {
 		struct str one = str_cut(&rest, '&'), name = str_cut(&one, '=');
 
-		rc = record_query_add(m->a, q, m->s->catalog, s, who, arena_strndup(m->a, name.p, name.n),
-		        arena_strndup(m->a, one.p, one.n), e);
+		if (str_is(name, "box"))
+			rc = record_query_box(q, arena_strndup(m->a, one.p, one.n), e);
+		else
+			rc = record_query_add(m->a, q, m->s->catalog, s, who,
+			        arena_strndup(m->a, name.p, name.n), arena_strndup(m->a, one.p, one.n), e);
 	}
 	return rc;
 }
@@ -645,6 +648,30 @@ MINI(conditions, false)
 	check_eq_s(LIST(d, "firm", "licence=AB1234"), "INVALID licence"); /* not indexed */
 	check_eq_s(LIST(d, "firm", "gate=1"), "INVALID gate");
 	check_eq_s(LIST(d, "firm", "colour=1"), "INVALID colour");
+}
+
+MINI(a_box_on_the_map, false)
+{
+	static const char *const wrong[] = {"", "120", "120,33,121", "120,33,121,34,35", "121,33,120,34",
+	        "120,34,121,33", "120,33,181,34", "120,-91,121,34", "a,33,121,34", "120,33,121,nan",
+	        "120,,121,34"};
+	const struct who east = reader(4, east_only, NULL), *d = &m->desk;
+	int64_t count = 0;
+
+	fill(m);
+	check_ok(patch(m, d, "firm", "{\"code\":\"A\",\"lon\":120.5,\"lat\":33.5}"), &last);
+	check_ok(patch(m, d, "firm", "{\"code\":\"B\",\"lon\":121,\"lat\":34}"), &last);
+	check_ok(patch(m, d, "firm", "{\"code\":\"C\",\"lon\":119.999,\"lat\":33.5}"), &last);
+	check_eq_s(LIST(d, "firm", "box=120,33,121,34"), "A B");                 /* edges count */
+	check_eq_s(LIST(d, "firm", "box=-180, -90, 180, 90", "-code"), "C B A"); /* D has no place */
+	check_eq_s(LIST(d, "firm", "box=120,33,121,34&staff=9"), "B");
+	check_eq_s(LIST(d, "firm", "box=120,33,121,34", NULL, "Gas"), "A B");
+	check_eq_s(LIST(d, "firm", "box=120.5,33.5,120.5,33.5"), "A");
+	check_eq_s(LIST(d, "firm", "box=0,0,1,1"), "");
+	check_eq_s(list_of(m, &east, &(struct ask){"firm", "box=120,33,121,34"}, &count), "A");
+	check_eq_i(count, 1);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+		check_eq_s(LIST(d, "firm", arena_printf(m->a, "box=%s", wrong[i])), "INVALID box");
 }
 
 /* A reporting unit may be made of towns whose codes begin in another way. */

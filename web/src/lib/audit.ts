@@ -1,5 +1,6 @@
 /* The journal in sentences: who did what to what, with links to what it was done to. */
 import { can, names, orgName } from './city';
+import { numText } from './num';
 import { hashFor } from './route';
 import { recordId } from './register';
 import { dateTimeLong } from './time';
@@ -9,7 +10,7 @@ import type { JournalRow } from './types';
 export interface Part { text: string; href?: string; strong?: boolean }
 
 /* What the page asks by name, in the order of its menu. "." at the end: all that begin so. */
-export const groups = ['record', 'account', 'device', 'case', 'alarm', 'pack', 'drill', 'journal'] as const;
+export const groups = ['record', 'account', 'device', 'case', 'alarm', 'pack', 'drill', 'standby', 'journal'] as const;
 export const presets = {
 	reveals: 'record.revealed',
 	exports: 'record.exported',
@@ -24,6 +25,7 @@ export const kindWord = (kind: string) => tMaybe(prefix, kind);
 
 type Payload = Record<string, unknown>;
 const text = (v: unknown) => v === null || v === undefined || v === '' ? '—' : String(v);
+const secondsText = (ms: unknown) => typeof ms === 'number' ? `${numText(ms / 1000, 1)} s` : '—';
 const list = (v: unknown) => Array.isArray(v) ? v.map(String) : [];
 
 const kindName = (code: string) => named(names.kinds.get(code), code);
@@ -84,6 +86,8 @@ function values(e: JournalRow, p: Payload): Record<string, string> {
 		from: text(p.from),
 		outcome: tMaybe('act.', text(p.outcome)),
 		stage: tMaybe('stage.', text(p.stage)),
+		rpo: secondsText(p.rpo_ms),
+		rto: secondsText(p.rto_ms),
 	};
 }
 

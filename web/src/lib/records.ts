@@ -2,18 +2,20 @@
 import { onScopeDispose, shallowReactive } from 'vue';
 import { get } from './api';
 import { sayProblem } from './city';
+import { heardTitles } from './titles';
 import type { Rec, RecPage } from './types';
 
 export const PAGE = 50;
 
 export interface RecordList { items: Rec[]; next: string | null; count: number | null; more: boolean; ready: boolean; searching: boolean; failed: string }
 
-export function useRecords(path: () => string, query: () => Record<string, string>) {
+/* size: how many records a reading brings, at most 1,000. */
+export function useRecords(path: () => string, query: () => Record<string, string>, size = PAGE) {
 	const state = shallowReactive<RecordList>({ items: [], next: null, count: null, more: false, ready: false, searching: false, failed: '' });
 	let now: AbortController | null = null;
 
 	async function load(from: Rec[], cursor: string | null): Promise<void> {
-		const mine = new AbortController(), want = from.length + PAGE;
+		const mine = new AbortController(), want = from.length + size;
 		let items = from;
 
 		now?.abort();
@@ -22,8 +24,9 @@ export function useRecords(path: () => string, query: () => Record<string, strin
 		state.failed = '';
 		try {
 			do {
-				const page: RecPage = await get<RecPage>(path(), { ...query(), cursor, limit: Math.min(PAGE, want - items.length) }, mine.signal);
+				const page: RecPage = await get<RecPage>(path(), { ...query(), cursor, limit: want - items.length }, mine.signal);
 
+				heardTitles(page);
 				items = [...items, ...page.items];
 				/* What the first page counted holds for the others, which need not count again. */
 				if (page.count !== null || cursor === null)

@@ -54,7 +54,7 @@ function instants(text: string): string {
 export function apiQuery(k: Kind, q: ListQuery): Record<string, string> {
 	const out: Record<string, string> = {};
 
-	for (const key of ['q', 'state', 'region', 'org', 'sort'])
+	for (const key of ['q', 'state', 'region', 'org', 'box', 'sort'])
 		if (q[key]?.trim())
 			out[key] = q[key]!.trim();
 	for (const f of filterFields(k)) {
@@ -142,6 +142,15 @@ export function countText(page: { count: number | null; more: boolean }, shown: 
 	if (page.count !== null)
 		return t(page.more ? 'reg.count_more' : 'reg.count', { n: numText(page.count) });
 	return t(atEnd ? 'reg.count' : 'reg.count_shown', { n: numText(shown) });
+}
+
+/* How many of a list's records a map shows. all: it has no more. */
+export function onMapText(n: number, list: { count: number | null; more: boolean }, all: boolean): string {
+	if (list.count !== null && (list.more || !all))
+		return t('reg.on_map_of', { n: numText(n), all: `${numText(list.count)}${list.more ? '+' : ''}` });
+	if (!all)
+		return t('reg.on_map_first', { n: numText(n) });
+	return list.count !== null && list.count > n ? t('reg.on_map_rest', { n: numText(n), rest: numText(list.count - n) }) : t('reg.on_map', { n: numText(n) });
 }
 
 /* Fields under their headings, in the kind's order; those without a heading come first. */

@@ -4,7 +4,7 @@ import { get } from './api';
 import { names, orgName, regionName } from './city';
 import { recordPath } from './register';
 import { lang, named } from '../i18n';
-import type { Rec, RecPage } from './types';
+import type { Rec, RecPage, Titles } from './types';
 
 export interface Choice { code: string; name: string; more: string }
 
@@ -27,10 +27,12 @@ async function ask(): Promise<void> {
 	running--;
 }
 
-/* An answer's titles are those of the city's language. */
-export function heardTitles(titles: Record<string, string>): void {
-	for (const [key, name] of Object.entries(titles))
+/* The names that an answer brings need not be asked for. */
+export function heardTitles({ titles, titles_en }: Titles): void {
+	for (const [key, name] of Object.entries(titles)) {
 		known.set(`zh ${key}`, name);
+		known.set(`en ${key}`, titles_en[key] ?? name);
+	}
 }
 
 export function titleOf(ref: string, code: string): string {

@@ -36,8 +36,10 @@ export interface Rec extends RecordIn {
 	created: string; changed: string; account: string; batch: string | null; thing: boolean; gone: boolean;
 }
 export interface Relation { kind: string; field: string; count: number; more: boolean }
-export interface RecNow extends Rec { actions: string[]; titles: Record<string, string>; relations: Relation[] }
-export interface RecPage { items: Rec[]; next: string | null; count: number | null; more: boolean }
+/* Names of what is referred to, by KIND/CODE. */
+export interface Titles { titles: Record<string, string>; titles_en: Record<string, string> }
+export interface RecNow extends Rec, Titles { actions: string[]; relations: Relation[] }
+export interface RecPage extends Titles { items: Rec[]; next: string | null; count: number | null; more: boolean }
 export interface RecUse { at: string; account: string; what: string; reason: string; fields: string[] }
 export interface ChangeSet {
 	id: string; kind: string; what: string; title: string; state: string; account: string; created: string; ended: string | null;
