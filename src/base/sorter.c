@@ -261,7 +261,8 @@ int sorter_add(struct sorter *s, struct str key, struct str value, struct err *e
 	s->item = grow(s->item, &s->item_cap, s->items + 1, sizeof(*s->item));
 	s->item[s->items++] = (struct item){first_of(key), s->n};
 	memcpy(s->buf + s->n, &h, sizeof(h));
-	memcpy(s->buf + s->n + sizeof(h), key.p, key.n);
+	if (key.n > 0)
+		memcpy(s->buf + s->n + sizeof(h), key.p, key.n);
 	if (value.n > 0)
 		memcpy(s->buf + s->n + sizeof(h) + key.n, value.p, value.n);
 	s->n += need;

@@ -90,6 +90,7 @@ test('its person changes the password, sets up a second factor, and comes back i
 	const secret = await by('secret').textContent();
 	await by('factor-code').fill(code(secret, START));
 	await by('factor-confirm').click();
+	await by('recovery').locator('code').nth(9).waitFor();
 	const recovery = await by('recovery').locator('code').allTextContents();
 	assert.equal(recovery.length, 10);
 	await look(tab, 'accounts-4-recovery');
