@@ -7,7 +7,7 @@
  *
  * Reading is bounded: a list gathers the records of its narrowest condition when they are few and sorts them,
  * else it walks along the index of the order asked for; a walk that looked long enough gives a short page and
- * the place to go on. So no list costs more than some ten thousand looks, however large the register is.
+ * the place to go on. So no list costs more than some four thousand looks, however large the register is.
  *
  * Who may see: scope and the kind's clearance are part of every function that reads (struct who); what is not
  * to be seen is not there: not listed, not counted, ERR_NOTFOUND. Fields above the reader's clearance are in

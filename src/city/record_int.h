@@ -62,6 +62,7 @@ struct record__limits {
 	int64_t gather; /* records that are gathered and sorted at most */
 	int64_t walk;   /* that one walk looks at at most */
 	int64_t first;  /* and at first */
+	int64_t count;  /* that are counted in the index at most; less than gather: as gather */
 };
 struct record__place {  /* where a page begins: order key and record */
 	struct str key; /* p NULL: it names the record alone */

@@ -768,12 +768,13 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
-	const int64_t gather = l->limits->gather;
+	const int64_t gather = l->limits->gather,
+	              most = l->limits->count > gather ? l->limits->count : gather;
 	const struct record_cond *best = NULL;
 	struct found f = {0};
 	int64_t least = 0, n = 0, all = 0;
 	bool by_words = false, bare;
-	int rc = count_range(l->tx, q->kind->own_no[OWN_CODE], &everything, gather + 1, &all, e);
+	int rc = count_range(l->tx, q->kind->own_no[OWN_CODE], &everything, most + 1, &all, e);
 
 	least = all;
 	for (int i = 0; i < q->conds && rc == 0; i++) {
@@ -796,11 +797,19 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 		return rc;
 	bare = q->conds == 0 && q->q == NULL && !q->boxed;
 	if (least > gather || bare) {
-		out->count = bare ? all : -1;
-		out->more = bare && all > gather;
-		if (out->more)
-			out->count = gather;
-		return walk(l, a, after, out, e);
+		/* One value of one field, and nothing else: the index knows how many there are. */
+		bool one = q->conds == 1 && q->cond[0].ranges == 1 && q->q == NULL && !q->boxed &&
+		           !(q->cond[0].field != NULL && q->cond[0].field->many);
+
+		n = all;
+		if (one) {
+			n = 0;
+			rc = count_range(
+			        l->tx, cond_no(q, &q->cond[0]), &q->cond[0].range[0], most + 1, &n, e);
+		}
+		out->count = !bare && !one ? -1 : n > most ? most : n;
+		out->more = (bare || one) && n > most;
+		return rc < 0 ? rc : walk(l, a, after, out, e);
 	}
 	if (by_words)
 		rc = gather_words(l, a, &f, words, e);
@@ -814,7 +823,8 @@ static int choose(struct look *l, struct arena *a, struct str words, const struc
 int record_list(struct store_tx *tx, struct arena *a, const struct who *who, const struct record_query *q,
         struct record_page *out, struct err *e)
 {
-	static const struct record__limits limits = {.gather = 10000, .walk = 10000, .first = 200};
+	static const struct record__limits limits = {
+	        .gather = 4000, .walk = 4000, .first = 200, .count = 10000};
 
 	return record__list(tx, a, who, q, &limits, out, e);
 }
