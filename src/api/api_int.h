@@ -160,6 +160,9 @@ MUST_USE int call_id(struct call *c, int param, int64_t *id, struct err *e);
 /* If-Match: the version that the caller looked at; -1 when missing or "*". */
 MUST_USE int call_match(struct call *c, int64_t *version, struct err *e);
 void call_etag(struct call *c, int64_t version);
+/* Why somebody takes along or looks at what is kept: ERR_INVALID, naming `reason`, for less than four
+ * characters. */
+MUST_USE int call_reason(const char *reason, struct err *e);
 /* Text of a body's member, "" when missing. */
 const char *body_text(const struct call *c, const char *name);
 /* A list of codes as words by blanks; NULL when missing. ERR_INVALID where one has a blank. */

@@ -2,6 +2,8 @@
 #include "api/api_int.h"
 #include "base/num.h"
 
+#define REASON_MIN 4 /* characters */
+
 const char *call_param(struct call *c, int i)
 {
 	return arena_strndup(c->a, c->param[i].p, c->param[i].n);
@@ -100,6 +102,16 @@ int call_match(struct call *c, int64_t *version, struct err *e)
 void call_etag(struct call *c, int64_t version)
 {
 	http_set_header(c->r, "ETag", arena_printf(c->a, "\"%lld\"", (long long)version));
+}
+
+int call_reason(const char *reason, struct err *e)
+{
+	if (reason != NULL && utf8_length(str_trim(str_of(reason))) >= REASON_MIN)
+		return 0;
+	(void)err__set(
+	        e, ERR_INVALID, "say why, in at least %d characters; the journal keeps it", REASON_MIN);
+	(void)err_at(e, NULL, 0, 0, "reason");
+	return ERR_INVALID;
 }
 
 const char *body_text(const struct call *c, const char *name)

@@ -14,7 +14,6 @@
 
 #define ROWS_MAX 1000000
 #define PAGE 500
-#define REASON_MIN 4 /* characters */
 #define FLUSH ((size_t)256 << 10)
 
 struct export
@@ -357,11 +356,9 @@ int exports_get(struct call *c, struct err *e)
 		err_set(e, ERR_INVALID, "a file is csv or xlsx");
 		return err_at(e, NULL, 0, 0, "format"), ERR_INVALID;
 	}
-	if (reason == NULL || utf8_length(str_trim(str_of(reason))) < REASON_MIN) {
-		err_set(e, ERR_INVALID, "say why you take the records along, in at least %d characters",
-		        REASON_MIN);
-		return err_at(e, NULL, 0, 0, "reason"), ERR_INVALID;
-	}
+	rc = call_reason(reason, e);
+	if (rc < 0)
+		return rc;
 	rc = view_query(c, x.kind, &x.query, e);
 	if (rc < 0)
 		return rc;

@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#define REASON_MIN 4 /* characters */
-
 /* ---- names of what records refer to ---- */
 
 struct title {
@@ -553,10 +551,9 @@ int record_reveal_post(struct call *c, struct err *e)
 
 	if (x.kind == NULL)
 		return ERR_NOTFOUND;
-	if (utf8_length(str_trim(str_of(x.reason))) < REASON_MIN) {
-		err_set(e, ERR_INVALID, "say why you must see it, in at least %d characters", REASON_MIN);
-		return err_at(e, NULL, 0, 0, "reason"), ERR_INVALID;
-	}
+	rc = call_reason(x.reason, e);
+	if (rc < 0)
+		return rc;
 	/* The values leave only after the entry of who saw them and why is durable. */
 	rc = store_write(c->site->store, "reveal fields of a record", reveal, &x, e);
 	if (rc < 0)

@@ -118,8 +118,7 @@ static int set_row(struct store_tx *tx, int64_t batch, const struct record_batch
 	        NULL, e);
 }
 
-/* What a row fails by is told in the row; what the store fails by ends the run. */
-static bool is_rows_own(int rc)
+bool record__rows_own(int rc)
 {
 	return rc == ERR_INVALID || rc == ERR_CONFLICT || rc == ERR_DENIED || rc == ERR_NOTFOUND ||
 	       rc == ERR_PRECONDITION || rc == ERR_UNSUPPORTED;
@@ -140,7 +139,7 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 		rc = record_patch(tx, d, b->kind, patch, &in, &why);
 	if (rc == 0)
 		rc = record_put(tx, d, &in, -1, &out, &verdict, &why);
-	if (rc < 0 && !is_rows_own(rc)) {
+	if (rc < 0 && !record__rows_own(rc)) {
 		if (e != NULL)
 			*e = why;
 		return rc;
@@ -204,7 +203,7 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 	was = rc > 0 && !before.gone;
 	rc = was ? record_restore(tx, d, kind, code, r->rev - 1, NULL, &why)
 	         : record_remove(tx, d, kind, code, r->rev, &why);
-	if (rc < 0 && !is_rows_own(rc)) {
+	if (rc < 0 && !record__rows_own(rc)) {
 		if (e != NULL)
 			*e = why;
 		return rc;
@@ -423,13 +422,16 @@ static int drop(struct store_tx *tx, void *arg, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	/* One that is still being read: its reader finds it dropped and stops; or a crash has left it. */
+	if (strcmp(b.state, "ready") != 0 && strcmp(b.state, "reading") != 0)
+		return err_set(e, ERR_STATE,
+		        "the change set is %s; only one that was not carried out can be dropped", b.state);
 	rc = sql_record_batch_state(tx,
 	        &(struct sql_record_batch_state_in){
-	                x->id, STR_LIT("ready"), STR_LIT("dropped"), store_now(tx), 0, 0},
+	                x->id, str_of(b.state), STR_LIT("dropped"), store_now(tx), 0, 0},
 	        &changed, e);
 	if (rc == 0 && changed == 0)
-		return err_set(
-		        e, ERR_STATE, "the change set is %s; only one that is ready can be dropped", b.state);
+		return err_set(e, ERR_STATE, "the change set has moved on; look at it again");
 	return rc < 0 ? rc
 	              : sql_record_batch_forget(tx, &(struct sql_record_batch_forget_in){x->id}, NULL, e);
 }

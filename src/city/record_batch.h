@@ -48,7 +48,7 @@ MUST_USE int record_batch_begin(struct site *s, const struct who *by, int64_t id
 /* Runs what has begun to its end, or until stop(ctx) says so (it stays to be taken up). */
 MUST_USE int record_batch_run(
         struct site *s, const struct who *by, int64_t id, bool (*stop)(void *ctx), void *ctx, struct err *e);
-/* A ready one is forgotten with its rows. */
+/* One that is ready, or still read (a crash may have left it so), is forgotten with its rows. */
 MUST_USE int record_batch_drop(struct site *s, const struct who *by, int64_t id, struct err *e);
 
 /* What refers to `from` refers to `into` then, and `from` is removed. Up to 1,000 records refer to it. */

@@ -288,7 +288,7 @@ static int look_at(struct store_tx *tx, struct import *m, const struct staged *r
 			rc = rc > 0 ? ERR_CONFLICT : record_try(tx, &d, &in, &out, &v, &why);
 		}
 	}
-	if (rc < 0 && rc != ERR_INVALID && rc != ERR_CONFLICT && rc != ERR_DENIED) {
+	if (rc < 0 && !record__rows_own(rc)) {
 		if (e != NULL)
 			*e = why;
 		return rc;
@@ -312,6 +312,19 @@ static int look_at(struct store_tx *tx, struct import *m, const struct staged *r
 	        NULL, e);
 }
 
+/* Somebody may have dropped it meanwhile. */
+static int still_read(struct store_tx *tx, const struct import *m, struct err *e)
+{
+	struct sql_record_batch_get_row row = {0};
+	int rc = sql_record_batch_get(tx, &(struct sql_record_batch_get_in){m->id}, &row, e);
+
+	if (rc < 0)
+		return rc;
+	return rc > 0 && str_is(row.state, "reading")
+	               ? 0
+	               : err_set(e, ERR_STATE, "the change set was dropped while its file was read");
+}
+
 static int write_part(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct import *m = arg;
@@ -328,6 +341,8 @@ static int write_part(struct store_tx *tx, void *arg, struct err *e)
 		                .account = str_of(m->by->login),
 		                .created = store_now(tx)},
 		        NULL, e);
+	else
+		rc = still_read(tx, m, e);
 	for (int i = 0; i < m->n && rc == 0; i++)
 		rc = look_at(tx, m, &m->row[i], e);
 	if (rc == 0)

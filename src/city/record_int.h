@@ -48,6 +48,11 @@ MUST_USE int record__write(struct store_tx *tx, const struct record_door *d, con
 MUST_USE int record__journal(struct store_tx *tx, const struct record_door *d, const struct kind *k,
         const struct record *r, const char *what, struct str fields, struct err *e);
 
+/* ---- record_batch.c ---- */
+
+/* What a row fails by is told in the row; what the store fails by ends the run. */
+bool record__rows_own(int rc);
+
 /* ---- record_history.c ---- */
 
 /* The version of that number, whoever asks. 1, 0, ERR_*. */

@@ -3,6 +3,7 @@
 #include "city/record_batch.h"
 #include "check.h"
 #include "door.h"
+#include "store/sql.h"
 
 #include <unistd.h>
 
@@ -500,5 +501,34 @@ TEST(files_are_sent_named_and_fetched)
 	/* a record of a kind without codes of its own gets a number */
 	a = ask("POST", "/api/v1/records/plan", admin, "{\"name\":\"p\"}");
 	check_eq_i(a.status, 201);
+	city_close(&town);
+}
+
+static int begin_reading(struct store_tx *tx, void *arg, struct err *e)
+{
+	(void)arg;
+	return sql_record_batch_add(tx,
+	        &(struct sql_record_batch_add_in){.id = 77,
+	                .kind = STR_LIT("firm"),
+	                .what = STR_LIT("import"),
+	                .title = STR_LIT("a.csv"),
+	                .state = STR_LIT("reading"),
+	                .account = STR_LIT("duty"),
+	                .created = store_now(tx)},
+	        NULL, e);
+}
+
+TEST(a_sheet_that_a_crash_left_half_read_can_be_dropped)
+{
+	struct err e = ERR_INIT;
+	const char *duty;
+
+	city_open(&town);
+	duty = sign_in(&town, "duty");
+	check_ok(store_write(town.site->store, "test", begin_reading, NULL, &e), &e);
+	check_eq_i(ask("POST", "/api/v1/changesets/77/commit", duty, "").status, 409);
+	check_eq_i(ask("DELETE", "/api/v1/changesets/77", duty, NULL).status, 204);
+	check_has(ask("GET", "/api/v1/changesets/77", duty, NULL).body, "\"state\":\"dropped\"");
+	check_eq_i(ask("DELETE", "/api/v1/changesets/77", duty, NULL).status, 409);
 	city_close(&town);
 }
