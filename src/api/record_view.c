@@ -144,11 +144,9 @@ int view_query(struct call *c, const struct kind *k, struct record_query *q, str
 	}
 	if (rc == 0 && call_text(c, "box") != NULL)
 		rc = record_query_box(q, call_text(c, "box"), e);
-	for (int i = 0; i < k->fields && rc == 0; i++) {
-		const char *words = call_text(c, arena_printf(c->a, "f.%s", k->field[i].key));
-
-		if (words != NULL)
-			rc = record_query_add(c->a, q, cat, s, &c->who, k->field[i].key, words, e);
-	}
+	/* A misspelt condition must not pass for none: it would show, or export, everything. */
+	for (const char **name = http_query_names(c->r); *name != NULL && rc == 0; name++)
+		if (strncmp(*name, "f.", 2) == 0 && call_text(c, *name) != NULL)
+			rc = record_query_add(c->a, q, cat, s, &c->who, *name + 2, call_text(c, *name), e);
 	return rc < 0 ? rc : record_query_sort(q, &c->who, call_text(c, "sort"), e);
 }

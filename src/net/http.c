@@ -618,6 +618,34 @@ const char **http_query_all(const struct http_req *r, const char *name)
 	return x.value != NULL ? x.value : none;
 }
 
+struct names {
+	struct arena *a;
+	const char **name;
+	size_t n, cap;
+};
+
+static enum MHD_Result collect_name(void *arg, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct names *x = arg;
+
+	(void)kind, (void)value;
+	x->name = arena_grow(x->a, x->name, &x->cap, x->n + 2, sizeof(*x->name));
+	if (x->name == NULL)
+		return MHD_NO;
+	x->name[x->n++] = arena_strdup(x->a, name);
+	x->name[x->n] = NULL;
+	return MHD_YES;
+}
+
+const char **http_query_names(const struct http_req *r)
+{
+	static const char *none[] = {NULL};
+	struct names x = {.a = r->a};
+
+	MHD_get_connection_values(r->mhd, MHD_GET_ARGUMENT_KIND, collect_name, &x);
+	return x.name != NULL ? x.name : none;
+}
+
 const char *http_query(const struct http_req *r, const char *name)
 {
 	return http_query_all(r, name)[0];

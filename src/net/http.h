@@ -75,6 +75,8 @@ const char *http_id(
 const char *http_query(const struct http_req *r, const char *name);
 /* All values of a repeated parameter, in order; NULL-ended, in the request's arena. */
 const char **http_query_all(const struct http_req *r, const char *name);
+/* Names of the query's parameters, in order; NULL-ended, in the request's arena. */
+const char **http_query_names(const struct http_req *r);
 const char *http_header(const struct http_req *r, const char *name); /* any case; NULL if missing */
 const char *http_cookie(const struct http_req *r, const char *name);
 struct str http_body(const struct http_req *r); /* as received; Content-Encoding is the caller's affair */

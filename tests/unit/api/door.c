@@ -162,6 +162,15 @@ const char **http_query_all(const struct http_req *r, const char *name)
 	return out;
 }
 
+const char **http_query_names(const struct http_req *r)
+{
+	const char **out = arena_array(r->a, PAIRS + 1, sizeof(*out));
+
+	for (int i = 0; i < r->queries; i++)
+		out[i] = r->query[i].name;
+	return out;
+}
+
 const char *http_header(const struct http_req *r, const char *name)
 {
 	return pair_find(r->header, r->headers, name, true);
