@@ -2,6 +2,8 @@
 #include "check.h"
 #include "city/record.h"
 
+#include <unistd.h>
+
 struct asking {
 	struct leak_answers *x;
 	const struct city *t;
@@ -216,12 +218,30 @@ void leak_free(struct leak_answers *x)
 
 /* ---- asking ---- */
 
+/* What was taken on is carried out beside the door: the next answer tells of its end, never of its middle. */
+static void wait_for_end(struct asking *k, const char *target)
+{
+	const char *set = text("%.*s", (int)(strrchr(target, '/') - target), target);
+
+	for (int i = 0; i < 2000; i++) {
+		struct answer a = ask("GET", set, k->token, NULL);
+
+		if (strstr(a.body, "\"state\":\"running\"") == NULL &&
+		        strstr(a.body, "\"state\":\"undoing\"") == NULL)
+			return;
+		usleep(5000);
+	}
+	check_fail("%s does not come to an end", set);
+}
+
 static struct answer ask_one(struct asking *k, const struct route *r, const char *target, const char *body)
 {
 	const char *method = http_method_name(r->method);
 	struct answer a = ask(method, target, k->token, body);
 
 	keep(k->x, text("%s: %s %s %s", k->reader, method, target, body != NULL ? body : ""), said(&a));
+	if (a.status == 202)
+		wait_for_end(k, target);
 	return a;
 }
 
