@@ -1,14 +1,10 @@
 /*
- * Reading: which series match, and a view of their points that stands still.
+ * Which series match, and lists of them.
  *
  * A matcher on a virtual label is asked once per `thing`, outside of the locks, since the registry
- * has locks of its own. The view is taken under the seal lock: heads, late points and waiting blocks
- * are copied as the bytes they are, and a read transaction is begun on each block file. Later layers
- * override earlier ones: files, waiting blocks in their order, head, late points.
+ * has locks of its own.
  */
-#include "series/series_int.h"
-
-#include "base/log.h"
+#include "series/select_int.h"
 
 /* ---- matching, virtual labels among it ---- */
 
@@ -16,23 +12,6 @@ struct thing {
 	struct str value;
 	struct str *label; /* one for each virtual name */
 	int ok;            /* matches; -1: not asked yet */
-};
-
-struct found {
-	uint32_t *id;
-	struct labels *labels; /* in the caller's arena; with virtual ones */
-	size_t n;
-};
-
-struct matching {
-	struct series_db *db;
-	const struct series_virtual *virt;
-	int names;
-	const struct matcher *m;
-	int n;
-	bool *on_virtual; /* of each matcher */
-	bool any_virtual;
-	struct arena *temp;
 };
 
 static int virtual_index(const struct matching *g, struct str name)
@@ -43,7 +22,7 @@ static int virtual_index(const struct matching *g, struct str name)
 	return -1;
 }
 
-static void matching_init(struct matching *g, struct series_db *db, const struct matcher *m, int n)
+void select__init(struct matching *g, struct series_db *db, const struct matcher *m, int n)
 {
 	*g = (struct matching){.db = db, .m = m, .n = n, .temp = arena_new(0)};
 	pthread_rwlock_rdlock(&db->index_lock);
@@ -166,9 +145,7 @@ static int compare_ordered(const void *a, const void *b)
 	return labels_cmp(&((const struct ordered *)a)->labels, &((const struct ordered *)b)->labels);
 }
 
-/* Matching series in the order of their labels. `limit` 0: none; more than it: the first are given,
- * and *more is set. */
-static int find_series(
+int select__find(
         struct matching *g, size_t limit, struct arena *a, struct found *out, bool *more, struct err *e)
 {
 	struct series_db *db = g->db;
@@ -245,258 +222,6 @@ static int find_series(
 	return rc;
 }
 
-/* ---- the cursor ---- */
-
-/* Copies of what one series has in memory. */
-struct layer {
-	struct block *block; /* copies, oldest first */
-	struct head head;
-	struct late *late;
-};
-
-struct points {
-	time_us *t;
-	double *v;
-	size_t n, t_cap, v_cap;
-};
-
-struct series_cursor {
-	struct series_db *db;
-	struct found found;
-	struct layer *layer;
-	struct files_view view;
-	time_us from, to;
-	size_t next, points, max_points;
-	const bool *cancel;
-	struct points all, other;
-};
-
-static void points_room(struct points *p, size_t more)
-{
-	p->t = xgrow(p->t, &p->t_cap, p->n + more, sizeof(*p->t));
-	p->v = xgrow(p->v, &p->v_cap, p->n + more, sizeof(*p->v));
-}
-
-static void points_add(struct series_cursor *c, const time_us *t, const double *v, size_t n)
-{
-	struct points swap;
-	size_t lo = 0;
-
-	while (n && t[n - 1] > c->to)
-		n--;
-	while (lo < n && t[lo] < c->from)
-		lo++;
-	t += lo;
-	v += lo;
-	n -= lo;
-	if (!n)
-		return;
-	points_room(&c->all, n);
-	if (!c->all.n || t[0] > c->all.t[c->all.n - 1]) {
-		memcpy(c->all.t + c->all.n, t, n * sizeof(*t));
-		memcpy(c->all.v + c->all.n, v, n * sizeof(*v));
-		c->all.n += n;
-		return;
-	}
-	c->other.n = 0;
-	points_room(&c->other, c->all.n + n);
-	c->other.n = points_merge(c->all.t, c->all.v, c->all.n, t, v, n, c->other.t, c->other.v);
-	swap = c->all;
-	c->all = c->other;
-	c->other = swap;
-}
-
-/* The sealer sets the row aside; this reader goes on without it. */
-static void report_broken(struct series_db *db, const char *file, uint32_t series, time_us t0)
-{
-	size_t n = strlen(file) + 1;
-	struct broken *b = xcalloc(1, sizeof(*b) + n);
-
-	b->series = series;
-	b->t0 = t0;
-	memcpy(b->file, file, n);
-	LOG(SERIES_FAULT, log_s("file", file), log_i("series", series), log_i("t0", t0),
-	        log_s("why", "the block is damaged"));
-	pthread_mutex_lock(&db->job_lock);
-	b->next = db->broken;
-	db->broken = b;
-	db->wake = true;
-	pthread_cond_signal(&db->job_cond);
-	pthread_mutex_unlock(&db->job_lock);
-}
-
-static void copy_layer(struct series_cursor *c, const struct series *s, struct layer *l)
-{
-	struct block **at = &l->block;
-
-	for (const struct block *b = s->sealed; b; b = b->younger) {
-		if (b->t1 < c->from || b->t0 > c->to)
-			continue;
-		*at = xrealloc(NULL, sizeof(*b) + b->len);
-		memcpy(*at, b, sizeof(*b) + b->len);
-		(*at)->next = NULL;
-		at = &(*at)->next;
-	}
-	if (s->head.n && s->head.last >= c->from && s->head.first <= c->to) {
-		l->head = s->head;
-		l->head.p = xrealloc(NULL, s->head.used);
-		memcpy(l->head.p, s->head.p, s->head.used);
-	}
-	if (s->late) {
-		size_t n = sizeof(*s->late) + s->late->n * sizeof(s->late->p[0]);
-
-		l->late = xrealloc(NULL, n);
-		memcpy(l->late, s->late, n);
-	}
-}
-
-int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
-        struct series_cursor **out, struct err *e)
-{
-	struct series_cursor *c = NULL;
-	struct matching g;
-	bool selective = false, more;
-	int rc;
-
-	for (int i = 0; i < q->n; i++)
-		selective |= !matcher_matches(&q->m[i], STR_NULL);
-	if (!selective)
-		return err_set(e, ERR_INVALID, "at least one matcher must not match the empty value");
-	c = xcalloc(1, sizeof(*c));
-	*c = (struct series_cursor){
-	        .db = db, .from = q->from, .to = q->to, .max_points = q->max_points, .cancel = q->cancel};
-	matching_init(&g, db, q->m, q->n);
-	rc = find_series(&g, q->max_series, a, &c->found, &more, e);
-	arena_free(&g.temp);
-	if (!rc && more)
-		rc = err_set(
-		        e, ERR_TOOBIG, "more than %zu series match; narrow the selection", q->max_series);
-	if (!rc && q->cancel && __atomic_load_n(q->cancel, __ATOMIC_RELAXED))
-		rc = err_set(e, ERR_CANCELLED, "the query was cancelled");
-	if (rc) {
-		c->found.n = 0;
-		series_cursor_free(&c);
-		return rc;
-	}
-	c->layer = xcalloc(c->found.n + 1, sizeof(*c->layer));
-	pthread_rwlock_rdlock(&db->seal_lock);
-	pthread_rwlock_rdlock(&db->data_lock);
-	for (size_t i = 0; i < c->found.n; i++)
-		copy_layer(c, series__at(db, c->found.id[i]), &c->layer[i]);
-	pthread_rwlock_unlock(&db->data_lock);
-	files_view_open(&db->files, q->from, q->to, &c->view);
-	pthread_rwlock_unlock(&db->seal_lock);
-	*out = c;
-	return 0;
-}
-
-static int over(const struct series_cursor *c, struct err *e)
-{
-	if (c->max_points && c->points + c->all.n > c->max_points)
-		return err_set(e, ERR_TOOBIG, "more than %zu points; take a shorter time or fewer series",
-		        c->max_points);
-	return 0;
-}
-
-static int read_files(struct series_cursor *c, uint32_t id, struct err *e)
-{
-	time_us t[CODEC_POINTS], t0;
-	double v[CODEC_POINTS];
-	const uint8_t *p;
-	size_t len;
-
-	for (size_t i = 0; i < c->view.n; i++) {
-		int got;
-
-		files_view_seek(&c->view, i, id, c->from, c->to);
-		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
-			int n = block_decode(id, t0, p, len, NULL, t, v), rc;
-
-			if (n < 0) {
-				report_broken(c->db, files_view_name(&c->view, i), id, t0);
-				continue;
-			}
-			points_add(c, t, v, (size_t)n);
-			rc = over(c, e);
-			if (rc)
-				return rc;
-			if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
-				return err_set(e, ERR_CANCELLED, "the query was cancelled");
-		}
-		if (got < 0)
-			LOG(SERIES_FAULT, log_s("file", files_view_name(&c->view, i)),
-			        log_s("why", "the file is damaged; the rest is served"));
-	}
-	return 0;
-}
-
-int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
-{
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
-	struct layer *l;
-	uint32_t id;
-	int rc;
-
-	if (c->next == c->found.n)
-		return 0;
-	if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
-		return err_set(e, ERR_CANCELLED, "the query was cancelled");
-	l = &c->layer[c->next];
-	id = c->found.id[c->next];
-	c->all.n = 0;
-	rc = read_files(c, id, e);
-	if (rc)
-		return rc;
-	for (struct block *b = l->block; b; b = b->next) {
-		int n = block_decode(id, b->t0, b->data, b->len, NULL, t, v);
-
-		must(n == b->n);
-		points_add(c, t, v, (size_t)n);
-	}
-	if (l->head.n) {
-		must(head_decode(&l->head, t, v));
-		points_add(c, t, v, l->head.n);
-	}
-	if (l->late)
-		points_add(c, t, v, series__late_sorted(l->late, t, v));
-	rc = over(c, e);
-	if (rc)
-		return rc;
-	c->points += c->all.n;
-	*out = (struct series_view){
-	        .id = {id}, .labels = c->found.labels[c->next], .t = c->all.t, .v = c->all.v, .n = c->all.n};
-	c->next++;
-	return 1;
-}
-
-void series_cursor_free(struct series_cursor **cp)
-{
-	struct series_cursor *c = *cp;
-
-	if (!c)
-		return;
-	*cp = NULL;
-	for (size_t i = 0; c->layer && i < c->found.n; i++) {
-		while (c->layer[i].block) {
-			struct block *b = c->layer[i].block;
-
-			c->layer[i].block = b->next;
-			free(b);
-		}
-		free(c->layer[i].head.p);
-		free(c->layer[i].late);
-	}
-	if (c->view.part)
-		files_view_close(&c->db->files, &c->view);
-	free(c->layer);
-	free(c->all.t);
-	free(c->all.v);
-	free(c->other.t);
-	free(c->other.v);
-	free(c);
-}
-
 /* ---- labels and newest points ---- */
 
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v)
@@ -542,8 +267,8 @@ int series_list(struct series_db *db, const struct matcher *m, int n, size_t lim
 	bool more;
 	int rc;
 
-	matching_init(&g, db, m, n);
-	rc = find_series(&g, limit, a, &f, &more, e);
+	select__init(&g, db, m, n);
+	rc = select__find(&g, limit, a, &f, &more, e);
 	arena_free(&g.temp);
 	if (rc)
 		return rc;
@@ -662,7 +387,7 @@ int series_label_names(struct series_db *db, struct arena *a, struct str **out, 
 	struct matching g;
 	bool ok = true;
 
-	matching_init(&g, db, NULL, 0);
+	select__init(&g, db, NULL, 0);
 	pthread_rwlock_rdlock(&db->index_lock);
 	for (size_t i = 0; i < db->index.names && ok; i++)
 		ok = strs_add(&stored, g.temp, (struct str){db->index.name[i].name, db->index.name[i].n});
@@ -690,7 +415,7 @@ int series_label_values(
 	int which;
 	bool ok;
 
-	matching_init(&g, db, NULL, 0);
+	select__init(&g, db, NULL, 0);
 	which = virtual_index(&g, str_of(name));
 	ok = add_values(db, str_of(name), false, a, &s);
 	if (ok && which >= 0)

@@ -34,6 +34,8 @@ struct series_point {
 	double v;
 };
 
+#define SERIES_STALE UINT64_C(0x7ff0000000000002) /* the bits of a staleness marker */
+
 /*
  * Labels that are not stored but asked of the registry by the stored label `thing`, so that moving a
  * thing never forks its history. They take part in matching and are added to results. Any thread.
@@ -115,6 +117,38 @@ MUST_USE int series_select(struct series_db *db, const struct series_query *q, s
 /* 1 and *out, 0 at the end, or negative. Series come in the order of labels_cmp. */
 MUST_USE int series_next(struct series_cursor *c, struct series_view *out, struct err *e);
 void series_cursor_free(struct series_cursor **c);
+
+/*
+ * Windows: what spans of equal length hold of a series, from roll-ups where there are any.
+ *
+ * A window is (end - step, end], its end a multiple of the step from 1970-01-01T00:00Z on: just what
+ * PromQL's range selector [step] sees when it is evaluated at `end`. The step is a multiple of 5 min; whole
+ * hours are the quickest. The answer is always exact, never behind: points in memory, late points of any
+ * age and damaged or missing roll-ups included. What it was made from cannot be told from it.
+ *
+ * n, min, max, first, last are those of the points. The sum of decimals (|sum| * 10^e < 2^51, at most six
+ * places) is that of their exact sum, rounded once; other sums are compensated, and their last bit may depend
+ * on how points lie in blocks. Staleness markers do not count. Other NaN are counted by `nans` and nowhere
+ * else: where it is not 0 PromQL's sum, avg, min_over_time and so on are to be computed from the points.
+ */
+struct series_window {
+	time_us end;
+	uint32_t n, nans;
+	double min, max, sum, first, last; /* 0 if n is 0 */
+};
+struct series_windows {
+	series_id id;
+	struct labels labels;          /* as in series_view */
+	const struct series_window *w; /* ascending; without empty ones; valid until the next call */
+	size_t n;
+};
+#define SERIES_STEP (5 * US_MINUTE)
+#define SERIES_WINDOWS_MAX 10000000 /* of one series */
+/* Windows whose ends lie in [from, to]; max_points bounds their number. ERR_INVALID for another step. */
+MUST_USE int series_select_windows(struct series_db *db, const struct series_query *q, dur_us step,
+        struct arena *a, struct series_cursor **out, struct err *e);
+/* As series_next. */
+MUST_USE int series_next_windows(struct series_cursor *c, struct series_windows *out, struct err *e);
 
 /* Newest point; false if the series has none. A memory read. */
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v);
