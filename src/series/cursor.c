@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 
+#define SPARE_POINTS (1u << 20) /* 16 MiB */
+
 static void points_room(struct points *p, size_t more)
 {
 	p->t = xgrow(p->t, &p->t_cap, p->n + more, sizeof(*p->t));
@@ -88,6 +90,29 @@ static void copy_layer(struct series_cursor *c, const struct series *s, struct l
 	}
 }
 
+static void take_spare(struct series_cursor *c)
+{
+	pthread_mutex_lock(&c->db->spare_lock);
+	c->all = c->db->spare;
+	c->db->spare = (struct points){0};
+	pthread_mutex_unlock(&c->db->spare_lock);
+}
+
+/* The larger of two stays, if it is not too large to lie about. */
+static void give_spare(struct series_cursor *c)
+{
+	struct points *spare = &c->db->spare, gone = c->all;
+
+	pthread_mutex_lock(&c->db->spare_lock);
+	if (c->all.t_cap > spare->t_cap && c->all.t_cap <= SPARE_POINTS) {
+		gone = *spare;
+		*spare = c->all;
+	}
+	pthread_mutex_unlock(&c->db->spare_lock);
+	free(gone.t);
+	free(gone.v);
+}
+
 int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
         struct series_cursor **out, struct err *e)
 {
@@ -116,6 +141,7 @@ int series_select(struct series_db *db, const struct series_query *q, struct are
 		series_cursor_free(&c);
 		return rc;
 	}
+	take_spare(c);
 	c->layer = xcalloc(c->found.n + 1, sizeof(*c->layer));
 	pthread_rwlock_rdlock(&db->seal_lock);
 	pthread_rwlock_rdlock(&db->data_lock);
@@ -240,8 +266,7 @@ void series_cursor_free(struct series_cursor **cp)
 		files_view_close(&c->db->files, &c->view);
 	windows__free(c->windows);
 	free(c->layer);
-	free(c->all.t);
-	free(c->all.v);
+	give_spare(c);
 	free(c->other.t);
 	free(c->other.v);
 	free(c);

@@ -274,12 +274,13 @@ int files__make_tables(sqlite3 *db)
 int files__open_writer(struct block_files *f, struct partition *p, struct err *e)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	bool fresh = !file_exists(p->path);
+	bool fresh;
 	int version = 0, rc = 0;
 	char sql[256];
 
 	if (p->db)
 		return 0;
+	fresh = !file_exists(p->path);
 	if (sqlite3_open_v2(p->path, &p->db, flags, NULL) != SQLITE_OK) {
 		rc = files__sql_err(e, p->db, p, "the block file cannot be opened");
 		goto out;

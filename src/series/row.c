@@ -2,10 +2,11 @@
 
 #include "series/bytes.h"
 
-enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_FORMS };
+enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_TABLE, ROW_FORMS };
 
 #define ESCAPE 24         /* a Rice quotient from here on is written as length and bits */
 #define RICE_FIRST_MAX 31 /* what five bits hold */
+#define TABLE_BITS 10     /* of the longest code of a table */
 #define PACKED_MAX 56     /* bits of a packed integer */
 
 /* ---- Rice codes whose parameter follows the mean of what went before ---- */
@@ -97,13 +98,152 @@ static void packed_width(uint64_t range, int *width, uint64_t *shorter)
 
 static uint64_t row_symbol(const struct row *o, const int64_t *x, int i)
 {
-	switch (o->form) {
+	switch (o->form == ROW_TABLE ? o->k : o->form) {
 	case ROW_LEVEL: return zigzag(wrap_sub(x[i], o->base));
 	case ROW_DELTA: return zigzag(wrap_sub(x[i], x[i - 1]));
 	default:
 		return zigzag(i == 1 ? wrap_sub(x[1], x[0])
 		                     : wrap_sub(wrap_sub(x[i], x[i - 1]), wrap_sub(x[i - 1], x[i - 2])));
 	}
+}
+
+/* Code lengths for how often each symbol comes, none above TABLE_BITS. */
+static void table_lengths(const int *count, int symbols, uint8_t *len)
+{
+	int weight[2 * ROW_TABLE_SYMBOLS], parent[2 * ROW_TABLE_SYMBOLS], floor = 1, longest;
+
+	do {
+		bool open[2 * ROW_TABLE_SYMBOLS] = {false};
+		int nodes = symbols;
+
+		for (int i = 0; i < symbols; i++) {
+			weight[i] = count[i] && count[i] < floor ? floor : count[i];
+			open[i] = count[i] > 0;
+			parent[i] = -1;
+		}
+		for (;;) {
+			int a = -1, b = -1; /* the lightest, and the next */
+
+			for (int i = 0; i < nodes; i++) {
+				if (!open[i])
+					continue;
+				if (a < 0 || weight[i] < weight[a]) {
+					b = a;
+					a = i;
+				} else if (b < 0 || weight[i] < weight[b]) {
+					b = i;
+				}
+			}
+			if (b < 0)
+				break;
+			weight[nodes] = weight[a] + weight[b];
+			open[a] = open[b] = false;
+			open[nodes] = true;
+			parent[nodes] = -1;
+			parent[a] = parent[b] = nodes++;
+		}
+		longest = 0;
+		for (int i = 0; i < symbols; i++) {
+			int n = 0;
+
+			for (int k = parent[i]; count[i] && k >= 0; k = parent[k])
+				n++;
+			len[i] = (uint8_t)(count[i] && !n ? 1 : n); /* a single symbol has a code too */
+			longest = n > longest ? n : longest;
+		}
+		floor *= 2;
+	} while (longest > TABLE_BITS);
+}
+
+/* First codes by length, as canonical codes have them. False: these lengths make no code. */
+static bool table_codes(const uint8_t *len, int symbols, uint16_t *code)
+{
+	unsigned next = 0;
+
+	for (int n = 1; n <= TABLE_BITS; n++) {
+		next <<= 1;
+		for (int i = 0; i < symbols; i++)
+			if (len[i] == n)
+				code[i] = (uint16_t)next++;
+		if (next > 1u << n)
+			return false;
+	}
+	return true;
+}
+
+/* Takes the place of *o, which is a form of Rice codes, if it is shorter. */
+static void table_choose(const int64_t *x, int n, struct row *o)
+{
+	struct row t = *o;
+	int count[ROW_TABLE_SYMBOLS] = {0}, first = o->form == ROW_LEVEL ? 0 : 1;
+
+	t.form = ROW_TABLE;
+	t.k = o->form;
+	t.range = 0;
+	for (int i = first; i < n; i++) {
+		uint64_t z = row_symbol(&t, x, i);
+
+		if (z >= ROW_TABLE_SYMBOLS)
+			return;
+		count[z]++;
+		t.range = z > t.range ? z : t.range;
+	}
+	table_lengths(count, (int)t.range + 1, t.len);
+	t.bits = 6 + 4 * ((size_t)t.range + 1);
+	for (uint64_t z = 0; z <= t.range; z++)
+		t.bits += (size_t)count[z] * t.len[z];
+	if (t.bits < o->bits)
+		*o = t;
+}
+
+static void table_put(struct bit_writer *w, const struct row *o, const int64_t *x, int n)
+{
+	uint16_t code[ROW_TABLE_SYMBOLS] = {0};
+
+	must(table_codes(o->len, (int)o->range + 1, code));
+	put_bits(w, o->range, 6);
+	for (uint64_t z = 0; z <= o->range; z++)
+		put_bits(w, o->len[z], 4);
+	for (int i = o->k == ROW_LEVEL ? 0 : 1; i < n; i++) {
+		uint64_t z = row_symbol(o, x, i);
+
+		put_bits(w, code[z], o->len[z]);
+	}
+}
+
+static bool table_get(struct bit_reader *r, const struct row *o, int64_t *x, int n)
+{
+	struct {
+		uint8_t symbol, len; /* 0: no code begins like that */
+	} at[1 << TABLE_BITS] = {0};
+	uint16_t code[ROW_TABLE_SYMBOLS] = {0};
+	uint8_t len[ROW_TABLE_SYMBOLS] = {0};
+	int symbols = (int)get_bits(r, 6) + 1;
+
+	for (int i = 0; i < symbols; i++)
+		len[i] = (uint8_t)get_bits(r, 4);
+	if (r->at > r->end || !table_codes(len, symbols, code))
+		return false;
+	for (int i = 0; i < symbols; i++) {
+		unsigned from =
+		        len[i] && len[i] <= TABLE_BITS ? (unsigned)code[i] << (TABLE_BITS - len[i]) : 0;
+
+		for (unsigned k = 0; len[i] && len[i] <= TABLE_BITS && k < 1u << (TABLE_BITS - len[i]); k++) {
+			at[from + k].symbol = (uint8_t)i;
+			at[from + k].len = len[i];
+		}
+	}
+	if (o->k == ROW_DELTA)
+		x[0] = o->base;
+	for (int i = o->k == ROW_LEVEL ? 0 : 1; i < n && r->at <= r->end; i++) {
+		unsigned top = (unsigned)(peek(r) >> (64 - TABLE_BITS));
+
+		if (!at[top].len)
+			return false;
+		r->at += at[top].len;
+		x[i] = wrap_add(o->k == ROW_LEVEL ? o->base : x[i - 1], unzigzag(at[top].symbol));
+	}
+	return r->at <= r->end;
 }
 
 void row_choose(const int64_t *x, int n, struct row *o)
@@ -161,6 +301,8 @@ void row_choose(const int64_t *x, int n, struct row *o)
 			for (int i = 0; i < n; i++)
 				packed -= (uint64_t)x[i] - (uint64_t)min < shorter;
 	}
+	if (o->form != ROW_DELTA2)
+		table_choose(x, n, o);
 	if (packed < o->bits)
 		*o = (struct row){.form = ROW_PACKED, .base = min, .range = range, .bits = packed};
 }
@@ -181,6 +323,8 @@ bool row_head_get(const uint8_t **p, const uint8_t *end, struct row *o)
 	++*p;
 	if (o->form >= ROW_FORMS || !get_zigzag(p, end, &o->base))
 		return false;
+	if (o->form == ROW_TABLE)
+		return o->k == ROW_LEVEL || o->k == ROW_DELTA;
 	return o->form != ROW_PACKED ||
 	       (get_varint(p, end, &o->range) && o->range > 0 && bit_length(o->range) <= PACKED_MAX);
 }
@@ -203,6 +347,10 @@ void row_put(struct bit_writer *w, const struct row *o, const int64_t *x, int n)
 			else
 				put_bits(w, z + shorter, width);
 		}
+		return;
+	}
+	if (o->form == ROW_TABLE) {
+		table_put(w, o, x, n);
 		return;
 	}
 	rice_init(&s, o->k);
@@ -244,6 +392,7 @@ bool row_get(struct bit_reader *r, const struct row *o, int64_t *x, int n)
 		for (int i = 1; i < n && r->at <= r->end; i++)
 			x[i] = wrap_add(x[i - 1], unzigzag(rice_get(r, &s)));
 		return r->at <= r->end;
+	case ROW_TABLE: return table_get(r, o, x, n);
 	default:
 		rice_init(&s, o->k);
 		x[0] = o->base;

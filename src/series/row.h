@@ -1,9 +1,10 @@
 /*
- * row - a row of at most 256 integers in one of five forms, whichever is shortest.
+ * row - a row of at most 256 integers in one of six forms, whichever is shortest.
  *
  * All the same; packed in the width of its range (uniform jitter, white noise); Rice-coded (Rice 1979)
  * distances from a level, differences, or differences of differences, with a parameter that follows the
- * mean and an escape for outliers. The head says which: 1 byte (bits 0-2 form, bits 3-7 first Rice
+ * mean and an escape for outliers; differences or distances that take few values by a table of codes
+ * (Huffman 1952) which stands before them. The head says which: 1 byte (bits 0-2 form, bits 3-7 first Rice
  * parameter), the base, and for the packed form the range. The bits come apart from it, so that several
  * rows share the last byte. Arithmetic wraps: hostile bytes give garbage, never undefined behaviour.
  */
@@ -12,13 +13,14 @@
 
 #include "series/bits.h"
 
-#define ROW_HEAD_MAX_B 21 /* of a head */
+#define ROW_TABLE_SYMBOLS 64
 
 struct row {
 	int form, k;
 	int64_t base;
-	uint64_t range; /* packed: the greatest distance from the base */
+	uint64_t range; /* packed: the greatest distance from the base; table: the greatest symbol */
 	size_t bits;    /* what row_put will write */
+	uint8_t len[ROW_TABLE_SYMBOLS]; /* table: lengths of the codes */
 };
 
 void row_choose(const int64_t *x, int n, struct row *o);

@@ -244,6 +244,29 @@ bool series_latest(struct series_db *db, series_id id, time_us *t, double *v)
 	return has;
 }
 
+void series_latest_many(struct series_db *db, const series_id *id, size_t n, struct series_point *p)
+{
+	enum { SLICE = 65536 }; /* writers wait for no more */
+
+	for (size_t at = 0; at < n; at += SLICE) {
+		size_t end = at + SLICE < n ? at + SLICE : n;
+
+		pthread_rwlock_rdlock(&db->index_lock);
+		pthread_rwlock_rdlock(&db->data_lock);
+		for (size_t i = at; i < end; i++) {
+			p[i] = (struct series_point){.id = id[i], .t = TIME_NONE};
+			if (index_has(&db->index, id[i].v)) {
+				const struct series *s = series__at(db, id[i].v);
+
+				p[i].t = s->last_t;
+				p[i].v = s->last_t == TIME_NONE ? 0 : s->last_v;
+			}
+		}
+		pthread_rwlock_unlock(&db->data_lock);
+		pthread_rwlock_unlock(&db->index_lock);
+	}
+}
+
 struct labels series_labels(struct series_db *db, series_id id, struct arena *a)
 {
 	struct label l[LABELS_MAX];

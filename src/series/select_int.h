@@ -37,12 +37,6 @@ struct layer {
 	struct late *late;
 };
 
-struct points {
-	time_us *t;
-	double *v;
-	size_t n, t_cap, v_cap;
-};
-
 struct series_cursor {
 	struct series_db *db;
 	struct found found;

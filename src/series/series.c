@@ -87,6 +87,9 @@ static void destroy(struct series_db *db)
 	pthread_rwlock_destroy(&db->seal_lock);
 	pthread_mutex_destroy(&db->commit_lock);
 	pthread_mutex_destroy(&db->job_lock);
+	pthread_mutex_destroy(&db->spare_lock);
+	free(db->spare.t);
+	free(db->spare.v);
 	pthread_cond_destroy(&db->job_cond);
 	pthread_cond_destroy(&db->done_cond);
 	free(db->dir);
@@ -113,6 +116,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	init_rwlock(&db->seal_lock);
 	must(pthread_mutex_init(&db->commit_lock, NULL) == 0);
 	must(pthread_mutex_init(&db->job_lock, NULL) == 0);
+	must(pthread_mutex_init(&db->spare_lock, NULL) == 0);
 	init_cond(&db->job_cond);
 	init_cond(&db->done_cond);
 	db->queue = queue_new(QUEUE_BATCHES);

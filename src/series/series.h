@@ -152,6 +152,8 @@ MUST_USE int series_next_windows(struct series_cursor *c, struct series_windows 
 
 /* Newest point; false if the series has none. A memory read. */
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v);
+/* Newest points of many at once: p[i].t and p[i].v for p[i].id = id[i]; t is TIME_NONE where there is none. */
+void series_latest_many(struct series_db *db, const series_id *id, size_t n, struct series_point *p);
 /* The labels of one id as stored (no virtual labels), copied into the arena. */
 struct labels series_labels(struct series_db *db, series_id id, struct arena *a);
 /* Label sets that match (n 0: all), at most `limit`; latest[i] as series_latest where not NULL. */

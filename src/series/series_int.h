@@ -9,6 +9,7 @@
  *   data     rwlock  heads, late points, sealed blocks that still wait in memory, newest points
  *   files    mutex   the list of block files and their idle connections
  *   jobs     mutex   wishes to the sealer, its state
+ *   spare    mutex   room for the next cursor
  * Fields say which lock guards them.
  */
 #ifndef HEMING_SERIES_INT_H
@@ -68,6 +69,13 @@ struct broken {
 	char file[];
 };
 
+/* Arrays that grow, of points in order of time. */
+struct points {
+	time_us *t;
+	double *v;
+	size_t n, t_cap, v_cap;
+};
+
 struct series_db {
 	uint32_t magic;
 	char *dir;
@@ -100,6 +108,9 @@ struct series_db {
 	_Atomic size_t waiting; /* points in the queue */
 	struct queue *queue;
 	pthread_t committer, sealer;
+
+	pthread_mutex_t spare_lock;
+	struct points spare; /* spare; of a cursor that ended: fresh pages cost more than the decoding into them */
 
 	pthread_mutex_t job_lock;
 	pthread_cond_t job_cond;  /* something to do for the sealer */

@@ -5,19 +5,24 @@
  *            counts, of last - first, of the distances of min and max from the lesser and the greater of
  *            first and last, of sum - n * (first + last) / 2. A column that is not there is all zeros
  *   of one window: each column's number, n first; with doubles 8 bytes for first, last, min, max, sum
- *   of more: length of the bits in bytes, then a row head for each column, n first, and the bits of the
- *            rows. Numbers are there for windows with n > 0 only; first is told as its distance from
- *            the last of the window before. With doubles 8 bytes each in place of the rows but n and NaN
+ *   of more: n of the first window, its first number, length of the bits in bytes, then bits: for each
+ *            column 6 bits Rice parameter and the codes of its symbols, to the end of the byte. Numbers
+ *            are there for windows with n > 0 only. n is told as its difference from the one before, first
+ *            as its distance from the last of the window before; both and the sum zigzag. Of doubles
+ *            8 bytes each follow the columns of n and NaN
+ *   a code   quotient by 2^parameter in ones, a zero, the rest in as many bits as the parameter says;
+ *            from a quotient of 12 on 12 ones, 6 bits length - 1, the symbol
  */
 #include "series/window.h"
 
+#include "series/bits.h"
 #include "series/bytes.h"
 #include "series/decimal.h"
-#include "series/row.h"
 
 #include <math.h>
 
 #define RAW 7
+#define ESCAPE 12
 enum { C_NANS, C_LAST, C_MIN, C_MAX, C_SUM, C_FIRST, COLUMNS }; /* the first five have a bit each */
 static const int order[] = {C_NANS, C_FIRST, C_LAST, C_MIN, C_MAX, C_SUM}; /* behind n */
 
@@ -246,13 +251,100 @@ static bool there(int column, int e, int mask)
 	return column == C_FIRST ? e != RAW : mask >> column & 1;
 }
 
+static int code_bits(uint64_t z, int k)
+{
+	return z >> k < ESCAPE ? (int)(z >> k) + 1 + k : ESCAPE + 6 + bit_length(z);
+}
+
+/* Symbols with the best parameter; the mean tells about where it lies. */
+static void codes_put(struct bit_writer *w, const uint64_t *z, int n)
+{
+	uint64_t sum = 0;
+	size_t best_bits = SIZE_MAX;
+	int guess, best = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += z[i] >> 7; /* of 64 symbols this does not run over */
+	guess = bit_length(n ? sum / (uint64_t)n : 0);
+	for (int k = guess ? guess + 5 : 0; k <= guess + 7 && k < 56; k++) {
+		size_t bits = 0;
+
+		for (int i = 0; i < n; i++)
+			bits += (size_t)code_bits(z[i], k);
+		if (bits >= best_bits)
+			break;
+		best_bits = bits;
+		best = k;
+	}
+	put_bits(w, (uint64_t)best, 6);
+	for (int i = 0; i < n; i++) {
+		uint64_t q = z[i] >> best;
+
+		if (q < ESCAPE) {
+			put_bits(w, (UINT64_C(1) << (q + 1)) - 2, (int)q + 1);
+			put_wide(w, z[i] & ((UINT64_C(1) << best) - 1), best);
+		} else {
+			put_bits(w, (UINT64_C(1) << ESCAPE) - 1, ESCAPE);
+			put_bits(w, (uint64_t)bit_length(z[i]) - 1, 6);
+			put_wide(w, z[i], bit_length(z[i]));
+		}
+	}
+}
+
+static bool codes_get(struct bit_reader *r, uint64_t *z, int n)
+{
+	int k = (int)get_bits(r, 6);
+
+	for (int i = 0; i < n && r->at <= r->end; i++) {
+		int q = __builtin_clzll(~peek(r) | 1);
+
+		if (q < ESCAPE) {
+			r->at += (size_t)q + 1;
+			z[i] = (uint64_t)q << k | get_wide(r, k);
+		} else {
+			r->at += ESCAPE;
+			z[i] = get_wide(r, (int)get_bits(r, 6) + 1);
+		}
+	}
+	return r->at <= r->end;
+}
+
+/* Which numbers of a column there are, and which of them the codes tell: not the very first n and first. */
+static void extent(int column, const struct columns *c, int n, int *from, int *to)
+{
+	*from = column == C_FIRST;
+	*to = column == C_NANS ? n : c->full;
+}
+
+static void column_put(struct bit_writer *w, int column, const int64_t *x, int from, int to)
+{
+	uint64_t z[WINDOW_LIST_MAX];
+	bool zig = column == C_FIRST || column == C_LAST || column == C_SUM;
+
+	for (int i = from; i < to; i++)
+		z[i - from] = zig ? zigzag(x[i]) : (uint64_t)x[i];
+	codes_put(w, z, to - from);
+}
+
+static bool column_get(struct bit_reader *r, int column, int64_t *x, int from, int to)
+{
+	uint64_t z[WINDOW_LIST_MAX] = {0};
+	bool zig = column == C_FIRST || column == C_LAST || column == C_SUM;
+
+	if (!codes_get(r, z, to - from))
+		return false;
+	for (int i = from; i < to; i++)
+		x[i] = zig ? unzigzag(z[i - from]) : (int64_t)z[i - from];
+	return true;
+}
+
 size_t windows_put(const struct series_window *w, int n, uint8_t out[WINDOW_LIST_B], bool *decimal)
 {
-	uint8_t *p = out + 1, *length;
-	struct bit_writer bits = {0};
-	struct row row[COLUMNS + 1];
+	uint8_t body[WINDOW_LIST_B], *p = out + 1;
+	struct bit_writer bits = {.p = body};
+	uint64_t z[WINDOW_LIST_MAX] = {0};
 	struct columns c;
-	int e = exponent_of(w, n), mask = 0, rows = 0;
+	int e = exponent_of(w, n), mask = 0, from, to;
 
 	fold(w, n, e, &c);
 	*decimal = e != RAW;
@@ -260,64 +352,77 @@ size_t windows_put(const struct series_window *w, int n, uint8_t out[WINDOW_LIST
 		if ((i == C_NANS || e != RAW) && any(c.c[i], i == C_NANS ? n : c.full))
 			mask |= 1 << i;
 	out[0] = (uint8_t)(e | mask << 3);
+	put_varint(&p, w->n);
 	if (n == 1) {
-		put_varint(&p, w->n);
 		for (size_t i = 0; i < ARRAY_LEN(order); i++)
 			if (there(order[i], e, mask))
 				put_zigzag(&p, c.c[order[i]][0]);
-		if (e == RAW)
-			raw_put(&p, w, 1);
-		return (size_t)(p - out);
+	} else {
+		if (e != RAW)
+			put_zigzag(&p, c.c[C_FIRST][0]);
+		for (int i = 1; i < n; i++)
+			z[i - 1] = zigzag(c.n[i] - c.n[i - 1]);
+		codes_put(&bits, z, n - 1);
+		for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+			extent(order[i], &c, n, &from, &to);
+			if (there(order[i], e, mask))
+				column_put(&bits, order[i], c.c[order[i]], from, to);
+		}
+		bits.p += bits.n > 0;
+		put_varint(&p, (uint64_t)(bits.p - body));
+		memcpy(p, body, (size_t)(bits.p - body));
+		p += bits.p - body;
 	}
-	length = p;
-	p += 2;
-	row_choose(c.n, n, &row[rows]);
-	row_head_put(&p, &row[rows++]);
-	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		if (!there(order[i], e, mask))
-			continue;
-		row_choose(c.c[order[i]], order[i] == C_NANS ? n : c.full, &row[rows]);
-		row_head_put(&p, &row[rows++]);
-	}
-	bits.p = p;
-	rows = 0;
-	row_put(&bits, &row[rows++], c.n, n);
-	for (size_t i = 0; i < ARRAY_LEN(order); i++)
-		if (there(order[i], e, mask))
-			row_put(&bits, &row[rows++], c.c[order[i]], order[i] == C_NANS ? n : c.full);
-	bits.p += bits.n > 0;
-	length[0] = (uint8_t)(bits.p - p);
-	length[1] = (uint8_t)((bits.p - p) >> 8);
-	p = bits.p;
 	if (e == RAW)
 		raw_put(&p, w, n);
 	must(p <= out + WINDOW_LIST_B - 8);
 	return (size_t)(p - out);
 }
 
-static bool one_get(const uint8_t **p, const uint8_t *end, int e, int mask, struct series_window *w)
+static bool one_get(
+        const uint8_t **p, const uint8_t *end, int e, int mask, int64_t n, struct series_window *w)
 {
-	struct columns c = {0};
-	uint64_t n;
+	struct columns c = {.n = {n}};
 
-	if (!get_varint(p, end, &n) || n > UINT32_MAX)
-		return false;
-	c.n[0] = (int64_t)n;
 	for (size_t i = 0; i < ARRAY_LEN(order); i++)
 		if (there(order[i], e, mask) && !get_zigzag(p, end, &c.c[order[i]][0]))
 			return false;
 	return unfold(&c, 1, e, w) && (e != RAW || raw_get(p, end, w, 1));
 }
 
+static bool bits_get(struct bit_reader *r, int e, int mask, int n, struct columns *c)
+{
+	uint64_t z[WINDOW_LIST_MAX] = {0};
+	int from, to;
+
+	if (!codes_get(r, z, n - 1))
+		return false;
+	c->full = c->n[0] != 0;
+	for (int i = 1; i < n; i++) {
+		c->n[i] = wrap_add(c->n[i - 1], unzigzag(z[i - 1]));
+		c->full += c->n[i] != 0;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		int k = order[i];
+
+		extent(k, c, n, &from, &to);
+		if (!there(k, e, mask))
+			memset(c->c[k], 0, (size_t)n * sizeof(c->c[k][0]));
+		else if (to < from || !column_get(r, k, c->c[k], from, to))
+			return false;
+	}
+	return true;
+}
+
 bool windows_get(const uint8_t **p, const uint8_t *end, struct series_window *w, int n)
 {
 	uint8_t padded[WINDOW_LIST_B + 32];
-	struct bit_reader bits;
-	struct row row[COLUMNS + 1] = {0};
 	struct series_window one = {0};
+	struct bit_reader bits;
 	struct columns c;
-	size_t length;
-	int e, mask, rows = 0;
+	uint64_t length, first_n;
+	int64_t first = 0;
+	int e, mask;
 
 	for (int i = 0; w && i < n; i++)
 		w[i] = (struct series_window){.end = w[i].end};
@@ -325,41 +430,22 @@ bool windows_get(const uint8_t **p, const uint8_t *end, struct series_window *w,
 		return false;
 	e = **p & 7;
 	mask = *(*p)++ >> 3;
-	if (e > DECIMAL_EXP_MAX && e != RAW)
+	if ((e > DECIMAL_EXP_MAX && e != RAW) || !get_varint(p, end, &first_n) || first_n > UINT32_MAX)
 		return false;
 	if (n == 1)
-		return one_get(p, end, e, mask, w ? w : &one);
-	if (end - *p < 2)
+		return one_get(p, end, e, mask, (int64_t)first_n, w ? w : &one);
+	if ((e != RAW && !get_zigzag(p, end, &first)) || !get_varint(p, end, &length) ||
+	        length > (size_t)(end - *p) || length > WINDOW_LIST_B)
 		return false;
-	length = (size_t)((*p)[0] | (*p)[1] << 8);
-	*p += 2;
-	if (!row_head_get(p, end, &row[rows++]))
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(order); i++)
-		if (there(order[i], e, mask) && !row_head_get(p, end, &row[rows++]))
-			return false;
-	if (length > (size_t)(end - *p) || length > WINDOW_LIST_B)
-		return false;
+	if (!w) {
+		*p += length;
+		return e != RAW;
+	}
 	memcpy(padded, *p, length);
 	memset(padded + length, 0, 32);
 	*p += length;
-	if (!w)
-		return e != RAW;
 	bits = (struct bit_reader){.p = padded, .end = length * 8};
-	rows = 0;
-	memset(&c.c[C_NANS], 0, sizeof(c.c[C_NANS]));
-	if (!row_get(&bits, &row[rows++], c.n, n))
-		return false;
-	c.full = 0;
-	for (int i = 0; i < n; i++)
-		c.full += c.n[i] != 0;
-	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
-		int k = order[i];
-
-		if (!there(k, e, mask))
-			memset(c.c[k], 0, sizeof(c.c[k]));
-		else if (!row_get(&bits, &row[rows++], c.c[k], k == C_NANS ? n : c.full))
-			return false;
-	}
-	return unfold(&c, n, e, w) && (e != RAW || raw_get(p, end, w, n));
+	c.n[0] = (int64_t)first_n;
+	c.c[C_FIRST][0] = first;
+	return bits_get(&bits, e, mask, n, &c) && unfold(&c, n, e, w) && (e != RAW || raw_get(p, end, w, n));
 }
