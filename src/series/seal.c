@@ -49,15 +49,23 @@ static void forget_blocks(struct series_db *db, size_t n)
 	atomic_fetch_add(&db->written_n, n);
 }
 
+/* What stands before the next deletion, or that itself. *n 0: there is nothing left to do. */
 static int drain_some(struct series_db *db, struct block_item *item, size_t *n, struct err *e)
 {
+	size_t most = BATCH;
 	int rc;
 
 	*n = 0;
 	pthread_rwlock_rdlock(&db->data_lock);
-	for (struct block *b = db->fifo; b && *n < BATCH; b = b->next)
+	if (db->deletions && db->deletions->upto - atomic_load(&db->written_n) < most)
+		most = db->deletions->upto - atomic_load(&db->written_n);
+	for (struct block *b = db->fifo; b && *n < most; b = b->next)
 		item[(*n)++] = (struct block_item){.b = b, .tail = &series__at(db, b->series)->tail};
 	pthread_rwlock_unlock(&db->data_lock);
+	if (!most) {
+		*n = 1;
+		return series__deletion_run(db, e);
+	}
 	if (!*n)
 		return 0;
 	rc = files_write(&db->files, item, *n, e);
@@ -76,7 +84,17 @@ static int drain_some(struct series_db *db, struct block_item *item, size_t *n, 
 	return rc;
 }
 
-/* Until as many blocks were written as had been sealed at some moment. */
+static bool deletion_due(struct series_db *db)
+{
+	bool due;
+
+	pthread_rwlock_rdlock(&db->data_lock);
+	due = db->deletions && db->deletions->upto <= atomic_load(&db->written_n);
+	pthread_rwlock_unlock(&db->data_lock);
+	return due;
+}
+
+/* Until as many blocks were written as had been sealed at some moment, and no deletion waits for them. */
 int series__drain(struct series_db *db, uint64_t upto, struct err *e)
 {
 	struct block_item *item = xcalloc(BATCH, sizeof(*item));
@@ -84,7 +102,7 @@ int series__drain(struct series_db *db, uint64_t upto, struct err *e)
 	size_t n = 1;
 	int rc = 0;
 
-	while (!rc && n && atomic_load(&db->written_n) < upto)
+	while (!rc && n && (atomic_load(&db->written_n) < upto || deletion_due(db)))
 		rc = drain_some(db, item, &n, &why);
 	free(item);
 	pthread_mutex_lock(&db->job_lock);
@@ -94,6 +112,17 @@ int series__drain(struct series_db *db, uint64_t upto, struct err *e)
 	if (rc && e)
 		*e = why;
 	return rc;
+}
+
+int series__drain_deletions(struct series_db *db, struct err *e)
+{
+	uint64_t upto = 0;
+
+	pthread_rwlock_rdlock(&db->data_lock);
+	for (const struct deletion *d = db->deletions; d; d = d->next)
+		upto = d->upto;
+	pthread_rwlock_unlock(&db->data_lock);
+	return series__drain(db, upto, e);
 }
 
 static void seal_all(struct series_db *db)
@@ -164,6 +193,20 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 	return series__checkpoint(db, e);
 }
 
+static int delete (struct series_db *db, struct err *e)
+{
+	int rc;
+
+	db->unreadable = 0;
+	rc = series__drain(db, atomic_load(&db->sealed_n), e);
+	if (!rc && db->unreadable)
+		rc = err_set(e, ERR_CORRUPT,
+		        "%d block files are damaged and keep their readings; repair them, then "
+		        "delete again",
+		        db->unreadable);
+	return rc;
+}
+
 static void remove_broken(struct series_db *db)
 {
 	struct broken *b;
@@ -205,7 +248,7 @@ static void routine(struct series_db *db)
 	int rc = 0;
 
 	remove_broken(db);
-	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0])
+	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0] || deletion_due(db))
 		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
 	if (!rc && checkpoint_due(db))
 		rc = series__checkpoint(db, &e);
@@ -218,6 +261,7 @@ static void run_job(struct series_db *db, struct job *j)
 	switch (j->kind) {
 	case JOB_FLUSH: j->rc = flush(db, &j->err); break;
 	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
+	case JOB_DELETE: j->rc = delete (db, &j->err); break;
 	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
 	}
 	if (j->rc)

@@ -67,6 +67,12 @@ static void free_series(struct series_db *db)
 static void destroy(struct series_db *db)
 {
 	free_series(db);
+	while (db->deletions) { /* the log has it */
+		struct deletion *d = db->deletions;
+
+		db->deletions = d->next;
+		series__deletion_free(d);
+	}
 	while (db->broken) {
 		struct broken *b = db->broken;
 
@@ -283,7 +289,7 @@ int series_append(struct series_db *db, const struct series_point *p, size_t n, 
 	return w.rc;
 }
 
-static int run_job(struct series_db *db, struct job *j, struct err *e)
+int series__job(struct series_db *db, struct job *j, struct err *e)
 {
 	struct job **at;
 	int rc = series_append(db, NULL, 0, e); /* what was posted before is in */
@@ -307,21 +313,21 @@ int series_flush(struct series_db *db, struct err *e)
 {
 	struct job j = {.kind = JOB_FLUSH};
 
-	return run_job(db, &j, e);
+	return series__job(db, &j, e);
 }
 
 int series_expire(struct series_db *db, time_us t, struct err *e)
 {
 	struct job j = {.kind = JOB_EXPIRE, .t = t};
 
-	return run_job(db, &j, e);
+	return series__job(db, &j, e);
 }
 
 int series_snapshot(struct series_db *db, const char *dir, struct err *e)
 {
 	struct job j = {.kind = JOB_SNAPSHOT, .dir = dir};
 
-	return run_job(db, &j, e);
+	return series__job(db, &j, e);
 }
 
 void series_stats(struct series_db *db, struct series_stats *out)

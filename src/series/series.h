@@ -93,6 +93,16 @@ MUST_USE int series_flush(struct series_db *db, struct err *e);
 /* Removes block files that end before t, and series left without points: these are hidden at once
  * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again). */
 MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
+/*
+ * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were
+ * posted before the call: durable when it returns 0, also where it takes long to carry out. Points of that
+ * time that come later are kept. A series left without points is hidden as by series_expire. *series: how
+ * many matched; may be NULL. At least one matcher must not match the empty value. Retention by class of
+ * series is this with from = INT64_MIN. Files that are damaged keep their points (ERR_CORRUPT, the rest is
+ * done): repair, then delete again.
+ */
+MUST_USE int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
+        size_t *series, struct err *e);
 
 /* ---- reading ---- */
 
@@ -152,7 +162,8 @@ MUST_USE int series_next_windows(struct series_cursor *c, struct series_windows 
 
 /* Newest point; false if the series has none. A memory read. */
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v);
-/* Newest points of many at once: p[i].t and p[i].v for p[i].id = id[i]; t is TIME_NONE where there is none. */
+/* Newest points of many at once: p[i].t and p[i].v for p[i].id = id[i]; t is TIME_NONE where there is none.
+ */
 void series_latest_many(struct series_db *db, const series_id *id, size_t n, struct series_point *p);
 /* The labels of one id as stored (no virtual labels), copied into the arena. */
 struct labels series_labels(struct series_db *db, series_id id, struct arena *a);

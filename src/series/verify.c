@@ -33,10 +33,18 @@ static bool record_sound(const struct frame *f)
 
 	if (f->kind == FRAME_POINTS)
 		return series__points_get(f->p, f->n, no_point, NULL);
+	if (f->kind == FRAME_DELETE) {
+		struct ids ids = {0};
+		time_us from, to;
+		bool ok = series__deletion_get(f->p, f->n, &ids, &from, &to);
+
+		ids_fini(&ids);
+		return ok;
+	}
 	while (f->kind == FRAME_SERIES && p < end)
 		if (!get_varint(&p, end, &id) || !series__labels_get(&p, end, l, &n))
 			return false;
-	return f->kind >= FRAME_FILE && f->kind <= FRAME_END;
+	return f->kind >= FRAME_FILE && f->kind <= FRAME_DELETE;
 }
 
 static int frames_verify(const char *path, const struct listener *to, struct err *e)
