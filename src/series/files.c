@@ -263,6 +263,18 @@ static int user_version(sqlite3 *db, int *version)
 	return rc;
 }
 
+bool file_is_old(const char *path)
+{
+	sqlite3 *db = NULL;
+	int version = BLOCK_FILE_FORMAT;
+	bool old =
+	        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+	        user_version(db, &version) == SQLITE_OK && version < BLOCK_FILE_FORMAT;
+
+	sqlite3_close(db);
+	return old;
+}
+
 int files__make_tables(sqlite3 *db)
 {
 	char sql[sizeof(schema) + 32];

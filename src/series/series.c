@@ -33,17 +33,16 @@ static void init_cond(pthread_cond_t *c)
 	pthread_condattr_destroy(&attr);
 }
 
-/* One process at a time; the lock goes with the process however it ends. */
-static int lock_dir(struct series_db *db, struct err *e)
+int series__lock(const char *dir, int *fd, struct err *e)
 {
-	char *path = xasprintf("%s/lock", db->dir);
+	char *path = xasprintf("%s/lock", dir);
 	int rc = 0;
 
-	db->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (db->lock_fd < 0)
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (*fd < 0)
 		rc = err_errno(e, errno, "cannot open %s", path);
-	else if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		rc = err_set(e, ERR_STATE, "%s is in use by another process", db->dir);
+	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+		rc = err_set(e, ERR_STATE, "%s is in use by another process", dir);
 	free(path);
 	return rc;
 }
@@ -130,7 +129,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 
 	rc = file_mkdirs(db->dir, e);
 	if (!rc)
-		rc = lock_dir(db, e);
+		rc = series__lock(db->dir, &db->lock_fd, e);
 	if (!rc)
 		rc = files_open(&db->files, db->dir, o->partition ? o->partition : 7 * US_DAY,
 		        o->durability == SERIES_FSYNC, e);

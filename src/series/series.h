@@ -194,6 +194,14 @@ void series_stats(struct series_db *db, struct series_stats *out);
  * one sentence per finding. Returns the number of damaged places, or negative. */
 MUST_USE int series_verify(
         const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
+/*
+ * Mends a folder that nobody has open (ERR_STATE): block files with damage, wrong roll-ups or of an older
+ * format are written again from what can be read, block by block, with their roll-ups; the files they were
+ * and each block that is damaged go to quarantine/. tell() gets a sentence per thing found or done. Returns
+ * the number of files that were written again. Logs and checkpoints mend themselves at the next opening.
+ */
+MUST_USE int series_repair(
+        const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
 /* A consistent copy into an empty folder while writing goes on. */
 MUST_USE int series_snapshot(struct series_db *db, const char *dir, struct err *e);
 

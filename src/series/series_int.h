@@ -150,7 +150,10 @@ static inline bool series__hidden(const struct series *s)
 	return s->last_t == TIME_NONE && atomic_load_explicit(&s->idle, memory_order_relaxed);
 }
 
-/* series.c: what only the sealer may do; waits until it is done. */
+/* series.c */
+/* One process at a time; the lock goes with the process however it ends. *fd: -1, or the caller's. */
+MUST_USE int series__lock(const char *dir, int *fd, struct err *e);
+/* What only the sealer may do; waits until it is done. */
 MUST_USE int series__job(struct series_db *db, struct job *j, struct err *e);
 
 /* apply.c: points into heads, heads into blocks. data held for writing. */

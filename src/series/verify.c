@@ -102,6 +102,37 @@ int series_verify(const char *dir, void (*tell)(void *ctx, const char *text), vo
 	return rc ? rc : bad;
 }
 
+static void say_nothing(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+int series_repair(const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	int lock = -1, rc = series__lock(dir, &lock, e), done = 0;
+	char **name = NULL;
+
+	if (!rc)
+		rc = file_list(a, dir, &name, e);
+	for (; !rc && *name; name++) {
+		time_us start, last;
+		uint32_t generation;
+		const char *path = path_join(a, dir, *name);
+
+		if (!file_name_parse(*name, &start, &last, &generation) ||
+		        (!file_verify(path, say_nothing, NULL) && !file_is_old(path)))
+			continue;
+		rc = file_repair(dir, *name, tell, ctx, e);
+		done++;
+	}
+	if (lock >= 0)
+		close(lock);
+	arena_free(&a);
+	return rc ? rc : done;
+}
+
 /* ---- snapshot ---- */
 
 static int copy_bytes(const char *from, const char *to, uint64_t most, struct err *e)
