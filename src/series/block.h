@@ -96,6 +96,9 @@ MUST_USE int files_remove_broken(
 uint32_t files_max_id(struct block_files *f);
 /* Newest point of a series, looked up; false if there is none. */
 bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v);
+/* Blocks that came one by one leave pages an eighth empty. Writes one file that ends before that time, and
+ * has not been packed since it was last written, again with full pages: 1, or 0 if there is none. */
+MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
 /* Takes the points of [from, to] out of the series, in open transactions. Counts the files that could not
  * be changed because they are damaged. */
 MUST_USE int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us from, time_us to,

@@ -21,6 +21,7 @@ static const char schema[] =
         "PRIMARY KEY(series, t0)) WITHOUT ROWID;"
         "CREATE TABLE IF NOT EXISTS hour(series INTEGER NOT NULL, t0 INTEGER NOT NULL, data BLOB NOT NULL, "
         "PRIMARY KEY(series, t0)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS packed(at INTEGER NOT NULL);"
         "PRAGMA application_id=%d;PRAGMA user_version=%d;"
         "COMMIT";
 
@@ -29,7 +30,7 @@ static const char *const writer_sql[W_ALL] = {"BEGIN IMMEDIATE", "COMMIT", "ROLL
         "SELECT t0 FROM block WHERE series=?1 AND t0>?2 ORDER BY t0 LIMIT 1", RANGE_SQL,
         "DELETE FROM block WHERE series=?1 AND t0=?2", "INSERT INTO block VALUES(?1,?2,?3)",
         "SELECT data FROM hour WHERE series=?1 AND t0=?2", "INSERT OR REPLACE INTO hour VALUES(?1,?2,?3)",
-        "DELETE FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3"};
+        "DELETE FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3", "DELETE FROM packed"};
 static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT", RANGE_SQL,
         "SELECT t0, data FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3 ORDER BY t0"};
 
@@ -127,7 +128,7 @@ static struct partition *add_partition(
 	p->last = last;
 	p->generation = generation;
 	p->refs = 1;
-	p->rows = -1;
+	p->rows = p->packed = -1;
 	p->name = xasprintf("blocks-%lld-%lld-%u.db", (long long)start, (long long)last, generation);
 	p->path = xasprintf("%s/%s", f->dir, p->name);
 	f->part = xgrow(f->part, &f->cap, f->n + 1, sizeof(struct partition *));
@@ -387,6 +388,11 @@ static int64_t scalar(const struct partition *p, const char *sql, int64_t none)
 	sqlite3_finalize(st);
 	close_reader(r);
 	return none;
+}
+
+bool files__is_packed(const struct partition *p)
+{
+	return scalar(p, "SELECT count(*) FROM packed", 0) > 0;
 }
 
 uint32_t files_max_id(struct block_files *f)

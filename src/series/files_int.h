@@ -30,6 +30,7 @@ enum {
 	W_HOUR,
 	W_HOUR_PUT,
 	W_HOUR_DROP,
+	W_LOOSEN,
 	W_ALL
 };
 enum { R_BEGIN, R_TOUCH, R_END, R_RANGE, R_HOURS, R_ALL };
@@ -52,6 +53,7 @@ struct partition {
 	sqlite3 *db;          /* writing thread, as the rest */
 	sqlite3_stmt *st[W_ALL];
 	bool writing;
+	int packed; /* 1: its pages are full, nothing was written since; -1: not known */
 };
 
 struct view_part {
@@ -66,6 +68,7 @@ bool files__is_newest(struct block_files *f, const struct partition *p);
 void files__mark_damaged(struct block_files *f, struct partition *p, const char *why);
 MUST_USE int files__open_writer(struct block_files *f, struct partition *p, struct err *e);
 void files__close_writer(struct partition *p);
+bool files__is_packed(const struct partition *p);
 /* Makes the tables of a new file, or brings an older one to today's format. */
 MUST_USE int files__make_tables(sqlite3 *db);
 

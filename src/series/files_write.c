@@ -6,7 +6,10 @@
 #include "base/fault.h"
 #include "base/file.h"
 
-#define WRITERS_MAX 16 /* files that stay open for writing */
+#include <sys/stat.h>
+
+#define WRITERS_MAX 16                  /* files that stay open for writing */
+#define PACK_MAX_B (INT64_C(512) << 20) /* it is written as a whole, and blocks wait in memory meanwhile */
 
 static int step(struct partition *p, int which)
 {
@@ -344,6 +347,9 @@ static int begin(struct block_files *f, struct partition *p, struct err *e)
 	if (step(p, W_BEGIN) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "the block file cannot be written");
 	p->writing = true;
+	if (p->packed && step(p, W_LOOSEN) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "the block file cannot be written");
+	p->packed = 0;
 	return 0;
 }
 
@@ -431,6 +437,7 @@ void files_rollback(struct block_files *f, struct block_item *item, size_t n)
 		if (step(p, W_ROLLBACK) != SQLITE_DONE)
 			files__close_writer(p);
 		p->writing = false;
+		p->packed = -1;
 		atomic_store(&p->rows, -1);
 	}
 	for (size_t i = 0; i < n; i++)
@@ -457,6 +464,42 @@ int files_remove_broken(struct block_files *f, const char *name, uint32_t series
 	if (rc)
 		files_rollback(f, NULL, 0);
 	return rc;
+}
+
+/* ---- packing ---- */
+
+static int pack(struct block_files *f, struct partition *p, struct err *e)
+{
+	int rc = files__open_writer(f, p, e);
+
+	/* The row goes in with what it speaks of: after a crash the file is packed again. */
+	if (!rc &&
+	        sqlite3_exec(p->db, "VACUUM; INSERT INTO packed VALUES(1); PRAGMA wal_checkpoint(TRUNCATE)",
+	                NULL, NULL, NULL) != SQLITE_OK)
+		rc = files__sql_err(e, p->db, p, "the block file cannot be packed");
+	files__close_writer(p);
+	p->packed = rc ? -1 : 1;
+	return rc;
+}
+
+int files_pack(struct block_files *f, time_us before, struct err *e)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct partition *p = f->part[i];
+		struct stat st;
+		int rc;
+
+		if (p->last >= before || p->damaged || p->writing || p->packed == 1 ||
+		        stat(p->path, &st) < 0 || st.st_size > PACK_MAX_B)
+			continue;
+		if (p->packed < 0 && files__is_packed(p)) {
+			p->packed = 1;
+			continue;
+		}
+		rc = pack(f, p, e);
+		return rc ? rc : 1;
+	}
+	return 0;
 }
 
 /* ---- deletion ---- */
@@ -523,6 +566,7 @@ int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us fr
 		if (p->writing && step(p, W_ROLLBACK) != SQLITE_DONE)
 			files__close_writer(p);
 		p->writing = false;
+		p->packed = -1;
 		++*unreadable;
 		rc = 0;
 	}

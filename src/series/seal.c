@@ -9,6 +9,7 @@
 #define BATCH 4096 /* blocks in one transaction */
 #define LOG_LEAST_B (UINT64_C(64) << 20)
 #define SLICE 256 /* series looked at while the committer waits */
+#define PACK_EVERY (5 * US_MINUTE)
 
 void series__seal_wake(struct series_db *db)
 {
@@ -190,7 +191,10 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 	pthread_rwlock_unlock(&db->index_lock);
 	pthread_rwlock_unlock(&db->seal_lock);
 	pthread_mutex_unlock(&db->commit_lock);
-	return series__checkpoint(db, e);
+	rc = series__checkpoint(db, e);
+	while (!rc && (rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1)
+		rc = 0;
+	return rc;
 }
 
 static int delete (struct series_db *db, struct err *e)
@@ -242,6 +246,15 @@ static bool checkpoint_due(struct series_db *db)
 	return used && clock_now(db->clock) - since >= db->head_age;
 }
 
+/* A file whose time is over, now and then. */
+static int pack(struct series_db *db, struct err *e)
+{
+	if (clock_monotonic() - db->packed_at < PACK_EVERY)
+		return 0;
+	db->packed_at = clock_monotonic();
+	return files_pack(&db->files, clock_now(db->clock) - US_HOUR, e);
+}
+
 static void routine(struct series_db *db)
 {
 	struct err e = ERR_INIT;
@@ -252,7 +265,9 @@ static void routine(struct series_db *db)
 		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
 	if (!rc && checkpoint_due(db))
 		rc = series__checkpoint(db, &e);
-	if (rc)
+	if (!rc)
+		rc = pack(db, &e);
+	if (rc < 0)
 		LOG(SERIES_FAULT, log_s("what", "seal"), log_s("why", e.text));
 }
 

@@ -91,7 +91,8 @@ MUST_USE int series_append(struct series_db *db, const struct series_point *p, s
 /* Seals all heads and starts a new log. Waits. */
 MUST_USE int series_flush(struct series_db *db, struct err *e);
 /* Removes block files that end before t, and series left without points: these are hidden at once
- * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again). */
+ * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again).
+ * Files whose time is over are packed, which is also done now and then by itself. */
 MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
 /*
  * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were

@@ -133,6 +133,7 @@ struct series_db {
 	struct broken *broken;    /* jobs */
 	bool stopping, wake;      /* jobs */
 	char seal_error[512];     /* jobs; why the last attempt failed, "" if it did not */
+	dur_us packed_at;         /* sealer; monotonic */
 	bool checkpoint_now;      /* sealer */
 	uint64_t checkpoint_b;    /* sealer; size of the last checkpoint */
 	uint32_t checkpoint;      /* sealer; its number: the first log that it does not cover. 0: none */

@@ -312,3 +312,55 @@ TEST(a_file_that_is_none_any_more_goes_to_quarantine)
 	clock_free(&c);
 	arena_free(&a);
 }
+
+/* ---- packing ---- */
+
+static off_t size_of(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	off_t n = lseek(fd, 0, SEEK_END);
+
+	close(fd);
+	return n;
+}
+
+TEST(a_file_whose_time_is_over_is_packed_and_may_still_be_written)
+{
+	const char *dir = test_path("db"), *path;
+	struct arena *a = arena_new(0);
+	struct clock *c = clock_new_manual(T0);
+	struct err e = ERR_INIT;
+	struct series_db *db;
+	off_t loose;
+
+	for (int i = 0; i < 30; i++) { /* a block at a time, in between the others */
+		db = open_at(dir, c);
+		for (int k = 0; k < SERIES; k++) {
+			char thing[16];
+			static struct series_point p[256];
+
+			snprintf(thing, sizeof(thing), "T%d", k);
+			for (int n = 0; n < 256; n++)
+				p[n] = (struct series_point){id_of(db, "m", thing),
+				        T0 + (i * 256 + n) * US_SECOND, sin(n * i) * k};
+			check_ok(series_append(db, p, 256, &e), &e);
+		}
+		check_ok(series_flush(db, &e), &e);
+		series_close(&db);
+	}
+	path = block_file(a, dir);
+	loose = size_of(path);
+	clock_free(&c);
+	c = clock_new_manual(T0 + 3 * US_DAY);
+	db = open_at(dir, c);
+	check_ok(series_expire(db, T0 - US_DAY, &e), &e);
+	check(size_of(path) < loose);
+	check_eq_i(read_all(db, "m", "T7", times, values, MOST), 30 * 256);
+	check_ok(append(db, id_of(db, "m", "T7"), T0 + 1, 3), NULL);
+	check_ok(series_expire(db, T0 - US_DAY, &e), &e);
+	check_eq_i(read_all(db, "m", "T7", times, values, MOST), 30 * 256 + 1);
+	series_close(&db);
+	check_eq_i(series_verify(dir, told, NULL, &e), 0);
+	clock_free(&c);
+	arena_free(&a);
+}
