@@ -4,10 +4,10 @@
  *   1 byte    2, the format
  *   4 bytes   CRC32C of series id (4), first instant (8) and all that follows here
  *   LEB128    8 * (last instant - first instant, in units) + 4 if windows are kept + unit (0: 1 us,
- *             1: 1 ms, 2: 1 s)
+ *             1: 1 ms, 2: 1 s); 3, which is a span of 2^61 us or more, and 8 bytes
  *   a list    of the 5-minute windows from the first to the last instant, see window.c; where these would
  *             hold few points each, or numbers that are no decimals, of one window with all the points
- *   the rest  the points, see codec.c
+ *   the rest  the points, see codec.c, with times that count from the first instant (but for unit 3)
  *
  * Format 1, which is only read: last instant - first instant in us; number of values that are not NaN, and
  * if there are any first, last, min, max, sum of them, each LEB128 of 8 * zigzag(integer) + decimal
@@ -32,6 +32,12 @@ static uint32_t block_crc(uint32_t series, time_us t0, const uint8_t *p, size_t 
 	put_u32(&q, series);
 	put_u64(&q, (uint64_t)t0);
 	return crc32c(crc32c(0, head, sizeof(head)), p, n);
+}
+
+/* Differences of times would run over. */
+static bool is_far(uint64_t span)
+{
+	return span >> 61 != 0;
 }
 
 /* How many windows of 5 minutes lie between two instants; 0: more than a block keeps. */
@@ -65,6 +71,7 @@ struct block *block_new(uint32_t series, const time_us *t, const double *v, int 
 	uint8_t out[BLOCK_MAX_B], *p = out + 5, *crc = out + 1, *list;
 	struct series_window w[BLOCK_WINDOWS + 1];
 	uint64_t span = (uint64_t)t[n - 1] - (uint64_t)t[0];
+	time_us since[CODEC_POINTS];
 	int windows = windows_between(t[0], t[n - 1]), unit = 2;
 	bool decimal;
 	struct block *b;
@@ -74,7 +81,7 @@ struct block *block_new(uint32_t series, const time_us *t, const double *v, int 
 		windows = 0;
 	while (span % (uint64_t)unit_us[unit] != 0)
 		unit--;
-	if (span >> 61)
+	if (is_far(span))
 		unit = 3; /* 8 bytes follow */
 	for (;;) {
 		list = p;
@@ -92,7 +99,9 @@ struct block *block_new(uint32_t series, const time_us *t, const double *v, int 
 		windows = 0;
 	}
 	p = list;
-	p += codec_encode(t, v, n, p);
+	for (int i = 0; i < n; i++)
+		since[i] = is_far(span) ? t[i] : t[i] - t[0];
+	p += codec_encode(since, v, n, p);
 	out[0] = BLOCK_FORMAT;
 	put_u32(&crc, block_crc(series, t[0], out + 5, (size_t)(p - out) - 5));
 
@@ -150,7 +159,7 @@ static int get_front(uint32_t series, time_us t0, const uint8_t **p, size_t len,
 
 int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v)
 {
-	const uint8_t *end = p + len;
+	const uint8_t *start = p, *end = p + len;
 	uint64_t span;
 	bool windows;
 	int n;
@@ -158,6 +167,8 @@ int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time
 	if (get_front(series, t0, &p, len, &span, &windows, NULL) < 0)
 		return -1;
 	n = codec_decode(p, (size_t)(end - p), t, v);
+	for (int i = 0; i < n && start[0] != 1 && !is_far(span); i++)
+		t[i] = wrap_add(t[i], t0);
 	if (n < 0 || t[0] != t0 || (uint64_t)t[n - 1] - (uint64_t)t0 != span)
 		return -1;
 	return n;

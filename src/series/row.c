@@ -2,7 +2,7 @@
 
 #include "series/bytes.h"
 
-enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_TABLE, ROW_FORMS };
+enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_TABLE, ROW_RUNS, ROW_FORMS };
 
 #define ESCAPE 24         /* a Rice quotient from here on is written as length and bits */
 #define RICE_FIRST_MAX 31 /* what five bits hold */
@@ -196,6 +196,74 @@ static void table_choose(const int64_t *x, int n, struct row *o)
 		*o = t;
 }
 
+/*
+ * Runs of equal integers: the length of each, and unless it is the last how far away the next one is, less
+ * one as that is never 0. Writes them, or with w NULL counts their bits.
+ */
+static size_t runs_each(const struct row *o, const int64_t *x, int n, struct bit_writer *w)
+{
+	struct rice length, step;
+	size_t bits = 0;
+
+	rice_init(&length, o->k);
+	rice_init(&step, 0);
+	for (int i = 1; i < n;) {
+		uint64_t run = 0;
+
+		for (; i < n && x[i] == x[i - 1]; i++)
+			run++;
+		if (w)
+			rice_put(w, &length, run);
+		else
+			bits += (size_t)rice_cost(&length, run);
+		if (i == n)
+			break;
+		if (w)
+			rice_put(w, &step, zigzag(wrap_sub(x[i], x[i - 1])) - 1);
+		else
+			bits += (size_t)rice_cost(&step, zigzag(wrap_sub(x[i], x[i - 1])) - 1);
+		i++;
+	}
+	return bits;
+}
+
+static void runs_choose(const int64_t *x, int n, struct row *o)
+{
+	struct row r = {.form = ROW_RUNS, .base = x[0]};
+	int runs = 0;
+
+	for (int i = 1; i < n; i++)
+		runs += x[i] != x[i - 1];
+	if (runs * 2 > n)
+		return;
+	r.k = bit_length((uint64_t)(n / (runs + 1))) - 1;
+	r.bits = runs_each(&r, x, n, NULL);
+	if (r.bits < o->bits)
+		*o = r;
+}
+
+static bool runs_get(struct bit_reader *r, const struct row *o, int64_t *x, int n)
+{
+	struct rice length, step;
+
+	rice_init(&length, o->k);
+	rice_init(&step, 0);
+	x[0] = o->base;
+	for (int i = 1; i < n;) {
+		uint64_t run = rice_get(r, &length);
+
+		if (run > (uint64_t)(n - i) || r->at > r->end)
+			return false;
+		for (; run > 0; run--, i++)
+			x[i] = x[i - 1];
+		if (i == n)
+			break;
+		x[i] = wrap_add(x[i - 1], unzigzag(rice_get(r, &step) + 1));
+		i++;
+	}
+	return r->at <= r->end;
+}
+
 static void table_put(struct bit_writer *w, const struct row *o, const int64_t *x, int n)
 {
 	uint16_t code[ROW_TABLE_SYMBOLS] = {0};
@@ -303,6 +371,7 @@ void row_choose(const int64_t *x, int n, struct row *o)
 	}
 	if (o->form != ROW_DELTA2)
 		table_choose(x, n, o);
+	runs_choose(x, n, o);
 	if (packed < o->bits)
 		*o = (struct row){.form = ROW_PACKED, .base = min, .range = range, .bits = packed};
 }
@@ -353,6 +422,10 @@ void row_put(struct bit_writer *w, const struct row *o, const int64_t *x, int n)
 		table_put(w, o, x, n);
 		return;
 	}
+	if (o->form == ROW_RUNS) {
+		(void)runs_each(o, x, n, w);
+		return;
+	}
 	rice_init(&s, o->k);
 	for (int i = o->form == ROW_LEVEL ? 0 : 1; i < n; i++)
 		rice_put(w, &s, row_symbol(o, x, i));
@@ -393,6 +466,7 @@ bool row_get(struct bit_reader *r, const struct row *o, int64_t *x, int n)
 			x[i] = wrap_add(x[i - 1], unzigzag(rice_get(r, &s)));
 		return r->at <= r->end;
 	case ROW_TABLE: return table_get(r, o, x, n);
+	case ROW_RUNS: return runs_get(r, o, x, n);
 	default:
 		rice_init(&s, o->k);
 		x[0] = o->base;

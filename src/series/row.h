@@ -1,12 +1,13 @@
 /*
- * row - a row of at most 256 integers in one of six forms, whichever is shortest.
+ * row - a row of at most 256 integers in one of seven forms, whichever is shortest.
  *
  * All the same; packed in the width of its range (uniform jitter, white noise); Rice-coded (Rice 1979)
  * distances from a level, differences, or differences of differences, with a parameter that follows the
  * mean and an escape for outliers; differences or distances that take few values by a table of codes
- * (Huffman 1952) which stands before them. The head says which: 1 byte (bits 0-2 form, bits 3-7 first Rice
- * parameter), the base, and for the packed form the range. The bits come apart from it, so that several
- * rows share the last byte. Arithmetic wraps: hostile bytes give garbage, never undefined behaviour.
+ * (Huffman 1952) which stands before them; runs of equal ones as lengths and steps. The head says which: 1
+ * byte (bits 0-2 form, bits 3-7 first Rice parameter), the base, and for the packed form the range. The bits
+ * come apart from it, so that several rows share the last byte. Arithmetic wraps: hostile bytes give garbage,
+ * never undefined behaviour.
  */
 #ifndef HEMING_SERIES_ROW_H
 #define HEMING_SERIES_ROW_H
