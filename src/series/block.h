@@ -107,6 +107,7 @@ void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes);
 /* One file, also while it is written; `to` must not be there. */
 MUST_USE int file_image(const char *path, const char *to, struct err *e);
 MUST_USE int files_copy(struct block_files *f, const char *dir, struct err *e);
+bool files_begin_before(struct block_files *f, time_us t); /* any of them */
 /* The last instant of the span that t lies in. */
 time_us files_span_last(struct block_files *f, time_us t);
 

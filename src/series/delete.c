@@ -221,15 +221,32 @@ static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us t
 	return rc;
 }
 
+/* Ids that match, ascending. */
+static int match_ids(struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct found f = {0};
+	struct matching g;
+	bool more;
+	int rc;
+
+	select__init(&g, db, m, n);
+	rc = select__find(&g, 0, a, &f, &more, e);
+	arena_free(&g.temp);
+	for (size_t i = 0; i < f.n && !rc; i++)
+		ids_add(ids, f.id[i]);
+	arena_free(&a);
+	if (ids->n)
+		qsort(ids->p, ids->n, sizeof(*ids->p), compare_ids);
+	return rc;
+}
+
 int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
         size_t *series, struct err *e)
 {
 	struct job j = {.kind = JOB_DELETE};
-	struct arena *a = NULL;
-	struct found f = {0};
 	struct ids ids = {0};
-	struct matching g;
-	bool selective = false, more;
+	bool selective = false;
 	int rc;
 
 	for (int i = 0; i < n; i++)
@@ -241,15 +258,7 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 	rc = series_append(db, NULL, 0, e); /* what was posted before is in the log before it */
 	if (rc)
 		return rc;
-	a = arena_new(0);
-	select__init(&g, db, m, n);
-	rc = select__find(&g, 0, a, &f, &more, e);
-	arena_free(&g.temp);
-	for (size_t i = 0; i < f.n && !rc; i++)
-		ids_add(&ids, f.id[i]);
-	arena_free(&a);
-	if (ids.n)
-		qsort(ids.p, ids.n, sizeof(*ids.p), compare_ids);
+	rc = match_ids(db, m, n, &ids, e);
 	if (series)
 		*series = ids.n;
 	if (!rc && ids.n)
@@ -257,5 +266,59 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 	if (!rc && ids.n)
 		rc = series__job(db, &j, e);
 	ids_fini(&ids);
+	return rc;
+}
+
+/* ---- how long series are kept ---- */
+
+/* Takes out of b what a has; both ascending. */
+static void subtract(struct ids *b, const struct ids *a)
+{
+	size_t k = 0, n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		while (k < a->n && a->p[k] < b->p[i])
+			k++;
+		if (k == a->n || a->p[k] != b->p[i])
+			b->p[n++] = b->p[i];
+	}
+	b->n = n;
+}
+
+static void unite(struct ids *a, const struct ids *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		ids_add(a, b->p[i]);
+	if (a->n)
+		qsort(a->p, a->n, sizeof(*a->p), compare_ids);
+}
+
+int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now, struct err *e)
+{
+	struct job j = {.kind = JOB_DELETE};
+	struct ids done = {0};
+	bool all = false, forever = false; /* there is a class for every series; one that does not end */
+	dur_us longest = 0;
+	int rc = 0;
+
+	for (int i = 0; i < n && !rc; i++) {
+		time_us before = now - class[i].keep;
+		struct ids ids = {0};
+
+		rc = match_ids(db, class[i].m, class[i].n, &ids, e);
+		subtract(&ids, &done);
+		unite(&done, &ids);
+		if (!rc && class[i].keep && ids.n && files_begin_before(&db->files, before))
+			rc = log_it(db, &ids, INT64_MIN, before - 1, e);
+		ids_fini(&ids);
+		longest = class[i].keep > longest ? class[i].keep : longest;
+		forever |= !class[i].keep;
+		all |= class[i].n == 0;
+	}
+	ids_fini(&done);
+	if (!rc)
+		rc = series__job(db, &j, e);
+	if (!rc && all && !forever)
+		rc = series_expire(db, now - longest, e);
 	return rc;
 }

@@ -227,6 +227,16 @@ time_us files_span_last(struct block_files *f, time_us t)
 	return last;
 }
 
+bool files_begin_before(struct block_files *f, time_us t)
+{
+	bool yes;
+
+	pthread_mutex_lock(&f->lock);
+	yes = f->n && f->part[0]->start < t;
+	pthread_mutex_unlock(&f->lock);
+	return yes;
+}
+
 bool files__is_newest(struct block_files *f, const struct partition *p)
 {
 	bool yes;

@@ -98,12 +98,21 @@ MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
  * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were
  * posted before the call: durable when it returns 0, also where it takes long to carry out. Points of that
  * time that come later are kept. A series left without points is hidden as by series_expire. *series: how
- * many matched; may be NULL. At least one matcher must not match the empty value. Retention by class of
- * series is this with from = INT64_MIN. Files that are damaged keep their points (ERR_CORRUPT, the rest is
- * done): repair, then delete again.
+ * many matched; may be NULL. At least one matcher must not match the empty value. Files that are damaged keep
+ * their points (ERR_CORRUPT, the rest is done): repair, then delete again.
  */
 MUST_USE int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
         size_t *series, struct err *e);
+/* How long series are kept: those of the first class that matches. */
+struct series_class {
+	const struct matcher *m;
+	int n;       /* 0: every series */
+	dur_us keep; /* 0: for ever */
+};
+/* Removes what is older than its class allows, and with it files and series as series_expire does. Series of
+ * no class are kept for ever. What is still in memory goes another time. Meant to be called once a day. */
+MUST_USE int series_retain(
+        struct series_db *db, const struct series_class *class, int n, time_us now, struct err *e);
 
 /* ---- reading ---- */
 

@@ -316,3 +316,46 @@ TEST(a_deletion_that_cannot_be_written_changes_nothing)
 	series_close(&db);
 	clock_free(&c);
 }
+
+/* ---- classes ---- */
+
+TEST(each_class_is_kept_as_long_as_it_says)
+{
+	struct arena *a = arena_new(0);
+	struct clock *c = clock_new_manual(T0);
+	struct series_db *db = open_at(test_path("db"), c);
+	struct matcher video, gas;
+	struct series_class class[] = {
+	        {&video, 1, 2 * US_DAY}, {&gas, 1, 10 * US_DAY}, {NULL, 0, 5 * US_DAY}};
+	static const char *const name[] = {"video", "gas", "other"};
+	static const int left[] = {2 * 24, 10 * 24, 5 * 24};
+	struct err e = ERR_INIT;
+	struct series_stats st;
+
+	check_ok(matcher_init(&video, a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("video"), &e), &e);
+	check_ok(matcher_init(&gas, a, MATCH_RE, STR_LIT("__name__"), STR_LIT("gas|video"), &e), &e);
+	for (int h = 0; h <= 20 * 24; h++)
+		for (int k = 0; k < 3; k++)
+			check_ok(append(db, id_of(db, name[k], "a"), T0 + h * US_HOUR, h), NULL);
+	check_ok(series_flush(db, &e), &e);
+	for (int round = 0; round < 2; round++) {
+		check_ok(series_retain(db, class, 3, T0 + 20 * US_DAY, &e), &e);
+		for (int k = 0; k < 3; k++) {
+			check_eq_i(read_all(db, name[k], "a", times, values, MOST), left[k] + 1);
+			check_eq_i(times[0], T0 + (20 * 24 - left[k]) * US_HOUR);
+		}
+		series_close(&db);
+		db = open_at(test_path("db"), c);
+	}
+	series_stats(db, &st);
+	check(st.blocks < 3 * 12); /* files went, too */
+	class[1].keep = 0;
+	check_ok(series_retain(db, class, 3, T0 + 40 * US_DAY, &e), &e);
+	check_eq_i(read_all(db, "video", "a", times, values, MOST), 0);
+	check_eq_i(read_all(db, "gas", "a", times, values, MOST), left[1] + 1);
+	check_eq_i(read_all(db, "other", "a", times, values, MOST), 0);
+	series_close(&db);
+	check_eq_i(series_verify(test_path("db"), told, NULL, &e), 0);
+	clock_free(&c);
+	arena_free(&a);
+}

@@ -418,7 +418,8 @@ TEST(a_series_reaches_from_one_end_of_time_to_the_other)
 	struct clock *c = clock_new_manual(0);
 	struct series_db *db = open_at(test_path("db"), c);
 	struct err e = ERR_INIT;
-	const time_us ends[] = {INT64_MIN + 1, INT64_MIN / 2, -1, 0, 1, INT64_MAX / 2, INT64_MAX - 1, INT64_MAX};
+	const time_us ends[] = {
+	        INT64_MIN + 1, INT64_MIN / 2, -1, 0, 1, INT64_MAX / 2, INT64_MAX - 1, INT64_MAX};
 	time_us t[8];
 	double v[8];
 
