@@ -133,9 +133,9 @@ const char *files_view_name(const struct files_view *v, size_t i);
 int file_verify(const char *path, void (*tell)(void *ctx, const char *text), void *ctx);
 bool file_is_old(const char *path); /* of a format before today's */
 /* Saves what can be read of a file into a new one in its place, with roll-ups and in today's format. Nobody
- * else has the folder. */
-MUST_USE int file_repair(const char *dir, const char *name, void (*tell)(void *ctx, const char *text),
-        void *ctx, struct err *e);
+ * else has the folder. `greatest`: no id is above it. */
+MUST_USE int file_repair(const char *dir, const char *name, uint32_t greatest,
+        void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
 bool file_name_parse(const char *name, time_us *start, time_us *last, uint32_t *generation);
 
 #endif

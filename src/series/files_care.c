@@ -184,6 +184,7 @@ struct salvage {
 	sqlite3 *from, *to;
 	sqlite3_stmt *insert, *insert_hours;
 	time_us start, last; /* the file's span */
+	uint32_t greatest;   /* series there can be */
 	uint64_t blocks, lost;
 	/* The series at hand, and its hours. */
 	uint32_t series;
@@ -278,16 +279,17 @@ static void take_block(struct salvage *s, int64_t series, time_us t0, const uint
 /* Whatever can be reached by going on from each place where reading fails, at the next series. */
 static void take_all(struct salvage *s)
 {
-	sqlite3_stmt *st = NULL, *max = NULL;
-	int64_t series = 0, greatest = UINT32_MAX, gaps = 0;
+	sqlite3_stmt *st = NULL;
+	int64_t series = 0, gaps = 0, greatest = s->greatest;
 	time_us t0 = INT64_MIN;
 
-	if (sqlite3_prepare_v2(s->from, "SELECT max(series) FROM block", -1, &max, NULL) == SQLITE_OK &&
-	        sqlite3_step(max) == SQLITE_ROW)
-		greatest = sqlite3_column_int64(max, 0);
-	sqlite3_finalize(max);
-	if (greatest > 16000000)
-		greatest = 16000000;
+	/* Else SQLite reads nothing of a file that is shorter than it says. */
+	sqlite3_exec(s->from, "PRAGMA writable_schema=ON", NULL, NULL, NULL);
+	if (sqlite3_prepare_v2(s->from, "SELECT max(series) FROM block", -1, &st, NULL) == SQLITE_OK &&
+	        sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int64(st, 0) > greatest)
+		greatest = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	st = NULL;
 	if (sqlite3_prepare_v2(s->from,
 	            "SELECT series, t0, data FROM block WHERE (series, t0) > (?1, ?2) ORDER BY series, t0",
 	            -1, &st, NULL) != SQLITE_OK) {
@@ -392,11 +394,14 @@ static int end_file(struct salvage *s, const char *fresh, struct err *e)
 	return 0;
 }
 
-int file_repair(const char *dir, const char *name, void (*tell)(void *ctx, const char *text), void *ctx,
-        struct err *e)
+int file_repair(const char *dir, const char *name, uint32_t greatest,
+        void (*tell)(void *ctx, const char *text), void *ctx, struct err *e)
 {
 	char *path = xasprintf("%s/%s", dir, name), *fresh = xasprintf("%s/%s.new", dir, name);
-	struct salvage s = {.care = {.path = path, .tell = tell, .ctx = ctx}, .dir = dir, .name = name};
+	struct salvage s = {.care = {.path = path, .tell = tell, .ctx = ctx},
+	        .dir = dir,
+	        .name = name,
+	        .greatest = greatest};
 	uint32_t generation;
 	int rc;
 

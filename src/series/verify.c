@@ -108,14 +108,49 @@ static void say_nothing(void *ctx, const char *text)
 	(void)text;
 }
 
+/* The greatest id that a log or checkpoint knows of. */
+static uint32_t greatest_in(const char *path, uint32_t greatest)
+{
+	struct frame_reader r;
+	struct frame f;
+	struct err e = ERR_INIT;
+	bool torn;
+
+	if (frame_reader_open(&r, path, &e))
+		return greatest;
+	while (frame_next(&r, &f, &torn) != 0) {
+		const uint8_t *p = f.p, *end = f.p + f.n;
+		struct label l[LABELS_MAX];
+		uint64_t id = 0, any;
+		int n;
+
+		if (!p)
+			continue;
+		if (f.kind == FRAME_FILE && get_varint(&p, end, &any) && get_varint(&p, end, &any) &&
+		        get_varint(&p, end, &id) && id > greatest && id <= SERIES_MAX)
+			greatest = (uint32_t)id;
+		while (f.kind == FRAME_SERIES && get_varint(&p, end, &id) && id <= SERIES_MAX) {
+			greatest = id > greatest ? (uint32_t)id : greatest;
+			if (!series__labels_get(&p, end, l, &n))
+				break;
+		}
+	}
+	frame_reader_close(&r);
+	return greatest;
+}
+
 int series_repair(const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e)
 {
 	struct arena *a = arena_new(0);
 	int lock = -1, rc = series__lock(dir, &lock, e), done = 0;
+	uint32_t greatest = 0;
 	char **name = NULL;
 
 	if (!rc)
 		rc = file_list(a, dir, &name, e);
+	for (size_t i = 0; !rc && name[i]; i++)
+		if (is_framed(name[i]))
+			greatest = greatest_in(path_join(a, dir, name[i]), greatest);
 	for (; !rc && *name; name++) {
 		time_us start, last;
 		uint32_t generation;
@@ -124,7 +159,7 @@ int series_repair(const char *dir, void (*tell)(void *ctx, const char *text), vo
 		if (!file_name_parse(*name, &start, &last, &generation) ||
 		        (!file_verify(path, say_nothing, NULL) && !file_is_old(path)))
 			continue;
-		rc = file_repair(dir, *name, tell, ctx, e);
+		rc = file_repair(dir, *name, greatest, tell, ctx, e);
 		done++;
 	}
 	if (lock >= 0)

@@ -83,18 +83,19 @@ out:
 	arena_free(&a);
 }
 
-/* What the windows must be, from the model's points of (end - step, end]. */
-static struct series_window window_of(const struct model *m, int k, time_us end, dur_us step, bool *decimal)
+/* What a window must be, from the model's points of (end - step, end]; *slot: where to look from. */
+static struct series_window window_of(
+        const struct model *m, int k, int *slot, time_us end, dur_us step, bool *decimal)
 {
 	struct series_window w = {.end = end};
 	int64_t hundredths = 0;
 	double sum = 0;
 
 	*decimal = true;
-	for (int slot = 0; slot < SLOTS; slot++) {
-		double x = m->v[k][slot];
+	for (; *slot < SLOTS && instant(*slot) <= end; ++*slot) {
+		double x = m->v[k][*slot];
 
-		if (!m->has[k][slot] || instant(slot) <= end - step || instant(slot) > end)
+		if (!m->has[k][*slot] || instant(*slot) <= end - step)
 			continue;
 		if (isnan(x)) {
 			w.nans++;
@@ -133,10 +134,11 @@ static void compare_windows(struct series_db *db, const struct model *m, int fro
 		int k = thing.n == 3 ? thing.p[2] - '0' : 10 * (thing.p[2] - '0') + thing.p[3] - '0';
 		time_us end = q.from / step * step;
 		size_t i = 0;
+		int slot = 0;
 
 		for (end += end < q.from ? step : 0; end <= q.to; end += step) {
 			bool decimal;
-			struct series_window w = window_of(m, k, end, step, &decimal);
+			struct series_window w = window_of(m, k, &slot, end, step, &decimal);
 
 			if (!w.n && !w.nans)
 				continue;
