@@ -567,6 +567,7 @@ int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us fr
 			files__close_writer(p);
 		p->writing = false;
 		p->packed = -1;
+		atomic_store(&p->rows, -1);
 		++*unreadable;
 		rc = 0;
 	}

@@ -98,7 +98,8 @@ MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
  * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were
  * posted before the call: durable when it returns 0, also where it takes long to carry out. Points of that
  * time that come later are kept. A series left without points is hidden as by series_expire. *series: how
- * many matched; may be NULL. At least one matcher must not match the empty value. Files that are damaged keep
+ * many matched; may be NULL. At least one matcher must not match the empty value. Series with points of that
+ * time in memory hold writers up, for about 10 us each. Files that are damaged keep
  * their points (ERR_CORRUPT, the rest is done): repair, then delete again.
  */
 MUST_USE int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
