@@ -64,7 +64,7 @@ static void sum_add(struct window *a, double v)
 		return;
 	}
 	a->x = sum + x;
-	a->e = (int8_t)e;
+	a->e = e;
 }
 
 void window_point(struct window *a, double v)
@@ -318,7 +318,7 @@ static void extent(int column, const struct columns *c, int n, int *from, int *t
 
 static void column_put(struct bit_writer *w, int column, const int64_t *x, int from, int to)
 {
-	uint64_t z[WINDOW_LIST_MAX];
+	uint64_t z[WINDOW_LIST_MAX] = {0};
 	bool zig = column == C_FIRST || column == C_LAST || column == C_SUM;
 
 	for (int i = from; i < to; i++)

@@ -23,7 +23,7 @@
 struct window {
 	struct series_window w;
 	int64_t x;       /* the sum as an integer at exponent e … */
-	int8_t e;        /* … -1: no decimal, then it is */
+	int e;           /* … -1: no decimal, then it is */
 	double sum, low; /* sum + low */
 };
 

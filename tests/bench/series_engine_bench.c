@@ -1,6 +1,7 @@
 /*
- * series_engine_bench [folder [SERIES [ROUNDS]]] - the engine alone, without any protocol, beside what the disk of the machine
- * needs for a sync. Readings: a walk with two decimals every 10 s, milliseconds of jitter.
+ * series_engine_bench [folder [SERIES [ROUNDS]]] - the engine alone, without any protocol, beside what the
+ * disk of the machine needs for a sync. Readings: a walk with two decimals every 10 s, milliseconds of
+ * jitter.
  */
 #include "series/codec.h"
 #include "series/series.h"
