@@ -176,7 +176,9 @@ MUST_USE int body_words(struct call *c, const char *name, const char **out, stru
 #undef ROUTE
 
 /* problem.c */
-void problem_write(struct sb *b, const struct err *inner, const char *request);
+/* The reader prefers Chinese to English (Accept-Language, RFC 9110 12.5.4). */
+bool problem_in_chinese(const struct http_req *r);
+void problem_write(struct sb *b, const struct err *inner, bool chinese, const char *request);
 void problem_reply(struct http_req *r, const struct err *e);
 void prometheus_error(struct sb *b, const struct err *inner, int *status);
 
