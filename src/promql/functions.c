@@ -46,7 +46,7 @@ static bool date_of(double v, struct civil *c)
 	/* Beyond the years that civil time knows. */
 	if (!(fabs(v) < 2e11))
 		return false;
-	civil_from_utc((time_us)floor(v) * US_SECOND, c);
+	civil_from_utc((time_us)trunc(v) * US_SECOND, c);
 	return true;
 }
 
