@@ -27,7 +27,8 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 	int rc = series_next(c->c, &v, e);
 
 	if (rc > 0)
-		*out = (struct promql_series){.labels = v.labels, .t = v.t, .v = v.v, .n = v.n};
+		*out = (struct promql_series){
+		        .labels = v.labels, .t = v.t, .v = v.v, .n = v.n, .plain = v.plain};
 	return rc;
 }
 

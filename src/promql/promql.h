@@ -22,6 +22,7 @@ struct promql_series {
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
 	const double *v;      /* staleness markers included */
 	size_t n;
+	bool plain; /* surely no NaN, and so no staleness marker, among v; false where that is not known */
 };
 struct promql_cursor; /* the storage's own */
 struct promql_storage {

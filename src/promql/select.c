@@ -36,28 +36,27 @@ static bool next_series(struct eval *ev, struct promql_cursor *c, struct promql_
 
 /* ---- instant selectors ---- */
 
-/* The index of the first sample after t, from `at` on. */
-static size_t after(const struct promql_series *s, size_t at, time_us t)
+size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
 {
-	/* Steps usually lie a few samples apart; where they do not, gallop. */
-	size_t jump = 1, lo = at;
+	size_t jump = 1, lo = at, hi = at;
 
-	while (at < s->n && s->t[at] <= t) {
-		lo = at;
-		at += jump;
+	while (hi < n && t[hi] <= x) {
+		lo = hi + 1;
+		hi += jump;
 		jump *= 2;
 	}
-	if (at > s->n)
-		at = s->n;
-	while (lo < at) {
-		size_t mid = lo + (at - lo) / 2;
+	if (hi > n)
+		hi = n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
 
-		if (s->t[mid] <= t)
+		if (t[mid] <= x)
 			lo = mid + 1;
 		else
-			at = mid;
+			hi = mid;
 	}
-	return at;
+	*stride = lo - at;
+	return lo;
 }
 
 static double interpolate(const struct promql_series *s, size_t i, time_us t)
@@ -69,9 +68,9 @@ static double interpolate(const struct promql_series *s, size_t i, time_us t)
 
 /* The value at t; at *k the search goes on. Extended selectors come with markers already removed. */
 static double value_at(struct eval *ev, const struct node *x, const struct promql_series *s, time_us t,
-        size_t *k, bool timestamps)
+        size_t *k, size_t *stride, bool timestamps)
 {
-	size_t i = *k = after(s, *k, t);
+	size_t i = *k = seek_after(s->t, s->n, *k, t, stride);
 
 	if (i == 0 || s->t[i - 1] <= t - ev->lookback || is_absent(s->v[i - 1]))
 		return absent();
@@ -86,6 +85,8 @@ static void drop_markers(struct eval *ev, struct promql_series *s)
 {
 	size_t n = 0, i = 0;
 
+	if (s->plain)
+		return;
 	while (i < s->n && !is_absent(s->v[i]))
 		i++;
 	if (i == s->n)
@@ -125,7 +126,7 @@ void select_instant(
 	if (open_cursor(ev, x, first - ev->lookback + 1, x->smoothed ? last + ev->lookback : last, &c) != 0)
 		return;
 	while (next_series(ev, c, &in)) {
-		size_t at = 0;
+		size_t at = 0, stride = 1;
 		bool any = false;
 		struct series *s;
 
@@ -136,14 +137,15 @@ void select_instant(
 		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
 			break;
 		if (tm.pinned) {
-			double one = value_at(ev, x, &in, first, &at, timestamps);
+			double one = value_at(ev, x, &in, first, &at, &stride, timestamps);
 
 			any = !is_absent(one);
 			for (size_t k = 0; any && k < g->n; k++)
 				v[k] = one;
 		} else {
 			for (size_t k = 0; k < g->n; k++) {
-				v[k] = value_at(ev, x, &in, grid_time(g, k) - tm.offset, &at, timestamps);
+				v[k] = value_at(
+				        ev, x, &in, grid_time(g, k) - tm.offset, &at, &stride, timestamps);
 				any = any || !is_absent(v[k]);
 			}
 		}
@@ -241,6 +243,7 @@ bool source_next(struct eval *ev, struct source *s, struct samples *out)
 		out->t = in.t;
 		out->v = in.v;
 		out->n = in.n;
+		out->plain = in.plain;
 		return ev->rc == 0;
 	}
 	while (s->at < s->vec.n && !ev_failed(ev)) {

@@ -99,7 +99,8 @@ static struct column *column_new(const struct columns *c, uint32_t settled, time
 	if (cap * POINT_B > c->most / LARGEST)
 		return NULL;
 	x = xcalloc(1, sizeof(*x));
-	*x = (struct column){.readers = 1, .settled = settled, .from = from, .asked = from, .cap = cap};
+	*x = (struct column){
+	        .readers = 1, .settled = settled, .from = from, .asked = from, .cap = cap, .plain = true};
 	x->t = xcalloc(cap, sizeof(*x->t));
 	x->v = xcalloc(cap, sizeof(*x->v));
 	return x;
@@ -111,6 +112,8 @@ static void append(struct column *x, time_us last, const time_us *t, const doubl
 		memcpy(x->t + x->n, t, n * sizeof(*t));
 		memcpy(x->v + x->n, v, n * sizeof(*v));
 	}
+	for (size_t i = 0; i < n; i++)
+		x->plain &= v[i] == v[i];
 	x->n += n;
 	x->last = last;
 }

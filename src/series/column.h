@@ -30,6 +30,7 @@ struct column {
 	time_us *t;
 	double *v;
 	size_t n, cap;
+	bool plain; /* no NaN among v */
 };
 struct columns {
 	pthread_mutex_t lock;

@@ -574,6 +574,7 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	const double *v;
 	struct layer *l;
 	size_t lo, n;
+	bool plain = false;
 	int rc = 0;
 
 	if (c->next == c->found.n)
@@ -597,6 +598,7 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 		to = to < l->last ? to : l->last;
 		pthread_mutex_lock(&c->db->columns.lock);
 		n = l->column->n;
+		plain = l->column->plain;
 		pthread_mutex_unlock(&c->db->columns.lock);
 	}
 	n = after(t, n, to);
@@ -605,8 +607,10 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	if (rc)
 		return rc;
 	c->points += n - lo;
-	*out = (struct series_view){
-	        .id = {c->found.id[c->next]}, .labels = c->found.labels[c->next], .n = n - lo};
+	*out = (struct series_view){.id = {c->found.id[c->next]},
+	        .labels = c->found.labels[c->next],
+	        .n = n - lo,
+	        .plain = plain};
 	if (n > lo) {
 		out->t = t + lo;
 		out->v = v + lo;

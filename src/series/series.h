@@ -107,7 +107,8 @@ struct series_view {
 	struct labels labels; /* sorted, virtual labels among them; lives in the cursor's arena */
 	const time_us *t;     /* ascending, unique; valid until the next series_next */
 	const double *v;
-	size_t n; /* may be 0 */
+	size_t n;   /* may be 0 */
+	bool plain; /* surely no NaN, and so no staleness marker, among v */
 };
 struct series_cursor;
 /* A snapshot of what was durable at the call. At least one matcher must not match the empty value. */
