@@ -484,6 +484,23 @@ static const struct node *range_node(const struct node *call)
 	wrong("a window function without a range");
 }
 
+/* Whether any of v[0 … 7] is less than the one before it. */
+static bool falls(const double *v)
+{
+	typedef double two __attribute__((vector_size(16)));
+	typedef long long mask __attribute__((vector_size(16)));
+	mask any = {0, 0};
+
+	for (int i = 0; i < 8; i += 2) {
+		two now, before;
+
+		memcpy(&now, v + i, sizeof now);
+		memcpy(&before, v + i - 1, sizeof before);
+		any |= now < before;
+	}
+	return (any[0] | any[1]) != 0;
+}
+
 /* Where the series falls, or changes, from one sample to the next; the number of such places. */
 static size_t make_marks(struct eval *ev, const struct samples *in, uint8_t flags)
 {
@@ -498,13 +515,18 @@ static size_t make_marks(struct eval *ev, const struct samples *in, uint8_t flag
 	mark = ev->marks;
 	if (ev->rc != 0)
 		return 0;
-	/* Written always, kept where the condition holds: no branch to guess. */
 	if (flags & FN_NEEDS_RESETS) {
-		for (size_t i = 1; i < in->n; i++) {
-			mark[n] = (uint32_t)i;
-			n += v[i] < v[i - 1];
+		for (size_t i = 1; i < in->n;) {
+			if (i + 8 <= in->n && !falls(v + i)) { /* as most counters do not */
+				i += 8;
+				continue;
+			}
+			for (size_t to = i + 8 < in->n ? i + 8 : in->n; i < to; i++)
+				if (v[i] < v[i - 1])
+					mark[n++] = (uint32_t)i;
 		}
 	} else if (flags & FN_NEEDS_CHANGES) {
+		/* Written always, kept where it is a change: no branch to guess. */
 		for (size_t i = 1; i < in->n; i++) {
 			mark[n] = (uint32_t)i;
 			n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));

@@ -126,15 +126,23 @@ static bool virtual_matches(const struct matching *g, struct thing *t, uint32_t 
 	return true;
 }
 
-/* Stored and virtual labels in one sorted set, in the arena. */
+/* Stored and virtual labels in one sorted set, in the arena; stored names are never freed, and are shared. */
 static struct labels all_labels(const struct matching *g, uint32_t id, const struct thing *t, struct arena *a)
 {
 	struct label stored[LABELS_MAX];
 	int n = index_labels(&g->db->index, id, stored), k = 0, i = 0, j = 0;
 	struct labels out = {arena_array(a, (size_t)(n + g->names) + 1, sizeof(struct label)), 0};
+	size_t bytes = 0;
+	char *text;
 
-	if (!out.l)
+	for (i = 0; i < n; i++)
+		bytes += stored[i].value.n;
+	for (j = 0; j < g->names; j++)
+		bytes += strlen(g->virt->names[j]) + t->label[j].n;
+	text = arena_alloc(a, bytes + 1);
+	if (!out.l || !text)
 		return LABELS_NONE;
+	i = j = 0;
 	while (i < n || j < g->names) {
 		struct str name = j < g->names ? str_of(g->virt->names[j]) : STR_NULL;
 		int c = i == n ? 1 : j == g->names ? -1 : str_cmp(stored[i].name, name);
@@ -144,17 +152,16 @@ static struct labels all_labels(const struct matching *g, uint32_t id, const str
 			j++;
 			continue;
 		}
-		if (c < 0)
+		if (c < 0) {
 			l = stored[i++];
-		else
-			l = (struct label){name, t->label[j++]};
+		} else {
+			l = (struct label){{text, name.n}, t->label[j++]};
+			text = mempcpy(text, name.p, name.n);
+		}
 		if (c == 0)
 			i++;
-		l.name.p = arena_memdup(a, l.name.p, l.name.n);
-		l.value.p = arena_memdup(a, l.value.p, l.value.n);
-		if (!l.name.p || !l.value.p)
-			return LABELS_NONE;
-		out.l[k++] = l;
+		out.l[k++] = (struct label){l.name, {text, l.value.n}};
+		text = mempcpy(text, l.value.p, l.value.n);
 	}
 	out.n = k;
 	return out;
@@ -254,6 +261,8 @@ static int find_series(
 struct layer {
 	struct column *column; /* has all points before `from` that are wanted */
 	struct series *series;
+	size_t n;               /* points of the column that are the reader's */
+	bool plain;             /* … among which there is no NaN */
 	time_us from, to, last; /* what to read, if `read`; the newest point */
 	uint32_t settled;
 	bool read, keep;     /* keep: what is read becomes a column */
@@ -376,6 +385,8 @@ static void plan_layer(struct series_cursor *c, struct series *s, struct layer *
 		return;
 	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
 	if (l->column) {
+		l->n = l->column->n;
+		l->plain = l->column->plain;
 		l->from = l->column->last + 1;
 		l->to = s->last_t;
 		l->read = l->column->last < s->last_t && c->to > l->column->last;
@@ -542,29 +553,44 @@ static void keep_column(struct series_cursor *c, struct layer *l)
 		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
 	else if (!c->broken)
 		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
-	if (x)
+	if (x) {
 		l->column = x;
-	else if (l->column)
+		l->n = x->n;
+		l->plain = x->plain;
+	} else if (l->column)
 		join_column(c, l);
 	pthread_mutex_unlock(&columns->lock);
 }
 
-/* The first point after t. */
+/* The first point after t. Readings mostly come at an even pace: the search begins where they would stand. */
 static size_t after(const time_us *p, size_t n, time_us t)
 {
-	size_t lo = 0;
+	size_t lo = 0, hi = n, jump = 1, at;
 
 	if (!n || p[n - 1] <= t)
 		return n;
-	while (lo < n) {
-		size_t mid = lo + (n - lo) / 2;
+	if (p[0] > t)
+		return 0;
+	at = (size_t)((double)(t - p[0]) / (double)(p[n - 1] - p[0]) * (double)(n - 1));
+	/* p[lo] <= t < p[hi], closing in from the guess. */
+	if (p[at] <= t) {
+		for (lo = at; lo + jump < n && p[lo + jump] <= t; jump *= 2)
+			lo += jump;
+		hi = lo + jump < n ? lo + jump : n - 1;
+	} else {
+		for (hi = at; hi > jump && p[hi - jump] > t; jump *= 2)
+			hi -= jump;
+		lo = hi > jump ? hi - jump : 0;
+	}
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
 
 		if (p[mid] <= t)
-			lo = mid + 1;
+			lo = mid;
 		else
-			n = mid;
+			hi = mid;
 	}
-	return lo;
+	return hi;
 }
 
 int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
@@ -594,12 +620,10 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	v = l->column ? l->column->v : c->all.v;
 	n = c->all.n;
 	if (l->column) {
-		/* It may have grown since: the reader's view stands still. */
+		/* It may have more by now: the reader's view stands still. */
 		to = to < l->last ? to : l->last;
-		pthread_mutex_lock(&c->db->columns.lock);
-		n = l->column->n;
-		plain = l->column->plain;
-		pthread_mutex_unlock(&c->db->columns.lock);
+		n = l->n;
+		plain = l->plain;
 	}
 	n = after(t, n, to);
 	lo = c->from > INT64_MIN ? after(t, n, c->from - 1) : 0;
