@@ -371,6 +371,7 @@ struct samples {
 	const double *v;
 	size_t n;
 	bool plain; /* no NaN */
+	struct promql_chunks chunks;
 };
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
@@ -383,11 +384,13 @@ struct window {
 	const time_us *t;
 	const double *v;
 	size_t n;
-	bool plain;           /* no NaN */
+	bool plain;                         /* no NaN */
+	const struct promql_chunks *chunks; /* of the series, in which the window begins at `base` */
 	const uint32_t *mark; /* samples that are less than the one before them, or differ from it */
-	size_t marks, base;   /* of the window; mark[i] - base is an index of v */
-	time_us start, end;   /* (start, end] */
-	time_us at;           /* of the evaluation */
+	size_t marks;         /* … of the window; mark[i] - base is an index of v */
+	size_t base;
+	time_us start, end; /* (start, end] */
+	time_us at;         /* of the evaluation */
 	dur_us range;
 	bool anchored, smoothed;
 	double arg[3];

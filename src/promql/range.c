@@ -86,13 +86,23 @@ static double extended_change(const struct window *w, bool smoothed, bool counte
 	return sum;
 }
 
+/* Whether a distance of microseconds is 1.1 gaps or more; by seconds where rounding decides. */
+static bool is_far(double distance, double gap)
+{
+	double limit = gap * 1.1;
+
+	if (fabs(distance - limit) > 1e-9 * limit)
+		return distance > limit;
+	return distance / 1e6 >= gap / 1e6 * 1.1;
+}
+
 /*
  * The change over the window, extrapolated to its ends unless the samples lie far from them: then by
  * half the mean gap. A counter is not extrapolated below zero.
  */
 static double change(const struct window *w, bool counter, bool rate)
 {
-	double diff, to_start, to_end, sampled, gap, limit, factor;
+	double diff, to_start, to_end, sampled, gap, factor;
 
 	if (w->anchored || w->smoothed) {
 		diff = extended_change(w, w->smoothed, counter);
@@ -103,12 +113,12 @@ static double change(const struct window *w, bool counter, bool rate)
 	diff = w->v[w->n - 1] - w->v[0];
 	if (counter)
 		diff += reset_sum(w);
-	to_start = seconds(w->t[0] - w->start);
-	to_end = seconds(w->end - w->t[w->n - 1]);
-	sampled = seconds(w->t[w->n - 1] - w->t[0]);
+	/* In microseconds, but where a limit is met to the point: Prometheus reckons in seconds. */
+	to_start = (double)(w->t[0] - w->start);
+	to_end = (double)(w->end - w->t[w->n - 1]);
+	sampled = (double)(w->t[w->n - 1] - w->t[0]);
 	gap = sampled / (double)(w->n - 1);
-	limit = gap * 1.1;
-	if (to_start >= limit)
+	if (is_far(to_start, gap))
 		to_start = gap / 2;
 	if (counter && diff > 0 && w->v[0] >= 0) {
 		double to_zero = sampled * (w->v[0] / diff);
@@ -116,7 +126,7 @@ static double change(const struct window *w, bool counter, bool rate)
 		if (to_zero < to_start)
 			to_start = to_zero;
 	}
-	if (to_end >= limit)
+	if (is_far(to_end, gap))
 		to_end = gap / 2;
 	factor = (sampled + to_start + to_end) / sampled;
 	if (rate)
@@ -236,12 +246,46 @@ static double plain_greatest(const double *v, size_t n)
 	return m[0];
 }
 
+/* The whole runs of the window: those from *first up to *end; their samples are v[*from … *to). */
+static bool whole_runs(const struct window *w, size_t *first, size_t *end, size_t *from, size_t *to)
+{
+	const struct promql_chunks *c = w->chunks;
+
+	*first = (w->base + c->skew + PROMQL_CHUNK - 1) / PROMQL_CHUNK;
+	*end = (w->base + w->n + c->skew) / PROMQL_CHUNK;
+	if (*end > c->n)
+		*end = c->n;
+	if (*first >= *end)
+		return false;
+	*from = *first * PROMQL_CHUNK - c->skew - w->base;
+	*to = *end * PROMQL_CHUNK - c->skew - w->base;
+	return true;
+}
+
+/* Without NaN, of the window's ends and of what is known of the runs between them. */
+static double window_extreme(
+        const struct window *w, double (*best)(const double *v, size_t n), const double *run)
+{
+	size_t first, end, from, to;
+	double of[3];
+	size_t n = 0;
+
+	if (!whole_runs(w, &first, &end, &from, &to))
+		return best(w->v, w->n);
+	of[n++] = best(run + first, end - first);
+	if (from > 0)
+		of[n++] = best(w->v, from);
+	if (to < w->n)
+		of[n++] = best(w->v + to, w->n - to);
+	return best(of, n);
+}
+
 double w_min(const struct window *w)
 {
 	double m = w->v[0];
 
 	if (w->plain)
-		return plain_least(w->v, w->n);
+		return window_extreme(w, plain_least, w->chunks->least);
 	for (size_t i = 1; i < w->n; i++)
 		if (w->v[i] < m || isnan(m))
 			m = w->v[i];
@@ -253,7 +297,7 @@ double w_max(const struct window *w)
 	double m = w->v[0];
 
 	if (w->plain)
-		return plain_greatest(w->v, w->n);
+		return window_extreme(w, plain_greatest, w->chunks->greatest);
 	for (size_t i = 1; i < w->n; i++)
 		if (w->v[i] > m || isnan(m))
 			m = w->v[i];
@@ -517,11 +561,18 @@ static size_t make_marks(struct eval *ev, const struct samples *in, uint8_t flag
 		return 0;
 	if (flags & FN_NEEDS_RESETS) {
 		for (size_t i = 1; i < in->n;) {
-			if (i + 8 <= in->n && !falls(v + i)) { /* as most counters do not */
-				i += 8;
+			size_t run = (i + in->chunks.skew) / PROMQL_CHUNK;
+			size_t to = (run + 1) * PROMQL_CHUNK - in->chunks.skew;
+
+			if (to > in->n)
+				to = in->n;
+			if (run < in->chunks.n && !in->chunks.falls[run]) {
+				i = to;
 				continue;
 			}
-			for (size_t to = i + 8 < in->n ? i + 8 : in->n; i < to; i++)
+			while (i + 8 <= to && !falls(v + i)) /* as most counters do not */
+				i += 8;
+			for (size_t end = i + 8 < to ? i + 8 : to; i < end; i++)
 				if (v[i] < v[i - 1])
 					mark[n++] = (uint32_t)i;
 		}
@@ -676,6 +727,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 		if (in.n > UINT32_MAX / 2)
 			break;
 		w.plain = in.plain;
+		w.chunks = &in.chunks;
 		sl.marks =
 		        f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES) ? make_marks(ev, &in, f->flags) : 0;
 		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)

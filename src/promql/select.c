@@ -250,6 +250,7 @@ bool source_next(struct eval *ev, struct source *s, struct samples *out)
 		out->v = in.v;
 		out->n = in.n;
 		out->plain = in.plain;
+		out->chunks = in.chunks;
 		return ev->rc == 0;
 	}
 	while (s->at < s->vec.n && !ev_failed(ev)) {

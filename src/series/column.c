@@ -11,13 +11,16 @@ void columns_init(struct columns *c, size_t most_b)
 
 static size_t bytes_of(const struct column *x)
 {
-	return sizeof(*x) + x->cap * POINT_B;
+	return sizeof(*x) + x->cap * POINT_B + x->cap / SERIES_CHUNK * (2 * sizeof(double) + sizeof(bool));
 }
 
 static void discard(struct column *x)
 {
 	free(x->t);
 	free(x->v);
+	free(x->least);
+	free(x->greatest);
+	free(x->falls);
 	free(x);
 }
 
@@ -103,7 +106,28 @@ static struct column *column_new(const struct columns *c, uint32_t settled, time
 	        .readers = 1, .settled = settled, .from = from, .asked = from, .cap = cap, .plain = true};
 	x->t = xcalloc(cap, sizeof(*x->t));
 	x->v = xcalloc(cap, sizeof(*x->v));
+	x->least = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->least));
+	x->greatest = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->greatest));
+	x->falls = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->falls));
 	return x;
+}
+
+/* Point i has come. A reader looks at whole runs among the points it has: those do not change any more. */
+static void summarise(struct column *x, size_t i)
+{
+	size_t run = i / SERIES_CHUNK;
+	double v = x->v[i];
+
+	x->plain &= v == v;
+	if (i % SERIES_CHUNK == 0) {
+		x->least[run] = x->greatest[run] = v;
+		x->falls[run] = false;
+	}
+	if (v < x->least[run])
+		x->least[run] = v;
+	if (v > x->greatest[run])
+		x->greatest[run] = v;
+	x->falls[run] |= i > 0 && v < x->v[i - 1];
 }
 
 static void append(struct column *x, time_us last, const time_us *t, const double *v, size_t n)
@@ -112,8 +136,8 @@ static void append(struct column *x, time_us last, const time_us *t, const doubl
 		memcpy(x->t + x->n, t, n * sizeof(*t));
 		memcpy(x->v + x->n, v, n * sizeof(*v));
 	}
-	for (size_t i = 0; i < n; i++)
-		x->plain &= v[i] == v[i];
+	for (size_t i = x->n; i < x->n + n; i++)
+		summarise(x, i);
 	x->n += n;
 	x->last = last;
 }

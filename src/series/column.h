@@ -16,8 +16,7 @@
 #ifndef HEMING_SERIES_COLUMN_H
 #define HEMING_SERIES_COLUMN_H
 
-#include "base/base.h"
-#include "base/time.h"
+#include "series/series.h"
 
 #include <pthread.h>
 
@@ -28,7 +27,8 @@ struct column {
 	time_us from, last; /* it holds all points of [from, last] */
 	time_us asked;      /* earliest instant asked for since it grew */
 	time_us *t;
-	double *v;
+	double *v, *least, *greatest; /* the latter of each SERIES_CHUNK points, as struct series_chunks */
+	bool *falls;
 	size_t n, cap;
 	bool plain; /* no NaN among v */
 };

@@ -639,6 +639,12 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 		out->t = t + lo;
 		out->v = v + lo;
 	}
+	if (plain && n > lo) {
+		size_t first = lo / SERIES_CHUNK;
+
+		out->chunks = (struct series_chunks){l->column->least + first, l->column->greatest + first,
+		        l->column->falls + first, n / SERIES_CHUNK - first, lo % SERIES_CHUNK};
+	}
 	c->next++;
 	return 1;
 }

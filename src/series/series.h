@@ -102,13 +102,24 @@ struct series_query {
 	size_t max_series, max_points; /* 0: none. Past them ERR_TOOBIG says which. */
 	const bool *cancel;            /* polled if not NULL: ERR_CANCELLED */
 };
+/*
+ * What is known of runs of SERIES_CHUNK points, so that they need not be looked at: run i begins at point
+ * i * SERIES_CHUNK - skew of the view (the first one may begin before it).
+ */
+#define SERIES_CHUNK 64
+struct series_chunks {
+	const double *least, *greatest;
+	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
+	size_t n, skew;
+};
 struct series_view {
 	series_id id;
 	struct labels labels; /* sorted, virtual labels among them; lives in the cursor's arena */
 	const time_us *t;     /* ascending, unique; valid until the next series_next */
 	const double *v;
-	size_t n;   /* may be 0 */
-	bool plain; /* surely no NaN, and so no staleness marker, among v */
+	size_t n;                    /* may be 0 */
+	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
+	struct series_chunks chunks; /* n is 0 unless plain */
 };
 struct series_cursor;
 /* A snapshot of what was durable at the call. At least one matcher must not match the empty value. */
