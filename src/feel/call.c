@@ -174,6 +174,26 @@ static int parameter_index(const char *parameters, struct str name)
 	return -1;
 }
 
+/* The arguments as a row of a built-in function takes them: their number, -1 if they do not fit. */
+static int place_in_row(
+        const node *x, const struct feel_builtin *row, bool in_order, const value *given, value *arg, int cap)
+{
+	int most = -1;
+
+	for (int k = 0; k < cap; k++)
+		arg[k] = NULL_VALUE;
+	for (int k = 0; k < x->n - 1; k++) {
+		int at = parameter_index(row->parameters, x->names[k]);
+
+		if (at < 0 || at >= cap || (in_order && at <= most))
+			return -1;
+		arg[at] = given[k];
+		if (at > most)
+			most = at;
+	}
+	return most + 1 >= row->least ? most + 1 : -1;
+}
+
 /* Arguments by name, put in the order of the parameters. Returns their number, -1 if they do not fit. */
 static int place_named(const node *x, const struct feel_function *fn, const value *given, value *arg, int cap,
         const struct feel_builtin **chosen)
@@ -184,25 +204,15 @@ static int place_named(const node *x, const struct feel_function *fn, const valu
 	if (fn->kind == FUNCTION_BUILTIN) {
 		struct str name = str_of(fn->builtin->name);
 
-		for (int i = 0; (row = feel__builtin(name, i)); i++) {
-			int most = -1, k;
+		/* before(point, range) and before(range, point) have the same names: the order tells */
+		for (int in_order = 1; in_order >= 0; in_order--)
+			for (int i = 0; (row = feel__builtin(name, i)); i++) {
+				int placed = place_in_row(x, row, in_order, given, arg, cap);
 
-			for (k = 0; k < cap; k++)
-				arg[k] = NULL_VALUE;
-			for (k = 0; k < n; k++) {
-				int at = parameter_index(row->parameters, x->names[k]);
-
-				if (at < 0 || at >= cap)
-					break;
-				arg[at] = given[k];
-				if (at > most)
-					most = at;
-			}
-			if (k == n && most + 1 >= row->least) {
 				*chosen = row;
-				return most + 1;
+				if (placed >= 0)
+					return placed;
 			}
-		}
 		return -1;
 	}
 	{

@@ -142,8 +142,7 @@ __int128 feel__moment_nanos(const struct feel_value *v);
 bool feel__date(int64_t year, int64_t month, int64_t day, struct feel_value *out);
 bool feel__temporal_arith(struct feel_run *r, char op, const struct feel_value *a, const struct feel_value *b,
         struct feel_value *out);
-bool feel__temporal_member(
-        const struct feel_value *v, struct str name, struct arena *a, struct feel_value *out);
+bool feel__temporal_member(const struct feel_value *v, struct str name, struct feel_value *out);
 void feel__ymd(int64_t days, int64_t *year, int *month, int *day);
 void feel__set_zone(struct feel_moment *m, const struct zone *z);
 struct feel_value feel__now(struct feel_run *r);

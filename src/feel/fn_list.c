@@ -659,7 +659,7 @@ static value fn_context_merge(struct feel_run *r, const value *arg, int n)
 
 const struct feel_builtin feel__lists[] = {
         {"list contains", "list,element", 2, 2, fn_list_contains},
-        {"count", "list", 1, -1, fn_count},
+        {"count", "list", 1, 1, fn_count},
         {"min", "list", 1, -1, fn_min},
         {"max", "list", 1, -1, fn_max},
         {"sum", "list", 1, -1, fn_sum},
@@ -669,9 +669,7 @@ const struct feel_builtin feel__lists[] = {
         {"stddev", "list", 1, -1, fn_stddev},
         {"mode", "list", 1, -1, fn_mode},
         {"all", "list", 1, -1, fn_all},
-        {"and", "list", 1, -1, fn_all},
         {"any", "list", 1, -1, fn_any},
-        {"or", "list", 1, -1, fn_any},
         {"sublist", "list,start position,length", 2, 3, fn_sublist},
         {"append", "list,item", 2, -1, fn_append},
         {"concatenate", "list", 1, -1, fn_concatenate},

@@ -39,7 +39,7 @@ value feel__member(struct feel_run *r, const node *x, const value *of)
 			return feel_bool(of->range.high_in);
 		break;
 	default:
-		if (feel__temporal_member(of, x->name, r->arena, &v))
+		if (feel__temporal_member(of, x->name, &v))
 			return v;
 	}
 	return feel__fail(r, "%d:%d: a %s has no \"" STR_FMT "\"", x->line, x->column,
@@ -96,6 +96,9 @@ value feel__eval_filter(struct feel_run *r, const node *x, const struct feel_fra
 			/* An index; it may not depend on the element. */
 			return pick(r, x, &list, &v);
 		}
+		if (v.type != FEEL_BOOL && v.type != FEEL_NULL)
+			return feel__fail(r, "%d:%d: a filter is a condition or an index, not a %s", x->line,
+			        x->column, feel__type_name(v.type));
 		if (v.type == FEEL_BOOL && v.boolean) {
 			if (!kept)
 				kept = feel__alloc_items(r, list.n - i);

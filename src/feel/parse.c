@@ -195,8 +195,8 @@ static node *multiplicative(struct parser *p)
 		p->p++;
 		y = power(p);
 		if (++steps > FEEL__DEPTH_MAX)
-			return feel__fail_at(p, at,
-			        "a chain of more than %d operators; split the expression", FEEL__DEPTH_MAX);
+			return feel__fail_at(p, at, "a chain of more than %d operators; split the expression",
+			        FEEL__DEPTH_MAX);
 		x = y ? feel__make2(p, N_ARITH, at, x, y) : NULL;
 		if (x)
 			x->op = (uint8_t)c;
@@ -222,8 +222,8 @@ node *feel__additive(struct parser *p)
 		p->p++;
 		y = multiplicative(p);
 		if (++steps > FEEL__DEPTH_MAX)
-			return feel__fail_at(p, at,
-			        "a chain of more than %d operators; split the expression", FEEL__DEPTH_MAX);
+			return feel__fail_at(p, at, "a chain of more than %d operators; split the expression",
+			        FEEL__DEPTH_MAX);
 		x = y ? feel__make2(p, N_ARITH, at, x, y) : NULL;
 		if (x)
 			x->op = (uint8_t)c;
@@ -301,8 +301,8 @@ static node *comparison(struct parser *p)
 		int op;
 
 		if (++steps > FEEL__DEPTH_MAX)
-			return feel__fail_at(p, at,
-			        "a chain of more than %d operators; split the expression", FEEL__DEPTH_MAX);
+			return feel__fail_at(p, at, "a chain of more than %d operators; split the expression",
+			        FEEL__DEPTH_MAX);
 		if (str_is(w, "between")) {
 			node *low, *high, *y;
 

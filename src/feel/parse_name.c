@@ -211,8 +211,7 @@ bool feel__at_named_argument(struct parser *p)
 	n = feel__code_point(p, at, &c);
 	if (!n || !feel__is_name_start(c))
 		return false;
-	while (n &&
-	        (feel__is_name_part(c) || feel__is_space(c) || (c < 0x80 && strchr("./-'+*", (int)c)))) {
+	while (n && (feel__is_name_part(c) || feel__is_space(c) || (c < 0x80 && strchr("./-'+*", (int)c)))) {
 		at += n;
 		n = feel__code_point(p, at, &c);
 	}

@@ -148,6 +148,28 @@ static node *at_literal(struct parser *p)
 
 /* ---- types ---- */
 
+/* Most are words; some hold words that are keywords elsewhere. */
+static struct str type_name(struct parser *p)
+{
+	static const struct {
+		const char *word[5], *name;
+	} odd[] = {{{"function"}, "function"}, {{"null"}, "null"}, {{"date", "and", "time"}, "date and time"},
+	        {{"days", "and", "time", "duration"}, "days and time duration"},
+	        {{"years", "and", "months", "duration"}, "years and months duration"}};
+	const char *from = p->p;
+
+	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+		int k = 0;
+
+		while (odd[i].word[k] && feel__take_word(p, odd[i].word[k]))
+			k++;
+		if (!odd[i].word[k])
+			return str_of(odd[i].name);
+		p->p = from;
+	}
+	return feel__words_name(p);
+}
+
 struct feel_type_ref *feel__type(struct parser *p)
 {
 	struct feel_type_ref *t;
@@ -163,12 +185,7 @@ struct feel_type_ref *feel__type(struct parser *p)
 		feel__no_memory(p);
 		goto out;
 	}
-	if (feel__take_word(p, "function"))
-		t->name = STR_LIT("function");
-	else if (feel__take_word(p, "null"))
-		t->name = STR_LIT("null");
-	else
-		t->name = feel__words_name(p);
+	t->name = type_name(p);
 	if (!t->name.n) {
 		feel__fail_at(p, from, "expected the name of a type, found %s", feel__here(p, buf));
 		goto out;
@@ -320,6 +337,8 @@ static node *context(struct parser *p)
 		feel__add_name(p, x, key);
 		if (!feel__take(p, ","))
 			break;
+		if (feel__peek(p) == '}')
+			return feel__fail_at(p, p->p, "after the comma another entry is expected");
 	}
 	(void)feel__expect(p, "}", "after the entries of a context");
 	p->local = saved;
@@ -339,6 +358,10 @@ static node *function_definition(struct parser *p, const char *at)
 		struct str name = feel__declared_name(p, ",:)", false);
 		struct feel_type_ref **more, *t = NULL;
 
+		for (int i = 0; i < x->names_n; i++)
+			if (str_eq(x->names[i], name))
+				return feel__fail_at(
+				        p, p->p, "two parameters are named \"" STR_FMT "\"", STR_ARG(name));
 		more = arena_grow(
 		        p->a, x->types, &cap, (size_t)x->names_n + 1, sizeof(struct feel_type_ref *));
 		if (!more)

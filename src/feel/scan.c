@@ -96,8 +96,8 @@ bool feel__is_name_start(uint32_t c)
 
 bool feel__is_name_part(uint32_t c)
 {
-	return feel__is_name_start(c) || (c >= '0' && c <= '9') || c == 0xb7 ||
-	       (c >= 0x300 && c <= 0x36f) || c == 0x203f || c == 0x2040;
+	return feel__is_name_start(c) || (c >= '0' && c <= '9') || c == 0xb7 || (c >= 0x300 && c <= 0x36f) ||
+	       c == 0x203f || c == 0x2040;
 }
 
 void feel__skip(struct parser *p)

@@ -67,8 +67,7 @@ bool feel__enter(struct parser *p)
 	if (p->rc < 0)
 		return false;
 	if (++p->depth > FEEL__DEPTH_MAX) {
-		feel__fail_at(
-		        p, p->p, "nested deeper than %d levels; split the expression", FEEL__DEPTH_MAX);
+		feel__fail_at(p, p->p, "nested deeper than %d levels; split the expression", FEEL__DEPTH_MAX);
 		return false;
 	}
 	return true;

@@ -8,6 +8,52 @@ typedef struct feel_value value;
 
 #define NULL_VALUE FEEL_NULL_VALUE
 
+/* Whether whatever is of type a is of type b; what only an engine outside knows is taken to be. */
+static bool conforms_to(const struct feel_type_ref *a, const struct feel_type_ref *b)
+{
+	if (!a || !b || str_is(b->name, "Any"))
+		return true;
+	if (!str_eq(a->name, b->name) || a->n < b->n)
+		return false;
+	for (int i = 0; i < b->n; i++) {
+		int k = i;
+
+		if (b->member) {
+			for (k = 0; k < a->n && !str_eq(a->member[k], b->member[i]); k++)
+				;
+			if (k == a->n)
+				return false;
+		}
+		if (!conforms_to(&a->arg[k], &b->arg[i]))
+			return false;
+	}
+	return conforms_to(a->result, b->result);
+}
+
+/* A function is one of type t if it takes whatever t's arguments may be. What comes out is known after a call
+ * only. */
+static bool is_function(const struct feel_function *f, const struct feel_type_ref *t)
+{
+	const struct feel_builtin *row;
+
+	switch (f->kind) {
+	case FUNCTION_NATIVE: return f->native.n == t->n;
+	case FUNCTION_BUILTIN:
+		for (int i = 0; (row = feel__builtin(str_of(f->builtin->name), i)); i++)
+			if (t->n >= row->least && (row->most < 0 || t->n <= row->most))
+				return true;
+		return false;
+	case FUNCTION_LAMBDA:
+	case FUNCTION_EXTERNAL: break;
+	}
+	if (f->lambda->names_n != t->n)
+		return false;
+	for (int i = 0; i < t->n; i++)
+		if (!conforms_to(&t->arg[i], f->lambda->types[i]))
+			return false;
+	return true;
+}
+
 int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const value *v)
 {
 	static const struct {
@@ -53,12 +99,7 @@ int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const v
 				return 0;
 		}
 		return 1;
-	case FEEL_FUNCTION:
-		switch (v->function->kind) {
-		case FUNCTION_LAMBDA: return v->function->lambda->names_n == t->n;
-		case FUNCTION_NATIVE: return v->function->native.n == t->n;
-		default: return 1;
-		}
+	case FEEL_FUNCTION: return is_function(v->function, t);
 	default: return 1;
 	}
 }
