@@ -126,27 +126,29 @@ static int load_items(struct loader *l, const struct xml *x, struct names *n, st
 
 static int load_relation(struct loader *l, const struct xml *x, struct names *n, struct box *b)
 {
-	struct str *column = arena_array(l->m->a, (size_t)dmn__count(x, "column"), sizeof(*column));
+	struct box_entry *column = arena_array(l->m->a, (size_t)dmn__count(x, "column"), sizeof(*column));
 	size_t rows = 0;
 	int columns = 0, rc = 0;
 
 	for (const struct xml *c = x->child; c != NULL; c = c->next)
 		if (dmn__is(c, "column"))
-			column[columns++] = dmn__trimmed(xml_attr(c, "name", ""));
+			read_variable(c, &column[columns++]);
 	for (const struct xml *c = x->child; c != NULL && rc == 0; c = c->next) {
 		struct box *row;
 
 		if (!dmn__is(c, "row"))
 			continue;
 		row = arena_alloc(l->m->a, sizeof(*row));
-		row->kind = BOX_CONTEXT;
+		row->kind = BOX_ROW;
 		row->line = c->line;
 		rc = load_items(l, c, n, row);
 		if (rc == 0 && row->entries != columns)
 			return dmn__bad(
 			        l, c, "the row has %d cells, the relation %d columns", row->entries, columns);
-		for (int i = 0; i < row->entries; i++)
-			row->entry[i].name = column[i];
+		for (int i = 0; i < row->entries; i++) {
+			row->entry[i].name = column[i].name;
+			row->entry[i].type = column[i].type;
+		}
 		next_entry(l, b, &rows)->box = row;
 	}
 	return rc;

@@ -4,11 +4,20 @@
 
 #include "dmn/dmn_int.h"
 
-struct loader {
+struct loading { /* a model and all that it imports */
+	struct dmn_model *top;
+	const struct dmn_source *source;
+	struct xml **root; /* of the sources; NULL: not parsed */
+	int sources;
+	size_t cap; /* of top->all */
+};
+struct loader { /* one model */
 	struct dmn_model *m;
 	struct err *e;
+	struct loading *all;
 	const struct drg *d; /* whose logic is being loaded */
 	int depth;           /* of boxes */
+	size_t member_cap, import_cap;
 };
 /* Names in scope, innermost last; frames are pushed and popped by length. */
 struct names {
@@ -26,6 +35,9 @@ struct str dmn__text_of(const struct xml *x);
 int dmn__compile(struct loader *l, const struct xml *x, struct str text, const struct names *n, bool tests,
         const struct feel_expr **out);
 int dmn__count(const struct xml *x, const char *name);
+
+/* graph.c */
+int dmn__load_graph(struct loader *l, const struct xml *root);
 
 /* load_box.c */
 bool dmn__is_box(const struct xml *x);

@@ -35,6 +35,7 @@ static int load_input(struct loader *l, const struct xml *x, struct names *n, st
 	if (expr == NULL)
 		return dmn__bad(l, x, "an input needs an inputExpression");
 	in->text = dmn__text_of(expr);
+	in->type = dmn__type_name(str_of(xml_attr(expr, "typeRef", "")));
 	rc = dmn__compile(l, expr, in->text, n, false, &in->expr);
 	if (rc == 0 && values != NULL && dmn__text_of(values).n > 0) {
 		in->values_text = dmn__text_of(values);

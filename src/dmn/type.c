@@ -10,11 +10,26 @@ struct conforming {
 	bool strict; /* no conversions */
 };
 
+/* "tLoan", or "lib.tLoan" of the model that is imported as lib. */
 static const struct dmn_type *find_type(const struct dmn_model *m, struct str name)
 {
 	for (const struct dmn_type *t = m->type; t != NULL; t = t->next)
 		if (str_eq(t->name, name))
 			return t;
+	for (int i = 0; i < m->imports; i++) {
+		const struct dmn_type *t;
+		struct str path = m->import[i].name, rest = name;
+
+		if (path.n > 0) {
+			if (name.n <= path.n + 1 || name.p[path.n] != '.' ||
+			        memcmp(name.p, path.p, path.n) != 0)
+				continue;
+			rest = (struct str){name.p + path.n + 1, name.n - path.n - 1};
+		}
+		t = find_type(m->import[i].model, rest);
+		if (t != NULL)
+			return t;
+	}
 	return NULL;
 }
 
@@ -81,13 +96,22 @@ static bool conform_context(
 	return true;
 }
 
+/* Whether the function has so many parameters; of those that take several numbers, any is right. */
+static bool takes(const struct feel_value *function, int parameters)
+{
+	const struct str *names = NULL;
+	int n = feel_parameters(function, &names);
+
+	return n < 0 || n == parameters;
+}
+
 /* One value; for a collection each element in turn. */
 static bool conform_one(const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
 {
 	if (v->type == FEEL_NULL)
 		return true;
 	if (t->function)
-		return v->type == FEEL_FUNCTION;
+		return v->type == FEEL_FUNCTION && takes(v, t->parameters);
 	if (t->components > 0) {
 		if (!conform_context(c, t, v, depth))
 			return false;
@@ -98,8 +122,11 @@ static bool conform_one(const struct conforming *c, const struct dmn_type *t, st
 }
 
 static bool conform_type(
-        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+        const struct conforming *outer, const struct dmn_type *t, struct feel_value *v, int depth)
 {
+	struct conforming inner = *outer, *c = &inner;
+
+	inner.m = t->model; /* its names are of the model that it stands in */
 	if (depth > DEPTH_MAX)
 		return false;
 	if (v->type == FEEL_NULL)
@@ -169,6 +196,16 @@ int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *
 		return 0;
 	*v = copy;
 	return 1;
+}
+
+int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_value *v,
+        const struct feel_scope *s, struct arena *a)
+{
+	const struct dmn_type *t = find_type(m, type);
+
+	if (t == NULL || !t->function)
+		return dmn__conform(m, type, v, s, a);
+	return t->result.n == 0 || dmn__conform(t->model, t->result, v, s, a);
 }
 
 int dmn__instance_of(const void *model, struct str type, const struct feel_value *v)

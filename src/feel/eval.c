@@ -133,7 +133,7 @@ static int compare(struct feel_run *r, const node *x, enum feel_compare op, cons
 		}
 		return op == CMP_EQ ? equal : !equal;
 	}
-	if (feel__compare(a, b, &order) < 0) {
+	if (feel_compare(a, b, &order) < 0) {
 		if (a->type == FEEL_LIST && a->list.n == 1)
 			return compare(r, x, op, &a->list.item[0], b);
 		if (b->type == FEEL_LIST && b->list.n == 1)
@@ -301,7 +301,7 @@ static value eval_range(struct feel_run *r, const node *x, const struct feel_fra
 	         : end[0].type == FEEL_NULL || end[1].type == FEEL_NULL)
 		return NULL_VALUE;
 	if (end[0].type != FEEL_NULL && end[1].type != FEEL_NULL &&
-	        feel__compare(&end[0], &end[1], &order) < 0)
+	        feel_compare(&end[0], &end[1], &order) < 0)
 		return feel__fail(r, "%d:%d: a range from %s to %s has no meaning", x->line, x->column,
 		        feel__type_name(end[0].type), feel__type_name(end[1].type));
 	v = feel__alloc_items(r, 2);

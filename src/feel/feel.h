@@ -88,6 +88,8 @@ const struct feel_value *feel_get(const struct feel_value *context, const char *
 struct feel_value feel_copy(struct arena *a, const struct feel_value *v);             /* deep */
 /* Equality of FEEL: 1, 0, or -1 for null (not comparable). */
 int feel_equal(const struct feel_value *a, const struct feel_value *b);
+/* Order of numbers, texts, moments and durations: 0 and *order below, equal to or above 0; -1: they have none. */
+int feel_compare(const struct feel_value *a, const struct feel_value *b, int *order);
 /* JSON out: temporal values and durations as their FEEL text. In: strings stay strings. */
 void feel_write_json(const struct feel_value *v, struct jw *w);
 MUST_USE int feel_read_json(struct arena *a, struct str json, struct feel_value *out, struct err *e);

@@ -119,7 +119,6 @@ int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const s
 
 /* value.c */
 const char *feel__type_name(enum feel_type t);
-int feel__compare(const struct feel_value *a, const struct feel_value *b, int *order); /* 0, or -1: cannot */
 int feel__in_range(const struct feel_range *r, const struct feel_value *v);            /* 1, 0, -1 */
 struct feel_value feel__get(const struct feel_value *context, struct str key, bool *found);
 

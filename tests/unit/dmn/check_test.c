@@ -13,7 +13,7 @@ static void finds(const char *xml, const char *want)
 	struct sb b = SB_INIT;
 	int n, lines = 0;
 
-	if (check_ok(dmn_load(str_of(xml), "test.dmn", &m, &e), &e)) {
+	if (check_ok(dmn_load(str_of(xml), "test.dmn", NULL, &m, &e), &e)) {
 		n = dmn_check(m, collect, &b);
 		for (size_t i = 0; i < b.n; i++)
 			lines += b.p[i] == '\n';
