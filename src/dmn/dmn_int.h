@@ -116,6 +116,10 @@ struct drg { /* an element of the requirements graph */
 	int parameters, outputs;
 };
 
+struct dmn_mistake {
+	int line;
+	const char *text;
+};
 struct dmn_model {
 	struct arena *a;
 	const char *file, *name, *ns;
@@ -130,6 +134,8 @@ struct dmn_model {
 	struct drg *drg, **sorted; /* sorted: by id */
 	int drgs;
 	bool lenient;
+	struct dmn_mistake *mistake; /* found while loading; no reason to refuse the model */
+	int mistakes;
 	struct str *member; /* names of components, for the parser of paths */
 	int members;
 };
@@ -143,6 +149,9 @@ int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_
         const struct feel_scope *s, struct arena *a);
 /* For feel_scope.instance_of: without conversions. */
 int dmn__instance_of(const void *model, struct str type, const struct feel_value *v);
+const struct dmn_type *dmn__find_type(const struct dmn_model *m, struct str name); /* NULL: not defined */
+/* The type of FEEL that has the name; FEEL_NULL if none has. */
+enum feel_type dmn__basic_type(struct str name);
 bool dmn__is_type(const struct dmn_model *m, struct str type);
 
 /* table.c */
@@ -160,7 +169,6 @@ struct dmn__run {
 MUST_USE int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e);
 /* check.c: ERR_INVALID for rows of a UNIQUE table that overlap for sure. */
-MUST_USE int dmn__check_unique(
-        const struct dmn_model *m, const struct drg *d, const struct box *b, struct err *e);
+MUST_USE int dmn__check_unique(const struct drg *d, const struct box *b, struct err *e);
 
 #endif

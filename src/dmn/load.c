@@ -56,24 +56,43 @@ struct str dmn__text_of(const struct xml *x)
 	return t != NULL ? dmn__trimmed(t->text) : STR_LIT("");
 }
 
+struct place {
+	struct loader *l;
+	int line; /* of the text's begin */
+};
+
+/* A name that means nothing is null when it is evaluated; most often it was mistyped. */
+static void note_unknown(void *ctx, struct str name, int line, int column)
+{
+	const struct place *p = ctx;
+	struct dmn_model *m = p->l->m;
+
+	(void)column;
+	m->mistake = arena_grow(
+	        m->a, m->mistake, &p->l->mistake_cap, (size_t)m->mistakes + 1, sizeof(*m->mistake));
+	m->mistake[m->mistakes++] = (struct dmn_mistake){
+	        p->line + line - 1, arena_printf(m->a, "\"%s\": there is no \"" STR_FMT "\" here",
+	                                    p->l->d != NULL ? p->l->d->label : m->name, STR_ARG(name))};
+}
+
 int dmn__compile(struct loader *l, const struct xml *x, struct str text, const struct names *n, bool tests,
         const struct feel_expr **out)
 {
 	struct feel_names names = {n->name, (int)n->n, l->m->member, l->m->members};
 	struct feel_expr *f = NULL;
 	struct err e = ERR_INIT;
+	const struct xml *t = xml_child(x, "text");
 	int rc = tests ? feel_compile_tests(l->m->a, text, &names, &f, &e)
 	               : feel_compile(l->m->a, text, &names, &f, &e);
 
 	if (rc < 0) {
-		const struct xml *t = xml_child(x, "text");
-
 		dmn__bad(l, x, "\"" STR_FMT "\" cannot be read: %s", (int)(text.n < 120 ? text.n : 120),
 		        text.p, e.text);
 		return err_at(l->e, NULL, (t != NULL ? t : x)->line + (e.line > 0 ? e.line - 1 : 0), e.column,
 		        NULL);
 	}
 	*out = f;
+	feel_unknown_names(f, note_unknown, &(struct place){l, (t != NULL ? t : x)->line});
 	return 0;
 }
 

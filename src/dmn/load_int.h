@@ -17,7 +17,7 @@ struct loader { /* one model */
 	struct loading *all;
 	const struct drg *d; /* whose logic is being loaded */
 	int depth;           /* of boxes */
-	size_t member_cap, import_cap;
+	size_t member_cap, import_cap, mistake_cap;
 };
 /* Names in scope, innermost last; frames are pushed and popped by length. */
 struct names {

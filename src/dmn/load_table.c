@@ -162,5 +162,5 @@ int dmn__load_table(struct loader *l, const struct xml *x, struct names *n, stru
 			rc = load_rule(l, c, n, b, &b->rule[rule++]);
 			b->rules = rule;
 		}
-	return rc == 0 && !l->m->lenient ? dmn__check_unique(l->m, l->d, b, l->e) : rc;
+	return rc == 0 && !l->m->lenient ? dmn__check_unique(l->d, b, l->e) : rc;
 }

@@ -11,7 +11,7 @@ struct conforming {
 };
 
 /* "tLoan", or "lib.tLoan" of the model that is imported as lib. */
-static const struct dmn_type *find_type(const struct dmn_model *m, struct str name)
+const struct dmn_type *dmn__find_type(const struct dmn_model *m, struct str name)
 {
 	for (const struct dmn_type *t = m->type; t != NULL; t = t->next)
 		if (str_eq(t->name, name))
@@ -26,7 +26,7 @@ static const struct dmn_type *find_type(const struct dmn_model *m, struct str na
 				continue;
 			rest = (struct str){name.p + path.n + 1, name.n - path.n - 1};
 		}
-		t = find_type(m->import[i].model, rest);
+		t = dmn__find_type(m->import[i].model, rest);
 		if (t != NULL)
 			return t;
 	}
@@ -54,9 +54,19 @@ static int is_basic(struct str name, const struct feel_value *v)
 	return -1;
 }
 
+enum feel_type dmn__basic_type(struct str name)
+{
+	if (str_is(name, "Any"))
+		return FEEL_NULL;
+	for (enum feel_type t = FEEL_BOOL; t <= FEEL_FUNCTION; t++)
+		if (is_basic(name, &(struct feel_value){.type = t}) == 1)
+			return t;
+	return FEEL_NULL;
+}
+
 bool dmn__is_type(const struct dmn_model *m, struct str type)
 {
-	return find_type(m, type) != NULL || is_basic(type, &FEEL_NULL_VALUE) >= 0;
+	return dmn__find_type(m, type) != NULL || is_basic(type, &FEEL_NULL_VALUE) >= 0;
 }
 
 static bool passes(const struct conforming *c, const struct feel_expr *test, const struct feel_value *v)
@@ -175,7 +185,7 @@ static bool conform_basic(const struct conforming *c, struct str name, struct fe
 
 static bool conform_name(const struct conforming *c, struct str name, struct feel_value *v, int depth)
 {
-	const struct dmn_type *t = find_type(c->m, name);
+	const struct dmn_type *t = dmn__find_type(c->m, name);
 
 	if (v->type == FEEL_NULL)
 		return true;
@@ -201,7 +211,7 @@ int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *
 int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_value *v,
         const struct feel_scope *s, struct arena *a)
 {
-	const struct dmn_type *t = find_type(m, type);
+	const struct dmn_type *t = dmn__find_type(m, type);
 
 	if (t == NULL || !t->function)
 		return dmn__conform(m, type, v, s, a);
@@ -211,7 +221,7 @@ int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_
 int dmn__instance_of(const void *model, struct str type, const struct feel_value *v)
 {
 	const struct dmn_model *m = model;
-	const struct dmn_type *t = find_type(m, type);
+	const struct dmn_type *t = dmn__find_type(m, type);
 	struct arena *a;
 	struct conforming c = {.m = m, .strict = true};
 	struct feel_value copy = *v;

@@ -53,6 +53,7 @@ struct feel_type_ref {
 struct feel_node {
 	uint8_t kind, op;
 	bool has_input; /* T_EXPR: ? stands in it */
+	bool unknown;   /* N_NAME: of nothing that was in scope */
 	int line, column;
 	int n;
 	struct feel_node **kid;
@@ -119,7 +120,7 @@ int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const s
 
 /* value.c */
 const char *feel__type_name(enum feel_type t);
-int feel__in_range(const struct feel_range *r, const struct feel_value *v);            /* 1, 0, -1 */
+int feel__in_range(const struct feel_range *r, const struct feel_value *v); /* 1, 0, -1 */
 struct feel_value feel__get(const struct feel_value *context, struct str key, bool *found);
 
 /* builtins */

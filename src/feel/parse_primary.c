@@ -423,6 +423,7 @@ static node *name(struct parser *p)
 		x->name = feel__kept(p, best.name);
 	} else {
 		x->name = feel__words_name(p);
+		x->unknown = !p->in_filter; /* in a filter it may be a component */
 	}
 	if (best.n) { /* a longer name of words, when the known one is followed by another word */
 		struct str next = feel__word(p);
@@ -430,6 +431,7 @@ static node *name(struct parser *p)
 		if (next.n && !feel__is_keyword(next) && *next.p != '?') {
 			p->p = at;
 			x->name = feel__words_name(p);
+			x->unknown = !p->in_filter;
 		}
 	}
 	if (str_is(x->name, "?"))

@@ -73,6 +73,9 @@ TEST(refuses_a_unique_table_whose_rows_overlap)
 	overlap(PAIR("\"a\", \"b\"", "\"b\""), true);
 	overlap(PAIR("true", "true"), true);
 	overlap(PAIR("0.1", "[0.1..0.2]"), true);
+	overlap(PAIR("not(1, 77777)", "2"), true);
+	overlap(PAIR("@\"2024-01-01\"", "[date(\"2023-01-01\")..date(\"2025-01-01\")]"), true);
+	overlap(PAIR("&lt; @\"P1Y\"", "&gt;= duration(\"P12M\")"), false);
 	overlap(PAIR("&lt; 5", "[5..77777)"), false);
 	overlap(PAIR("[1..5)", "[5..6]"), false);
 	overlap(PAIR("[1..5]", "]5..6]"), false);
@@ -82,7 +85,7 @@ TEST(refuses_a_unique_table_whose_rows_overlap)
 	overlap(PAIR("(5..5)", "5"), false);
 	/* nothing is proved about conditions, so nobody is accused */
 	overlap(PAIR("? &gt; 1", "? &gt; 1"), false);
-	overlap(PAIR("not(1)", "2"), false);
+	overlap(PAIR("not(2, 77777)", "2"), false);
 	/* 35 digits apart: too near for a double */
 	overlap(PAIR("0.1000000000000000000000001", "0.1"), false);
 }
