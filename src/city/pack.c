@@ -274,6 +274,18 @@ static struct dmn_options models_of(struct pack_data *d, const struct pack_file 
 	return options;
 }
 
+struct table_check {
+	struct pack_data *d;
+	const char *file;
+};
+
+static void warn_of_table(void *ctx, int line, const char *text)
+{
+	const struct table_check *c = ctx;
+
+	pack__tell(c->d, false, c->file, line, 0, NULL, "%s", text);
+}
+
 static void read_decision(struct pack_data *d, const struct pack_file *f, const struct dmn_options *models)
 {
 	struct catalog *c = d->catalog;
@@ -286,6 +298,8 @@ static void read_decision(struct pack_data *d, const struct pack_file *f, const 
 		return;
 	}
 	arena_cleanup(d->a, free_model, m);
+	if (d->alone) /* for its author; a site that loads it has nobody to tell */
+		(void)dmn_check(m, warn_of_table, &(struct table_check){d, f->path});
 	for (int i = 0; i < dmn_decisions(m); i++) {
 		const char *id = dmn_decision_id(m, i);
 
