@@ -143,6 +143,52 @@ TEST(bad_rules)
 	        "rules/gas.yaml", 6, "for", "duration");
 }
 
+#define DMN "https://www.omg.org/spec/DMN/20230324/MODEL/"
+
+TEST(what_is_odd_in_a_table_is_a_warning)
+{
+	static const char *const want[] = {
+	        "decisions/level.dmn:6 \"level\": no row takes ch4 above 3 and below 5",
+	        "decisions/level.dmn:9 \"level\": row 2 gives many, which is not of type lib.tLevel"};
+	struct arena *a = arena_new(0);
+	const char *dir = town_pack();
+	struct pack_report r = {0};
+	struct err e = ERR_INIT;
+
+	town_write(dir, "decisions/lib.dmn",
+	        "<definitions xmlns='" DMN "' namespace='urn:lib' name='lib'><itemDefinition name='tLevel'>"
+	        "<typeRef>number</typeRef></itemDefinition></definitions>");
+	town_write(dir, "decisions/level.dmn",
+	        "<definitions xmlns='" DMN "' namespace='urn:town' name='town'>\n"
+	        "<import namespace='urn:lib' name='lib' importType='" DMN "'/>\n"
+	        "<inputData id='ch4' name='ch4'><variable name='ch4' typeRef='number'/></inputData>\n"
+	        "<decision id='level' name='level'>\n"
+	        "<informationRequirement><requiredInput href='#ch4'/></informationRequirement>\n"
+	        "<decisionTable><input><inputExpression><text>ch4</text></inputExpression></input>\n"
+	        "<output typeRef='lib.tLevel'/>\n"
+	        "<rule><inputEntry><text>&lt;= "
+	        "3</text></inputEntry><outputEntry><text>1</text></outputEntry></rule>\n"
+	        "<rule><inputEntry><text>&gt;= "
+	        "5</text></inputEntry><outputEntry><text>\"many\"</text></outputEntry>"
+	        "</rule></decisionTable></decision></definitions>");
+	check_ok(pack_check(dir, a, &r, &e), &e);
+	check_eq_i(r.findings, 2);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		bool found = false;
+
+		for (int k = 0; k < r.findings; k++) {
+			const struct err *f = &r.finding[k].e;
+
+			found |=
+			        !r.finding[k].error &&
+			        strcmp(arena_printf(a, "%s:%d %s", f->where, f->line, f->text), want[i]) == 0;
+		}
+		if (!found)
+			check_fail("no warning %s", want[i]);
+	}
+	arena_free(&a);
+}
+
 TEST(a_dangling_flow_is_named)
 {
 	refuses("flows/repair.bpmn",
