@@ -194,6 +194,7 @@ static int apply_called(struct bpmn_state *s, const struct bpmn_event *ev, struc
 	        .version = (int)version,
 	        .process = arena_strndup(s->a, ev->text.p, ev->text.n)};
 	s->n_calls++;
+	s->unbound = true; /* decide looks the process up */
 	t->doing = DOING_CALL;
 	return c[i].process ? 0 : no_memory(e);
 }

@@ -213,7 +213,7 @@ struct bpmn__local {
 struct bpmn_state {
 	uint32_t magic;
 	uint32_t serial; /* definition that the `node` fields and `ids` belong to; 0 none */
-	bool unbound;    /* there are tokens of called processes that were not looked up */
+	bool unbound;    /* there are called processes that were not looked up */
 	enum bpmn__phase phase;
 	bool draft;        /* a copy within decide: borrows texts from definition, events and input */
 	uint32_t next_key; /* the next key to be given */
