@@ -179,6 +179,7 @@ struct bpmn_open {
 	const char *element;
 	const char *process; /* called process that has the element, "" for the instance's own … */
 	int version;         /* … and its version */
+	const char *own;     /* itself, or the call activity of the instance's own process that it lies in */
 	time_us at;
 };
 size_t bpmn_state_open(const struct bpmn_state *s, struct arena *a, struct bpmn_open **out);

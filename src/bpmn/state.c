@@ -321,17 +321,24 @@ int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, struct
 
 /* ---- what is open ---- */
 
-/* The call that the scope `key` lies in; NULL: none. */
-static const struct bpmn__call *call_around(const struct bpmn_state *s, uint32_t key)
+/* Says whose the element is that lies in the scope `key`. */
+static void place(const struct bpmn_state *s, uint32_t key, struct bpmn_open *o)
 {
+	o->process = "";
+	o->version = 0;
+	o->own = o->element;
 	while (key != 0) {
 		const struct bpmn__token *t = bpmn__token_find(s, key);
+		const struct bpmn__call *c = t->doing == DOING_CALL ? bpmn__call_find(s, key) : NULL;
 
-		if (t->doing == DOING_CALL)
-			return bpmn__call_find(s, key);
+		if (c != NULL && *o->process == '\0') {
+			o->process = c->process;
+			o->version = c->version;
+		}
+		if (c != NULL)
+			o->own = t->element;
 		key = t->scope;
 	}
-	return NULL;
 }
 
 size_t bpmn_state_open(const struct bpmn_state *s, struct arena *a, struct bpmn_open **out)
@@ -343,7 +350,6 @@ size_t bpmn_state_open(const struct bpmn_state *s, struct arena *a, struct bpmn_
 	if (o == NULL)
 		return 0;
 	while (t < s->n_tokens || w < s->n_waits) {
-		const struct bpmn__call *call;
 		size_t before = n;
 		uint32_t scope;
 
@@ -367,11 +373,8 @@ size_t bpmn_state_open(const struct bpmn_state *s, struct arena *a, struct bpmn_
 			        .element = x->element,
 			        .at = x->at};
 		}
-		if (n == before)
-			continue;
-		call = s->n_calls > 0 ? call_around(s, scope) : NULL;
-		o[n - 1].process = call ? call->process : "";
-		o[n - 1].version = call ? call->version : 0;
+		if (n > before)
+			place(s, scope, &o[n - 1]);
 	}
 	return n;
 }
