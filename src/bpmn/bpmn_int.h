@@ -157,7 +157,14 @@ static inline bool bpmn__is_gateway(enum bpmn__kind k)
 
 /* One finding: id of the node or flow at fault. */
 typedef void bpmn__tell_f(void *ctx, bool error, const char *id, int line, const char *text);
+/* What would leave an instance stuck or ambiguous by the drawing alone: refused when it is loaded. */
 int bpmn__check(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+/* Of a definition without such errors: joins that wait for ever, what runs twice, what is dead. */
+int bpmn__sound(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+int bpmn__loops(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+/* Marks the nodes from which `from` can be reached without passing through the gateway; stack: room for all.
+ */
+void bpmn__mark_upstream(const struct bpmn_def *d, int gateway, int from, bool *seen, int *stack);
 
 /* ---- state ---- */
 

@@ -240,7 +240,7 @@ struct outside {
 static void tell_outside(void *ctx, bool error, const char *id, int line, const char *text)
 {
 	const struct outside *o = ctx;
-	char buf[600];
+	char buf[1100];
 
 	snprintf(buf, sizeof buf, "%.150s: %s", id, text);
 	o->tell(o->ctx, error, line, buf);
@@ -250,7 +250,12 @@ int bpmn_check(
         const struct bpmn_def *d, void (*tell)(void *ctx, bool error, int line, const char *text), void *ctx)
 {
 	struct outside o = {.tell = tell, .ctx = ctx};
+	bpmn__tell_f *f = tell ? tell_outside : NULL;
+	int errors;
 
 	OBJ_CHECK(d, BPMN__DEF_MAGIC);
-	return bpmn__check(d, tell ? tell_outside : NULL, &o);
+	errors = bpmn__check(d, f, &o);
+	if (errors == 0)
+		errors = bpmn__sound(d, f, &o) + bpmn__loops(d, f, &o);
+	return errors;
 }

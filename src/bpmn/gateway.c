@@ -140,8 +140,7 @@ void run__parallel_join(struct run *r, uint32_t token)
 		pass_join(r, first, n);
 }
 
-/* Marks the nodes from which `from` can be reached without passing through the gateway. */
-static void mark_upstream(const struct bpmn_def *d, int gateway, int from, bool *seen, int *stack)
+void bpmn__mark_upstream(const struct bpmn_def *d, int gateway, int from, bool *seen, int *stack)
 {
 	int n = 0;
 
@@ -188,7 +187,8 @@ static bool inclusive_ready(
 	/* Looking is work as well: what a hostile definition can ask for has an end. */
 	r->steps += (int)(all / 256);
 	for (int i = 0; i < n->n_in; i++)
-		mark_upstream(d, node, d->flow[n->in[i]].from, first[i] != 0 ? to_full : to_empty, stack);
+		bpmn__mark_upstream(
+		        d, node, d->flow[n->in[i]].from, first[i] != 0 ? to_full : to_empty, stack);
 	for (size_t i = 0; i < r->s.n_tokens; i++) {
 		const struct bpmn__token *t = &r->s.token[i];
 
