@@ -85,21 +85,34 @@ static unsigned allowed(enum action action, unsigned parts)
 	return holders;
 }
 
-/* Without the role of the task: a case's row knows its stage, and what the desk does is known by that. */
-static const char *role_of(const struct site *s, const struct city_case *c)
+/* The role of the first task with this stage and these outcomes, in the flow or in one that it calls. */
+static const char *task_role(
+        const struct site *s, const struct flow_def *f, const struct city_case *c, int depth)
 {
-	const struct flow_def *f = catalog_flow(s->catalog, c->flow, c->flow_version);
-
-	if (f == NULL || strcmp(c->stage, "incident") == 0 || strcmp(c->stage, "service") == 0)
-		return "desk";
-	for (int i = 0; i < bpmn_elements(f->def); i++) {
+	for (int i = 0; f != NULL && i < bpmn_elements(f->def); i++) {
 		const struct bpmn_element *el = bpmn_element_at(f->def, i);
+		const char *role = NULL;
 
 		if (el->type == BPMN_USER_TASK && strcmp(el->stage, c->stage) == 0 &&
 		        strcmp(el->outcomes, c->outcomes) == 0)
-			return el->role;
+			role = el->role;
+		else if (el->type == BPMN_CALL_ACTIVITY && depth > 0)
+			role = task_role(s, catalog_flow(s->catalog, el->ref, 0), c, depth - 1);
+		if (role != NULL)
+			return role;
 	}
-	return "desk";
+	return NULL;
+}
+
+/* Without the role of the task: a case's row knows its stage, and what the desk does is known by that. */
+static const char *role_of(const struct site *s, const struct city_case *c)
+{
+	const char *role;
+
+	if (strcmp(c->stage, "incident") == 0 || strcmp(c->stage, "service") == 0)
+		return "desk";
+	role = task_role(s, catalog_flow(s->catalog, c->flow, c->flow_version), c, 2);
+	return role != NULL ? role : "desk";
 }
 
 const char *case_actions(struct arena *a, struct site *s, const struct city_case *c, const struct who *who)

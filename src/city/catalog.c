@@ -109,6 +109,7 @@ int pack__load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 		f = &c->flow[c->flows++];
 		f->code = arena_strndup(c->arena, row.code.p, row.code.n);
 		f->pack = arena_strndup(c->arena, row.pack.p, row.pack.n);
+		f->file = file;
 		f->version = (int)row.version;
 		f->xml = arena_strndup(c->arena, row.xml.p, row.xml.n);
 		f->def = def;

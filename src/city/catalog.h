@@ -127,6 +127,7 @@ struct decision_model {
 struct flow_def {
 	const char *code; /* process id */
 	const char *pack; /* "" where that was not noted when it came */
+	const char *file; /* within the pack */
 	int version;      /* of this site, from 1; running cases keep theirs */
 	const char *xml;
 	struct bpmn_def *def;

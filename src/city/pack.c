@@ -334,8 +334,12 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
 		return;
 	}
 	x = PACK_PUSH(d, c->flow, c->flows, flows_cap, struct flow_def);
-	*x = (struct flow_def){
-	        .code = bpmn_process_id(def), .pack = d->pack, .version = 0, .xml = f->text.p, .def = def};
+	*x = (struct flow_def){.code = bpmn_process_id(def),
+	        .pack = d->pack,
+	        .file = f->path,
+	        .version = 0,
+	        .xml = f->text.p,
+	        .def = def};
 }
 
 /* A record's kind is the name of its file; kinds are read before things, and regions before what lies in

@@ -111,19 +111,46 @@ static void check_categories(struct pack_data *d)
 	}
 }
 
+struct flow_finding {
+	struct pack_data *d;
+	const char *file;
+};
+
+static void tell_flow(void *ctx, bool error, int line, const char *text)
+{
+	const struct flow_finding *f = ctx;
+
+	pack__tell(f->d, error, f->file, line, 0, NULL, "%s", text);
+}
+
+/* Names that an element of a flow refers to. */
+static void check_element(struct pack_data *d, const char *file, const struct bpmn_element *x)
+{
+	const struct catalog *c = d->catalog;
+	struct located at = {file, x->line};
+
+	if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
+		unknown(d, at, x->id, "decision", x->ref);
+	if (x->type == BPMN_CALL_ACTIVITY && catalog_flow(c, x->ref, 0) == NULL)
+		unknown(d, at, x->id, "flow", x->ref);
+	if (*x->calendar != '\0' && catalog_calendar(c, x->calendar) == NULL)
+		unknown(d, at, x->id, "calendar", x->calendar);
+}
+
 static void check_flows(struct pack_data *d)
 {
 	const struct catalog *c = d->catalog;
 
-	for (int i = 0; i < c->flows; i++)
-		for (int k = 0; strcmp(c->flow[i].pack, d->pack) == 0 && k < bpmn_elements(c->flow[i].def);
-		        k++) {
-			const struct bpmn_element *x = bpmn_element_at(c->flow[i].def, k);
+	for (int i = 0; i < c->flows; i++) {
+		const struct flow_def *f = &c->flow[i];
+		struct flow_finding finding = {d, f->file};
 
-			if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
-				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "decision",
-				        x->ref);
-		}
+		if (strcmp(f->pack, d->pack) != 0)
+			continue;
+		bpmn_check(f->def, tell_flow, &finding);
+		for (int k = 0; k < bpmn_elements(f->def); k++)
+			check_element(d, f->file, bpmn_element_at(f->def, k));
+	}
 }
 
 /* Codes of things are unique over all their kinds, those of other records within one. */
