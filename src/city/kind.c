@@ -66,7 +66,8 @@ bool field_masked(const struct field *f, int64_t clearance)
 
 bool field_mask(const struct field *f, const struct doc *value, struct sb *out)
 {
-	if (*f->mask == '\0' || value->text == NULL) /* lists and places have no mask */
+	/* Lists and places have no mask. */
+	if (*f->mask == '\0' || value->type == DOC_LIST || value->type == DOC_MAP)
 		return false;
 	mask_text(out, f->mask, (struct str){value->text, value->text_n});
 	return true;

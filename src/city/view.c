@@ -103,7 +103,7 @@ static struct view_value value_of(const struct filler *f, const struct field *fi
 		return out;
 	if (field_masked(field, f->ask->who->scope.clearance))
 		return masked(f, field, v);
-	if (v->text == NULL) /* a list, a place, a file */
+	if (v->type == DOC_LIST || v->type == DOC_MAP) /* several values, a place, a file */
 		return json(f, v);
 	switch (field->type) {
 	case FIELD_INTEGER:
@@ -154,6 +154,11 @@ static int bad_condition(const struct filler *f, const char *name, const char *w
 	return ERR_INVALID;
 }
 
+static bool is_words(const struct doc *d)
+{
+	return d->type == DOC_STRING || d->type == DOC_NUMBER || d->type == DOC_BOOL;
+}
+
 struct condition {
 	const char *name;
 	const char **words; /* NULL: none given */
@@ -169,7 +174,7 @@ static int read_conditions(const struct filler *f, const struct condition *c, si
 			i++;
 		if (i == n)
 			return bad_condition(f, x->key, "this view is not narrowed by that", e);
-		if (x->text == NULL)
+		if (!is_words(x))
 			return bad_condition(f, x->key, "a text is needed", e);
 		*c[i].words = x->text;
 	}
@@ -269,7 +274,7 @@ static int read_record_conditions(struct filler *f, struct arena *a, struct reco
 
 	DOC_EACH(x, f->where)
 	{
-		if (x->text == NULL)
+		if (!is_words(x))
 			rc = bad_condition(f, x->key, "a text is needed", e);
 		else if (strcmp(x->key, "q") == 0)
 			q->q = x->text;
