@@ -10,7 +10,8 @@ static struct indicator_value value_of(struct mini *m, const char *code, const c
 
 	if (!check_ok(store_read_begin(m->s->store, "test", &tx, NULL), NULL))
 		return out;
-	check_ok(indicator_values(tx, m->s, &who_system, unit, "2026-07-01", "2026-07-31", &v, &n, NULL),
+	check_ok(
+	        indicator_values(tx, m->s, &who_system, NULL, unit, "2026-07-01", "2026-07-31", &v, &n, NULL),
 	        NULL);
 	for (int i = 0; i < n; i++)
 		if (strcmp(v[i].def->code, code) == 0)
