@@ -94,9 +94,11 @@ struct category { /* 案件类别: what decides flow and time limit */
 
 struct indicator { /* 指标 */
 	const char *code, *name, *name_en, *unit, *pack;
-	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed" */
-	struct feel_expr *expr;
-	const char *direction; /* "up" larger is better, "down" */
+	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed"; or SQL over views */
+	struct feel_expr *expr; /* NULL: it is SQL */
+	int line;               /* of the formula, in the pack's indicators.yaml */
+	int secrecy;            /* clearance that it takes to know of it: that of the kinds it asks of */
+	const char *direction;  /* "up" larger is better, "down" */
 	const char *meaning, *source;
 	double target; /* NaN: none */
 	int decimals;

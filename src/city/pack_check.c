@@ -1,4 +1,5 @@
 /* What of a pack refers to what: unknown codes, doubled codes, trees that bite their tail. */
+#include "city/indicator.h"
 #include "city/pack_int.h"
 
 #define DEPTH_MAX 64 /* of trees, as records have it */
@@ -153,6 +154,29 @@ static void check_flows(struct pack_data *d)
 	}
 }
 
+/* Its own must be right. Those of packs that build on it are told: they go on, without a value. */
+static void check_questions(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->indicators; i++) {
+		const struct indicator *def = &c->indicator[i];
+		bool own = strcmp(def->pack, d->pack) == 0;
+		struct err e = ERR_INIT;
+		int secrecy;
+
+		if (def->expr != NULL || indicator_question(c, def, &secrecy, &e) == 0)
+			continue;
+		if (own)
+			pack__tell(d, !d->partial, "indicators.yaml", def->line, 0, def->code,
+			        "the sql cannot be asked: %s (its line %d, column %d)", e.text, e.line,
+			        e.column);
+		else
+			pack__tell(d, false, "indicators.yaml", 0, 0, def->code,
+			        "this indicator of the pack %s cannot be asked then: %s", def->pack, e.text);
+	}
+}
+
 /* Codes of things are unique over all their kinds, those of other records within one. */
 static const char *record_key(struct arena *a, const struct kind *k, const char *code)
 {
@@ -290,4 +314,5 @@ void pack__check_references(struct pack_data *d)
 	check_kinds(d);
 	check_categories(d);
 	check_flows(d);
+	check_questions(d);
 }

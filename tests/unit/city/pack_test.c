@@ -124,6 +124,20 @@ TEST(bad_declarations)
 	        "a", "cannot be read");
 	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1\", direction: sideways}\n",
 	        "indicators.yaml", 2, "direction", "up or down");
+	refuses("indicators.yaml", "indicators:\n  - {code: a}\n", "indicators.yaml", 2, "a",
+	        "a formula, or sql");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    formula: opened\n    sql: SELECT 1\n",
+	        "indicators.yaml", 4, "a", "not both");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT model, colour FROM v_sensor\n",
+	        "indicators.yaml", 3, "a", "no such column: colour");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT 1 FROM v_valve\n",
+	        "indicators.yaml", 3, "a", "no such table: v_valve");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: PRAGMA user_version\n",
+	        "indicators.yaml", 3, "a", "PRAGMA");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT count(*) FROM record\n",
+	        "indicators.yaml", 3, "a", "no such table: record");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT :today\n", "indicators.yaml", 3,
+	        "a", "no parameter :today");
 }
 
 TEST(bad_rules)
