@@ -181,9 +181,15 @@ static void add_default_calendar(struct catalog *c)
 	for (int wd = 0; wd < 7; wd++)
 		if (calendar_set_weekday(k, wd, &day, 1, NULL) < 0)
 			wrong("a whole day is a period");
+	calendar_ready(k);
 	arena_cleanup(c->arena, free_calendar, k);
 	c->calendar = arena_array(c->arena, 1, sizeof(*c->calendar));
-	c->calendar[0] = (struct named_calendar){.code = "always", .pack = "", .calendar = k};
+	c->calendar[0] = (struct named_calendar){.code = "always",
+	        .name = "全时",
+	        .name_en = "Always",
+	        .pack = "",
+	        .table = "",
+	        .calendar = k};
 	c->calendars = 1;
 }
 

@@ -132,9 +132,26 @@ struct flow_def {
 	struct bpmn_def *def;
 };
 
+struct holiday { /* one date that is not as its weekday */
+	int year, month, day;
+	int as;           /* the weekday whose shifts it has, 0 Sunday … 6; -1: nobody works */
+	const char *name; /* of the holiday or make-up day, "" */
+};
+/* The holidays of one year, as they were announced. */
+struct holiday_table {
+	const char *code, *pack, *source, *published;
+	int year;
+	bool amends; /* an addition to the table of that year, which is another's */
+	struct holiday *holiday;
+	int holidays;
+};
 struct named_calendar {
-	const char *code, *pack;
+	const char *code, *name, *name_en, *pack;
+	const char *table; /* code of the tables that it goes by; "" none */
+	int line;          /* of calendars.yaml */
 	struct calendar *calendar;
+	struct holiday *own; /* beside its tables; the last word */
+	int owns;
 };
 struct pack_need { /* another pack that must be there first */
 	const char *code;
@@ -171,6 +188,8 @@ struct catalog {
 	int flows;
 	struct named_calendar *calendar;
 	int calendars;
+	struct holiday_table *table;
+	int tables;
 };
 const struct kind *catalog_kind(const struct catalog *c, const char *code); /* NULL if none; so below */
 const struct field *kind_field(const struct kind *k, const char *key);

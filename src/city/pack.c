@@ -89,7 +89,7 @@ int pack__read_folder(struct arena *a, const char *dir, struct pack_file **f, in
 	static const struct {
 		const char *folder, *end;
 	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"records", ".csv"}, {"rules", ".yaml"},
-	        {"decisions", ".dmn"}, {"flows", ".bpmn"}};
+	        {"decisions", ".dmn"}, {"flows", ".bpmn"}, {"holidays", ".yaml"}};
 	size_t cap = 0;
 	int rc;
 
@@ -340,7 +340,10 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 			read_decision(d, &f[i]);
 		else if (pack__in_folder(&f[i], "flows"))
 			read_flow(d, &f[i]);
+		else if (pack__in_folder(&f[i], "holidays"))
+			pack__read_holidays(d, &f[i]);
 	}
+	pack__join_calendars(d);
 	for (int i = 0; i < n; i++)
 		if (pack__in_folder(&f[i], "things") || pack__in_folder(&f[i], "records")) {
 			const char *name = strchr(f[i].path, '/') + 1;

@@ -111,6 +111,22 @@ static void check_categories(struct pack_data *d)
 	}
 }
 
+static void check_calendars(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->calendars; i++) {
+		const struct named_calendar *k = &c->calendar[i];
+		bool found = *k->table == '\0';
+
+		for (int t = 0; t < c->tables; t++)
+			found = found || strcmp(c->table[t].code, k->table) == 0;
+		if (!found && strcmp(k->pack, d->pack) == 0)
+			unknown(d, (struct located){"calendars.yaml", k->line}, "table", "table of holidays",
+			        k->table);
+	}
+}
+
 static void check_flows(struct pack_data *d)
 {
 	const struct catalog *c = d->catalog;
@@ -262,5 +278,6 @@ void pack__check_references(struct pack_data *d)
 				check_record_trees(d, &d->catalog->kind[i], &d->catalog->kind[i].field[n]);
 	check_kinds(d);
 	check_categories(d);
+	check_calendars(d);
 	check_flows(d);
 }
