@@ -72,7 +72,7 @@ export interface AlarmView {
 	rule: string; value: number | null; threshold: number | null; op: string; summary: string; expr: string; state: string;
 	since: string | null; fired: string | null; resolved: string | null; unit: string; metric: string;
 }
-export interface CaseNow extends Case { actions: string[]; alarm_view: AlarmView | null; now: string }
+export interface CaseNow extends Case { actions: string[]; alarm_view: AlarmView | null; deadline_unsure: boolean; now: string }
 export interface CaseDone { id: string; at: string; action: string; account: string; name: string; org: string; task: string; outcome: string; note: string; element: string; for_account: string; for_name: string }
 export interface CaseFlow { xml: string; open: string[]; taken: string[] }
 export interface SummaryUnit { region: string; name: string; name_en: string; alarms: number; open: number; overdue: number; closed: number; closed_on_time: number }
