@@ -92,18 +92,19 @@ enum schema_type {
 	SCHEMA_NUMBER,
 	SCHEMA_BOOL,
 	SCHEMA_OBJECT, /* any members */
+	SCHEMA_TEXTS,  /* any members, all of them texts */
 	SCHEMA_ANY,
 	SCHEMA_REF,     /* of `ref` */
 	SCHEMA_LIST,    /* of objects `ref` */
 	SCHEMA_STRINGS, /* list of text */
-	SCHEMA_NUMBERS, /* list of numbers, or of null */
+	SCHEMA_NUMBERS, /* list of numbers */
 };
 enum { SCHEMA_MUST = 1, SCHEMA_NULL = 2 };
 struct schema_row {
 	const char *schema; /* set in the row that begins one */
 	const char *field;  /* NULL in that row */
 	enum schema_type type;
-	const char *ref;
+	const char *ref; /* a schema; of a text or whole number: the words it may be, by blanks, or "" */
 	unsigned flags;
 	int max; /* bytes of a text; 0: 4,096 */
 	const char *words;

@@ -11,6 +11,7 @@
  *
  * Extension attributes, namespace "urn:heming:bpmn:1":
  *   userTask          org="=FEEL" (or a fixed code)  role="…"  outcomes="done returned"  stage="handle"
+ *                     form="id of a form"
  *   businessRuleTask  decision="id of a decision"  result="variable that takes its result"
  *   serviceTask       topic="…"
  *   timer definitions calendar="…"  (a duration is then working time of that calendar)
@@ -50,7 +51,7 @@ struct bpmn_element {
 	const char *id, *name;
 	enum bpmn_element_type type;
 	int line;
-	const char *role, *outcomes, *stage; /* extension attributes, "" if none */
+	const char *role, *outcomes, *stage, *form; /* extension attributes, "" if none */
 	const char *ref;                     /* decision, topic, message or called process; "" */
 };
 

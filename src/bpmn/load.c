@@ -357,6 +357,7 @@ static int activity(struct loader *l, const struct xml *x, struct bpmn__node *n)
 		n->pub.role = keep(l, xml_attr_ns(x, BPMN__NS_OWN, "role", ""));
 		n->pub.outcomes = words(l, xml_attr_ns(x, BPMN__NS_OWN, "outcomes", ""));
 		n->pub.stage = keep(l, xml_attr_ns(x, BPMN__NS_OWN, "stage", ""));
+		n->pub.form = keep(l, xml_attr_ns(x, BPMN__NS_OWN, "form", ""));
 		s = xml_attr_ns(x, BPMN__NS_OWN, "org", "");
 		if (*s == '=')
 			return compile(l, x, expression(s), "the attribute org", &n->expr);
@@ -411,6 +412,7 @@ static int node(struct loader *l, const struct xml *x, size_t which, int parent)
 	                .role = "",
 	                .outcomes = "",
 	                .stage = "",
+	                .form = "",
 	                .ref = ""},
 	        .kind = NODES[which].kind,
 	        .parent = parent,

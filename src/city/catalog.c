@@ -51,6 +51,11 @@ const struct flow_def *catalog_flow(const struct catalog *c, const char *code, i
 	return NULL;
 }
 
+const struct form_def *catalog_form(const struct catalog *c, const char *code)
+{
+	FIND(c->form, c->forms, code);
+}
+
 const struct dmn_model *catalog_decision(const struct catalog *c, const char *ref)
 {
 	for (int i = 0; ref != NULL && i < c->decisions; i++) {

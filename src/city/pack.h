@@ -14,6 +14,7 @@
  * rules/NAME.yaml           Prometheus rule files
  * decisions/NAME.dmn        DMN
  * flows/NAME.bpmn           BPMN, one process each
+ * forms/NAME.form           form-js schemas, by whose id the user tasks of flows name them
  * indicators.yaml           indicators
  * demo.yaml                 what `heming simulate` publishes; read by it alone
  *

@@ -139,6 +139,8 @@ static void check_flows(struct pack_data *d)
 			if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
 				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "decision",
 				        x->ref);
+			if (x->type == BPMN_USER_TASK && *x->form != '\0' && catalog_form(c, x->form) == NULL)
+				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "form", x->form);
 		}
 }
 

@@ -37,7 +37,7 @@ struct loss { /* a value that its field cannot hold */
 };
 
 struct run {
-	const struct form *f;
+	const struct form_model *f;
 	struct arena *a;
 	struct err *e;
 	time_us now;
@@ -887,7 +887,7 @@ static int judge(struct run *r, const struct form__field *f, struct scope *s)
 	return judge_choice(r, f, v, s);
 }
 
-int form_fill(const struct form *f, const struct feel_value *variables, const struct feel_value *data,
+int form_fill(const struct form_model *f, const struct feel_value *variables, const struct feel_value *data,
         time_us now, const struct zone *zone, struct arena *a, struct form_answer *out, struct err *e)
 {
 	struct run *r = arena_alloc(a, sizeof(*r));

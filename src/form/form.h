@@ -17,14 +17,14 @@
 
 #include "feel/feel.h"
 
-struct form;
+struct form_model;
 
 /* Every flaw is told, with line, column and field (tell may be NULL); error false: a warning. ERR_INVALID
  * with the first error. `name` is for messages. */
 typedef void form_tell(void *ctx, bool error, const struct err *e);
 MUST_USE int form_load(struct arena *a, struct str json, const char *name, form_tell *tell, void *ctx,
-        struct form **out, struct err *e);
-const char *form_id(const struct form *f);
+        struct form_model **out, struct err *e);
+const char *form_id(const struct form_model *f);
 
 enum form_rule {
 	FORM_REQUIRED,
@@ -59,7 +59,7 @@ struct form_answer {
  * or NULL. data: what was sent, a context or NULL. ERR_TOOBIG if its lists ask for more than 5,000 fields, or
  * an expression takes too long.
  */
-MUST_USE int form_fill(const struct form *f, const struct feel_value *variables,
+MUST_USE int form_fill(const struct form_model *f, const struct feel_value *variables,
         const struct feel_value *data, time_us now, const struct zone *zone, struct arena *a,
         struct form_answer *out, struct err *e);
 /* Why, for people: without the label. */
@@ -67,6 +67,6 @@ void form_fault_words(const struct form_fault *x, bool chinese, struct sb *b);
 
 /* Names at the head of paths that expressions, templates and choices of the form ask for, or its fields have:
  * what a browser needs to draw it. NULL-ended; the form's. */
-const char *const *form_names(const struct form *f);
+const char *const *form_names(const struct form_model *f);
 
 #endif

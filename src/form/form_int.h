@@ -58,7 +58,7 @@ struct form__field {
 	int repetitions; /* of a list that begins empty */
 };
 
-struct form {
+struct form_model {
 	const char *id;
 	struct form__field *root;
 	int expressions; /* how many fields are computed */

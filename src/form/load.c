@@ -20,7 +20,7 @@ struct loader {
 	const char *name;
 	form_tell *tell;
 	void *ctx;
-	struct form *f;
+	struct form_model *f;
 	struct err first;
 	int errors, fields;
 	struct str *key;
@@ -525,10 +525,10 @@ static void read_children(
 #define SCHEMA_VERSION 19 /* the newest that this was compared with */
 
 int form_load(struct arena *a, struct str json, const char *name, form_tell *tell_it, void *ctx,
-        struct form **out, struct err *e)
+        struct form_model **out, struct err *e)
 {
 	struct loader l = {.a = a, .name = name, .tell = tell_it, .ctx = ctx, .first = ERR_INIT};
-	struct form *f = arena_alloc(a, sizeof(*f));
+	struct form_model *f = arena_alloc(a, sizeof(*f));
 	struct doc *doc = NULL;
 	int rc = doc_parse_json(a, json, name, &doc, e);
 
@@ -562,12 +562,12 @@ int form_load(struct arena *a, struct str json, const char *name, form_tell *tel
 	return ERR_INVALID;
 }
 
-const char *form_id(const struct form *f)
+const char *form_id(const struct form_model *f)
 {
 	return f->id;
 }
 
-const char *const *form_names(const struct form *f)
+const char *const *form_names(const struct form_model *f)
 {
 	return (const char *const *)f->name;
 }

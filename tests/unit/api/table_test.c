@@ -121,6 +121,40 @@ static int held_against(const char *schema, const char *text)
 	return rc;
 }
 
+static int approval_with(const char *state)
+{
+	char body[256];
+
+	snprintf(body, sizeof(body),
+	        "{\"id\":\"1\",\"login\":\"a\",\"change\":{},\"asked_by\":\"b\",\"asked\":\"2026-07-14T00:00:"
+	        "00Z\","
+	        "\"decided_by\":\"\",\"decided\":null,\"state\":\"%s\"}",
+	        state);
+	return held_against("Approval", body);
+}
+
+static int account_with(const char *must_word)
+{
+	char body[256];
+
+	snprintf(body, sizeof(body),
+	        "{\"login\":\"a\",\"name\":\"\",\"org\":\"\",\"roles\":[],\"clearance\":1,\"raised\":null,"
+	        "\"may_raise\":false,\"must\":\"%s\"}",
+	        must_word);
+	return held_against("Account", body);
+}
+
+TEST(a_member_is_one_of_the_words_it_may_be)
+{
+	check_ok(approval_with("refused"), &failure);
+	check_err(approval_with("refuse"), ERR_INVALID);
+	check_eq_s(failure.field, "state");
+	check_has(failure.text, "open done refused");
+	check_err(approval_with(""), ERR_INVALID);
+	check_ok(account_with(""), &failure); /* the empty word is one of them */
+	check_err(account_with("second"), ERR_INVALID);
+}
+
 TEST(a_body_is_held_against_its_schema)
 {
 	check_ok(held_against("SignIn", "{\"login\":\"a\",\"password\":\"b\"}"), &failure);
@@ -308,7 +342,7 @@ static void spread(struct sb *out, struct str json)
 /* HEMING_GOLDEN=write makes the file anew. */
 TEST(the_description_is_as_it_was_agreed)
 {
-	static const char path[] = SOURCE "/tests/golden/openapi.json";
+	static const char path[] = SOURCE "/docs/openapi.json";
 	struct arena *a = arena_new(0);
 	struct sb b = SB_INIT, text = SB_INIT;
 	struct err e = ERR_INIT;
@@ -323,7 +357,7 @@ TEST(the_description_is_as_it_was_agreed)
 		check_ok(file_write(path, text.p, text.n, 0644, &e), &e);
 	check_ok(file_read(a, path, 8 << 20, &golden, &e), &e);
 	if (!str_eq(golden, sb_str(&text)))
-		check_fail("tests/golden/openapi.json is no more what the tables say; if that is meant, run "
+		check_fail("docs/openapi.json is no more what the tables say; if that is meant, run "
 		           "this test with HEMING_GOLDEN=write and look at the difference");
 	sb_fini(&b);
 	sb_fini(&text);

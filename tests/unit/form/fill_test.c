@@ -77,7 +77,7 @@ static const char *wanted_faults(struct arena *a, const struct doc *errors)
 	return s;
 }
 
-static void check_row(struct arena *a, const struct form *f, const struct doc *row, const char *name)
+static void check_row(struct arena *a, const struct form_model *f, const struct doc *row, const char *name)
 {
 	struct feel_value variables = value_of(a, doc_get(row, "variables")),
 	                  data = value_of(a, doc_get(row, "data"));
@@ -114,7 +114,7 @@ TEST(judges_as_the_browser_does)
 	DOC_EACH(x, forms)
 	{
 		const char *name = doc_str(x, "name", "");
-		struct form *f = NULL;
+		struct form_model *f = NULL;
 
 		check_ok(form_load(a, json_of(a, doc_get(x, "schema")), name, NULL, NULL, &f, &e), &e);
 		DOC_EACH(row, doc_get(x, "rows"))

@@ -21,7 +21,7 @@ static void refuses(const char *components, int line, const char *field, const c
 {
 	struct arena *a = arena_new(0);
 	struct told t = {0};
-	struct form *f = NULL;
+	struct form_model *f = NULL;
 	struct err e = ERR_INIT;
 	char *text = arena_printf(a, "{\"type\":\"default\",\"id\":\"t\",\"components\":[\n%s]}", components);
 
@@ -93,7 +93,7 @@ TEST(what_is_no_schema)
 	        "{\"type\":\"form\",\"id\":\"x\"}", "{\"type\":\"default\",\"id\":\"x\"}",
 	        "{\"type\":\"default\",\"id\":\"x\",\"components\":{}}", "null"};
 	struct arena *a = arena_new(0);
-	struct form *f = NULL;
+	struct form_model *f = NULL;
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -105,7 +105,7 @@ TEST(too_deep_and_too_many)
 {
 	struct arena *a = arena_new(0);
 	struct sb b = SB_INIT;
-	struct form *f = NULL;
+	struct form_model *f = NULL;
 	struct err e = ERR_INIT;
 
 	sb_puts(&b, "{\"type\":\"default\",\"id\":\"t\",\"components\":[");
@@ -139,7 +139,7 @@ TEST(a_newer_version_is_a_warning_and_names_are_found)
 	static const char *const has[] = {"person", "teams", "team", "n", "limit", "site"};
 	struct arena *a = arena_new(0);
 	struct told t = {0};
-	struct form *f = NULL;
+	struct form_model *f = NULL;
 	struct err e = ERR_INIT;
 
 	check_ok(form_load(a, str_of(text), "x", note, &t, &f, &e), &e);
