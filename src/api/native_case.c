@@ -210,6 +210,17 @@ static void write_alarm_view(struct call *c, const struct city_case *x)
 	jw_object_end(w);
 }
 
+/* Working time was counted into a year whose holidays nobody had announced. */
+static bool deadline_unsure(struct call *c, const struct city_case *x)
+{
+	const struct category *k = catalog_category(c->site->catalog, x->category);
+	const struct calendar *cal = k != NULL ? catalog_calendar(c->site->catalog, k->calendar) : NULL;
+
+	return cal != NULL && x->deadline != TIME_NONE && strcmp(x->state, "open") == 0 &&
+	       (k->unit == LIMIT_WORK_HOUR || k->unit == LIMIT_WORK_DAY) &&
+	       calendar_lacks(cal, x->opened, x->deadline) != 0;
+}
+
 static int reply_case(struct call *c, int64_t id, struct err *e)
 {
 	struct names names = {0};
@@ -224,6 +235,7 @@ static int reply_case(struct call *c, int64_t id, struct err *e)
 	write_case(c, &x, &names);
 	write_codes(&c->w, "actions", case_actions(c->a, c->site, &x, &c->who));
 	write_alarm_view(c, &x);
+	jw_kbool(&c->w, "deadline_unsure", deadline_unsure(c, &x));
 	jw_ktime(&c->w, "now", clock_now(c->site->clock));
 	jw_object_end(&c->w);
 	return 0;

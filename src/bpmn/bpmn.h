@@ -48,9 +48,9 @@ struct bpmn_element {
 	const char *id, *name;
 	enum bpmn_element_type type;
 	int line;
-	const char *role, *outcomes, *stage; /* extension attributes, "" if none */
-	const char *ref;                     /* decision, topic, message or called process; "" */
-	const char *calendar;                /* of its timer; "" */
+	const char *role, *outcomes, *stage, *form; /* extension attributes, "" if none */
+	const char *ref;                            /* decision, topic, message or called process; "" */
+	const char *calendar;                       /* of its timer; "" */
 };
 
 /* Loads the first executable process of the XML (or the one with id `process` if not NULL). */

@@ -132,10 +132,28 @@ static void check_element(struct pack_data *d, const char *file, const struct bp
 
 	if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
 		unknown(d, at, x->id, "decision", x->ref);
+	if (x->type == BPMN_USER_TASK && *x->form != '\0' && catalog_form(c, x->form) == NULL)
+		unknown(d, at, x->id, "form", x->form);
 	if (x->type == BPMN_CALL_ACTIVITY && catalog_flow(c, x->ref, 0) == NULL)
 		unknown(d, at, x->id, "flow", x->ref);
 	if (*x->calendar != '\0' && catalog_calendar(c, x->calendar) == NULL)
 		unknown(d, at, x->id, "calendar", x->calendar);
+}
+
+static void check_calendars(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->calendars; i++) {
+		const struct named_calendar *k = &c->calendar[i];
+		bool found = *k->table == '\0';
+
+		for (int t = 0; t < c->tables; t++)
+			found = found || strcmp(c->table[t].code, k->table) == 0;
+		if (!found && strcmp(k->pack, d->pack) == 0)
+			unknown(d, (struct located){"calendars.yaml", k->line}, "table", "table of holidays",
+			        k->table);
+	}
 }
 
 static void check_flows(struct pack_data *d)
@@ -313,6 +331,7 @@ void pack__check_references(struct pack_data *d)
 				check_record_trees(d, &d->catalog->kind[i], &d->catalog->kind[i].field[n]);
 	check_kinds(d);
 	check_categories(d);
+	check_calendars(d);
 	check_flows(d);
 	check_questions(d);
 }

@@ -56,6 +56,7 @@ export const en: Words = {
 	'clock.left': 'time left',
 	'clock.over': 'overdue',
 	'clock.deadline': 'to be handled by {t}',
+	'clock.unsure': 'The holidays of that year are not announced yet; the time may change.',
 	'clock.finished': 'handled at {t}',
 	'age.s': '{n} s',
 	'age.m': '{n} min',

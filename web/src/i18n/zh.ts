@@ -55,6 +55,7 @@ export const zh = {
 	'clock.left': '剩余时限',
 	'clock.over': '已超时',
 	'clock.deadline': '应于 {t} 前办结',
+	'clock.unsure': '该年度节假日安排尚未公布，时限可能变化。',
 	'clock.finished': '办结于 {t}',
 	'age.s': '{n} 秒',
 	'age.m': '{n} 分',
