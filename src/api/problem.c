@@ -18,7 +18,7 @@ static struct err told(const struct err *e)
 	return out;
 }
 
-void problem_write(struct sb *b, const struct err *inner, const char *request)
+void problem_write(struct sb *b, const struct err *inner, const char *request, struct str errors)
 {
 	const struct err outer = told(inner), *e = &outer;
 	char type[64] = "urn:heming:problem:", code[32];
@@ -46,15 +46,19 @@ void problem_write(struct sb *b, const struct err *inner, const char *request)
 	if (e->column > 0)
 		jw_kint(&w, "column", e->column);
 	jw_kstr(&w, "request", request);
+	if (errors.n > 0) {
+		jw_key(&w, "errors");
+		jw_raw(&w, errors);
+	}
 	jw_object_end(&w);
 }
 
-void problem_reply(struct http_req *r, const struct err *e)
+void problem_reply(struct http_req *r, const struct err *e, struct str errors)
 {
 	int status = err_http(e->code);
 	struct sb b = SB_INIT;
 
-	problem_write(&b, e, http_id(r));
+	problem_write(&b, e, http_id(r), errors);
 	if (status == 401)
 		http_set_header(r, "WWW-Authenticate", "Bearer realm=\"heming\"");
 	if ((status == 503 || status == 429) && http_answer_header(r, "Retry-After") == NULL)

@@ -52,7 +52,7 @@ struct bpmn_element {
 	enum bpmn_element_type type;
 	int line;
 	const char *role, *outcomes, *stage, *form; /* extension attributes, "" if none */
-	const char *ref;                     /* decision, topic, message or called process; "" */
+	const char *ref;                            /* decision, topic, message or called process; "" */
 };
 
 /* Loads the first executable process of the XML (or the one with id `process` if not NULL). */

@@ -140,7 +140,8 @@ static void check_flows(struct pack_data *d)
 				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "decision",
 				        x->ref);
 			if (x->type == BPMN_USER_TASK && *x->form != '\0' && catalog_form(c, x->form) == NULL)
-				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "form", x->form);
+				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "form",
+				        x->form);
 		}
 }
 
