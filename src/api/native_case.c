@@ -225,6 +225,7 @@ static int reply_case(struct call *c, int64_t id, struct err *e)
 {
 	struct names names = {0};
 	struct city_case x = {0};
+	struct case_form form;
 	int rc = call_read(c, e);
 
 	if (rc == 0)
@@ -235,6 +236,10 @@ static int reply_case(struct call *c, int64_t id, struct err *e)
 	write_case(c, &x, &names);
 	write_codes(&c->w, "actions", case_actions(c->a, c->site, &x, &c->who));
 	write_alarm_view(c, &x);
+	rc = case_form(c->tx, c->site, &c->who, id, &form, e);
+	if (rc < 0)
+		return rc;
+	jw_kstr(&c->w, "form", form.id);
 	jw_kbool(&c->w, "deadline_unsure", deadline_unsure(c, &x));
 	jw_ktime(&c->w, "now", clock_now(c->site->clock));
 	jw_object_end(&c->w);
@@ -348,6 +353,28 @@ int cases_post(struct call *c, struct err *e)
 	return reply_case(c, id, e);
 }
 
+int case_form_get(struct call *c, struct err *e)
+{
+	struct case_form form;
+	int64_t id = 0;
+	int rc = find(c, &id, e);
+
+	if (rc == 0)
+		rc = case_form(c->tx, c->site, &c->who, id, &form, e);
+	if (rc < 0)
+		return rc;
+	if (*form.id == '\0')
+		return err_set(e, ERR_NOTFOUND, "the open task of this case has no form");
+	jw_object(&c->w);
+	jw_kstr(&c->w, "id", form.id);
+	jw_key(&c->w, "schema");
+	jw_raw(&c->w, str_of(form.schema));
+	jw_key(&c->w, "variables");
+	jw_raw(&c->w, str_of(form.variables));
+	jw_object_end(&c->w);
+	return 0;
+}
+
 static int begin_step(struct call *c, struct case_act *a, struct err *e)
 {
 	struct city_case x;
@@ -416,6 +443,7 @@ int case_complete_post(struct call *c, struct err *e)
 {
 	const struct doc *d = doc_get(c->body, "variables");
 	struct str variables = STR_NULL;
+	struct sb faults = SB_INIT;
 	struct case_act a;
 	int rc = begin_step(c, &a, e);
 
@@ -430,7 +458,11 @@ int case_complete_post(struct call *c, struct err *e)
 		variables = str_of(arena_strndup(c->a, b.p, b.n));
 		sb_fini(&b);
 	}
+	a.faults = &faults;
 	rc = case_complete(c->site, &a, body_text(c, "outcome"), variables, &c->who, e);
+	if (faults.n > 0)
+		c->faults = (struct str){arena_strndup(c->a, faults.p, faults.n), faults.n};
+	sb_fini(&faults);
 	return end_step(c, &a, rc, e);
 }
 

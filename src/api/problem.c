@@ -49,7 +49,8 @@ bool problem_in_chinese(const struct http_req *r)
 	return chinese > english;
 }
 
-void problem_write(struct sb *b, const struct err *inner, bool chinese, const char *request)
+void problem_write(
+        struct sb *b, const struct err *inner, bool chinese, const char *request, struct str errors)
 {
 	const struct err outer = told(inner), *e = &outer;
 	char type[64] = "urn:heming:problem:", code[32];
@@ -77,16 +78,20 @@ void problem_write(struct sb *b, const struct err *inner, bool chinese, const ch
 	if (e->column > 0)
 		jw_kint(&w, "column", e->column);
 	jw_kstr(&w, "request", request);
+	if (errors.n > 0) {
+		jw_key(&w, "errors");
+		jw_raw(&w, errors);
+	}
 	jw_object_end(&w);
 }
 
-void problem_reply(struct http_req *r, const struct err *e)
+void problem_reply(struct http_req *r, const struct err *e, struct str errors)
 {
 	int status = err_http(e->code);
 	bool chinese = problem_in_chinese(r);
 	struct sb b = SB_INIT;
 
-	problem_write(&b, e, chinese, http_id(r));
+	problem_write(&b, e, chinese, http_id(r), errors);
 	http_set_header(r, "Content-Language", chinese ? "zh-CN" : "en");
 	if (status == 401)
 		http_set_header(r, "WWW-Authenticate", "Bearer realm=\"heming\"");

@@ -183,7 +183,7 @@ static void encode_failure(struct call *c, const struct err *e)
 	if (c->has_file)
 		close(c->file);
 	if (!(c->route->flags & ROUTE_PROM)) {
-		problem_reply(c->r, e);
+		problem_reply(c->r, e, c->faults);
 		return;
 	}
 	prometheus_error(&b, e, &status);
@@ -352,7 +352,7 @@ static void reply_err(struct http_req *r, int code, const char *words)
 	struct err e = ERR_INIT;
 
 	err_set(&e, code, "%s", words);
-	problem_reply(r, &e);
+	problem_reply(r, &e, STR_NULL);
 }
 
 static void say_methods(struct http_req *r, unsigned methods)

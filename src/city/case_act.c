@@ -427,8 +427,7 @@ static bool has_outcome(const char *outcomes, const char *outcome)
 	return false;
 }
 
-static int read_variables(
-        struct stepping *x, struct str json, const char *outcome, struct feel_value *out, struct err *e)
+static int read_variables(struct stepping *x, struct str json, struct feel_value *out, struct err *e)
 {
 	const struct feel_value *org;
 
@@ -444,7 +443,6 @@ static int read_variables(
 		err_set(e, ERR_INVALID, "no org has this code");
 		return err_at(e, NULL, 0, 0, "variables.org"), ERR_INVALID;
 	}
-	feel_put(x->a, out, STR_LIT("outcome"), feel_string(str_of(outcome)));
 	return 0;
 }
 
@@ -454,8 +452,13 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 	struct bpmn_input in = {.type = BPMN_COMPLETE, .key = t->key, .name = STR_LIT("")};
 	struct feel_value variables;
 	struct step_entry j;
-	int rc = read_variables(x, w->variables, w->outcome, &variables, e);
+	const struct form_def *form = step__form(x, t);
+	int rc = read_variables(x, w->variables, &variables, e);
 
+	if (rc == 0 && form != NULL)
+		rc = step__fill_form(x, form, w->outcome, &variables, w->act->faults, e);
+	if (rc == 0)
+		feel_put(x->a, &variables, STR_LIT("outcome"), feel_string(str_of(w->outcome)));
 	if (rc == 0 && *t->assignee == '\0')
 		rc = assign(x, t, x->by->login, t->org, e);
 	if (rc == 0)

@@ -351,7 +351,8 @@ static void tell_form(void *ctx, bool error, const struct err *e)
 {
 	const struct form_reading *r = ctx;
 
-	pack__tell(r->d, error, r->f->path, e->line, e->column, *e->field != '\0' ? e->field : NULL, "%s", e->text);
+	pack__tell(r->d, error, r->f->path, e->line, e->column, *e->field != '\0' ? e->field : NULL, "%s",
+	        e->text);
 }
 
 static void read_form(struct pack_data *d, const struct pack_file *f)

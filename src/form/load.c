@@ -529,8 +529,9 @@ int form_load(struct arena *a, struct str json, const char *name, form_tell *tel
 {
 	struct loader l = {.a = a, .name = name, .tell = tell_it, .ctx = ctx, .first = ERR_INIT};
 	struct form_model *f = arena_alloc(a, sizeof(*f));
+	struct err unread = ERR_INIT;
 	struct doc *doc = NULL;
-	int rc = doc_parse_json(a, json, name, &doc, e);
+	int rc = doc_parse_json(a, json, name, &doc, &unread);
 
 	*out = f;
 	l.f = f;
@@ -538,8 +539,10 @@ int form_load(struct arena *a, struct str json, const char *name, form_tell *tel
 	f->root = arena_alloc(a, sizeof(*f->root));
 	*f->root = (struct form__field){.type = TYPE_GROUP, .id = "", .key = "", .label = ""};
 	if (rc < 0) {
-		if (tell_it != NULL && e != NULL)
-			tell_it(ctx, true, e);
+		if (tell_it != NULL)
+			tell_it(ctx, true, &unread);
+		if (e != NULL)
+			*e = unread;
 		return rc;
 	}
 	f->id = doc_str(doc, "id", "");
