@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <unistd.h>
 
 #define QUERY_MEMORY (512u << 20)
 #define QUERY_TIME (60 * US_SECOND)
@@ -293,6 +294,7 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	q->storage = site_promql(c->site);
 	q->o.storage = &q->storage;
 	q->o.limits.cancel = &q->deadline.raised;
+	q->o.limits.threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	deadline_begin(c->s->deadlines, &q->deadline, timeout);
 	return 0;
 }

@@ -190,41 +190,67 @@ static double finish(enum aggregate agg, const struct state *st, size_t k)
 	}
 }
 
-static void aggregate_simple(
-        struct eval *ev, enum aggregate agg, const struct grid *g, const struct groups *gr, struct vec *out)
-{
+#define SLICE 64 /* steps that one thread takes */
+
+struct simple {
+	enum aggregate agg;
+	const struct groups *gr;
+	size_t steps;
+	const struct series *out; /* by group */
 	struct state st;
+};
 
-	st.c = ev_array(ev, g->n, sizeof *st.c);
-	st.n = ev_array(ev, g->n, sizeof *st.n);
-	st.mean = ev_array(ev, g->n, sizeof *st.mean);
-	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
-		struct series *s = vec_add(ev, out);
+/* All groups at the steps of one slice. */
+static void aggregate_slice(void *ctx, size_t slice, int thread)
+{
+	const struct simple *a = ctx;
+	const struct groups *gr = a->gr;
+	size_t from = slice * SLICE, steps = a->steps - from < SLICE ? a->steps - from : SLICE;
 
-		if (s == NULL || (s->v = st.v = ev_column(ev, g->n)) == NULL)
-			return;
-		s->labels = gr->labels[i];
-		s->drop_name = gr->drop_name[i];
-		for (size_t k = 0; k < g->n; k++) {
+	(void)thread;
+	for (size_t i = 0; i < gr->n; i++) {
+		struct state st = {a->out[i].v + from, a->st.c + from, a->st.n + from, a->st.mean + from};
+
+		for (size_t k = 0; k < steps; k++) {
 			st.v[k] = st.c[k] = st.n[k] = 0;
 			st.mean[k] = absent();
 		}
 		for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++) {
-			const double *in = member_column(gr, m);
+			const double *in = member_column(gr, m) + from;
 
-			switch (agg) {
-			case AGG_SUM: add_sum(&st, in, g->n); break;
-			case AGG_AVG: add_avg(&st, in, g->n); break;
+			switch (a->agg) {
+			case AGG_SUM: add_sum(&st, in, steps); break;
+			case AGG_AVG: add_avg(&st, in, steps); break;
 			case AGG_STDDEV:
-			case AGG_STDVAR: add_variance(&st, in, g->n); break;
+			case AGG_STDVAR: add_variance(&st, in, steps); break;
 			case AGG_MIN:
-			case AGG_MAX: add_extreme(&st, in, g->n, agg == AGG_MIN); break;
-			default: add_count(&st, in, g->n); break;
+			case AGG_MAX: add_extreme(&st, in, steps, a->agg == AGG_MIN); break;
+			default: add_count(&st, in, steps); break;
 			}
 		}
-		for (size_t k = 0; k < g->n; k++)
-			st.v[k] = finish(agg, &st, k);
+		for (size_t k = 0; k < steps; k++)
+			st.v[k] = finish(a->agg, &st, k);
 	}
+}
+
+static void aggregate_simple(
+        struct eval *ev, enum aggregate agg, const struct grid *g, const struct groups *gr, struct vec *out)
+{
+	struct simple a = {.agg = agg, .gr = gr, .steps = g->n};
+
+	a.st.c = ev_array(ev, g->n, sizeof *a.st.c);
+	a.st.n = ev_array(ev, g->n, sizeof *a.st.n);
+	a.st.mean = ev_array(ev, g->n, sizeof *a.st.mean);
+	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
+		struct series *s = vec_add(ev, out);
+
+		if (s == NULL || (s->v = ev_column(ev, g->n)) == NULL)
+			return;
+		s->labels = gr->labels[i];
+		s->drop_name = gr->drop_name[i];
+	}
+	a.out = out->s;
+	ev_spread(ev, (g->n + SLICE - 1) / SLICE, 1, gr->in.n * g->n, aggregate_slice, &a);
 }
 
 /* ---- quantile ---- */
