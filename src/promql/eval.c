@@ -440,6 +440,7 @@ static int eval_done(struct eval *ev, struct promql_result *out)
 	out->warnings = ev->warning.n;
 	out->info = ev->info.s;
 	out->infos = ev->info.n;
+	out->samples = ev->samples;
 	return 0;
 }
 

@@ -100,6 +100,7 @@ struct promql_result {
 	size_t n;                     /* of sample or line; lines are in the order of labels_cmp */
 	struct str *warning, *info;   /* annotations, distinct */
 	size_t warnings, infos;
+	size_t samples; /* read, and held in between */
 };
 
 MUST_USE int promql_instant(const struct promql_expr *x, const struct promql_options *o, time_us t,
