@@ -627,12 +627,15 @@ static void check_counter(struct eval *ev, const struct node *at, const struct l
 	        STR_ARG(name));
 }
 
+#define LONG_WINDOW 1000 /* samples that take longer than a look at the flag */
+
 struct sliding {
 	const struct function *f;
 	const struct timing *tm;
 	const struct grid *g;
 	size_t steps;
 	dur_us lookback;
+	const bool *cancel;
 	double *scalar[3];
 	int scalars;
 	struct window window; /* what all series have in common */
@@ -682,6 +685,9 @@ static void slide(void *ctx, struct row *r, int thread)
 		w.base = from;
 		for (int i = 0; i < sl->scalars; i++)
 			w.arg[i] = sl->scalar[i][k];
+		/* A long window at many steps is work for minutes. */
+		if (w.n > LONG_WINDOW && sl->cancel != NULL && __atomic_load_n(sl->cancel, __ATOMIC_RELAXED))
+			return;
 		r->v[k] = sl->f->window(&w);
 		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	}
@@ -706,7 +712,8 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	struct timing tm;
 	struct source *s;
 	struct samples in;
-	struct sliding sl = {.f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback};
+	struct sliding sl = {
+	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
 	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
 
 	if (!modifiers_fit(ev, f, range))

@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "promql/promql_int.h"
 
@@ -38,52 +39,95 @@ bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size
 	return true;
 }
 
+/*
+ * The caller works, too, and waits for what others have begun, not for the threads: one that comes late on a
+ * busy machine finds nothing to do. The crew goes with the last of them.
+ */
 struct crew {
 	void (*one)(void *ctx, size_t i, int thread);
 	void *ctx;
 	size_t n, share;
 	const bool *cancel;
-	_Atomic size_t next;
-};
-struct hand {
-	struct crew *crew;
-	int thread;
-	pthread_t id;
+	_Atomic size_t next, done;
+	_Atomic int hands; /* that know the crew */
+	_Atomic int thread;
+	pthread_mutex_t lock;
+	pthread_cond_t all_done;
 };
 
-static void *take(void *arg)
+static void leave(struct crew *c)
 {
-	struct hand *h = arg;
-	struct crew *c = h->crew;
+	if (atomic_fetch_sub(&c->hands, 1) > 1)
+		return;
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->all_done);
+	free(c);
+}
+
+static void take(struct crew *c, int thread)
+{
 	size_t from;
 
 	while ((from = atomic_fetch_add(&c->next, c->share)) < c->n) {
-		if (c->cancel != NULL && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
-			break;
-		for (size_t i = from; i < from + c->share && i < c->n; i++)
-			c->one(c->ctx, i, h->thread);
+		size_t to = from + c->share < c->n ? from + c->share : c->n;
+
+		if (c->cancel == NULL || !__atomic_load_n(c->cancel, __ATOMIC_RELAXED))
+			for (size_t i = from; i < to; i++)
+				c->one(c->ctx, i, thread);
+		if (atomic_fetch_add(&c->done, to - from) + to - from < c->n)
+			continue;
+		pthread_mutex_lock(&c->lock);
+		pthread_cond_signal(&c->all_done);
+		pthread_mutex_unlock(&c->lock);
 	}
+}
+
+static void *help(void *arg)
+{
+	struct crew *c = arg;
+
+	take(c, atomic_fetch_add(&c->thread, 1));
+	leave(c);
 	return NULL;
+}
+
+static void call_hands(struct crew *c, int hands)
+{
+	pthread_attr_t attr;
+	pthread_t id;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	for (int i = 0; i < hands; i++) {
+		atomic_fetch_add(&c->hands, 1);
+		if (pthread_create(&id, &attr, help, c) != 0) {
+			atomic_fetch_sub(&c->hands, 1);
+			break; /* the others do it */
+		}
+	}
+	pthread_attr_destroy(&attr);
 }
 
 void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
         void (*one)(void *ctx, size_t i, int thread), void *ctx)
 {
-	struct crew crew = {.one = one, .ctx = ctx, .n = n, .share = share, .cancel = ev->cancel};
-	struct hand hand[THREADS_MAX];
-	int threads = work < WORTH_THREADS || n <= share ? 1 : ev->threads, begun = 1;
+	struct crew *c;
 
-	if (ev_failed(ev))
+	if (ev_failed(ev) || n == 0)
 		return;
-	for (; begun < threads; begun++) {
-		hand[begun] = (struct hand){.crew = &crew, .thread = begun};
-		if (pthread_create(&hand[begun].id, NULL, take, &hand[begun]) != 0)
-			break; /* the others do it */
-	}
-	hand[0] = (struct hand){.crew = &crew};
-	take(&hand[0]);
-	for (int i = 1; i < begun; i++)
-		pthread_join(hand[i].id, NULL);
+	c = xcalloc(1, sizeof *c);
+	*c = (struct crew){.one = one, .ctx = ctx, .n = n, .share = share, .cancel = ev->cancel, .hands = 1};
+	atomic_store(&c->thread, 1);
+	must(pthread_mutex_init(&c->lock, NULL) == 0 && pthread_cond_init(&c->all_done, NULL) == 0);
+	if (work >= WORTH_THREADS && n > share)
+		call_hands(c, ev->threads - 1);
+	take(c, 0);
+	pthread_mutex_lock(&c->lock);
+	while (atomic_load(&c->done) < n)
+		pthread_cond_wait(&c->all_done, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	leave(c);
 	ev_failed(ev);
 }
 
