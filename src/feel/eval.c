@@ -296,7 +296,7 @@ static value eval_range(struct feel_run *r, const node *x, const struct feel_fra
 	bool half = x->op & RANGE_HALF;
 
 	end[0] = feel__eval(r, x->kid[0], f);
-	end[1] = feel__eval(r, x->kid[1], f);
+	end[1] = x->n == 1 ? end[0] : feel__eval(r, x->kid[1], f);
 	if (half ? end[0].type == FEEL_NULL && end[1].type == FEEL_NULL
 	         : end[0].type == FEEL_NULL || end[1].type == FEEL_NULL)
 		return NULL_VALUE;

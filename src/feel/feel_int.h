@@ -26,7 +26,7 @@ enum feel_node_kind {
 	N_CALL_NAMED,
 	N_LIST,
 	N_CONTEXT,  /* names: keys */
-	N_RANGE,    /* kids: low, high; op: RANGE_LOW_IN | RANGE_HIGH_IN */
+	N_RANGE,    /* kids: low, high, or one that is both; op: RANGE_LOW_IN | RANGE_HIGH_IN */
 	N_FUNCTION, /* names: parameters; types; kid: body */
 	N_EXTERNAL, /* a function outside, which this program does not run */
 	N_BETWEEN,

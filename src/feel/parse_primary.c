@@ -458,7 +458,7 @@ static node *unary_range(struct parser *p)
 	end = feel__additive(p);
 	if (!end || !none)
 		return NULL;
-	x = feel__make2(p, N_RANGE, at, equal || !less ? end : none, equal || less ? end : none);
+	x = feel__make2(p, N_RANGE, at, less ? none : end, equal ? NULL : less ? end : none);
 	if (x) {
 		x->op = RANGE_HALF;
 		if (in)
