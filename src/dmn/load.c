@@ -111,6 +111,8 @@ static void add_member(struct loader *l, struct str name)
 {
 	struct dmn_model *m = l->m;
 
+	if (feel_is_plain_name(name))
+		return;
 	m->member = arena_grow(m->a, m->member, &l->member_cap, (size_t)m->members + 1, sizeof(*m->member));
 	m->member[m->members++] = name;
 }

@@ -383,6 +383,51 @@ static int no_memory(struct err *e)
 	return err_set(e, ERR_NOMEM, "the value needs more memory than allowed");
 }
 
+static bool append_entry(
+        struct arena *a, struct feel_context *c, size_t *cap, struct str key, const struct feel_value *v)
+{
+	struct feel_value *copy = arena_memdup(a, v, sizeof(*v));
+	struct feel_entry *entry = arena_grow(a, c->entry, cap, (size_t)c->n + 1, sizeof(*entry));
+
+	if (!copy || !entry)
+		return false;
+	c->entry = entry;
+	entry[c->n++] = (struct feel_entry){key, copy};
+	return true;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct feel_entry *x = *(struct feel_entry *const *)a, *y = *(struct feel_entry *const *)b;
+	int order = str_cmp(x->key, y->key);
+
+	return order ? order : x < y ? -1 : x > y;
+}
+
+/* Of entries with one key the last stays. */
+static bool keep_last(struct arena *a, struct feel_context *c)
+{
+	struct feel_entry **sorted;
+	int kept = 0;
+
+	if (c->n < 2)
+		return true;
+	sorted = arena_array(a, (size_t)c->n, sizeof(struct feel_entry *));
+	if (!sorted)
+		return false;
+	for (int i = 0; i < c->n; i++)
+		sorted[i] = &c->entry[i];
+	qsort(sorted, (size_t)c->n, sizeof(struct feel_entry *), by_key);
+	for (int i = 0; i + 1 < c->n; i++)
+		if (str_eq(sorted[i]->key, sorted[i + 1]->key))
+			sorted[i]->value = NULL;
+	for (int i = 0; i < c->n; i++)
+		if (c->entry[i].value)
+			c->entry[kept++] = c->entry[i];
+	c->n = kept;
+	return true;
+}
+
 static int read_value(struct reader *r, enum json_type t, struct feel_value *out)
 {
 	size_t cap = 0;
@@ -431,11 +476,10 @@ static int read_value(struct reader *r, enum json_type t, struct feel_value *out
 			rc = read_value(r, json_next(&r->j), &v);
 			if (rc < 0)
 				return rc;
-			feel_put(r->a, out, key, v);
-			if (arena_failed(r->a))
+			if (!append_entry(r->a, &out->context, &cap, key, &v))
 				return no_memory(r->e);
 		}
-		return 0;
+		return keep_last(r->a, &out->context) ? 0 : no_memory(r->e);
 	default: return json_error(&r->j, r->e);
 	}
 }
