@@ -89,7 +89,7 @@ int pack__read_folder(struct arena *a, const char *dir, struct pack_file **f, in
 	static const struct {
 		const char *folder, *end;
 	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"records", ".csv"}, {"rules", ".yaml"},
-	        {"decisions", ".dmn"}, {"flows", ".bpmn"}};
+	        {"decisions", ".dmn"}, {"flows", ".bpmn"}, {"holidays", ".yaml"}, {"forms", ".form"}};
 	size_t cap = 0;
 	int rc;
 
@@ -334,8 +334,43 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
 		return;
 	}
 	x = PACK_PUSH(d, c->flow, c->flows, flows_cap, struct flow_def);
-	*x = (struct flow_def){
-	        .code = bpmn_process_id(def), .pack = d->pack, .version = 0, .xml = f->text.p, .def = def};
+	*x = (struct flow_def){.code = bpmn_process_id(def),
+	        .pack = d->pack,
+	        .file = f->path,
+	        .version = 0,
+	        .xml = f->text.p,
+	        .def = def};
+}
+
+struct form_reading {
+	struct pack_data *d;
+	const struct pack_file *f;
+};
+
+static void tell_form(void *ctx, bool error, const struct err *e)
+{
+	const struct form_reading *r = ctx;
+
+	pack__tell(r->d, error, r->f->path, e->line, e->column, *e->field != '\0' ? e->field : NULL, "%s",
+	        e->text);
+}
+
+static void read_form(struct pack_data *d, const struct pack_file *f)
+{
+	struct form_reading r = {d, f};
+	struct catalog *c = d->catalog;
+	struct form_model *form = NULL;
+	const struct form_def *old;
+
+	if (form_load(d->a, f->text, f->path, tell_form, &r, &form, NULL) < 0)
+		return;
+	old = catalog_form(c, form_id(form));
+	if (old != NULL && !pack__taken(d, f->path, 1, "form", old->code, old->pack))
+		pack__tell(d, true, f->path, 1, 0, "id", "%s has a form of that id already", old->file);
+	if (old != NULL)
+		return;
+	*PACK_PUSH(d, c->form, c->forms, forms_cap, struct form_def) = (struct form_def){
+	        .code = form_id(form), .pack = d->pack, .file = f->path, .json = f->text.p, .form = form};
 }
 
 /* A record's kind is the name of its file; kinds are read before things, and regions before what lies in
@@ -367,7 +402,12 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 			read_decision(d, &f[i], &models);
 		else if (pack__in_folder(&f[i], "flows"))
 			read_flow(d, &f[i]);
+		else if (pack__in_folder(&f[i], "forms"))
+			read_form(d, &f[i]);
+		else if (pack__in_folder(&f[i], "holidays"))
+			pack__read_holidays(d, &f[i]);
 	}
+	pack__join_calendars(d);
 	for (int i = 0; i < n; i++)
 		if (pack__in_folder(&f[i], "things") || pack__in_folder(&f[i], "records")) {
 			const char *name = strchr(f[i].path, '/') + 1;

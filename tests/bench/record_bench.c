@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "city/pack.h"
 #include "city/record_import.h"
+#include "city/view.h"
 #include "store/sql.h"
 
 #include <math.h>
@@ -566,6 +567,57 @@ static void ask_all(struct site *s)
 	ask_relations(s);
 }
 
+/* A question over the register: what is copied is all of it, or what `where` leaves. */
+static void ask_sql(struct site *s, const char *what, const char *sql, const char *where)
+{
+	struct view_limits limits = view_limits_usual;
+	struct arena *a = arena_new(0);
+	struct store_tx *tx = NULL;
+	struct view_query *q = NULL;
+	struct view_value v[16];
+	struct doc *narrowed = NULL;
+	int64_t rows = 0;
+	dur_us began = clock_monotonic();
+	int rc;
+
+	limits.within = 600 * US_SECOND;
+	must_ok(doc_parse_json(a, str_of(where), "where", &narrowed, &e));
+	must_ok(store_read_begin(s->store, "bench", &tx, &e));
+	rc = view_ask(tx, s,
+	        &(struct view_ask){
+	                .sql = str_of(sql), .who = &who_system, .where = narrowed, .limits = &limits},
+	        a, &q, &rows, &e);
+	if (rc == ERR_TOOBIG) {
+		printf("%s: refused after %.2f s, as it should be: %s\n", what, since(began), e.text);
+		e = (struct err)ERR_INIT;
+	} else {
+		double copied = since(began);
+
+		must_ok(rc);
+		must_ok(view_query_run(q, NULL, 0, &e));
+		while ((rc = view_query_next(q, v, &e)) > 0)
+			continue;
+		must_ok(rc);
+		printf("%s: %lld rows copied in %.2f s, answered in %.3f s\n", what, (long long)rows, copied,
+		        since(began) - copied);
+	}
+	view_query_free(&q);
+	store_read_end(&tx);
+	arena_free(&a);
+}
+
+static void ask_all_sql(struct site *s)
+{
+	static const char by_trade[] = "SELECT trade, count(*), avg(staff) FROM v_firm GROUP BY trade";
+
+	ask_sql(s, "in SQL, all by trade", by_trade, "{}");
+	ask_sql(s, "in SQL, narrowed by two fields", by_trade,
+	        "{\"v_firm\": {\"trade\": \"a\", \"staff\": \"100..120\"}}");
+	ask_sql(s, "in SQL, narrowed and joined with itself",
+	        "SELECT count(*) FROM v_firm a JOIN v_firm b ON b.founded = a.founded",
+	        "{\"v_firm\": {\"trade\": \"a\", \"staff\": \"100..120\"}}");
+}
+
 static void write_file(const char *dir, const char *name, const char *text)
 {
 	char path[600];
@@ -607,6 +659,7 @@ int main(int argc, char **argv)
 	must(stat(path, &st) == 0);
 	printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
 	ask_all(s);
+	ask_all_sql(s);
 	if (records > 0) { /* 0: the register is asked only */
 		int64_t fresh = clock_now(s->clock) / US_SECOND % 1000000 * 1000000;
 

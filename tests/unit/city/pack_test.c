@@ -116,14 +116,54 @@ TEST(bad_declarations)
 	refuses("kinds/sensor.yaml",
 	        "code: sensor\nname: a\nkey: x\nfields:\n  - {key: x, name: X, secrecy: 2}\n",
 	        "kinds/sensor.yaml", 3, "key", "secrecy");
-	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-09:00\"]}\n",
-	        "calendars.yaml", 3, "mon", "");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-12:00\"]}\n",
+	        "calendars.yaml", 3, "mon", "22:00-06:00");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"9-12\"]}\n",
+	        "calendars.yaml", 3, "mon", "09:00-12:00");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    weekdays: {mon: [\"13:00-14:00\", \"09:00-12:00\"]}\n",
+	        "calendars.yaml", 3, "mon", "order");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: 8}\n", "calendars.yaml",
+	        3, "mon", "list of shifts");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {monday: []}\n",
+	        "calendars.yaml", 3, "monday", "sun mon tue");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    table: cn\n", "calendars.yaml", 2,
+	        "table", "table of holidays");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    workdays: [{date: \"2026-10-10\", as: someday}]\n",
+	        "calendars.yaml", 3, "as", "sun mon");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    holidays: [{from: \"2026-10-01\", to: \"2026-09-07\"}]\n",
+	        "calendars.yaml", 3, NULL, "date");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    holidays: [\"2026-10-01\", \"2026-10-01\"]\n",
+	        "calendars.yaml", 3, NULL, "twice");
+	refuses("holidays/cn.yaml", "code: cn\nyear: 2027\nholidays: [\"2026-10-01\"]\n", "holidays/cn.yaml",
+	        3, NULL, "does not belong to the year 2027");
+	refuses("holidays/cn.yaml", "code: cn\nholidays: []\n", "holidays/cn.yaml", 1, "year", "its year");
+	refuses("holidays/cn.yaml", "code: cn\nyear: 2027\n", "holidays/cn.yaml", 1, "source", "announced");
+	refuses("holidays/cn.yaml", "code: cn\nyear: 2027\nsource: x\nfeasts: []\n", "holidays/cn.yaml", 4,
+	        "feasts", "");
 	refuses("calendars.yaml", "calendars:\n  - code: workday\n    holidays: [\"2026-13-01\"]\n",
 	        "calendars.yaml", 3, NULL, "date");
 	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1 +\"}\n", "indicators.yaml", 2,
 	        "a", "cannot be read");
 	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1\", direction: sideways}\n",
 	        "indicators.yaml", 2, "direction", "up or down");
+	refuses("indicators.yaml", "indicators:\n  - {code: a}\n", "indicators.yaml", 2, "a",
+	        "a formula, or sql");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    formula: opened\n    sql: SELECT 1\n",
+	        "indicators.yaml", 4, "a", "not both");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT model, colour FROM v_sensor\n",
+	        "indicators.yaml", 3, "a", "no such column: colour");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT 1 FROM v_valve\n",
+	        "indicators.yaml", 3, "a", "no such table: v_valve");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: PRAGMA user_version\n",
+	        "indicators.yaml", 3, "a", "PRAGMA");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT count(*) FROM record\n",
+	        "indicators.yaml", 3, "a", "no such table: record");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT :today\n", "indicators.yaml", 3,
+	        "a", "no parameter :today");
 }
 
 TEST(bad_rules)
