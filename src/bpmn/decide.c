@@ -142,7 +142,6 @@ static int input_error(struct run *r, const struct bpmn_input *in)
 	run__merge(r, in->key, false, in->variables);
 	if (run__catch_at(r, in->key, TRIGGER_ERROR, in->name) || r->rc < 0)
 		return 0;
-	run__drop_timers(r, in->key);
 	run__emit_at(r, BPMN_TASK_CANCELLED, in->key, STR_NULL);
 	run__incident(r, in->key, false, "nothing catches the error \"" STR_FMT "\"",
 	        (int)(in->name.n < 200 ? in->name.n : 200), in->name.p ? in->name.p : "");

@@ -58,6 +58,19 @@ const struct command commands[] = {
                 {{"json", ARG_FLAG, "", "answer in JSON, for programs"},
                         {"dry-run", ARG_FLAG, "", "install, upgrade: write nothing, tell what would be"},
                         {"downgrade", ARG_FLAG, "", "install, upgrade: also over a newer version"}}},
+        {"flow", "list, check|migrate CODE",
+                "versions of flows, and running cases that go on with another one",
+                "A case keeps the version of its flow that it began with.\n"
+                "list     the flows and their versions\n"
+                "check    which open cases could go on with another version, and why others cannot\n"
+                "migrate  lets those that can go on with it; the others stay\n"
+                "Elements go by their ids; --rename says where one that has another id now goes.\n",
+                cmd_flow, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 2,
+                {{"from", ARG_INT, "N", "only cases of this version"},
+                        {"to", ARG_INT, "N", "this version; the newest"},
+                        {"rename", ARG_LIST, "OLD=NEW",
+                                "the element or sequence flow OLD is NEW now; may be given again"},
+                        {"json", ARG_FLAG, "", "answer in JSON, for programs"}}},
         {"account", "add|password|change|unlock|sign-out|no-factor LOGIN, list", "people who may sign in",
                 "The password is read from standard input, or made on the spot, shown once, and to be "
                 "changed at the "
