@@ -96,7 +96,8 @@ struct case_move {
 	bool moved;
 	const char *why; /* it cannot: "element: reason; …"; "" if it can, or is closed by now */
 };
-/* Open cases of the flow, one transaction each; tells each of them. Texts of a move live in the arena. */
+/* Open cases of the flow that `by` sees, one transaction each; tells each of them. Texts of a move live in the
+ * arena. ERR_NOTFOUND: there is no such flow or version. */
 MUST_USE int case_migrate(struct site *s, const struct case_migration *m, const struct who *by, struct arena *a,
         void (*told)(void *ctx, const struct case_move *move), void *ctx, struct err *e);
 

@@ -173,6 +173,8 @@ int case_migrate(struct site *s, const struct case_migration *m, const struct wh
 			rc = store_write(s->store, "migrate a case", one_write, &g, e);
 			if (rc == 0)
 				told(ctx, &batch[i]);
+			else if (rc == ERR_NOTFOUND) /* not theirs to see */
+				rc = 0;
 		}
 	}
 	return rc;
