@@ -68,8 +68,8 @@ const struct command commands[] = {
                 cmd_flow, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 2,
                 {{"from", ARG_INT, "N", "only cases of this version"},
                         {"to", ARG_INT, "N", "this version; the newest"},
-                        {"rename", ARG_LIST, "OLD=NEW",
-                                "the element or sequence flow OLD is NEW now; may be given again"},
+                        {"rename", ARG_TEXT, "OLD=NEW",
+                                "the element or sequence flow OLD is NEW now; several by blanks"},
                         {"json", ARG_FLAG, "", "answer in JSON, for programs"}}},
         {"account", "add|password|change|unlock|sign-out|no-factor LOGIN, list", "people who may sign in",
                 "The password is read from standard input, or made on the spot, shown once, and to be "

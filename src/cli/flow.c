@@ -29,16 +29,18 @@ static void tell(void *ctx, const struct case_move *m)
 		fprintf(r->c->out, "%s stays with version %d: %s\n", m->code, m->from, m->why);
 }
 
-/* OLD=NEW, any number of times. */
+/* OLD=NEW, apart by blanks. */
 static int renames(const struct cli *c, struct feel_value *out, struct err *e)
 {
+	struct str rest = str_of(cli_text(c, "rename", ""));
+
 	*out = (struct feel_value){.type = FEEL_CONTEXT};
-	for (int i = 0; i < c->lists; i++) {
-		struct str new = str_of(c->list[i]), old = str_cut(&new, '=');
+	while (rest.n > 0) {
+		struct str new = str_cut(&rest, ' '), old = str_cut(&new, '=');
 
 		if (old.n == 0 || new.n == 0)
-			return err_set(e, ERR_INVALID, "--rename %.100s: say OLD=NEW, two ids of the flow",
-			        c->list[i]);
+			return err_set(e, ERR_INVALID,
+			        "--rename: say OLD=NEW, two ids of the flow; several by blanks");
 		feel_put(c->a, out, old, feel_string(new));
 	}
 	return 0;
