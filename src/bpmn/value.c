@@ -101,7 +101,8 @@ bool run__eval(struct run *r, const struct feel_scope *scope, const struct feel_
 		return false;
 	}
 	if (rc < 0) {
-		/* An expression without end costs as much as many steps: few of them end the loop they are in. */
+		/* An expression without end costs as much as many steps: few of them end the loop they are
+		 * in. */
 		r->steps += BPMN__STEPS_MAX / 10;
 		snprintf(why, n, "%.*s", (int)n - 1, e.text);
 		return false;
