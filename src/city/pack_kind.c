@@ -3,6 +3,7 @@
 #include "base/mask.h"
 #include "city/kind.h"
 #include "city/pack_int.h"
+#include "city/view.h"
 
 #include <math.h>
 
@@ -254,6 +255,9 @@ static void check_kind(
 				        "was names the field %s, which the kind still has", k->field[n].key);
 	if (k->secrecy < 1 || k->secrecy > 4)
 		pack__tell(d, true, f->path, 1, 0, "secrecy", "secrecy goes from 1 (public) to 4");
+	if (view_is_taken(k->code))
+		pack__tell(d, false, f->path, 1, 0, "code",
+		        "v_%s is a view of the platform's own; in SQL nobody can ask of this kind", k->code);
 	if (strcmp(k->code, "region") == 0 || strcmp(k->code, "org") == 0 ||
 	        !kind_code_valid(str_of(k->code)))
 		pack__tell(d, true, f->path, 1, 0, "code",
