@@ -121,28 +121,54 @@ static void begin(struct call *c)
 }
 
 /* Samples have three digits behind the point or none; a lone scalar or string is written as any number is. */
-static void write_time(struct jw *w, time_us t, bool lone)
+static size_t put_time(char *to, time_us t, bool lone)
 {
 	int64_t ms = t / US_MS;
-	char text[40];
-	int n = snprintf(text, sizeof(text), "%s%lld", ms < 0 ? "-" : "", (long long)(llabs(ms) / 1000));
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, whole = left / 1000;
+	char digits[24], *p = digits + sizeof(digits);
+	size_t n = 0;
 
-	if (ms % 1000 != 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ".%03lld", (long long)(llabs(ms) % 1000));
-	while (lone && ms % 1000 != 0 && text[n - 1] == '0')
+	left %= 1000;
+	do {
+		*--p = (char)('0' + whole % 10);
+		whole /= 10;
+	} while (whole > 0);
+	if (ms < 0)
+		to[n++] = '-';
+	memcpy(to + n, p, (size_t)(digits + sizeof(digits) - p));
+	n += (size_t)(digits + sizeof(digits) - p);
+	if (left == 0)
+		return n;
+	to[n++] = '.';
+	to[n++] = (char)('0' + left / 100);
+	to[n++] = (char)('0' + left / 10 % 10);
+	to[n++] = (char)('0' + left % 10);
+	while (lone && to[n - 1] == '0')
 		n--;
-	jw_raw(w, (struct str){text, (size_t)n});
+	return n;
 }
 
+/* [seconds,"value"]: a long answer is made of little else. */
 static void write_pair(struct jw *w, time_us t, double v, bool lone)
 {
-	char text[32];
-	size_t n = num_format(v, text);
+	char text[80];
+	size_t n = 1;
 
-	jw_array(w);
-	write_time(w, t, lone);
-	jw_str(w, (struct str){text, n});
-	jw_array_end(w);
+	text[0] = '[';
+	n += put_time(text + n, t, lone);
+	text[n++] = ',';
+	text[n++] = '"';
+	n += num_format(v, text + n);
+	text[n++] = '"';
+	text[n++] = ']';
+	jw_raw(w, (struct str){text, n});
+}
+
+static void write_time(struct jw *w, time_us t)
+{
+	char text[32];
+
+	jw_raw(w, (struct str){text, put_time(text, t, true)});
 }
 
 static void write_labels(struct jw *w, const struct labels *ls)
@@ -211,7 +237,7 @@ static void write_result(struct call *c, const struct promql_result *r, size_t l
 		write_pair(w, r->t, r->scalar, true);
 	} else if (r->type == PROMQL_STRING) {
 		jw_array(w);
-		write_time(w, r->t, true);
+		write_time(w, r->t);
 		jw_str(w, r->string);
 		jw_array_end(w);
 	} else {

@@ -6,13 +6,15 @@
  * regions.geojson           areas by property `code`
  * orgs.csv                  code,parent,kind,region,name,name_en,phone,duties
  * categories.csv            code,parent,name,name_en,flow,calendar,limit,level   (limit "4 work_hour")
- * calendars.yaml            named working calendars with holidays and make-up days
+ * calendars.yaml            named working calendars: shifts, holidays and make-up days of their own
+ * holidays/NAME.yaml        the holidays of one year, for the calendars that name their table
  * kinds/NAME.yaml           one record kind each
  * records/KIND.csv          code,name,name_en,state,org,region,lon,lat,demo + the kind's fields
  * things/KIND.csv           the same, for kinds of things
  * rules/NAME.yaml           Prometheus rule files
  * decisions/NAME.dmn        DMN
  * flows/NAME.bpmn           BPMN, one process each
+ * forms/NAME.form           form-js schemas, by whose id the user tasks of flows name them
  * indicators.yaml           indicators
  * demo.yaml                 what `heming simulate` publishes; read by it alone
  *

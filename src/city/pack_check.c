@@ -112,19 +112,64 @@ static void check_categories(struct pack_data *d)
 	}
 }
 
+struct flow_finding {
+	struct pack_data *d;
+	const char *file;
+};
+
+static void tell_flow(void *ctx, bool error, int line, const char *text)
+{
+	const struct flow_finding *f = ctx;
+
+	pack__tell(f->d, error, f->file, line, 0, NULL, "%s", text);
+}
+
+/* Names that an element of a flow refers to. */
+static void check_element(struct pack_data *d, const char *file, const struct bpmn_element *x)
+{
+	const struct catalog *c = d->catalog;
+	struct located at = {file, x->line};
+
+	if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
+		unknown(d, at, x->id, "decision", x->ref);
+	if (x->type == BPMN_USER_TASK && *x->form != '\0' && catalog_form(c, x->form) == NULL)
+		unknown(d, at, x->id, "form", x->form);
+	if (x->type == BPMN_CALL_ACTIVITY && catalog_flow(c, x->ref, 0) == NULL)
+		unknown(d, at, x->id, "flow", x->ref);
+	if (*x->calendar != '\0' && catalog_calendar(c, x->calendar) == NULL)
+		unknown(d, at, x->id, "calendar", x->calendar);
+}
+
+static void check_calendars(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->calendars; i++) {
+		const struct named_calendar *k = &c->calendar[i];
+		bool found = *k->table == '\0';
+
+		for (int t = 0; t < c->tables; t++)
+			found = found || strcmp(c->table[t].code, k->table) == 0;
+		if (!found && strcmp(k->pack, d->pack) == 0)
+			unknown(d, (struct located){"calendars.yaml", k->line}, "table", "table of holidays",
+			        k->table);
+	}
+}
+
 static void check_flows(struct pack_data *d)
 {
 	const struct catalog *c = d->catalog;
 
-	for (int i = 0; i < c->flows; i++)
-		for (int k = 0; strcmp(c->flow[i].pack, d->pack) == 0 && k < bpmn_elements(c->flow[i].def);
-		        k++) {
-			const struct bpmn_element *x = bpmn_element_at(c->flow[i].def, k);
+	for (int i = 0; i < c->flows; i++) {
+		const struct flow_def *f = &c->flow[i];
+		struct flow_finding finding = {d, f->file};
 
-			if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
-				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "decision",
-				        x->ref);
-		}
+		if (strcmp(f->pack, d->pack) != 0)
+			continue;
+		bpmn_check(f->def, tell_flow, &finding);
+		for (int k = 0; k < bpmn_elements(f->def); k++)
+			check_element(d, f->file, bpmn_element_at(f->def, k));
+	}
 }
 
 /* Its own must be right. Those of packs that build on it are told: they go on, without a value. */
@@ -286,6 +331,7 @@ void pack__check_references(struct pack_data *d)
 				check_record_trees(d, &d->catalog->kind[i], &d->catalog->kind[i].field[n]);
 	check_kinds(d);
 	check_categories(d);
+	check_calendars(d);
 	check_flows(d);
 	check_questions(d);
 }

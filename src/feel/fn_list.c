@@ -45,10 +45,10 @@ static value extreme(struct feel_run *r, const value *arg, int n, int sign)
 	if (!feel__arg_many(r, arg, n, &l) || l.n == 0)
 		return NONE;
 	best = l.item[0];
-	if (feel__compare(&best, &best, &order) < 0)
+	if (feel_compare(&best, &best, &order) < 0)
 		return feel__fail(r, "a %s has no order", feel__type_name(best.type));
 	for (int i = 1; i < l.n && feel__work(r, 1); i++) {
-		if (feel__compare(&l.item[i], &best, &order) < 0)
+		if (feel_compare(&l.item[i], &best, &order) < 0)
 			return feel__fail(r, "%s and %s have no order", feel__type_name(l.item[i].type),
 			        feel__type_name(best.type));
 		if (order * sign > 0)
@@ -482,7 +482,7 @@ static bool precedes(struct feel_run *r, const value *f, const value *a, const v
 	int order;
 
 	if (!f)
-		return feel__compare(a, b, &order) == 0 && order < 0;
+		return feel_compare(a, b, &order) == 0 && order < 0;
 	v = feel__invoke(r, f, pair, 2);
 	return v.type == FEEL_BOOL && v.boolean;
 }
@@ -659,7 +659,7 @@ static value fn_context_merge(struct feel_run *r, const value *arg, int n)
 
 const struct feel_builtin feel__lists[] = {
         {"list contains", "list,element", 2, 2, fn_list_contains},
-        {"count", "list", 1, -1, fn_count},
+        {"count", "list", 1, 1, fn_count},
         {"min", "list", 1, -1, fn_min},
         {"max", "list", 1, -1, fn_max},
         {"sum", "list", 1, -1, fn_sum},
@@ -669,9 +669,7 @@ const struct feel_builtin feel__lists[] = {
         {"stddev", "list", 1, -1, fn_stddev},
         {"mode", "list", 1, -1, fn_mode},
         {"all", "list", 1, -1, fn_all},
-        {"and", "list", 1, -1, fn_all},
         {"any", "list", 1, -1, fn_any},
-        {"or", "list", 1, -1, fn_any},
         {"sublist", "list,start position,length", 2, 3, fn_sublist},
         {"append", "list,item", 2, -1, fn_append},
         {"concatenate", "list", 1, -1, fn_concatenate},

@@ -138,7 +138,7 @@ static int cmp_i128(__int128 a, __int128 b)
 	return a < b ? -1 : a > b;
 }
 
-int feel__compare(const struct feel_value *a, const struct feel_value *b, int *order)
+int feel_compare(const struct feel_value *a, const struct feel_value *b, int *order)
 {
 	if (a->type != b->type)
 		return -1;
@@ -204,7 +204,7 @@ int feel_equal(const struct feel_value *a, const struct feel_value *b)
 		return a->range.low_in == b->range.low_in && a->range.high_in == b->range.high_in &&
 		       same_end(a->range.low, b->range.low) && same_end(a->range.high, b->range.high);
 	case FEEL_FUNCTION: return a->function == b->function;
-	default: return feel__compare(a, b, &order) < 0 ? 0 : order == 0;
+	default: return feel_compare(a, b, &order) < 0 ? 0 : order == 0;
 	}
 }
 
@@ -215,13 +215,13 @@ int feel__in_range(const struct feel_range *r, const struct feel_value *v)
 	if (v->type == FEEL_NULL)
 		return -1;
 	if (r->low) {
-		if (feel__compare(v, r->low, &order) < 0)
+		if (feel_compare(v, r->low, &order) < 0)
 			return -1;
 		if (order < 0 || (order == 0 && !r->low_in))
 			return 0;
 	}
 	if (r->high) {
-		if (feel__compare(v, r->high, &order) < 0)
+		if (feel_compare(v, r->high, &order) < 0)
 			return -1;
 		if (order > 0 || (order == 0 && !r->high_in))
 			return 0;

@@ -46,7 +46,7 @@ static bool date_of(double v, struct civil *c)
 	/* Beyond the years that civil time knows. */
 	if (!(fabs(v) < 2e11))
 		return false;
-	civil_from_utc((time_us)floor(v) * US_SECOND, c);
+	civil_from_utc((time_us)trunc(v) * US_SECOND, c);
 	return true;
 }
 
@@ -435,7 +435,7 @@ static const struct function table[] = {
         MATH("atanh", atanh),
         WINDOW("avg_over_time", w_avg, 0),
         MATH("ceil", ceil),
-        WINDOW("changes", w_changes, FN_NEEDS_CHANGES | FN_ANCHORED),
+        WINDOW("changes", w_marks, FN_NEEDS_CHANGES | FN_ANCHORED),
         OTHER("clamp", V, fn_clamp, 3, 0, V, S, S),
         OTHER("clamp_max", V, fn_clamp_max, 2, 0, V, S),
         OTHER("clamp_min", V, fn_clamp_min, 2, 0, V, S),
@@ -488,7 +488,7 @@ static const struct function table[] = {
         MATH("rad", m_rad),
         OTHER("range", S, fn_range, 0, 0, S),
         WINDOW("rate", w_rate, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),
-        WINDOW("resets", w_resets, FN_NEEDS_RESETS | FN_ANCHORED),
+        WINDOW("resets", w_marks, FN_NEEDS_RESETS | FN_ANCHORED),
         OTHER("round", V, fn_round, 2, 1, V, S),
         OTHER("scalar", S, fn_scalar, 1, 0, V),
         MATH("sgn", m_sgn),

@@ -17,11 +17,23 @@
 
 /* ---- storage ---- */
 
+/*
+ * What a storage may know of runs of PROMQL_CHUNK samples: run i begins at sample i * PROMQL_CHUNK - skew
+ * of the series (the first one may begin before it). Only of series that are plain.
+ */
+#define PROMQL_CHUNK 64
+struct promql_chunks {
+	const double *least, *greatest;
+	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
+	size_t n, skew;
+};
 struct promql_series {
 	struct labels labels; /* sorted, with __name__; lives at least as long as the cursor's arena */
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
 	const double *v;      /* staleness markers included */
 	size_t n;
+	bool plain; /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	struct promql_chunks chunks; /* n is 0 where nothing is known */
 };
 struct promql_cursor; /* the storage's own */
 struct promql_storage {

@@ -269,12 +269,12 @@ struct eval {
 	struct err *e;
 	int rc; /* the first failure; sticky */
 
-	/* One series' samples without staleness markers, and prefix counts over them. */
+	/* One series' samples without staleness markers, and where among them it falls or changes. */
 	time_us *buf_t;
 	double *buf_v;
 	size_t buf_cap;
-	uint32_t *resets, *changes;
-	size_t prefix_cap;
+	uint32_t *marks;
+	size_t marks_cap;
 };
 
 bool ev_failed(struct eval *ev);
@@ -345,6 +345,21 @@ static inline time_us timing_end(const struct timing *tm, time_us t)
 	return (tm->pinned ? tm->at : t) - tm->offset;
 }
 
+/* seek_after where the guess did not serve. */
+size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride);
+/*
+ * The first of t[at … n) after x. Steps usually lie as many samples apart as those before: *stride
+ * remembers how many, so that a look at two samples does. What lies before `at` is not after x.
+ */
+static inline size_t seek_after(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
+{
+	size_t guess = at + *stride;
+
+	if (guess <= n && (guess == n || t[guess] > x) && (guess == at || t[guess - 1] <= x))
+		return guess;
+	return seek_far(t, n, at, x, stride);
+}
+
 void select_instant(
         struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out);
 
@@ -355,6 +370,8 @@ struct samples {
 	const time_us *t;
 	const double *v;
 	size_t n;
+	bool plain; /* no NaN */
+	struct promql_chunks chunks;
 };
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
@@ -367,10 +384,15 @@ struct window {
 	const time_us *t;
 	const double *v;
 	size_t n;
-	const uint32_t *resets, *changes; /* prefix counts beside v */
-	time_us start, end;               /* (start, end] */
-	time_us at;                       /* of the evaluation */
+	bool plain;                         /* no NaN */
+	const struct promql_chunks *chunks; /* of the series, in which the window begins at `base` */
+	const uint32_t *mark; /* samples that are less than the one before them, or differ from it */
+	size_t marks;         /* … of the window; mark[i] - base is an index of v */
+	size_t base;
+	time_us start, end; /* (start, end] */
+	time_us at;         /* of the evaluation */
 	dur_us range;
+	bool anchored, smoothed;
 	double arg[3];
 	const struct node *call;
 	struct eval *ev;
@@ -398,8 +420,8 @@ struct function {
 };
 #define FN_KEEPS_NAME 1
 #define FN_COUNTER 2       /* wants to see a counter */
-#define FN_NEEDS_RESETS 4  /* window.resets */
-#define FN_NEEDS_CHANGES 8 /* window.changes */
+#define FN_NEEDS_RESETS 4  /* window.mark: falls */
+#define FN_NEEDS_CHANGES 8 /* window.mark: changes */
 #define FN_ANCHORED 16     /* knows the modifier */
 #define FN_SMOOTHED 32
 
@@ -423,8 +445,7 @@ FN_RUN(fn_histogram_only);
 	X(w_delta)                                                                                           \
 	X(w_irate)                                                                                           \
 	X(w_idelta)                                                                                          \
-	X(w_resets)                                                                                          \
-	X(w_changes)                                                                                         \
+	X(w_marks)                                                                                           \
 	X(w_avg)                                                                                             \
 	X(w_sum)                                                                                             \
 	X(w_min)                                                                                             \

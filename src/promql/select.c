@@ -36,28 +36,27 @@ static bool next_series(struct eval *ev, struct promql_cursor *c, struct promql_
 
 /* ---- instant selectors ---- */
 
-/* The index of the first sample after t, from `at` on. */
-static size_t after(const struct promql_series *s, size_t at, time_us t)
+size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
 {
-	/* Steps usually lie a few samples apart; where they do not, gallop. */
-	size_t jump = 1, lo = at;
+	size_t jump = 1, lo = at, hi = at;
 
-	while (at < s->n && s->t[at] <= t) {
-		lo = at;
-		at += jump;
+	while (hi < n && t[hi] <= x) {
+		lo = hi + 1;
+		hi += jump;
 		jump *= 2;
 	}
-	if (at > s->n)
-		at = s->n;
-	while (lo < at) {
-		size_t mid = lo + (at - lo) / 2;
+	if (hi > n)
+		hi = n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
 
-		if (s->t[mid] <= t)
+		if (t[mid] <= x)
 			lo = mid + 1;
 		else
-			at = mid;
+			hi = mid;
 	}
-	return at;
+	*stride = lo - at;
+	return lo;
 }
 
 static double interpolate(const struct promql_series *s, size_t i, time_us t)
@@ -67,25 +66,45 @@ static double interpolate(const struct promql_series *s, size_t i, time_us t)
 	return s->v[i] + (s->v[i + 1] - s->v[i]) * part;
 }
 
-/* The value at t; at *k the search goes on. Extended selectors come with markers already removed. */
-static double value_at(struct eval *ev, const struct node *x, const struct promql_series *s, time_us t,
-        size_t *k, bool timestamps)
+/* The time of sample i - 1, or the value at t drawn between it and the next. */
+static double read_odd(struct eval *ev, const struct promql_series *s, size_t i, time_us t, bool timestamps)
 {
-	size_t i = *k = after(s, *k, t);
-
-	if (i == 0 || s->t[i - 1] <= t - ev->lookback || is_absent(s->v[i - 1]))
+	if (is_absent(s->v[i - 1]))
 		return absent();
 	if (timestamps)
 		return (double)(s->t[i - 1] / US_MS) / 1e3;
-	if (x->smoothed && s->t[i - 1] != t && i < s->n && s->t[i] <= t + ev->lookback)
+	if (s->t[i - 1] != t && i < s->n && s->t[i] <= t + ev->lookback)
 		return interpolate(s, i - 1, t);
 	return s->v[i - 1];
+}
+
+/* One series on the grid; false if it has no value there. A marker is ABSENT by itself. */
+static bool lay(struct eval *ev, const struct node *x, const struct promql_series *s, const struct grid *g,
+        dur_us offset, bool timestamps, double *v)
+{
+	size_t at = 0, stride = 1;
+	uint64_t all = 0;
+	bool odd = timestamps || x->smoothed;
+
+	for (size_t k = 0; k < g->n; k++) {
+		time_us t = grid_time(g, k) - offset;
+
+		at = seek_after(s->t, s->n, at, t, &stride);
+		if (at == 0 || s->t[at - 1] <= t - ev->lookback)
+			v[k] = absent();
+		else
+			v[k] = odd ? read_odd(ev, s, at, t, timestamps) : s->v[at - 1];
+		all |= double_bits(v[k]) ^ ABSENT_BITS;
+	}
+	return all != 0;
 }
 
 static void drop_markers(struct eval *ev, struct promql_series *s)
 {
 	size_t n = 0, i = 0;
 
+	if (s->plain)
+		return;
 	while (i < s->n && !is_absent(s->v[i]))
 		i++;
 	if (i == s->n)
@@ -115,18 +134,17 @@ void select_instant(
 	struct timing tm;
 	struct promql_cursor *c = NULL;
 	struct promql_series in;
+	struct grid pin = {0, 0, 1};
 	time_us first, last;
 	double *v = NULL;
 
 	if (!timing_of(ev, x, &tm))
 		return;
-	first = timing_end(&tm, g->start);
+	pin.start = first = timing_end(&tm, g->start);
 	last = timing_end(&tm, grid_time(g, g->n - 1));
 	if (open_cursor(ev, x, first - ev->lookback + 1, x->smoothed ? last + ev->lookback : last, &c) != 0)
 		return;
 	while (next_series(ev, c, &in)) {
-		size_t at = 0;
-		bool any = false;
 		struct series *s;
 
 		if (in.n == 0)
@@ -135,20 +153,10 @@ void select_instant(
 			drop_markers(ev, &in);
 		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
 			break;
-		if (tm.pinned) {
-			double one = value_at(ev, x, &in, first, &at, timestamps);
-
-			any = !is_absent(one);
-			for (size_t k = 0; any && k < g->n; k++)
-				v[k] = one;
-		} else {
-			for (size_t k = 0; k < g->n; k++) {
-				v[k] = value_at(ev, x, &in, grid_time(g, k) - tm.offset, &at, timestamps);
-				any = any || !is_absent(v[k]);
-			}
-		}
-		if (!any)
+		if (!lay(ev, x, &in, tm.pinned ? &pin : g, tm.pinned ? 0 : tm.offset, timestamps, v))
 			continue;
+		for (size_t k = 1; tm.pinned && k < g->n; k++)
+			v[k] = v[0];
 		if ((s = vec_add(ev, out)) == NULL)
 			break;
 		s->labels = in.labels;
@@ -241,6 +249,8 @@ bool source_next(struct eval *ev, struct source *s, struct samples *out)
 		out->t = in.t;
 		out->v = in.v;
 		out->n = in.n;
+		out->plain = in.plain;
+		out->chunks = in.chunks;
 		return ev->rc == 0;
 	}
 	while (s->at < s->vec.n && !ev_failed(ev)) {

@@ -196,7 +196,7 @@ TEST(a_failure_as_a_problem)
 
 	err_set(&e, ERR_INVALID, "a number is needed");
 	err_at(&e, NULL, 2, 5, "limit");
-	problem_write(&b, &e, "0123456789abcdef");
+	problem_write(&b, &e, false, "0123456789abcdef", STR_NULL);
 	check_eq_s(b.p, "{\"type\":\"urn:heming:problem:invalid\",\"title\":\"the input is not valid\","
 	                "\"status\":400,\"detail\":\"a number is needed\",\"code\":\"invalid\","
 	                "\"field\":\"limit\",\"line\":2,\"column\":5,\"request\":\"0123456789abcdef\"}");
@@ -207,14 +207,14 @@ TEST(a_failure_as_a_problem)
 	e = (struct err)ERR_INIT;
 	err_set(&e, ERR_CORRUPT, "page 7 of the table account is torn");
 	err_at(&e, "/srv/city/records.db", 7, 0, "account");
-	problem_write(&b, &e, "0123456789abcdef");
-	check_has(b.p, "\"status\":500,\"detail\":\"stored data is damaged; the server's log says more");
+	problem_write(&b, &e, false, "0123456789abcdef", STR_NULL);
+	check_has(b.p, "\"status\":500,\"detail\":\"stored data is damaged: the server's log says more");
 	check(strstr(b.p, "account") == NULL && strstr(b.p, "/srv") == NULL && strstr(b.p, "line") == NULL);
 	sb_fini(&b);
 	e = (struct err)ERR_INIT;
 	err_set(&e, ERR_INVALID, "no such row");
 	err_at(&e, "/srv/city/records.db", 0, 0, "thing");
-	problem_write(&b, &e, "0123456789abcdef");
+	problem_write(&b, &e, false, "0123456789abcdef", STR_NULL);
 	check_has(b.p, "\"detail\":\"no such row\",\"code\":\"invalid\",\"field\":\"thing\",\"request\"");
 	sb_fini(&b);
 }
