@@ -324,6 +324,7 @@ struct label_map {
 };
 /* The number of the set; *is_new if it was not there. (uint32_t)-1 on failure. */
 uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new);
+uint32_t label_map_find(const struct label_map *m, const struct labels *key); /* (uint32_t)-1: not there */
 
 /* Shortest decimal text without exponent, as Go's 'f' form. Writes at most 400 bytes. */
 size_t format_f(double v, char *buf);
