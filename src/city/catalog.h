@@ -10,6 +10,7 @@
 
 #include "base/calendar.h"
 #include "base/geometry.h"
+#include "base/pattern.h"
 #include "bpmn/bpmn.h"
 #include "form/form.h"
 #include "promql/promql.h"
@@ -39,10 +40,12 @@ struct field {
 	const char *check;            /* "", or a rule of base/id_code.h: a failed check is a doubt */
 	const char
 	        *was; /* keys that this field had in earlier versions of the kind, newest first, by blanks */
-	const char *from; /* it is cut out of this other field: the part-th piece between separators */
-	const char *separator;
-	int part;         /* 1 and up */
-	const char *dflt; /* what records without a value get when the field comes in; "" nothing */
+	/* It is cut out of this other field: the part-th piece between separators, or what the group of that
+	 * number takes where the whole value matches. */
+	const char *from, *separator;
+	struct pattern *match; /* NULL: by the separator */
+	int part;              /* 1 and up */
+	const char *dflt;      /* what records without a value get when the field comes in; "" nothing */
 	enum field_type type;
 	bool required, unique, in_list, searched;
 	bool filter;      /* lists can be narrowed by it */

@@ -308,6 +308,7 @@ static int fill_records(struct filler *f, struct err *e)
 		sb_puts(&cursor, page.next);
 		sb_putc(&cursor, '\0');
 		arena_reset(f->a);
+		rc = view_query_on_time(f->q, e);
 	}
 	sb_fini(&cursor);
 	arena_free(&kept);
@@ -369,6 +370,7 @@ static int fill_cases(struct filler *f, struct err *e)
 		if (rc == 0 && n > 0) {
 			by.after_deadline = list[n - 1].deadline;
 			by.after_id = list[n - 1].id;
+			rc = view_query_on_time(f->q, e);
 		}
 		arena_reset(f->a);
 	}
@@ -407,8 +409,10 @@ static int fill_alarms(struct filler *f, struct err *e)
 		rc = alarm_list(f->tx, f->ask->who, &by, &list, &n, e);
 		for (int i = 0; i < n && rc == 0; i++)
 			rc = put_alarm(f, &list[i], e);
-		if (n > 0)
+		if (rc == 0 && n > 0) {
 			by.before = list[n - 1].id;
+			rc = view_query_on_time(f->q, e);
+		}
 		arena_reset(f->a);
 	}
 	return rc;
@@ -555,6 +559,14 @@ static bool is_there(const struct publication *p, const char *name)
 {
 	for (int i = 0; i < p->n; i++)
 		if (strcasecmp(p->view[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+bool view_is_taken(const char *kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (strcasecmp(own[i].view.name + 2, kind) == 0)
 			return true;
 	return false;
 }

@@ -23,6 +23,9 @@
 /* Those that a reader of that clearance may ask of. */
 const struct view *views_published(struct arena *a, const struct catalog *c, int64_t clearance, int *n);
 
+/* The platform has a view that a kind of this code would have: the kind has none. */
+bool view_is_taken(const char *kind);
+
 /* Whether a statement can be read over all there is. secrecy: the clearance without which one of the views
  * that it mentions is not there. */
 MUST_USE int view_check(

@@ -361,6 +361,12 @@ bool view_query_has_param(const struct view_query *q, const char *name)
 
 /* ---- filling ---- */
 
+int view_query_on_time(const struct view_query *q, struct err *e)
+{
+	OBJ_CHECK(q, QUERY_MAGIC);
+	return clock_monotonic() > q->until ? late(e) : 0;
+}
+
 static int prepare_insert(struct view_query *q, int view)
 {
 	const struct view *v = &q->view[view];
@@ -421,8 +427,9 @@ int view_query_add(struct view_query *q, int view, const struct view_value *row,
 		                       "the view %s has more than %lld rows here; narrow it by where",
 		                       q->view[view].name, (long long)q->limits.rows),
 		        ERR_TOOBIG);
-	if (clock_monotonic() > q->until)
-		return late(e);
+	rc = view_query_on_time(q, e);
+	if (rc < 0)
+		return rc;
 	view_heap_enter(&q->heap);
 	rc = add(q, view, row);
 	q->running = true;

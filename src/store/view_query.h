@@ -61,6 +61,8 @@ MUST_USE int view_query_open(const struct view *view, int views, struct str sql,
 void view_query_free(struct view_query **q);
 bool view_query_mentions(const struct view_query *q, int view);
 bool view_query_has_param(const struct view_query *q, const char *name);
+/* ERR_TIMEOUT when its time is over; for who fills it and long finds nothing to put in. */
+MUST_USE int view_query_on_time(const struct view_query *q, struct err *e);
 /* One row, a value a column. Before the first run. */
 MUST_USE int view_query_add(struct view_query *q, int view, const struct view_value *row, struct err *e);
 /* Starts from the beginning; parameters that are not among these are NULL. */

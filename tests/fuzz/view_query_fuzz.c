@@ -40,7 +40,8 @@ static void put(struct sb *b, const struct view_value *v)
 
 static int answer(struct str sql, bool all, struct sb *out, struct err *e)
 {
-	const struct view_limits limits = {.rows = 100, .memory_b = (size_t)4 << 20, .within = US_SECOND / 5};
+	const struct view_limits limits = {
+	        .rows = 100, .memory_b = (size_t)4 << 20, .within = US_SECOND / 20};
 	const struct view_param from = {"from", "f1"};
 	struct arena *a = arena_new(0);
 	struct view_query *q = NULL;

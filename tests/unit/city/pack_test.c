@@ -112,6 +112,22 @@ TEST(bad_declarations)
 	        "kinds/sensor.yaml", 4, "x", "colour");
 	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, secrecy: 9}\n",
 	        "kinds/sensor.yaml", 4, "x", "secrecy");
+#define FROM(words)                                                                                          \
+	"code: sensor\nname: a\nfields:\n  - {key: y, name: Y}\n  - {key: x, name: X, from: " words "}\n"
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: '(a'}"), "kinds/sensor.yaml", 5, "x",
+	        "cannot be read: missing closing parenthesis (its character 3)");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: 'a(b)', group: 2}"), "kinds/sensor.yaml", 5, "x",
+	        "has 1 groups");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: 'a(b)', group: 0}"), "kinds/sensor.yaml", 5, "x",
+	        "has 1 groups");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: '(*LIMIT_MATCH=1)a(b)'}"), "kinds/sensor.yaml",
+	        5, "x", "may not begin");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: 'a(b)', separator: '-'}"), "kinds/sensor.yaml",
+	        5, "x", "neither separator nor part");
+	refuses("kinds/sensor.yaml", FROM("{match: 'a(b)'}"), "kinds/sensor.yaml", 5, "x", "needs the field");
+	refuses("kinds/sensor.yaml", FROM("{field: y, group: 1}"), "kinds/sensor.yaml", 5, "x",
+	        "match and group");
+#undef FROM
 	/* Codes are seen by every reader of the kind. */
 	refuses("kinds/sensor.yaml",
 	        "code: sensor\nname: a\nkey: x\nfields:\n  - {key: x, name: X, secrecy: 2}\n",

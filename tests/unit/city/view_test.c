@@ -233,6 +233,13 @@ MINI(registers_are_read_to_their_end, false)
 	                             .who = &who_system,
 	                             .unit = "1001"}),
 	        "800;");
+	few.within = 0; /* also where no record is put in */
+	check_has(ask_as(m, &(struct view_ask){.sql = STR_LIT("SELECT count(*) FROM v_park"),
+	                            .who = &who_system,
+	                            .unit = "nowhere",
+	                            .limits = &few}),
+	        "TIMEOUT");
+	few = view_limits_usual;
 	few.rows = 1200;
 	check_eq_s(ask_as(m, &(struct view_ask){.sql = STR_LIT("SELECT 1 FROM v_park LIMIT 1"),
 	                             .who = &who_system,
@@ -255,6 +262,7 @@ TEST(the_page_describes_each_view)
 
 	(void)views_published(a, &none, 4, &own);
 	check_eq_i(n, own + 1);
+	check(view_is_taken("cases") && view_is_taken("Regions") && !view_is_taken("KIND"));
 	if (!check_ok(file_read(a, SOURCE "/docs/views.md", 1 << 20, &page, &e), &e))
 		return;
 	for (int i = 0; i < n; i++) {
