@@ -64,6 +64,9 @@ MUST_USE int case_hand_over(struct site *s, const struct case_act *a, const char
  * JSON object or NULL. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
 MUST_USE int case_complete(struct site *s, const struct case_act *a, const char *outcome,
         struct str variables, const struct who *by, struct err *e);
+/* A message that the flow waits for, by its name; ERR_STATE if it does not. variables: as of case_complete. */
+MUST_USE int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
+        const struct who *by, struct err *e);
 MUST_USE int case_note(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 /* Fires the timers that are due at `now`, at most `limit`; *next is the instant of the next one or TIME_NONE.
  * Called by the rules thread. */
