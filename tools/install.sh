@@ -109,7 +109,7 @@ build_pages() {
 
 	[ -f web/package.json ] || return 0
 	if [ ! -f web/dist/index.html ] || [ ! -f "$stamp" ] ||
-		[ -n "$(find web src/api -mindepth 1 \( -name node_modules -o -name dist -o -name '*.[ch]' \) -prune \
+		[ -n "$(find web src/api -mindepth 1 \( -name node_modules -o -name dist -o -name openapi.ts -o -name '*.[ch]' \) -prune \
 			-o -newer "$stamp" -print -quit)" ]; then
 		install_node && install_npm web || return 1
 		say "Building the pages"

@@ -92,18 +92,19 @@ enum schema_type {
 	SCHEMA_NUMBER,
 	SCHEMA_BOOL,
 	SCHEMA_OBJECT, /* any members */
+	SCHEMA_TEXTS,  /* any members, all of them texts */
 	SCHEMA_ANY,
 	SCHEMA_REF,     /* of `ref` */
 	SCHEMA_LIST,    /* of objects `ref` */
 	SCHEMA_STRINGS, /* list of text */
-	SCHEMA_NUMBERS, /* list of numbers, or of null */
+	SCHEMA_NUMBERS, /* list of numbers */
 };
 enum { SCHEMA_MUST = 1, SCHEMA_NULL = 2 };
 struct schema_row {
 	const char *schema; /* set in the row that begins one */
 	const char *field;  /* NULL in that row */
 	enum schema_type type;
-	const char *ref;
+	const char *ref; /* a schema; of a text or whole number: the words it may be, by blanks, or "" */
 	unsigned flags;
 	int max; /* bytes of a text; 0: 4,096 */
 	const char *words;
@@ -135,7 +136,8 @@ struct call {
 	struct jw w; /* writes into out */
 	int status;  /* 0: 200 */
 	const char *mime;
-	bool has_file; /* the answer is this file; closed when it was sent */
+	struct str faults; /* of a refused form: a JSON list for the member `errors` of the problem */
+	bool has_file;     /* the answer is this file; closed when it was sent */
 	int file;
 	uint64_t file_n;
 	struct once *once; /* of a request with an Idempotency-Key */
@@ -175,8 +177,12 @@ MUST_USE int body_words(struct call *c, const char *name, const char **out, stru
 #undef ROUTE
 
 /* problem.c */
-void problem_write(struct sb *b, const struct err *inner, const char *request);
-void problem_reply(struct http_req *r, const struct err *e);
+/* The reader prefers Chinese to English (Accept-Language, RFC 9110 12.5.4). */
+bool problem_in_chinese(const struct http_req *r);
+/* errors: a JSON list that goes with it, or STR_NULL. */
+void problem_write(
+        struct sb *b, const struct err *inner, bool chinese, const char *request, struct str errors);
+void problem_reply(struct http_req *r, const struct err *e, struct str errors);
 void prometheus_error(struct sb *b, const struct err *inner, int *status);
 
 /* auth.c */

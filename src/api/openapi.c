@@ -1,5 +1,6 @@
 /* The tables told to machines: an OpenAPI 3.1 document. */
 #include "api/api_int.h"
+#include "base/num.h"
 
 static void ref(struct jw *w, const char *schema)
 {
@@ -22,12 +23,12 @@ static void type_word(struct jw *w, const char *word, bool null)
 	jw_array_end(w);
 }
 
-static void list_of(struct jw *w, const char *type, bool null)
+static void list_of(struct jw *w, const char *type)
 {
 	jw_kstr(w, "type", "array");
 	jw_key(w, "items");
 	jw_object(w);
-	type_word(w, type, null);
+	jw_kstr(w, "type", type);
 	jw_object_end(w);
 }
 
@@ -48,6 +49,27 @@ static void reference(struct jw *w, const struct schema_row *f, bool null)
 	jw_array_end(w);
 }
 
+/* The words that a text or a whole number may be. */
+static void words(struct jw *w, const struct schema_row *f)
+{
+	struct str rest = str_of(f->ref);
+
+	if (rest.n == 0)
+		return;
+	jw_key(w, "enum");
+	jw_array(w);
+	while (rest.p != NULL) {
+		struct str word = str_cut(&rest, ' ');
+		int64_t v = 0;
+
+		if (f->type == SCHEMA_INTEGER && num_int(word, &v))
+			jw_int(w, v);
+		else
+			jw_str(w, word);
+	}
+	jw_array_end(w);
+}
+
 static void field(struct jw *w, const struct schema_row *f)
 {
 	bool null = (f->flags & SCHEMA_NULL) != 0;
@@ -58,6 +80,7 @@ static void field(struct jw *w, const struct schema_row *f)
 		type_word(w, "string", null);
 		if (f->max > 0)
 			jw_kint(w, "maxLength", f->max);
+		words(w, f);
 		break;
 	case SCHEMA_ID:
 		type_word(w, "string", null);
@@ -71,10 +94,23 @@ static void field(struct jw *w, const struct schema_row *f)
 		type_word(w, "string", null);
 		jw_kstr(w, "format", "date");
 		break;
-	case SCHEMA_INTEGER: type_word(w, "integer", null); break;
+	case SCHEMA_INTEGER:
+		type_word(w, "integer", null);
+		words(w, f);
+		break;
 	case SCHEMA_NUMBER: type_word(w, "number", null); break;
 	case SCHEMA_BOOL: type_word(w, "boolean", null); break;
-	case SCHEMA_OBJECT: type_word(w, "object", null); break;
+	case SCHEMA_OBJECT:
+		type_word(w, "object", null);
+		jw_kbool(w, "additionalProperties", true);
+		break;
+	case SCHEMA_TEXTS:
+		type_word(w, "object", null);
+		jw_key(w, "additionalProperties");
+		jw_object(w);
+		jw_kstr(w, "type", "string");
+		jw_object_end(w);
+		break;
 	case SCHEMA_ANY: break;
 	case SCHEMA_REF: reference(w, f, null); break;
 	case SCHEMA_LIST:
@@ -84,8 +120,8 @@ static void field(struct jw *w, const struct schema_row *f)
 		ref(w, f->ref);
 		jw_object_end(w);
 		break;
-	case SCHEMA_STRINGS: list_of(w, "string", false); break;
-	case SCHEMA_NUMBERS: list_of(w, "number", true); break;
+	case SCHEMA_STRINGS: list_of(w, "string"); break;
+	case SCHEMA_NUMBERS: list_of(w, "number"); break;
 	}
 	jw_kstr(w, "description", f->words);
 	jw_object_end(w);
@@ -244,12 +280,11 @@ static void operation(struct jw *w, const struct route *r)
 {
 	char id[80];
 
-	/* One handler may stand in several rows. */
-	snprintf(id, sizeof(id), "%s_%s", r->name, http_method_name(r->method));
-	for (char *p = id; *p != '\0'; p++)
-		*p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
-	if (strncmp(r->path, "/api/v2/", 8) == 0)
-		snprintf(id, sizeof(id), "%s_v2", r->name);
+	/* One handler may stand in several rows: of forms, and of the second version. */
+	snprintf(id, sizeof(id), "%s%s", r->name,
+	        r->flags & ROUTE_PROM && r->method == HTTP_POST ? "_form"
+	        : strncmp(r->path, "/api/v2/", 8) == 0          ? "_v2"
+	                                                        : "");
 	jw_object(w);
 	jw_kstr(w, "operationId", id);
 	jw_kstr(w, "summary", r->summary);

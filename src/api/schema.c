@@ -59,12 +59,28 @@ static int each_is(const struct doc *d, const struct schema_row *f, const char *
 			rc = schema_check(x, f->ref, where, e);
 		else if (f->type == SCHEMA_STRINGS && x->type != DOC_STRING)
 			rc = bad(x, where, f->field, e, "a list of texts is needed");
-		else if (f->type == SCHEMA_NUMBERS && x->type != DOC_NUMBER && x->type != DOC_NULL)
+		else if (f->type == SCHEMA_TEXTS && x->type != DOC_STRING)
+			rc = bad(x, where, f->field, e, "an object of texts is needed");
+		else if (f->type == SCHEMA_NUMBERS && x->type != DOC_NUMBER)
 			rc = bad(x, where, f->field, e, "a list of numbers is needed");
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
+}
+
+/* One of the words that the row names, if it names some. */
+static int word_check(const struct doc *d, const struct schema_row *f, const char *where, struct err *e)
+{
+	struct str rest = str_of(f->ref);
+
+	if (rest.n == 0)
+		return 0;
+	while (rest.p != NULL)
+		if (str_is(str_cut(&rest, ' '), d->text))
+			return 0;
+	err_set(e, ERR_INVALID, "one of these is needed: %s", f->ref);
+	return err_at(e, where, d->line, d->column, f->field);
 }
 
 static int value_check(const struct doc *d, const struct schema_row *f, const char *where, struct err *e)
@@ -80,7 +96,7 @@ static int value_check(const struct doc *d, const struct schema_row *f, const ch
 			return bad(d, where, f->field, e, "a text in quotes is needed");
 		if (f->max > 0 && d->text_n > max)
 			return bad(d, where, f->field, e, "the text is too long");
-		return 0;
+		return word_check(d, f, where, e);
 	case SCHEMA_ID:
 		if (d->type != DOC_STRING || !is_digits(d->text))
 			return bad(d, where, f->field, e, "an id is digits in quotes");
@@ -96,12 +112,16 @@ static int value_check(const struct doc *d, const struct schema_row *f, const ch
 	case SCHEMA_INTEGER:
 		if (d->type != DOC_NUMBER || !is_digits(d->text))
 			return bad(d, where, f->field, e, "a whole number is needed");
-		return 0;
+		return word_check(d, f, where, e);
 	case SCHEMA_NUMBER:
 		return d->type == DOC_NUMBER ? 0 : bad(d, where, f->field, e, "a number is needed");
 	case SCHEMA_BOOL:
 		return d->type == DOC_BOOL ? 0 : bad(d, where, f->field, e, "true or false is needed");
 	case SCHEMA_OBJECT: return d->type == DOC_MAP ? 0 : bad(d, where, f->field, e, "an object is needed");
+	case SCHEMA_TEXTS:
+		if (d->type != DOC_MAP)
+			return bad(d, where, f->field, e, "an object is needed");
+		return each_is(d, f, where, e);
 	case SCHEMA_ANY: return 0;
 	case SCHEMA_REF: return schema_check(d, f->ref, where, e);
 	case SCHEMA_LIST:

@@ -193,6 +193,7 @@ static int node(struct loader *l, const struct xml *x, size_t which, int parent)
 	                .role = "",
 	                .outcomes = "",
 	                .stage = "",
+	                .form = "",
 	                .ref = "",
 	                .calendar = ""},
 	        .kind = NODES[which].kind,

@@ -217,6 +217,7 @@ static int task(struct loader *l, const struct xml *x, struct bpmn__node *n)
 		n->pub.role = load__keep(l, xml_attr_ns(x, BPMN__NS_OWN, "role", ""));
 		n->pub.outcomes = words(l, xml_attr_ns(x, BPMN__NS_OWN, "outcomes", ""));
 		n->pub.stage = load__keep(l, xml_attr_ns(x, BPMN__NS_OWN, "stage", ""));
+		n->pub.form = load__keep(l, xml_attr_ns(x, BPMN__NS_OWN, "form", ""));
 		s = xml_attr_ns(x, BPMN__NS_OWN, "org", "");
 		if (*s == '=')
 			return load__feel(l, x, s, "the attribute org", &n->expr);

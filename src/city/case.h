@@ -54,6 +54,8 @@ struct case_act {
 	int64_t id, version;
 	uint32_t task; /* 0: the one open task */
 	const char *note;
+	struct sb
+	        *faults; /* of completing: what the task's form does not take, as a JSON list; NULL at will */
 };
 MUST_USE int case_claim(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 MUST_USE int case_release(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
@@ -61,12 +63,20 @@ MUST_USE int case_release(struct site *s, const struct case_act *a, const struct
 MUST_USE int case_hand_over(struct site *s, const struct case_act *a, const char *login, const char *org,
         const struct who *by, struct err *e);
 /* Completes the task with one of its outcomes ("done", "returned", "pass", "reject", "close", …). variables:
- * JSON object or NULL. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
+ * JSON object or NULL; where the task has a form, what was filled in, and ERR_INVALID for what the form does
+ * not take. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
 MUST_USE int case_complete(struct site *s, const struct case_act *a, const char *outcome,
         struct str variables, const struct who *by, struct err *e);
 /* A message that the flow waits for, by its name; ERR_STATE if it does not. variables: as of case_complete. */
 MUST_USE int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
         const struct who *by, struct err *e);
+/* What the open task's form is drawn from. Texts are JSON, in the arena of the transaction. */
+struct case_form {
+	const char *id; /* "" if the task has none */
+	const char *schema, *variables;
+};
+MUST_USE int case_form(struct store_tx *tx, struct site *s, const struct who *who, int64_t id,
+        struct case_form *out, struct err *e);
 MUST_USE int case_note(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 /* Fires the timers that are due at `now`, at most `limit`; *next is the instant of the next one or TIME_NONE.
  * Called by the rules thread. */

@@ -162,18 +162,19 @@ static int refuse(
         struct stepping *x, enum action action, const struct case_task *t, unsigned holders, struct err *e)
 {
 	if (holders == 0)
-		return err_set(e, ERR_DENIED, "this is for %s",
-		        t != NULL && strcmp(t->role, "desk") == 0 ? "the desk"
-		        : t != NULL                               ? t->org
-		                                                  : "others");
+		return t == NULL                      ? err_set(e, ERR_DENIED, "this is for others")
+		       : strcmp(t->role, "desk") == 0 ? err_set(e, ERR_DENIED, "this is for the desk")
+		                                      : err_set(e, ERR_DENIED, "this is for %s", t->org);
 	if (t == NULL)
-		return err_set(e, ERR_STATE, "the case %s is %s", x->c.code,
-		        strcmp(x->c.state, "open") == 0 ? "waiting" : x->c.state);
+		return strcmp(x->c.state, "open") == 0
+		               ? err_set(e, ERR_STATE, "the case %s waits; there is no open task", x->c.code)
+		               : err_set(e, ERR_STATE, "the case %s is %s", x->c.code, x->c.state);
 	if (*t->assignee == '\0')
 		return err_set(e, ERR_STATE, "nobody has claimed the task %s", t->name);
 	if (strcmp(t->assignee, x->by->login) == 0)
-		return err_set(e, ERR_STATE, "you have %s already",
-		        action == ACT_CLAIM ? "claimed the task" : "the task");
+		return err_set(e, ERR_STATE,
+		        action == ACT_CLAIM ? "you have claimed the task already"
+		                            : "you have the task already");
 	return err_set(e, ERR_STATE, "%s has claimed the task %s", t->assignee, t->name);
 }
 
@@ -451,9 +452,13 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 	struct bpmn_input in = {.type = BPMN_COMPLETE, .key = t->key, .name = STR_LIT("")};
 	struct feel_value variables;
 	struct step_entry j;
+	const struct form_def *form = step__form(x, t);
 	int rc = read_variables(x, w->variables, &variables, e);
 
-	feel_put(x->a, &variables, STR_LIT("outcome"), feel_string(str_of(w->outcome)));
+	if (rc == 0 && form != NULL)
+		rc = step__fill_form(x, t, form, w->outcome, &variables, w->act->faults, e);
+	if (rc == 0)
+		feel_put(x->a, &variables, STR_LIT("outcome"), feel_string(str_of(w->outcome)));
 	if (rc == 0 && *t->assignee == '\0')
 		rc = assign(x, t, x->by->login, t->org, e);
 	if (rc == 0)

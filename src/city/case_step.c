@@ -100,6 +100,23 @@ struct case_task *step__task(struct stepping *x, uint32_t key)
 	return NULL;
 }
 
+const struct bpmn_element *step__element(const struct stepping *x, const struct case_task *t)
+{
+	struct bpmn_open *o = NULL;
+	size_t n = bpmn_state_open(x->state, x->a, &o);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct flow_def *f = x->flow;
+
+		if (o[i].key != t->key)
+			continue;
+		if (*o[i].process != '\0')
+			f = catalog_flow(x->s->catalog, o[i].process, o[i].version);
+		return f != NULL ? bpmn_element(f->def, o[i].element) : NULL;
+	}
+	return NULL;
+}
+
 /* ---- history and journal ---- */
 
 int step__history(struct stepping *x, const char *action, const char *task, const char *outcome,

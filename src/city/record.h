@@ -113,7 +113,7 @@ struct record_query {
 	const struct field *sort; /* NULL: by `own` */
 	enum record_own own;
 	bool down;
-	const char *cursor; /* of the page before, NULL for the first; ERR_INVALID when its place is gone */
+	const char *cursor; /* of the page before, NULL for the first; see record_cursor.h */
 	int limit;          /* 1 … 1,000 */
 };
 /* Adds a condition by name ("state", a field's key) and words: values by commas, "a..b" for a range of

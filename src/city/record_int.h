@@ -69,12 +69,6 @@ struct record__limits {
 	int64_t first;  /* and at first */
 	int64_t count;  /* that are counted in the index at most; less than gather: as gather */
 };
-struct record__place {  /* where a page begins: order key and record */
-	struct str key; /* p NULL: it names the record alone */
-	int64_t id;
-};
-bool record__cursor_read(struct arena *a, const char *cursor, struct record__place *out);
-const char *record__cursor_write(struct arena *a, struct str key, int64_t id);
 /* record_list within other limits than its own. */
 MUST_USE int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
         const struct record_query *q, const struct record__limits *limits, struct record_page *out,

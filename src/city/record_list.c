@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/num.h"
 #include "base/words.h"
+#include "city/record_cursor.h"
 #include "city/record_int.h"
 #include "store/text.h"
 
@@ -252,7 +253,7 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
 }
 
 static const struct field *usable(
-        const struct kind *k, const struct who *who, const char *key, const char *what, struct err *e)
+        const struct kind *k, const struct who *who, const char *key, bool sorts, struct err *e)
 {
 	const struct field *f = kind_field(k, key);
 
@@ -262,8 +263,10 @@ static const struct field *usable(
 	if (f != NULL && field_hidden(f, who->scope.clearance))
 		(void)err_set(e, ERR_DENIED, "your clearance does not cover this field");
 	else
-		(void)err__set(
-		        e, ERR_INVALID, "records of the kind %s cannot be %s by \"%s\"", k->code, what, key);
+		(void)err_set(e, ERR_INVALID,
+		        sorts ? "records of the kind %s cannot be sorted by \"%s\""
+		              : "records of the kind %s cannot be narrowed by \"%s\"",
+		        k->code, key);
 	(void)err_at(e, NULL, 0, 0, key);
 	return NULL;
 }
@@ -297,7 +300,7 @@ int record_query_add(struct arena *a, struct record_query *q, const struct catal
 	struct record_cond *c;
 	int rc = 0;
 
-	if (!own_by_name(name, &own) && (f = usable(q->kind, who, name, "filtered", e)) == NULL)
+	if (!own_by_name(name, &own) && (f = usable(q->kind, who, name, false, e)) == NULL)
 		return e != NULL ? e->code : ERR_INVALID;
 	c = push_cond(a, q);
 	c->field = f;
@@ -346,7 +349,7 @@ int record_query_sort(struct record_query *q, const struct who *who, const char 
 	words += q->down;
 	if (own_by_name(words, &q->own))
 		return 0;
-	q->sort = usable(q->kind, who, words, "sorted", e);
+	q->sort = usable(q->kind, who, words, true, e);
 	if (q->sort == NULL)
 		return e != NULL ? e->code : ERR_INVALID;
 	if (field_veiled(q->sort) || q->sort->many)
@@ -436,74 +439,12 @@ static int fits(struct look *l, const struct record *r, struct str *key, struct 
 	return 1;
 }
 
-/* Where a record stands in the order. */
-static int order_key(
-        struct arena *a, const struct record_query *q, const struct record *r, struct str *out, struct err *e)
-{
-	struct doc *attrs = NULL;
-	int n, rc = q->sort != NULL ? record__attrs(a, r, &attrs, e) : 0;
-
-	if (rc == 0)
-		*out = q->sort != NULL ? record__keys(a, q->sort, attrs, &n)[0]
-		                       : record__key_own(a, q->own, r);
-	return rc;
-}
-
 static int sort_no(const struct record_query *q)
 {
 	return q->sort != NULL ? q->sort->no : q->kind->own_no[q->own];
 }
 
-/* ---- the cursor: order key and record ---- */
-
-bool record__cursor_read(struct arena *a, const char *cursor, struct record__place *out)
-{
-	const char *dot = strchr(cursor, '.');
-	size_t n = dot != NULL ? (size_t)(dot - cursor) / 2 : 0;
-	uint8_t *key;
-
-	out->key = STR_NULL;
-	if (dot == NULL)
-		return num_int(str_of(cursor), &out->id);
-	if (n == 0 || n > 4096 || dot != cursor + 2 * n)
-		return false;
-	key = arena_alloc(a, n + 1);
-	out->key = (struct str){(const char *)key, n};
-	return hex_decode((struct str){cursor, 2 * n}, key, n) && num_int(str_of(dot + 1), &out->id);
-}
-
-const char *record__cursor_write(struct arena *a, struct str key, int64_t id)
-{
-	char *hex = arena_alloc(a, 2 * key.n + 1);
-
-	hex_encode(key.p, key.n, hex);
-	return arena_printf(a, "%s.%lld", hex, (long long)id);
-}
-
-/* The key of a record that the reader does not see would tell what is in it: of such a place the cursor names
- * the record alone, by its id. */
-static int read_cursor(struct store_tx *tx, struct arena *a, const struct record_query *q,
-        struct record__place *out, struct err *e)
-{
-	struct sql_record_get_row row;
-	int rc = 0;
-
-	if (record__cursor_read(a, q->cursor, out)) {
-		if (out->key.p != NULL)
-			return 0;
-		rc = sql_record_get(tx, &(struct sql_record_get_in){out->id}, &row, e);
-	}
-	if (rc < 0)
-		return rc;
-	if (rc > 0 && str_is(row.kind, q->kind->code)) {
-		struct record r = RECORD_OF(a, row);
-
-		return order_key(a, q, &r, &out->key, e);
-	}
-	return bad(e, "cursor", "this is not the cursor of a page; begin with the first page again");
-}
-
-static int compare(const struct record__place *x, const struct record__place *y)
+static int compare(const struct record_place *x, const struct record_place *y)
 {
 	int rc = str_cmp(x->key, y->key);
 
@@ -513,7 +454,7 @@ static int compare(const struct record__place *x, const struct record__place *y)
 /* ---- gathering ---- */
 
 struct found {
-	struct record__place *at;
+	struct record_place *at;
 	size_t n, cap;
 };
 
@@ -534,7 +475,7 @@ static int gather_one(struct look *l, struct arena *a, struct found *f, const st
 
 	if (rc > 0) {
 		f->at = arena_grow(a, f->at, &f->cap, f->n + 1, sizeof(*f->at));
-		f->at[f->n++] = (struct record__place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
+		f->at[f->n++] = (struct record_place){{arena_memdup(a, key.p, key.n), key.n}, r->id};
 	}
 	arena_reset(l->a);
 	return rc < 0 ? rc : 0;
@@ -598,7 +539,7 @@ static int add_row(struct look *l, struct arena *a, int64_t id, struct record_pa
 	return rc < 0 ? rc : 0;
 }
 
-static int fill_page(struct look *l, struct arena *a, struct found *f, const struct record__place *after,
+static int fill_page(struct look *l, struct arena *a, struct found *f, const struct record_place *after,
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
@@ -616,16 +557,15 @@ static int fill_page(struct look *l, struct arena *a, struct found *f, const str
 	for (; i < f->n && out->n < q->limit && rc == 0; i++)
 		rc = add_row(l, a, f->at[i].id, out, e);
 	if (rc == 0 && i < f->n)
-		out->next = record__cursor_write(a, f->at[i - 1].key, f->at[i - 1].id);
+		rc = record_cursor_write(l->tx, a, l->who, q, &f->at[i - 1], &out->next, e);
 	return rc;
 }
 
 /* ---- walking ---- */
 
 struct walk {
-	struct record__place at;  /* the last that was looked at */
-	bool seen;                /* by the reader */
-	struct record__place fit; /* the last of the page */
+	struct record_place at;  /* the last that was looked at */
+	struct record_place fit; /* the last of the page */
 	int64_t looked;
 	bool end;
 };
@@ -643,7 +583,6 @@ static int walk_one(struct look *l, struct arena *a, struct walk *w, struct str 
 	if (w->at.key.p == NULL || !str_eq(w->at.key, key))
 		w->at.key = (struct str){arena_memdup(a, key.p, key.n), key.n};
 	w->at.id = r->id;
-	w->seen = record__seen(l->q->kind, l->who, r);
 	if (rc == 0)
 		return 0;
 	w->fit = w->at;
@@ -659,7 +598,7 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 	struct sql_record_entry_down_row down;
 	struct store_rows *rows = NULL;
 	struct str low = STR_LIT(""), high = STR_LIT("\xff\xff");
-	struct record__place from = w->at;
+	struct record_place from = w->at;
 	int64_t looked = 0;
 	int rc;
 
@@ -703,12 +642,12 @@ static int walk_part(struct look *l, struct arena *a, struct walk *w, int64_t li
 	return rc;
 }
 
-static int walk(struct look *l, struct arena *a, const struct record__place *after, struct record_page *out,
+static int walk(struct look *l, struct arena *a, const struct record_place *after, struct record_page *out,
         struct err *e)
 {
 	const struct record_query *q = l->q;
 	const int64_t most = l->limits->walk;
-	struct walk w = {.at = after != NULL ? *after : (struct record__place){STR_NULL, 0}};
+	struct walk w = {.at = after != NULL ? *after : (struct record_place){STR_NULL, 0}};
 	int64_t limit = q->limit + 1 > l->limits->first ? q->limit + 1 : l->limits->first;
 	int rc = 0;
 
@@ -721,12 +660,8 @@ static int walk(struct look *l, struct arena *a, const struct record__place *aft
 	}
 	if (rc < 0)
 		return rc;
-	if (rc > 0)
-		out->next = record__cursor_write(a, w.fit.key, w.fit.id);
-	else if (!w.end && w.seen)
-		out->next = record__cursor_write(a, w.at.key, w.at.id);
-	else if (!w.end)
-		out->next = arena_printf(a, "%lld", (long long)w.at.id);
+	if (rc > 0 || !w.end)
+		return record_cursor_write(l->tx, a, l->who, q, rc > 0 ? &w.fit : &w.at, &out->next, e);
 	return 0;
 }
 
@@ -764,7 +699,7 @@ static int count_cond(struct look *l, const struct record_cond *c, int64_t *n, s
 /* All records of the kind, by its index of codes. */
 static const struct record_range everything = {{"", 0}, {"\xff\xff", 2}};
 
-static int choose(struct look *l, struct arena *a, struct str words, const struct record__place *after,
+static int choose(struct look *l, struct arena *a, struct str words, const struct record_place *after,
         struct record_page *out, struct err *e)
 {
 	const struct record_query *q = l->q;
@@ -835,7 +770,7 @@ int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
 {
 	struct record_query q = *given;
 	struct look l = {.tx = tx, .who = who, .q = &q, .limits = limits, .needs_attrs = q.sort != NULL};
-	struct record__place after = {STR_NULL, 0};
+	struct record_place after = {STR_NULL, 0};
 	struct str words = STR_NULL;
 	int rc = 0;
 
@@ -844,7 +779,7 @@ int record__list(struct store_tx *tx, struct arena *a, const struct who *who,
 	if (q.kind->secrecy > who->scope.clearance)
 		return err_set(e, ERR_NOTFOUND, "no kind has this code");
 	if (q.cursor != NULL)
-		rc = read_cursor(tx, a, &q, &after, e);
+		rc = record_cursor_read(tx, a, who, &q, &after, e);
 	/* The conditions grow by the scope; those of the caller stay as they are. */
 	q.cond = arena_memdup(a, q.cond, (size_t)q.conds * sizeof(*q.cond));
 	q.cap = (size_t)q.conds;

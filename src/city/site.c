@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "city/pack.h"
 #include "city/record.h"
+#include "city/record_cursor.h"
 #include "city/rule.h"
 #include "city/standby.h"
 
@@ -128,6 +129,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	rc = store_open(&so, &s->store, e);
 	if (rc == 0)
 		rc = open_secrets(s, o, e);
+	if (rc == 0)
+		rc = record_cursor_key(s->store, e);
 	if (rc == 0)
 		rc = catalog_load(s->store, &s->catalog, e);
 	if (rc == 0 && s->catalog->index_stale)

@@ -91,17 +91,6 @@ static void feed_query(struct arena *a, struct str line)
 	(void)!record_query_sort(&q, &who, arena_strndup(a, name.n > 0 ? name.p : "", name.n), &e);
 }
 
-static void feed_cursor(struct arena *a, struct str line)
-{
-	struct record__place x, y;
-
-	if (!record__cursor_read(a, arena_strndup(a, line.n > 0 ? line.p : "", line.n), &x) ||
-	        x.key.p == NULL)
-		return;
-	must(record__cursor_read(a, record__cursor_write(a, x.key, x.id), &y));
-	must(str_eq(x.key, y.key) && x.id == y.id);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct arena *a = arena_new(16 << 20);
@@ -112,7 +101,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 
 	feed_value(a, str_cut(&rest, '\n'));
 	feed_query(a, str_cut(&rest, '\n'));
-	feed_cursor(a, str_cut(&rest, '\n'));
 	if (rest.n > 0 && doc_parse_json(a, rest, "attrs", &d, &e) == 0 && d->type == DOC_MAP &&
 	        kind_read(a, &kind, zone_utc(), d, NULL, &attrs, &doubts, &e) == 0) {
 		must(doc_parse_json(a, str_of(attrs), "kept", &d, &e) == 0);

@@ -1,4 +1,4 @@
-"""tests/golden/openapi.json, which is what the program tells, is an OpenAPI 3.1 document.
+"""docs/openapi.json, which is what the program tells, is an OpenAPI 3.1 document.
 
 The rules are those of the specification (spec.openapis.org/oas/v3.1.0) for the objects that we write, and of JSON
 Schema 2020-12 for the words that we use; a word that is not known here is told, so that nothing goes unlooked at.
@@ -8,7 +8,7 @@ import re
 import unittest
 from pathlib import Path
 
-DOC = Path(__file__).resolve().parent.parent / 'golden/openapi.json'
+DOC = Path(__file__).resolve().parent.parent.parent / 'docs/openapi.json'
 
 METHODS = {'get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'}
 # object -> (fields that must be there, fields that may be)
@@ -23,7 +23,7 @@ FIELDS = {
     'components': ('', 'schemas securitySchemes parameters responses requestBodies headers examples links'),
 }
 SCHEMA_WORDS = {'$ref', 'type', 'description', 'properties', 'required', 'items', 'allOf', 'anyOf', 'format', 'pattern',
-                'maxLength', 'enum'}
+                'maxLength', 'enum', 'additionalProperties'}
 TYPES = {'string', 'integer', 'number', 'boolean', 'object', 'array', 'null'}
 MIME = re.compile(r'^[a-z]+/[a-z0-9.+-]+$')
 
@@ -69,6 +69,10 @@ def findings(doc):
             schema(x['items'], f'{at}/items')
         elif 'array' in types:
             out.append((at, 'an array of what?'))
+        if 'enum' in x and (not x['enum'] or len(set(x['enum'])) != len(x['enum'])):
+            out.append((at, 'enum'))
+        if isinstance(x.get('additionalProperties', True), dict):
+            schema(x['additionalProperties'], f'{at}/*')
         for word in ('allOf', 'anyOf'):
             if word in x and not x[word]:
                 out.append((at, f'{word} is empty'))
@@ -191,7 +195,7 @@ class OpenApi(unittest.TestCase):
         def drop_parameters(d): d['paths']['/api/v1/cases/{id}']['get']['parameters'] = []
         def lose_schema(d): del d['components']['schemas']['Case']
         def odd_type(d): d['components']['schemas']['Case']['properties']['id']['type'] = 'text'
-        def same_id(d): d['paths']['/healthz']['get']['operationId'] = 'metrics_get_get'
+        def same_id(d): d['paths']['/healthz']['get']['operationId'] = 'metrics_get'
         def odd_word(d): d['components']['schemas']['Case']['nullable'] = True
         def body_of_204(d): d['paths']['/healthz']['get']['responses']['204'] = {'description': '', 'content': {'text/plain': {}}}
         def old(d): d['openapi'] = '3.0.3'

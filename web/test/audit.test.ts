@@ -8,7 +8,7 @@ import { zh } from '../src/i18n/zh';
 import type { Field, JournalRow, Kind } from '../src/lib/types';
 
 const entry = (kind: string, over: Partial<JournalRow> = {}): JournalRow => ({
-	seq: 7, at: '2026-07-14T00:00:00Z', kind, subject: 'record', subject_id: 'enterprise/E1', region: '', org: '', account: 'zhang', name: '张三', payload: {}, ...over,
+	seq: 7, id: '7', at: '2026-07-14T00:00:00Z', kind, subject: 'record', subject_id: 'enterprise/E1', region: '', org: '', account: 'zhang', name: '张三', payload: {}, ...over,
 });
 const said = (e: JournalRow) => plain(sentenceOf(e));
 

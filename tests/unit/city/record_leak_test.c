@@ -111,7 +111,7 @@ static void look_at_list(struct town_of *t, struct store_tx *tx, const struct wh
 			char hex[64] = "";
 
 			hex_encode(t->code[kind][i], strlen(t->code[kind][i]), hex);
-			if (!sees(t->m, w, kind, i) && strstr(page.next, hex) != NULL)
+			if (strstr(page.next, hex) != NULL)
 				check_fail("the cursor %s tells the code %s", page.next, t->code[kind][i]);
 		}
 	}

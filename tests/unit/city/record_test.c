@@ -793,12 +793,23 @@ MINI(no_words_are_an_expression, false)
 	sb_fini(&b);
 }
 
+static void no_place(struct mini *m, struct store_tx *tx, const struct who *who, const struct record_query *q)
+{
+	struct record_page page;
+
+	if (!check_err(record_list(tx, m->a, who, q, &page, &last), ERR_INVALID))
+		check_fail("cursor %s", q->cursor);
+	check_eq_s(last.field, "cursor");
+}
+
 MINI(cursors_of_others_are_refused, false)
 {
-	static const char *const cursors[] = {
-	        "", "x", ".", ".5", "1041", "1041.", "104.1", "zz.1", "10.x", "-", "99"};
+	static const char *const cursors[] = {"", "x", ".", ".5", "1", "1041.", "104.1", "zz.1", "10.x", "-",
+	        "sealed:", "sealed:1:", "sealed:1:00000000:aes:00", "sealed:1:00000000:aes:"};
+	struct who other = m->desk;
 	const struct snapshot *s = registry_hold(m->s->registry);
-	struct record_query q;
+	const char *code, *mine;
+	struct record_query q, differs;
 	struct record_page page;
 	struct store_tx *tx = NULL;
 
@@ -808,9 +819,35 @@ MINI(cursors_of_others_are_refused, false)
 	check_ok(ask_query(m, tx, s, &m->desk, &(struct ask){"firm"}, &q, &last), &last);
 	for (size_t i = 0; i < ARRAY_LEN(cursors); i++) {
 		q.cursor = cursors[i];
-		if (!check_err(record_list(tx, m->a, &m->desk, &q, &page, &last), ERR_INVALID))
-			check_fail("cursor %s", cursors[i]);
-		check_eq_s(last.field, "cursor");
+		no_place(m, tx, &m->desk, &q);
+	}
+	q.cursor = NULL;
+	q.limit = 1;
+	check_ok(record_list(tx, m->a, &m->desk, &q, &page, &last), &last);
+	code = page.row[0].code;
+	if (check(page.next != NULL)) {
+		q.cursor = mine = page.next;
+		check_ok(record_list(tx, m->a, &m->desk, &q, &page, &last), &last);
+		check(page.n == 1 && strcmp(page.row[0].code, code) > 0);
+		other.login = "somebody";
+		no_place(m, tx, &other, &q);
+		differs = q;
+		differs.down = true;
+		no_place(m, tx, &m->desk, &differs);
+		differs = q;
+		differs.own = OWN_NAME;
+		no_place(m, tx, &m->desk, &differs);
+		differs = q;
+		differs.kind = catalog_kind(m->s->catalog, "park");
+		no_place(m, tx, &m->desk, &differs);
+		for (const char *p = mine; *p != '\0'; p++) { /* one character is another */
+			char *bent = arena_strdup(m->a, mine);
+
+			bent[p - mine] = *p == '0' ? '1' : '0';
+			differs = q;
+			differs.cursor = bent;
+			no_place(m, tx, &m->desk, &differs);
+		}
 	}
 	store_read_end(&tx);
 	registry_release(m->s->registry, s);

@@ -1,6 +1,34 @@
-/* One door to the server: JSON in and out, the session's cookie, its CSRF token, problems as errors. */
+/*
+ * One door to the server: JSON in and out, the session's cookie, its CSRF token, problems as errors. Paths, what
+ * they are asked with and what they answer are typed by the server's own description: `npm run client` makes
+ * openapi.ts of docs/openapi.json.
+ */
+import { lang } from '../i18n';
+import type { components, paths } from './openapi';
+
+export type Schemas = components['schemas'];
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+type Path<M extends Method> = { [P in keyof paths]: paths[P][M] extends { responses: unknown } ? P : never }[keyof paths];
+type Json<C> = C extends { content: { 'application/json': infer B } } ? B : null;
+type Answer<P extends keyof paths, M extends Method> = paths[P][M] extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 202 | 204)]> : never;
+type Body<P extends keyof paths, M extends Method> = paths[P][M] extends { requestBody?: infer B } ? Json<NonNullable<B>> : never;
+type Asked<P extends keyof paths, M extends Method> = paths[P][M] extends { parameters: { query?: infer Q } } ? NonNullable<Q> : never;
+/* Parameters: what is empty is not sent. Registers take f.KEY for each of their fields. */
+export type Query<P extends keyof paths, M extends Method = 'get'> =
+	{ [K in Exclude<keyof Asked<P, M>, 'f.KEY'>]?: Asked<P, M>[K] | (string extends Asked<P, M>[K] ? number : never) | '' | null } & ('f.KEY' extends keyof Asked<P, M> ? { [key: `f.${string}`]: string } : unknown);
+
+/* A path whose {…} are filled in. */
+declare const row: unique symbol;
+export type Target<P extends keyof paths> = string & { readonly [row]: P };
+type Holes<P> = P extends `${string}{${infer K}}${infer R}` ? { [k in K]: string | number } & Holes<R> : unknown;
+type Plain<P> = P extends `${string}{${string}` ? never : P;
+
+export function pathOf<P extends keyof paths>(path: P, holes: Holes<P>): Target<P> {
+	return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String((holes as Record<string, string | number>)[name]))) as Target<P>;
+}
+
 export class Problem extends Error {
-	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0) {
+	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0, readonly faults: Schemas['FormFault'][] = []) {
 		super(detail);
 	}
 	/* Nothing came back at all. */
@@ -13,9 +41,12 @@ let onSignedOut: () => void = () => undefined;
 export function setCsrf(token: string): void { csrf = token; }
 export function whenSignedOut(f: () => void): void { onSignedOut = f; }
 
-export type Query = Record<string, string | number | boolean | undefined | null>;
+/* For what is not asked by get(): links, downloads, uploads. */
+export function withQuery<P extends keyof paths>(path: Target<P> | (P & Plain<P>), query?: Query<P, 'get'> | Query<P, 'post'>): Target<P> {
+	return queried(path, query) as Target<P>;
+}
 
-export function withQuery(path: string, query: Query = {}): string {
+function queried(path: string, query: object = {}): string {
 	const q = new URLSearchParams();
 
 	for (const [key, value] of Object.entries(query))
@@ -27,16 +58,16 @@ export function withQuery(path: string, query: Query = {}): string {
 
 function problemOf(status: number, statusText: string, body: string): Problem {
 	try {
-		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string };
+		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string; errors?: Schemas['FormFault'][] };
 
-		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line);
+		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line, p.errors);
 	} catch {
 		return new Problem(status, '', statusText || `HTTP ${status}`);
 	}
 }
 
 async function ask(method: string, path: string, { body, version, signal }: { body?: unknown; version?: number; signal?: AbortSignal } = {}): Promise<Response> {
-	const headers: Record<string, string> = { Accept: 'application/json' };
+	const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': lang.value };
 	let answer: Response;
 
 	if (method !== 'GET')
@@ -65,19 +96,20 @@ async function call<T>(method: string, path: string, options?: { body?: unknown;
 	return (text ? JSON.parse(text) : null) as T;
 }
 
-export const get = <T>(path: string, query?: Query, signal?: AbortSignal) => call<T>('GET', withQuery(path, query), { signal });
-export const post = <T>(path: string, body: unknown = {}, version?: number) => call<T>('POST', path, { body, version });
-export const put = <T>(path: string, body: unknown = {}, version?: number) => call<T>('PUT', path, { body, version });
-export const patch = <T>(path: string, body: unknown = {}) => call<T>('PATCH', path, { body });
-export const remove = <T>(path: string, version?: number) => call<T>('DELETE', path, { version });
+export const get = <P extends Path<'get'>>(path: Target<P> | (P & Plain<P>), query?: Query<P>, signal?: AbortSignal) => call<Answer<P, 'get'>>('GET', queried(path, query), { signal });
+export const post = <P extends Path<'post'>>(path: Target<P> | (P & Plain<P>), body?: Body<P, 'post'>, version?: number) => call<Answer<P, 'post'>>('POST', path, { body: body ?? {}, version });
+export const put = <P extends Path<'put'>>(path: Target<P> | (P & Plain<P>), body: Body<P, 'put'>, version?: number) => call<Answer<P, 'put'>>('PUT', path, { body, version });
+export const patch = <P extends Path<'patch'>>(path: Target<P> | (P & Plain<P>), body: Body<P, 'patch'>) => call<Answer<P, 'patch'>>('PATCH', path, { body });
+export const remove = <P extends Path<'delete'>>(path: Target<P> | (P & Plain<P>), version?: number) => call<Answer<P, 'delete'>>('DELETE', path, { version });
 
 /* Bytes with a progress, which fetch cannot tell: 0 to 1. */
-export function upload<T>(path: string, file: Blob, progress: (share: number) => void): Promise<T> {
+export function upload<P extends Path<'post'>>(path: Target<P>, file: Blob, progress: (share: number) => void): Promise<Answer<P, 'post'>> {
 	return new Promise((done, fail) => {
 		const x = new XMLHttpRequest();
 
 		x.open('POST', path);
 		x.setRequestHeader('Accept', 'application/json');
+		x.setRequestHeader('Accept-Language', lang.value);
 		x.setRequestHeader('Content-Type', 'application/octet-stream');
 		x.setRequestHeader('X-CSRF-Token', csrf);
 		x.upload.onprogress = (e) => progress(e.lengthComputable ? e.loaded / e.total : 0);
@@ -86,7 +118,7 @@ export function upload<T>(path: string, file: Blob, progress: (share: number) =>
 			if (x.status === 401)
 				onSignedOut();
 			if (x.status >= 200 && x.status < 300)
-				done(JSON.parse(x.responseText) as T);
+				done(JSON.parse(x.responseText) as Answer<P, 'post'>);
 			else
 				fail(problemOf(x.status, x.statusText, x.responseText));
 		};

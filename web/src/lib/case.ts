@@ -1,6 +1,6 @@
 /* One case as it is looked at: read, kept fresh by its events, acted upon. */
 import { onScopeDispose, shallowReactive, watch } from 'vue';
-import { get, post, Problem } from './api';
+import { get, pathOf, post, Problem } from './api';
 import { refreshSoon, sayProblem } from './city';
 import { onEvent } from './stream';
 import { heardServerTime } from './time';
@@ -11,7 +11,10 @@ export interface CaseState { now: CaseNow | null; history: CaseDone[]; failed: s
 export interface CaseView { state: CaseState; act(action: string, body: Record<string, unknown>): Promise<boolean>; read(): Promise<void> }
 
 /* Actions that are not outcomes have a path of their own. */
-const paths: Record<string, string> = { claim: 'claim', release: 'release', hand_over: 'handover', note: 'note' };
+const paths = {
+	claim: '/api/v1/cases/{id}/claim', release: '/api/v1/cases/{id}/release', hand_over: '/api/v1/cases/{id}/handover', note: '/api/v1/cases/{id}/note',
+} as const;
+const hasPath = (action: string): action is keyof typeof paths => action in paths;
 
 export function useCase(id: () => string): CaseView {
 	const state = shallowReactive<CaseState>({ now: null, history: [], failed: '', gone: false, said: '', busy: false });
@@ -25,7 +28,7 @@ export function useCase(id: () => string): CaseView {
 			return;
 		}
 		try {
-			const [c, h] = await Promise.all([get<CaseNow>(`/api/v1/cases/${which}`), get<{ items: CaseDone[] }>(`/api/v1/cases/${which}/history`)]);
+			const [c, h] = await Promise.all([get(pathOf('/api/v1/cases/{id}', { id: which })), get(pathOf('/api/v1/cases/{id}/history', { id: which }))]);
 
 			if (turn !== asked)
 				return;
@@ -51,9 +54,10 @@ export function useCase(id: () => string): CaseView {
 		state.busy = true;
 		state.said = '';
 		try {
-			const path = paths[action];
-
-			await post(`/api/v1/cases/${c.id}/${path ?? 'complete'}`, path ? body : { ...body, outcome: action }, action === 'note' ? undefined : c.version);
+			if (hasPath(action))
+				await post(pathOf(paths[action], c), body, action === 'note' ? undefined : c.version);
+			else
+				await post(pathOf('/api/v1/cases/{id}/complete', c), { ...body, outcome: action }, c.version);
 			state.said = t('act.did', { what: tMaybe('act.', action) });
 			return true;
 		} catch (e) {

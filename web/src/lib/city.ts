@@ -1,11 +1,11 @@
 /* What every page stands on: who is here, the names of the city, and its live state. */
 import { computed, reactive, shallowReactive } from 'vue';
 import type { FeatureCollection } from 'geojson';
-import { get, post, Problem, remove, setCsrf, whenSignedOut } from './api';
-import { named, t } from '../i18n';
+import { get, post, Problem, remove, setCsrf, whenSignedOut, type Schemas } from './api';
+import { lang, named, t } from '../i18n';
 import { onEvent, staleBy, startStream, stopStream, type Part } from './stream';
 import { heardServerTime, setZone } from './time';
-import type { Alarm, AlarmHour, Case, Category, Here, Indicator, Kind, Org, Page, Region, Summary } from './types';
+import type { Alarm, AlarmHour, Case, Category, Here, Indicator, Kind, Org, Region, Summary } from './types';
 
 export const session = shallowReactive<{ here: Here | null; asked: boolean }>({ here: null, asked: false });
 
@@ -36,16 +36,16 @@ export const city = shallowReactive({
 const parts: Record<Part, () => Promise<void>> = {
 	cases: async () => { city.cases = await everyOpenCase(); },
 	alarms: async () => {
-		const [a, h] = await Promise.all([get<Page<Alarm>>('/api/v1/alarms', { open: true, limit: 500 }), get<{ hours: AlarmHour[] }>('/api/v1/alarms/hours', { hours: 24 })]);
+		const [a, h] = await Promise.all([get('/api/v1/alarms', { open: true, limit: 500 }), get('/api/v1/alarms/hours', { hours: 24 })]);
 
 		city.alarms = a.items;
 		city.hours = h.hours;
 	},
 	summary: async () => {
-		city.summary = await get<Summary>('/api/v1/summary');
+		city.summary = await get('/api/v1/summary');
 		heardServerTime(city.summary.now);
 	},
-	indicators: async () => { city.indicators = (await get<Page<Indicator>>('/api/v1/indicators')).items; },
+	indicators: async () => { city.indicators = (await get('/api/v1/indicators')).items; },
 };
 
 /* No open case is hidden: all pages are read, up to what a desk could ever look at. */
@@ -54,7 +54,7 @@ async function everyOpenCase(): Promise<Case[]> {
 	let cursor: string | null | undefined;
 
 	do {
-		const page: Page<Case> = await get('/api/v1/cases', { state: 'open', limit: 500, cursor });
+		const page: Schemas['Cases'] = await get('/api/v1/cases', { state: 'open', limit: 500, cursor });
 
 		all.push(...page.items);
 		cursor = page.next;
@@ -63,6 +63,8 @@ async function everyOpenCase(): Promise<Case[]> {
 }
 
 export function sayProblem(e: unknown): string {
+	if (e instanceof Problem && e.faults.length)
+		return e.faults.map((f) => `${f.label}: ${lang.value === 'zh' ? f.text : f.text_en}`).join('; ');
 	if (e instanceof Problem)
 		return e.offline ? t('state.offline') : e.message;
 	return e instanceof Error ? e.message : String(e);
@@ -97,8 +99,8 @@ export const refreshAll = () => refresh(['cases', 'alarms', 'summary', 'indicato
 
 async function readNames(): Promise<void> {
 	const [r, o, k, c, areas] = await Promise.all([
-		get<Page<Region>>('/api/v1/regions'), get<Page<Org>>('/api/v1/orgs'), get<Page<Kind>>('/api/v1/kinds'),
-		get<Page<Category>>('/api/v1/categories'), get<FeatureCollection>('/api/v1/regions.geojson').catch(() => null),
+		get('/api/v1/regions'), get('/api/v1/orgs'), get('/api/v1/kinds'),
+		get('/api/v1/categories'), get('/api/v1/regions.geojson').catch(() => null),
 	]);
 	const byCode = <T extends { code: string }>(list: T[]) => new Map(list.map((x) => [x.code, x]));
 
@@ -140,12 +142,12 @@ whenSignedOut(leave);
 
 /* The session as the server has it now. */
 async function enterAgain(): Promise<void> {
-	await enter(await get<Here>('/api/v1/session'));
+	await enter(await get('/api/v1/session'));
 }
 
 /* After something of the own account has changed, which may have opened the rest. */
 export async function readAccount(): Promise<void> {
-	const here = await get<Here>('/api/v1/session');
+	const here = await get('/api/v1/session');
 
 	if (session.here?.account.must && !here.account.must)
 		await enter(here);

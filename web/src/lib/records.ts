@@ -1,7 +1,8 @@
 /* A list of records as it is read: pages by cursor, short ones go on by themselves, a newer question ends the older. */
 import { onScopeDispose, shallowReactive } from 'vue';
-import { get } from './api';
+import { get, type Target } from './api';
 import { sayProblem } from './city';
+import type { RecordQuery } from './register';
 import { heardTitles } from './titles';
 import type { Rec, RecPage } from './types';
 
@@ -10,7 +11,7 @@ export const PAGE = 50;
 export interface RecordList { items: Rec[]; next: string | null; count: number | null; more: boolean; ready: boolean; searching: boolean; failed: string }
 
 /* size: how many records a reading brings, at most 1,000. */
-export function useRecords(path: () => string, query: () => Record<string, string>, size = PAGE) {
+export function useRecords(path: () => Target<'/api/v1/records/{kind}'>, query: () => RecordQuery, size = PAGE) {
 	const state = shallowReactive<RecordList>({ items: [], next: null, count: null, more: false, ready: false, searching: false, failed: '' });
 	let now: AbortController | null = null;
 
@@ -24,7 +25,7 @@ export function useRecords(path: () => string, query: () => Record<string, strin
 		state.failed = '';
 		try {
 			do {
-				const page: RecPage = await get<RecPage>(path(), { ...query(), cursor, limit: want - items.length }, mine.signal);
+				const page: RecPage = await get(path(), { ...query(), cursor, limit: want - items.length }, mine.signal);
 
 				heardTitles(page);
 				items = [...items, ...page.items];

@@ -1,5 +1,6 @@
 /* Registers without their pages: addresses, queries, columns, drafts of records, and what changed between two of them. */
 import { named, t } from '../i18n';
+import { pathOf, type Query } from './api';
 import { numText } from './num';
 import { dateTimeLong, fromLocal, localInput } from './time';
 import type { Attrs, ChangeRow, Field, FieldOption, Kind, Lonlat, Rec, RecordIn, FileRef } from './types';
@@ -22,7 +23,7 @@ export function placeOf(id: string): Place {
 
 /* A record may have the code "new"; its page then has a longer address. */
 export const recordId = (kind: string, code: string) => `${kind}/${code}${taken.includes(code) ? '/view' : ''}`;
-export const recordPath = (kind: string, code: string) => `/api/v1/records/${encodeURIComponent(kind)}/${encodeURIComponent(code)}`;
+export const recordPath = (kind: string, code: string) => pathOf('/api/v1/records/{kind}/{code}', { kind, code });
 
 /* ---- filters: the query of the address is the state of the list ---- */
 
@@ -51,10 +52,12 @@ function instants(text: string): string {
 	return text === BLANK ? text : rangeText(from && fromLocal(`${from}T00:00:00`), to && fromLocal(`${to}T23:59:59`));
 }
 
-export function apiQuery(k: Kind, q: ListQuery): Record<string, string> {
-	const out: Record<string, string> = {};
+export type RecordQuery = Query<'/api/v1/records/{kind}'>;
 
-	for (const key of ['q', 'state', 'region', 'org', 'box', 'sort'])
+export function apiQuery(k: Kind, q: ListQuery): RecordQuery {
+	const out: RecordQuery = {};
+
+	for (const key of ['q', 'state', 'region', 'org', 'box', 'sort'] as const)
 		if (q[key]?.trim())
 			out[key] = q[key]!.trim();
 	for (const f of filterFields(k)) {

@@ -1,10 +1,10 @@
 /* Names of what records refer to. An answer may bring some; the others are asked for one by one, each once. */
 import { shallowReactive } from 'vue';
-import { get } from './api';
+import { get, pathOf } from './api';
 import { names, orgName, regionName } from './city';
 import { recordPath } from './register';
 import { lang, named } from '../i18n';
-import type { Rec, RecPage, Titles } from './types';
+import type { Titles } from './types';
 
 export interface Choice { code: string; name: string; more: string }
 
@@ -16,7 +16,7 @@ async function ask(): Promise<void> {
 	running++;
 	for (let next = queue.shift(); next; next = queue.shift())
 		try {
-			const r = await get<Rec>(recordPath(...next));
+			const r = await get(recordPath(...next));
 
 			known.set(`zh ${next.join('/')}`, r.name || r.code);
 			known.set(`en ${next.join('/')}`, r.name_en || r.name || r.code);
@@ -71,7 +71,7 @@ export async function choices(ref: string, q: string, signal: AbortSignal): Prom
 
 		return found.slice(0, SHOWN).map((x) => ({ code: x.code, name: named(x), more: ref === 'region' ? `${above(x.code)} ${x.code}`.trim() : x.code }));
 	}
-	const page = await get<RecPage>(`/api/v1/records/${encodeURIComponent(ref)}`, { q: text, limit: SHOWN }, signal);
+	const page = await get(pathOf('/api/v1/records/{kind}', { kind: ref }), { q: text, limit: SHOWN }, signal);
 
 	return page.items.map((r) => ({ code: r.code, name: named(r, r.code), more: r.code }));
 }
