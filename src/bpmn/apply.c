@@ -346,10 +346,16 @@ static int apply_variable(struct bpmn_state *s, const struct bpmn_event *ev, str
  * Renames, and binds what is the instance's own. What an activity waits for and the new definition has not
  * is dropped; such a timer stays without a node, for the event that follows and takes it away.
  */
-static void apply_migrated(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev)
+static int apply_migrated(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
 {
 	size_t kept = 0;
 
+	for (size_t i = 0; i < s->n_tokens; i++)
+		if (!bpmn__in_call(s, s->token[i].scope) &&
+		        bpmn__node_find(d, bpmn__migrated_id(&ev->value, s->token[i].element)) < 0)
+			return BUG(
+			        e, "migrated, but there is no element for \"%.100s\"", s->token[i].element);
 	s->serial = d->serial;
 	s->unbound = s->n_calls > 0;
 	if (!s->draft)
@@ -362,7 +368,6 @@ static void apply_migrated(const struct bpmn_def *d, struct bpmn_state *s, const
 			continue;
 		t->def = d;
 		t->node = bpmn__node_find(d, bpmn__migrated_id(&ev->value, t->element));
-		must(t->node >= 0);
 		t->element = keep_id(s, d, t->node);
 		t->via = flow.n > 0 ? bpmn__flow_find(d, flow) : -1;
 		if (t->via >= 0 && d->flow[t->via].to != t->node)
@@ -388,6 +393,7 @@ static void apply_migrated(const struct bpmn_def *d, struct bpmn_state *s, const
 		s->wait[kept++] = w;
 	}
 	s->n_waits = kept;
+	return 0;
 }
 
 static bool names_element(enum bpmn_event_type t)
@@ -447,7 +453,7 @@ int bpmn_apply(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn
 	case BPMN_TIMER_GONE:
 	case BPMN_WAIT_GONE: return apply_wait_gone(s, ev, e);
 	case BPMN_VARIABLE: return apply_variable(s, ev, e);
-	case BPMN_MIGRATED: apply_migrated(d, s, ev); return 0;
+	case BPMN_MIGRATED: return apply_migrated(d, s, ev, e);
 	case BPMN_ENDED:
 		if (s->n_tokens > 0)
 			return BUG(e, "the instance ended with %zu tokens left", s->n_tokens);

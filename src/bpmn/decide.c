@@ -1,6 +1,8 @@
 /* Deciding: what an input sets going. run_int.h says how a run works. */
 #include "bpmn/run_int.h"
 
+#define EVALUATION_MAX 1000000 /* steps of one expression */
+
 static int refuse(struct run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static int refuse(struct run *r, const char *fmt, ...)
 {
@@ -142,7 +144,6 @@ static int input_error(struct run *r, const struct bpmn_input *in)
 	run__merge(r, in->key, false, in->variables);
 	if (run__catch_at(r, in->key, TRIGGER_ERROR, in->name) || r->rc < 0)
 		return 0;
-	run__drop_timers(r, in->key);
 	run__emit_at(r, BPMN_TASK_CANCELLED, in->key, STR_NULL);
 	run__incident(r, in->key, false, "nothing catches the error \"" STR_FMT "\"",
 	        (int)(in->name.n < 200 ? in->name.n : 200), in->name.p ? in->name.p : "");
@@ -254,7 +255,7 @@ int bpmn_decide(const struct bpmn_def *d, const struct bpmn_state *s, const stru
 	OBJ_CHECK(d, BPMN__DEF_MAGIC);
 	OBJ_CHECK(s, BPMN__STATE_MAGIC);
 	*out = (struct bpmn_events){0};
-	r.scope = (struct feel_scope){.now = sv->now, .zone = r.zone};
+	r.scope = (struct feel_scope){.now = sv->now, .zone = r.zone, .max_steps = EVALUATION_MAX};
 	rc = bpmn__state_draft(&r.s, s, a, e);
 	if (rc == 0 && in->type != BPMN_MIGRATE)
 		rc = bpmn__state_bind(&r.s, d, sv, e);

@@ -51,16 +51,17 @@ void run__handler_fires(struct run *r, uint32_t scope, const struct bpmn_def *d,
 	run__put_moving(r, d, d->node[start].parent, scope, -1);
 }
 
-/* Of the events that catch this: the one that names the code before one that takes any; -1 if none does. */
-static int catcher(
-        const struct bpmn_def *d, const int *event, int n, enum bpmn__trigger trigger, struct str code)
+/* Of the events that catch this: the one that names the code before one that takes any; -1 if none does.
+ * thrower: the event sub-process that threw it, which does not catch it itself; -1: none. */
+static int catcher(const struct bpmn_def *d, const int *event, int n, int thrower, enum bpmn__trigger trigger,
+        struct str code)
 {
 	int any = -1;
 
 	for (int i = 0; i < n; i++) {
 		const struct bpmn__node *x = &d->node[event[i]];
 
-		if (x->trigger != trigger)
+		if (x->trigger != trigger || (thrower >= 0 && x->parent == thrower))
 			continue;
 		if (str_is(code, x->pub.ref))
 			return event[i];
@@ -83,14 +84,15 @@ static bool interrupted(const struct run *r, uint32_t scope)
 	return false;
 }
 
-static bool handler_catches(struct run *r, uint32_t scope, enum bpmn__trigger trigger, struct str code)
+static bool handler_catches(
+        struct run *r, uint32_t scope, int thrower, enum bpmn__trigger trigger, struct str code)
 {
 	const struct bpmn__token *t = scope ? run__token(r, scope) : NULL;
 	const struct bpmn_def *d = bpmn__def_inside(&r->s, r->d, scope);
 	bool whole = t == NULL || t->doing == DOING_CALL;
 	const int *event = whole ? d->handlers : d->node[t->node].handlers;
 	int n = whole ? d->n_handlers : d->node[t->node].n_handlers;
-	int start = n > 0 ? catcher(d, event, n, trigger, code) : -1;
+	int start = n > 0 ? catcher(d, event, n, thrower, trigger, code) : -1;
 
 	if (start < 0 || interrupted(r, scope))
 		return false;
@@ -98,6 +100,9 @@ static bool handler_catches(struct run *r, uint32_t scope, enum bpmn__trigger tr
 	return true;
 }
 
+static bool catch_in(struct run *r, uint32_t scope, int thrower, enum bpmn__trigger trigger, struct str code);
+
+/* Recursion: one level for each scope. */
 bool run__catch_at(struct run *r, uint32_t token, enum bpmn__trigger trigger, struct str code)
 {
 	const struct bpmn__token *t = run__token(r, token);
@@ -107,19 +112,23 @@ bool run__catch_at(struct run *r, uint32_t token, enum bpmn__trigger trigger, st
 	if (bpmn__is_instance(&r->s, t))
 		t = run__token(r, t->scope);
 	n = run__node(t);
-	b = catcher(t->def, n->boundary, n->n_boundary, trigger, code);
+	b = catcher(t->def, n->boundary, n->n_boundary, -1, trigger, code);
 	if (b < 0)
-		return run__catch(r, t->scope, trigger, code);
+		return catch_in(r, t->scope, n->handler ? t->node : -1, trigger, code);
 	run__boundary_fires(r, t->key, b);
 	return true;
 }
 
-/* Recursion: one level for each scope. */
-bool run__catch(struct run *r, uint32_t scope, enum bpmn__trigger trigger, struct str code)
+static bool catch_in(struct run *r, uint32_t scope, int thrower, enum bpmn__trigger trigger, struct str code)
 {
 	if (r->rc < 0)
 		return false;
-	if (handler_catches(r, scope, trigger, code))
+	if (handler_catches(r, scope, thrower, trigger, code))
 		return true;
 	return scope != 0 && run__catch_at(r, scope, trigger, code);
+}
+
+bool run__catch(struct run *r, uint32_t scope, enum bpmn__trigger trigger, struct str code)
+{
+	return catch_in(r, scope, -1, trigger, code);
 }

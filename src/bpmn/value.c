@@ -58,26 +58,28 @@ const struct feel_scope *run__seen(struct run *r, uint32_t key, bool inside)
 
 struct feel_value run__variables(struct run *r, uint32_t key, bool inside)
 {
+	const struct feel_scope *seen = run__seen(r, key, inside);
 	struct feel_value all = {.type = FEEL_CONTEXT};
 	struct feel_context *c = &all.context;
 	size_t n = 0;
 
-	for (const struct feel_scope *s = run__seen(r, key, inside); s != NULL; s = s->up)
+	for (const struct feel_scope *s = seen; s != NULL; s = s->up)
 		n += (size_t)s->context->context.n;
 	c->entry = arena_array(r->a, n, sizeof *c->entry);
 	if (c->entry == NULL) {
 		run__no_memory(r);
 		return all;
 	}
-	for (const struct feel_scope *s = run__seen(r, key, inside); s != NULL; s = s->up)
+	if (seen == &r->scope) { /* the usual case: nothing hides anything */
+		c->n = (int)n;
+		if (n > 0)
+			memcpy(c->entry, seen->context->context.entry, n * sizeof *c->entry);
+		return all;
+	}
+	for (const struct feel_scope *s = seen; s != NULL; s = s->up)
 		for (int i = 0; i < s->context->context.n; i++) {
 			const struct feel_entry *x = &s->context->context.entry[i];
 
-			if (s->up == NULL && c->n == 0) { /* the usual case: nothing hides anything */
-				memcpy(c->entry, s->context->context.entry, n * sizeof *c->entry);
-				c->n = (int)n;
-				return all;
-			}
 			if (!run__is_reserved(x->key) && bpmn__entry(&all, x->key) == NULL)
 				c->entry[c->n++] = *x;
 		}
@@ -99,6 +101,9 @@ bool run__eval(struct run *r, const struct feel_scope *scope, const struct feel_
 		return false;
 	}
 	if (rc < 0) {
+		/* An expression without end costs as much as many steps: few of them end the loop they are
+		 * in. */
+		r->steps += BPMN__STEPS_MAX / 10;
 		snprintf(why, n, "%.*s", (int)n - 1, e.text);
 		return false;
 	}

@@ -33,6 +33,7 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		        .t = v.t,
 		        .v = v.v,
 		        .n = v.n,
+		        .lasting = v.lasting,
 		        .plain = v.plain,
 		        .chunks = {v.chunks.least, v.chunks.greatest, v.chunks.falls, v.chunks.n,
 		                v.chunks.skew}};

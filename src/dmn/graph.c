@@ -5,6 +5,7 @@
 #include "dmn/load_int.h"
 
 #define CHAIN_MAX 1000 /* of requirements, for the search for cycles */
+#define NEEDS_MAX 1000 /* of one element; names are looked for one by one */
 
 static const char *href_of(const struct xml *requirement)
 {
@@ -91,6 +92,9 @@ static struct drg *find_href(const struct dmn_model *m, const char *href, struct
 
 static int link_needs(struct loader *l, struct drg *d)
 {
+	if (dmn__count(d->xml, "informationRequirement") + dmn__count(d->xml, "knowledgeRequirement") >
+	        NEEDS_MAX)
+		return dmn__bad(l, d->xml, "\"%s\" requires more than %d elements", d->label, NEEDS_MAX);
 	for (const struct xml *c = d->xml->child; c != NULL; c = c->next) {
 		struct drg *to;
 

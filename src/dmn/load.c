@@ -8,6 +8,7 @@
 
 #define TEXT_MAX (8 << 20)
 #define MODELS_MAX 100 /* imported by one, by whatever way */
+#define MEMBERS_MAX 10000
 
 int dmn__bad(struct loader *l, const struct xml *x, const char *fmt, ...)
 {
@@ -38,14 +39,17 @@ struct str dmn__trimmed(const char *s)
 	return str_trim(str_of(s));
 }
 
-/* "feel:number", "tns:tLoan", "number": prefixes name the file's own namespaces. */
+/* "feel:number", "tns:tLoan", "{http://…}number": prefixes name the file's own namespaces. */
 struct str dmn__type_name(struct str s)
 {
-	const char *colon = s.n > 0 ? memchr(s.p, ':', s.n) : NULL;
+	const char *end;
 
 	s = str_trim(s);
-	if (colon != NULL)
-		s = (struct str){colon + 1, (size_t)(s.p + s.n - colon) - 1};
+	if (s.n == 0)
+		return s;
+	end = *s.p == '{' ? memchr(s.p, '}', s.n) : memchr(s.p, ':', s.n);
+	if (end != NULL)
+		s = (struct str){end + 1, (size_t)(s.p + s.n - end) - 1};
 	return s;
 }
 
@@ -107,12 +111,18 @@ int dmn__count(const struct xml *x, const char *name)
 
 /* ---- types ---- */
 
-static void add_member(struct loader *l, struct str name)
+/* Names that the parser must be told of. */
+static int add_member(struct loader *l, const struct xml *x, struct str name)
 {
 	struct dmn_model *m = l->m;
 
+	if (feel_is_plain_name(name))
+		return 0;
+	if (m->members == MEMBERS_MAX)
+		return dmn__bad(l, x, "more than %d names with marks in them", MEMBERS_MAX);
 	m->member = arena_grow(m->a, m->member, &l->member_cap, (size_t)m->members + 1, sizeof(*m->member));
 	m->member[m->members++] = name;
+	return 0;
 }
 
 static void load_function_type(const struct xml *x, struct dmn_type *t)
@@ -150,7 +160,8 @@ static int load_type(struct loader *l, const struct xml *x, struct dmn_type *t)
 	for (const struct xml *c = x->child; c != NULL && rc == 0; c = c->next)
 		if (dmn__is(c, "itemComponent")) {
 			rc = load_type(l, c, &t->component[t->components]);
-			add_member(l, t->component[t->components++].name);
+			if (rc == 0)
+				rc = add_member(l, c, t->component[t->components++].name);
 		}
 	return rc;
 }
@@ -208,7 +219,7 @@ static int load_import(struct loader *l, const struct xml *x)
 	const char *ns = xml_attr(x, "namespace", ""), *location = xml_attr(x, "locationURI", "");
 	struct dmn_model *m = arena_alloc(l->m->a, sizeof(*m));
 	struct loader inner = {.m = m, .e = l->e, .all = all};
-	int source = find_source(all, ns, location);
+	int source = find_source(all, ns, location), rc = 0;
 
 	if (source < 0)
 		return dmn__bad(l, x, "it imports \"%s\", which is not among the files", ns);
@@ -227,11 +238,11 @@ static int load_import(struct loader *l, const struct xml *x)
 	l->m->import = arena_grow(
 	        l->m->a, l->m->import, &l->import_cap, (size_t)l->m->imports + 1, sizeof(*l->m->import));
 	l->m->import[l->m->imports++] = (struct dmn_import){m->path, m};
-	for (int i = 0; i < m->drgs; i++)
-		add_member(l, m->drg[i].name);
-	for (int i = 0; i < m->members; i++)
-		add_member(l, m->member[i]);
-	return 0;
+	for (int i = 0; i < m->drgs && rc == 0; i++)
+		rc = add_member(l, x, m->drg[i].name);
+	for (int i = 0; i < m->members && rc == 0; i++)
+		rc = add_member(l, x, m->member[i]);
+	return rc;
 }
 
 static int load_imports(struct loader *l, const struct xml *root)

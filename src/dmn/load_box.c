@@ -142,7 +142,9 @@ static int load_relation(struct loader *l, const struct xml *x, struct names *n,
 		row->kind = BOX_ROW;
 		row->line = c->line;
 		rc = load_items(l, c, n, row);
-		if (rc == 0 && row->entries != columns)
+		if (rc < 0)
+			return rc;
+		if (row->entries != columns)
 			return dmn__bad(
 			        l, c, "the row has %d cells, the relation %d columns", row->entries, columns);
 		for (int i = 0; i < row->entries; i++) {

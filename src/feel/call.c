@@ -264,8 +264,11 @@ value feel__eval_call(struct feel_run *r, const node *x, const struct feel_frame
 		return NULL_VALUE;
 	if (callee->kind == N_NAME) {
 		variable = feel__lookup(f, callee->name);
-		if (!variable)
+		/* an input called "date" hides no function: it cannot be called */
+		if (!variable || variable->type != FEEL_FUNCTION)
 			b = feel__builtin(callee->name, 0);
+		if (b)
+			variable = NULL;
 	}
 	for (int i = 0; i < n; i++)
 		arg[i] = feel__eval(r, x->kid[i + 1], f);

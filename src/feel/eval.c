@@ -114,30 +114,38 @@ static value eval_arith(struct feel_run *r, const node *x, const struct feel_fra
 	        x->op == '^' ? "**" : (char[]){(char)x->op, 0}, feel__type_name(b.type));
 }
 
+/* A list of one is its element where only that fits. */
+static const value *only_element(struct feel_run *r, const value *v)
+{
+	while (v->type == FEEL_LIST && v->list.n == 1 && step(r))
+		v = &v->list.item[0];
+	return v;
+}
+
+static int compare_equal(struct feel_run *r, const node *x, const value *a, const value *b)
+{
+	int equal = feel__equal(r, a, b);
+
+	if (equal < 0 && (a->type == FEEL_LIST) != (b->type == FEEL_LIST))
+		equal = feel__equal(r, only_element(r, a), only_element(r, b));
+	if (equal < 0)
+		feel_note(r, "%d:%d: %s and %s cannot be compared", x->line, x->column,
+		        feel__type_name(a->type), feel__type_name(b->type));
+	return equal;
+}
+
 /* 1, 0, -1: FEEL's comparison. */
 static int compare(struct feel_run *r, const node *x, enum feel_compare op, const value *a, const value *b)
 {
-	int order, equal;
+	int order;
 
 	if (op == CMP_EQ || op == CMP_NE) {
-		equal = feel_equal(a, b);
-		if (equal < 0) {
-			/* a list of one is its element where only that fits */
-			if (a->type == FEEL_LIST && a->list.n == 1)
-				return compare(r, x, op, &a->list.item[0], b);
-			if (b->type == FEEL_LIST && b->list.n == 1)
-				return compare(r, x, op, a, &b->list.item[0]);
-			feel_note(r, "%d:%d: %s and %s cannot be compared", x->line, x->column,
-			        feel__type_name(a->type), feel__type_name(b->type));
-			return -1;
-		}
-		return op == CMP_EQ ? equal : !equal;
+		int equal = compare_equal(r, x, a, b);
+
+		return equal < 0 || op == CMP_EQ ? equal : !equal;
 	}
-	if (feel_compare(a, b, &order) < 0) {
-		if (a->type == FEEL_LIST && a->list.n == 1)
-			return compare(r, x, op, &a->list.item[0], b);
-		if (b->type == FEEL_LIST && b->list.n == 1)
-			return compare(r, x, op, a, &b->list.item[0]);
+	if (feel_compare(a, b, &order) < 0 &&
+	        feel_compare(only_element(r, a), only_element(r, b), &order) < 0) {
 		if (a->type != FEEL_NULL && b->type != FEEL_NULL)
 			feel_note(r, "%d:%d: %s and %s have no order", x->line, x->column,
 			        feel__type_name(a->type), feel__type_name(b->type));
@@ -179,22 +187,23 @@ static value eval_between(struct feel_run *r, const node *x, const struct feel_f
 /* ---- unary tests ---- */
 
 /* The value of a test without ?: equal, in the range, in the list; a boolean of its own decides. */
-static int matches(const value *input, const value *v)
+static int matches(struct feel_run *r, const value *input, const value *v)
 {
 	int any = 0, t;
 
 	switch (v->type) {
 	case FEEL_RANGE:
-		return input->type == FEEL_RANGE ? feel_equal(input, v) : feel__in_range(&v->range, input);
+		return input->type == FEEL_RANGE ? feel__equal(r, input, v)
+		                                 : feel__in_range(&v->range, input);
 	case FEEL_LIST:
-		if (input->type == FEEL_LIST && feel_equal(input, v) == 1)
+		if (input->type == FEEL_LIST && feel__equal(r, input, v) == 1)
 			return 1;
 		for (int i = 0; i < v->list.n; i++) {
 			const value *item = &v->list.item[i];
 
 			t = item->type == FEEL_RANGE && input->type != FEEL_RANGE
 			            ? feel__in_range(&item->range, input)
-			            : feel_equal(input, item);
+			            : feel__equal(r, input, item);
 			if (t == 1)
 				return 1;
 			if (t < 0 && input->type == FEEL_NULL)
@@ -207,9 +216,9 @@ static int matches(const value *input, const value *v)
 			return v->boolean;
 		return input->boolean == v->boolean;
 	default:
-		t = feel_equal(input, v);
+		t = feel__equal(r, input, v);
 		if (t < 0 && input->type == FEEL_LIST && input->list.n == 1)
-			return feel_equal(&input->list.item[0], v);
+			return feel__equal(r, &input->list.item[0], v);
 		return t;
 	}
 }
@@ -248,14 +257,14 @@ int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *
 		value v;
 
 		if (e->kind == N_CONST)
-			return matches(input, &e->value);
+			return matches(r, input, &e->value);
 		v = feel__eval(r, e, &inner);
 		if (x->has_input) {
 			/* `?` alone and the like are values; a condition over ? is the answer itself */
 			if (v.type == FEEL_BOOL || v.type == FEEL_NULL)
 				return truth(&v);
 		}
-		return matches(input, &v);
+		return matches(r, input, &v);
 	}
 	}
 }
@@ -296,7 +305,7 @@ static value eval_range(struct feel_run *r, const node *x, const struct feel_fra
 	bool half = x->op & RANGE_HALF;
 
 	end[0] = feel__eval(r, x->kid[0], f);
-	end[1] = feel__eval(r, x->kid[1], f);
+	end[1] = x->n == 1 ? end[0] : feel__eval(r, x->kid[1], f);
 	if (half ? end[0].type == FEEL_NULL && end[1].type == FEEL_NULL
 	         : end[0].type == FEEL_NULL || end[1].type == FEEL_NULL)
 		return NULL_VALUE;

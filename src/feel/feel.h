@@ -105,6 +105,7 @@ struct feel_names { /* names in scope while compiling */
 	const struct str *member;
 	int members;
 };
+bool feel_is_plain_name(struct str name); /* words alone, and none that is a keyword: need not be listed */
 struct feel_run;
 struct feel_scope {
 	const struct feel_value *context; /* variables; NULL: none */

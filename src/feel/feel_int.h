@@ -26,7 +26,7 @@ enum feel_node_kind {
 	N_CALL_NAMED,
 	N_LIST,
 	N_CONTEXT,  /* names: keys */
-	N_RANGE,    /* kids: low, high; op: RANGE_LOW_IN | RANGE_HIGH_IN */
+	N_RANGE,    /* kids: low, high, or one that is both; op: RANGE_LOW_IN | RANGE_HIGH_IN */
 	N_FUNCTION, /* names: parameters; types; kid: body */
 	N_EXTERNAL, /* a function outside, which this program does not run */
 	N_BETWEEN,
@@ -120,6 +120,8 @@ int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const s
 
 /* value.c */
 const char *feel__type_name(enum feel_type t);
+/* As feel_equal; what it takes is counted by the run. */
+int feel__equal(struct feel_run *r, const struct feel_value *a, const struct feel_value *b);
 int feel__in_range(const struct feel_range *r, const struct feel_value *v); /* 1, 0, -1 */
 struct feel_value feel__get(const struct feel_value *context, struct str key, bool *found);
 
@@ -148,6 +150,7 @@ void feel__set_zone(struct feel_moment *m, const struct zone *z);
 struct feel_value feel__now(struct feel_run *r);
 
 #define FEEL__DAY_NANOS (INT64_C(86400) * 1000000000)
+#define FEEL__VALUE_DEPTH_MAX 1000 /* lists in lists that are compared, copied and written */
 #define FEEL__YEAR_MAX 999999999
 
 #endif

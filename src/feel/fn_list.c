@@ -8,7 +8,7 @@ typedef struct feel_value value;
 /* Equality of elements: null equals null, what cannot be compared differs. */
 static bool same(struct feel_run *r, const value *a, const value *b)
 {
-	return feel__work(r, 1) && feel_equal(a, b) == 1;
+	return feel__work(r, 1) && feel__equal(r, a, b) == 1;
 }
 
 static bool holds(struct feel_run *r, const struct feel_list *l, const value *v)
@@ -443,11 +443,16 @@ static value fn_union(struct feel_run *r, const value *arg, int n)
 	return distinct(r, fn_concatenate(r, arg, n));
 }
 
-static void flatten(struct feel_run *r, const struct feel_list *l, struct feel_list *out, size_t *cap)
+static void flatten(
+        struct feel_run *r, const struct feel_list *l, struct feel_list *out, size_t *cap, int depth)
 {
+	if (depth > FEEL__VALUE_DEPTH_MAX) {
+		r->rc = err_set(&r->err, ERR_UNPROCESSED, "flatten: the lists nest too deeply");
+		return;
+	}
 	for (int i = 0; i < l->n && feel__work(r, 1); i++) {
 		if (l->item[i].type == FEEL_LIST) {
-			flatten(r, &l->item[i].list, out, cap);
+			flatten(r, &l->item[i].list, out, cap, depth + 1);
 			continue;
 		}
 		{
@@ -471,7 +476,7 @@ static value fn_flatten(struct feel_run *r, const value *arg, int n)
 	(void)n;
 	if (!feel__arg_list(r, &arg[0], &l))
 		return NONE;
-	flatten(r, &l, &out, &cap);
+	flatten(r, &l, &out, &cap, 0);
 	return feel__list(out.item, out.n);
 }
 

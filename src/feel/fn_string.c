@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <wctype.h>
 
+#define STRING_MAX (16 << 20) /* of string(); a list may hold another a thousand times */
+
 typedef struct feel_value value;
 
 static bool text(struct feel_run *r, const value *arg, struct str *out)
@@ -195,8 +197,10 @@ static value fn_string(struct feel_run *r, const value *arg, int n)
 	(void)n;
 	if (arg[0].type == FEEL_NULL || arg[0].type == FEEL_STRING)
 		return arg[0];
+	b.max = STRING_MAX;
 	feel_write_text(&arg[0], &b);
-	v = feel__text(r, b.p, b.n);
+	v = b.failed ? feel__fail(r, "string: the text would be too long, or the value nests too deeply")
+	             : feel__text(r, b.p, b.n);
 	sb_fini(&b);
 	return v;
 }

@@ -92,7 +92,7 @@ static bool add_range(struct reader *r, const node *x)
 	value *end = arena_array(r->a, 2, sizeof(*end));
 	bool half = x->op & RANGE_HALF;
 
-	if (!end || !literal(x->kid[0], r->a, &end[0]) || !literal(x->kid[1], r->a, &end[1]))
+	if (!end || !literal(x->kid[0], r->a, &end[0]) || !literal(x->kid[x->n - 1], r->a, &end[1]))
 		return false;
 	if (!half && (end[0].type == FEEL_NULL || end[1].type == FEEL_NULL))
 		return false;

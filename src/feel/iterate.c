@@ -3,6 +3,8 @@
  */
 #include "feel/eval_int.h"
 
+#include "feel/builtin.h"
+
 typedef struct feel_node node;
 typedef struct feel_value value;
 
@@ -16,6 +18,8 @@ value feel__member(struct feel_run *r, const node *x, const value *of)
 	switch (of->type) {
 	case FEEL_NULL: return NULL_VALUE;
 	case FEEL_CONTEXT:
+		if (of->context.n > 64 && !feel__work(r, (size_t)of->context.n / 64))
+			return NULL_VALUE;
 		v = feel__get(of, x->name, &found);
 		if (!found)
 			return feel__fail(r, "%d:%d: the context has no entry \"" STR_FMT "\"", x->line,

@@ -533,6 +533,8 @@ static int compile(struct arena *a, struct str text, const struct feel_names *na
 	if (!utf8_valid(text)) {
 		return err_set(e, ERR_INVALID, "the expression is not UTF-8");
 	}
+	if (!feel__mark_places(&p))
+		return err_set(e, ERR_NOMEM, "the expression needs more memory than allowed");
 	if (tests)
 		feel__bind(&p, &p.local, STR_LIT("?"));
 	if (feel__peek(&p) == 0 && p.rc == 0)

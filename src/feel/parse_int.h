@@ -14,6 +14,10 @@ struct scope_name {
 	struct scope_name *next;
 };
 
+struct place {
+	int line, column;
+};
+
 struct parser {
 	struct arena *a;
 	const char *start, *p, *end;
@@ -24,10 +28,7 @@ struct parser {
 	int in_filter;
 	bool no_filter; /* at the end of a range: [ closes it */
 	bool saw_input;
-	struct {
-		const char *at;
-		int line, column;
-	} last; /* see position() */
+	struct place *place; /* see feel__mark_places */
 	int rc;
 	struct err *e;
 };
@@ -39,6 +40,7 @@ struct match {
 
 /* scan.c */
 int feel__code_point(const struct parser *p, const char *at, uint32_t *cp);
+bool feel__mark_places(struct parser *p); /* before anything else; false: no memory */
 void feel__position(struct parser *p, const char *at, int *line, int *column);
 struct feel_node *feel__fail_at(struct parser *p, const char *at, const char *fmt, ...) PRINTF_LIKE(3, 4);
 struct feel_node *feel__no_memory(struct parser *p);

@@ -230,3 +230,21 @@ void feel__bind(struct parser *p, struct scope_name **list, struct str name)
 	s->next = *list;
 	*list = s;
 }
+
+bool feel_is_plain_name(struct str name)
+{
+	struct parser p = {.start = name.p, .p = name.p, .end = name.p + name.n};
+	bool any = false;
+
+	if (name.n == 0 || memchr(name.p, '/', name.n)) /* it might begin a comment */
+		return false;
+	while (p.p < p.end) {
+		struct str w = feel__word(&p);
+
+		if (w.n == 0 || *w.p == '?' || feel__is_keyword(w))
+			return false;
+		p.p = w.p + w.n;
+		any = true;
+	}
+	return any;
+}

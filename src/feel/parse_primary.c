@@ -4,6 +4,10 @@
  */
 #include "feel/parse_int.h"
 
+/* Names are compared one by one. */
+#define ENTRIES_MAX 5000
+#define PARAMETERS_MAX 200
+
 typedef struct feel_node node;
 
 /* ---- literals ---- */
@@ -326,6 +330,8 @@ static node *context(struct parser *p)
 		}
 		if (!feel__expect(p, ":", "after the key"))
 			return NULL;
+		if (x->names_n == ENTRIES_MAX)
+			return feel__fail_at(p, p->p, "a context has at most %d entries", ENTRIES_MAX);
 		for (int i = 0; i < x->names_n; i++)
 			if (str_eq(x->names[i], key))
 				return feel__fail_at(
@@ -358,6 +364,8 @@ static node *function_definition(struct parser *p, const char *at)
 		struct str name = feel__declared_name(p, ",:)", false);
 		struct feel_type_ref **more, *t = NULL;
 
+		if (x->names_n == PARAMETERS_MAX)
+			return feel__fail_at(p, p->p, "a function has at most %d parameters", PARAMETERS_MAX);
 		for (int i = 0; i < x->names_n; i++)
 			if (str_eq(x->names[i], name))
 				return feel__fail_at(
@@ -458,7 +466,7 @@ static node *unary_range(struct parser *p)
 	end = feel__additive(p);
 	if (!end || !none)
 		return NULL;
-	x = feel__make2(p, N_RANGE, at, equal || !less ? end : none, equal || less ? end : none);
+	x = feel__make2(p, N_RANGE, at, less ? none : end, equal ? NULL : less ? end : none);
 	if (x) {
 		x->op = RANGE_HALF;
 		if (in)

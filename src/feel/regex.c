@@ -70,7 +70,6 @@ static bool compile(struct feel_run *r, struct feel__regex *x, struct str patter
 		feel__nomem(r);
 		return false;
 	}
-	pcre2_set_match_limit(x->limits, MATCH_STEPS);
 	pcre2_set_heap_limit(x->limits, MATCH_HEAP_KIB);
 	return true;
 }
@@ -88,7 +87,7 @@ bool feel__regex_init(struct feel_run *r, struct feel__regex *x, struct str patt
 		feel_note(r, "a regular expression of more than %d bytes", PATTERN_MAX);
 		return false;
 	}
-	if (!flags_of(r, flags, &options, &spaced))
+	if (!feel__work(r, pattern.n) || !flags_of(r, flags, &options, &spaced))
 		return false;
 	if (options & PCRE2_LITERAL)
 		return compile(r, x, pattern, options);
@@ -106,16 +105,25 @@ bool feel__regex_init(struct feel_run *r, struct feel__regex *x, struct str patt
 	return ok;
 }
 
+/* PCRE2 does not tell how many steps it took, so it gets few at first, and ten times as many each time that
+ * they were not enough: what a match costs the run is near what it cost. */
 int feel__regex_match(struct feel_run *r, struct feel__regex *x, struct str s, size_t from, uint32_t options)
 {
-	int rc = pcre2_match(x->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, from, options, x->data, x->limits);
-
 	if (!feel__work(r, 10 + s.n / 16))
 		return -1;
-	if (rc >= 0)
-		return 1;
-	if (rc == PCRE2_ERROR_NOMATCH)
-		return 0;
+	for (uint32_t limit = 1000; limit <= MATCH_STEPS; limit *= 10) {
+		int rc;
+
+		pcre2_set_match_limit(x->limits, limit);
+		rc = pcre2_match(
+		        x->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, from, options, x->data, x->limits);
+		if (rc >= 0)
+			return 1;
+		if (rc == PCRE2_ERROR_NOMATCH)
+			return 0;
+		if (!feel__work(r, limit))
+			return -1;
+	}
 	feel_note(r, "the regular expression takes too long on this text");
 	return -1;
 }

@@ -5,6 +5,8 @@
 
 #include <stdarg.h>
 
+#define PLACE_STEP 128 /* bytes between two marks */
+
 typedef struct feel_node node;
 
 int feel__code_point(const struct parser *p, const char *at, uint32_t *cp)
@@ -24,29 +26,44 @@ int feel__code_point(const struct parser *p, const char *at, uint32_t *cp)
 	return (int)i;
 }
 
-/* Mostly asked with places that move on, so it goes on from the last one. */
-void feel__position(struct parser *p, const char *at, int *line, int *column)
+/* Steps from one place to a later one. */
+static void advance(const char *from, const char *to, int *line, int *column)
 {
-	const char *c = p->start;
-
-	*line = 1;
-	*column = 1;
-	if (p->last.at && at >= p->last.at) {
-		c = p->last.at;
-		*line = p->last.line;
-		*column = p->last.column;
-	}
-	for (; c < at; c++) {
-		if (*c == '\n') {
+	for (; from < to; from++) {
+		if (*from == '\n') {
 			++*line;
 			*column = 1;
-		} else if (((unsigned char)*c & 0xc0) != 0x80) {
+		} else if (((unsigned char)*from & 0xc0) != 0x80) {
 			++*column;
 		}
 	}
-	p->last.at = at;
-	p->last.line = *line;
-	p->last.column = *column;
+}
+
+/* Nodes are made before and after what they hold, so places are asked for in any order: a long text has marks
+ * from which to count on. */
+bool feel__mark_places(struct parser *p)
+{
+	size_t n = (size_t)(p->end - p->start) / PLACE_STEP;
+	int line = 1, column = 1;
+
+	p->place = arena_array(p->a, n + 1, sizeof(*p->place));
+	if (!p->place)
+		return false;
+	for (size_t i = 0; i <= n; i++) {
+		p->place[i] = (struct place){line, column};
+		if (i < n)
+			advance(p->start + i * PLACE_STEP, p->start + (i + 1) * PLACE_STEP, &line, &column);
+	}
+	return true;
+}
+
+void feel__position(struct parser *p, const char *at, int *line, int *column)
+{
+	size_t i = (size_t)(at - p->start) / PLACE_STEP;
+
+	*line = p->place[i].line;
+	*column = p->place[i].column;
+	advance(p->start + i * PLACE_STEP, at, line, column);
 }
 
 node *feel__fail_at(struct parser *p, const char *at, const char *fmt, ...)

@@ -32,7 +32,8 @@ struct promql_series {
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
 	const double *v;      /* staleness markers included */
 	size_t n;
-	bool plain; /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	bool lasting; /* t and v are valid until the cursor is closed, and other threads may read them */
+	bool plain;   /* surely no NaN, and so no staleness marker, among v; false where that is not known */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
 };
 struct promql_cursor; /* the storage's own */
@@ -71,6 +72,7 @@ struct promql_limits {
 	size_t max_samples; /* samples held or read by one evaluation; 0: 50,000,000 */
 	size_t max_series;  /* 0: 1,000,000 */
 	const bool *cancel; /* polled if not NULL */
+	int threads;        /* that work on a large query, the caller's among them; 0: that one alone */
 };
 struct promql_options {
 	const struct promql_storage *storage;
@@ -98,6 +100,7 @@ struct promql_result {
 	size_t n;                     /* of sample or line; lines are in the order of labels_cmp */
 	struct str *warning, *info;   /* annotations, distinct */
 	size_t warnings, infos;
+	size_t samples; /* read, and held in between */
 };
 
 MUST_USE int promql_instant(const struct promql_expr *x, const struct promql_options *o, time_us t,

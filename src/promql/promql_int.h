@@ -263,18 +263,17 @@ struct eval {
 	dur_us lookback;
 	size_t max_samples, max_series, samples;
 	const bool *cancel;
+	int threads;
 	time_us start, end; /* of the query, whatever the grid of a subquery is */
 	dur_us step;        /* 0 in an instant query */
 	struct notes warning, info;
 	struct err *e;
 	int rc; /* the first failure; sticky */
 
-	/* One series' samples without staleness markers, and where among them it falls or changes. */
+	/* One series' samples without staleness markers. */
 	time_us *buf_t;
 	double *buf_v;
 	size_t buf_cap;
-	uint32_t *marks;
-	size_t marks_cap;
 };
 
 bool ev_failed(struct eval *ev);
@@ -370,13 +369,46 @@ struct samples {
 	const time_us *t;
 	const double *v;
 	size_t n;
-	bool plain; /* no NaN */
+	bool lasting; /* until the source is closed */
+	bool plain;   /* no NaN */
 	struct promql_chunks chunks;
 };
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
 bool source_next(struct eval *ev, struct source *s, struct samples *out); /* false at the end or on failure */
 void source_close(struct source *s);
+
+/* ---- work on many series (rows.c) ---- */
+
+#define THREADS_MAX 8
+
+/*
+ * Calls one(ctx, i, thread) for every i below n, on threads 0 … THREADS_MAX - 1 if `work` (samples, about) is
+ * worth it; each takes `share` of them at once. It may not touch struct eval. Ends early when cancelled.
+ */
+void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
+        void (*one)(void *ctx, size_t i, int thread), void *ctx);
+
+struct row {
+	struct samples in;
+	double *v; /* a column for the result */
+	bool any;  /* it has a value */
+	bool done;
+};
+struct rows {
+	struct row *row;
+	size_t n, cap;
+	size_t work; /* samples and steps that wait */
+	double *spare;
+	/* Works on one row, on thread 0 … THREADS_MAX - 1; may not touch struct eval, unless serial. */
+	void (*one)(void *ctx, struct row *r, int thread);
+	void *ctx;
+	bool serial;
+};
+/* Adds a series; one that does not last is worked on at once, and left out if it has no value. */
+bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size_t steps);
+/* Works on those that wait. */
+void rows_work(struct eval *ev, struct rows *rows);
 
 /* ---- functions (functions.c, range.c, histogram.c, label.c) ---- */
 
@@ -424,6 +456,7 @@ struct function {
 #define FN_NEEDS_CHANGES 8 /* window.mark: changes */
 #define FN_ANCHORED 16     /* knows the modifier */
 #define FN_SMOOTHED 32
+#define FN_FAILS 64 /* the window function may fail the evaluation */
 
 const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);

@@ -545,20 +545,19 @@ static bool falls(const double *v)
 	return (any[0] | any[1]) != 0;
 }
 
-/* Where the series falls, or changes, from one sample to the next; the number of such places. */
-static size_t make_marks(struct eval *ev, const struct samples *in, uint8_t flags)
+/* Where a series falls or changes; one for each thread. */
+struct marks {
+	uint32_t *p;
+	size_t n, cap;
+};
+
+/* Where the series falls, or changes, from one sample to the next. */
+static void make_marks(struct marks *m, const struct samples *in, uint8_t flags)
 {
 	const double *v = in->v;
-	uint32_t *mark;
+	uint32_t *mark = m->p = xgrow(m->p, &m->cap, in->n, sizeof *m->p);
 	size_t n = 0;
 
-	if (in->n > ev->marks_cap) {
-		ev->marks = ev_array(ev, in->n * 2, sizeof *ev->marks);
-		ev->marks_cap = ev->rc == 0 ? in->n * 2 : 0;
-	}
-	mark = ev->marks;
-	if (ev->rc != 0)
-		return 0;
 	if (flags & FN_NEEDS_RESETS) {
 		for (size_t i = 1; i < in->n;) {
 			size_t run = (i + in->chunks.skew) / PROMQL_CHUNK;
@@ -583,7 +582,7 @@ static size_t make_marks(struct eval *ev, const struct samples *in, uint8_t flag
 			n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));
 		}
 	}
-	return n;
+	m->n = n;
 }
 
 /* Names the function's range modifiers cannot serve. */
@@ -628,58 +627,71 @@ static void check_counter(struct eval *ev, const struct node *at, const struct l
 	        STR_ARG(name));
 }
 
-/* What slides over one series. */
-struct slide {
+#define LONG_WINDOW 1000 /* samples that take longer than a look at the flag */
+
+struct sliding {
 	const struct function *f;
 	const struct timing *tm;
 	const struct grid *g;
 	size_t steps;
-	double *const *scalar;
+	dur_us lookback;
+	const bool *cancel;
+	double *scalar[3];
 	int scalars;
-	size_t marks; /* of ev->marks */
+	struct window window; /* what all series have in common */
+	struct marks marks[THREADS_MAX];
 };
 
-/* True if any step has a value. */
-static bool slide(
-        struct eval *ev, const struct slide *sl, const struct samples *in, struct window *w, double *v)
+static void slide(void *ctx, struct row *r, int thread)
 {
+	struct sliding *sl = ctx;
+	struct marks *m = &sl->marks[thread];
+	struct window w = sl->window;
+	const struct samples *in = &r->in;
 	size_t lo = 0, hi = 0, lo_stride = 1, hi_stride = 1, first_mark = 0, end_mark = 0;
-	bool any = false;
+	uint64_t all = 0;
 
-	for (size_t k = 0; k < sl->steps && ev->rc == 0; k++) {
+	w.plain = in->plain;
+	w.chunks = &in->chunks;
+	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
+		make_marks(m, in, sl->f->flags);
+	for (size_t k = 0; k < sl->steps; k++) {
 		size_t from, to;
 
-		w->at = grid_time(sl->g, k);
-		w->end = timing_end(sl->tm, w->at);
-		w->start = w->end - sl->tm->range;
-		lo = seek_after(in->t, in->n, lo, w->start, &lo_stride);
-		hi = seek_after(in->t, in->n, hi, w->end, &hi_stride);
+		w.at = grid_time(sl->g, k);
+		w.end = timing_end(sl->tm, w.at);
+		w.start = w.end - sl->tm->range;
+		lo = seek_after(in->t, in->n, lo, w.start, &lo_stride);
+		hi = seek_after(in->t, in->n, hi, w.end, &hi_stride);
 		from = lo;
 		to = hi;
-		if ((w->anchored || w->smoothed) && from > 0 && in->t[from - 1] > w->start - ev->lookback)
+		if ((w.anchored || w.smoothed) && from > 0 && in->t[from - 1] > w.start - sl->lookback)
 			from--;
-		if (w->smoothed && to < in->n && in->t[to] <= w->end + ev->lookback)
+		if (w.smoothed && to < in->n && in->t[to] <= w.end + sl->lookback)
 			to++;
 		if (from >= to) {
-			v[k] = absent();
+			r->v[k] = absent();
 			continue;
 		}
-		while (first_mark < sl->marks && ev->marks[first_mark] <= from)
+		while (first_mark < m->n && m->p[first_mark] <= from)
 			first_mark++;
-		while (end_mark < sl->marks && ev->marks[end_mark] < to)
+		while (end_mark < m->n && m->p[end_mark] < to)
 			end_mark++;
-		w->t = in->t + from;
-		w->v = in->v + from;
-		w->n = to - from;
-		w->mark = ev->marks + first_mark;
-		w->marks = end_mark > first_mark ? end_mark - first_mark : 0;
-		w->base = from;
+		w.t = in->t + from;
+		w.v = in->v + from;
+		w.n = to - from;
+		w.mark = m->p + first_mark;
+		w.marks = end_mark > first_mark ? end_mark - first_mark : 0;
+		w.base = from;
 		for (int i = 0; i < sl->scalars; i++)
-			w->arg[i] = sl->scalar[i][k];
-		v[k] = sl->f->window(w);
-		any = any || !is_absent(v[k]);
+			w.arg[i] = sl->scalar[i][k];
+		/* A long window at many steps is work for minutes. */
+		if (w.n > LONG_WINDOW && sl->cancel != NULL && __atomic_load_n(sl->cancel, __ATOMIC_RELAXED))
+			return;
+		r->v[k] = sl->f->window(&w);
+		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	}
-	return any;
+	r->any = all != 0;
 }
 
 static void check_quantile(struct eval *ev, const struct node *at, const double *q, size_t n)
@@ -697,54 +709,52 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 {
 	const struct function *f = x->fn;
 	const struct node *range = range_node(x), *range_arg = range;
-	double *scalar[3] = {NULL}, *v = NULL;
-	int scalars = 0;
 	struct timing tm;
 	struct source *s;
 	struct samples in;
-	struct slide sl = {.f = f, .tm = &tm, .g = g, .steps = g->n, .scalar = scalar};
-	struct window w = {.call = x, .ev = ev, .anchored = range->anchored, .smoothed = range->smoothed};
+	struct sliding sl = {
+	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
+	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
 
 	if (!modifiers_fit(ev, f, range))
 		return;
 	for (int i = 0; i < x->n_arg; i++) {
 		if (x->arg[i]->type == PROMQL_SCALAR)
-			scalar[scalars++] = eval_scalar(ev, x->arg[i], g);
+			sl.scalar[sl.scalars++] = eval_scalar(ev, x->arg[i], g);
 		else
 			range_arg = x->arg[i];
 	}
 	if (ev->rc == 0 && f->window == w_quantile)
-		check_quantile(ev, x->arg[0], scalar[0], g->n);
+		check_quantile(ev, x->arg[0], sl.scalar[0], g->n);
 	s = source_open(ev, range, g, &tm);
-	w.range = tm.range;
+	sl.window = (struct window){.call = x,
+	        .ev = ev,
+	        .range = tm.range,
+	        .anchored = range->anchored,
+	        .smoothed = range->smoothed};
 	/* A pinned window is the same at every step, and so is what is made of it. */
-	if (tm.pinned && scalars == 0)
+	if (tm.pinned && sl.scalars == 0)
 		sl.steps = 1;
-	sl.scalars = scalars;
-	while (s != NULL && source_next(ev, s, &in)) {
-		struct series *o;
-
-		if (in.n > UINT32_MAX / 2)
+	while (s != NULL && source_next(ev, s, &in) && in.n <= UINT32_MAX / 2)
+		if (!rows_add(ev, &rows, &in, g->n))
 			break;
-		w.plain = in.plain;
-		w.chunks = &in.chunks;
-		sl.marks =
-		        f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES) ? make_marks(ev, &in, f->flags) : 0;
-		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
-			break;
-		if (!slide(ev, &sl, &in, &w, v))
-			continue;
-		for (size_t k = sl.steps; k < g->n; k++)
-			v[k] = v[0];
-		if (f->flags & FN_COUNTER)
-			check_counter(ev, range_arg, &in.labels);
-		if ((o = vec_add(ev, &out->vec)) == NULL)
-			break;
-		o->labels = in.labels;
-		o->drop_name = in.drop_name || !(f->flags & FN_KEEPS_NAME);
-		o->v = v;
-		v = NULL;
-	}
+	rows_work(ev, &rows);
 	source_close(s);
+	for (int i = 0; i < THREADS_MAX; i++)
+		free(sl.marks[i].p);
+	for (size_t i = 0; i < rows.n && ev->rc == 0; i++) {
+		struct row *r = &rows.row[i];
+		struct series *o = r->any ? vec_add(ev, &out->vec) : NULL;
+
+		if (o == NULL)
+			continue;
+		if (f->flags & FN_COUNTER)
+			check_counter(ev, range_arg, &r->in.labels);
+		o->labels = r->in.labels;
+		o->drop_name = r->in.drop_name || !(f->flags & FN_KEEPS_NAME);
+		o->v = r->v;
+		for (size_t k = sl.steps; k < g->n; k++)
+			o->v[k] = o->v[0];
+	}
 	vec_sort(&out->vec);
 }

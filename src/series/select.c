@@ -634,6 +634,7 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	*out = (struct series_view){.id = {c->found.id[c->next]},
 	        .labels = c->found.labels[c->next],
 	        .n = n - lo,
+	        .lasting = l->column != NULL,
 	        .plain = plain};
 	if (n > lo) {
 		out->t = t + lo;

@@ -118,6 +118,7 @@ struct series_view {
 	const time_us *t;     /* ascending, unique; valid until the next series_next */
 	const double *v;
 	size_t n;                    /* may be 0 */
+	bool lasting;                /* t and v are valid until the cursor is freed */
 	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
 	struct series_chunks chunks; /* n is 0 unless plain */
 };

@@ -6,6 +6,9 @@ readings, half as many counters, and histograms of 40 pumps. Then both are asked
 each, on kept connections; every answer is read to its end and has to have as many series at both sides. A round asks
 one step later than the round before, as a page that refreshes does.
 
+Beside the times from the question to the whole answer stands the time that the processors spent on it in each server,
+which says more on a machine that has other work, too.
+
 victoria-metrics keeps results of range queries for the next that is like it; it is asked a second time with nocache=1,
 which is how it computes. HEMING names the program. Ends with 77 if there is no victoria-metrics.
 """
@@ -81,22 +84,23 @@ def series(sensors, rnd):
 
 
 class Side:
-    def __init__(self, name, port, base, headers, form):
+    def __init__(self, name, process, port, base, headers, form):
         self.name, self.base, self.headers, self.form = name, base, headers, form
+        self.clock = (~process.pid << 3) | 2  # of the processor time of all its threads, clock_getcpuclockid(3)
         self.c = http.client.HTTPConnection('127.0.0.1', port, timeout=60)
         self.c.connect()
         self.c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, path, form):
         body = urllib.parse.urlencode({**form, **self.form})
-        began = time.perf_counter()
+        spent, began = time.clock_gettime(self.clock), time.perf_counter()
         self.c.request('POST', self.base + path, body, {'Content-Type': 'application/x-www-form-urlencoded', **self.headers})
         answer = self.c.getresponse()
         text = answer.read()
         took = (time.perf_counter() - began) * 1e3
         if answer.status != 200:
             sys.exit(f'promql_bench: {self.name}: {answer.status} {text[:300]}')
-        return took, text
+        return took, (time.clock_gettime(self.clock) - spent) * 1e3, text
 
 
 def free_port():
@@ -184,27 +188,28 @@ def results(text):
 
 
 def measure(sides, end, rounds):
-    print(f'{"":42} {"series":>6} {"values":>7}' + ''.join(f' {s.name:>10}' for s in sides) + '   ms; times faster')
+    print(f'{"":40} {"series":>6} {"values":>6}' + ''.join(f' {s.name:>9} {"CPU":>6}' for s in sides) + '   ms; times faster')
     faster = [[] for _ in sides[1:]]
     for name, query, back, step in QUERIES:
-        times = [[] for _ in sides]
+        times, cpu = [[] for _ in sides], [[] for _ in sides]
         for r in range(rounds + 1):
             at = end - (rounds - r) * (step or EVERY)
             form = {'query': query, 'time': at} if back is None else {'query': query, 'start': (at - back) // step * step, 'end': at // step * step, 'step': step}
             sizes = []
             for i in range(len(sides)):
                 i = (i + r) % len(sides)
-                took, text = sides[i].ask('query' if back is None else 'query_range', form)
+                took, spent, text = sides[i].ask('query' if back is None else 'query_range', form)
                 if r > 0:
                     times[i].append(took)
+                    cpu[i].append(spent)
                 sizes.append(results(text))
             if len({n for n, _ in sizes}) != 1:
                 sys.exit(f'promql_bench: {query}: the sides have {sizes} series and values')
-        ms = [statistics.median(t) for t in times]
+        ms, busy = [statistics.median(t) for t in times], [statistics.median(t) for t in cpu]
         ratio = [m / ms[0] for m in ms[1:]]
         for f, x in zip(faster, ratio):
             f.append(x)
-        print(f'{name:42} {sizes[0][0]:6} {sizes[0][1]:7}' + ''.join(f' {m:10.2f}' for m in ms) + '   ' + ', '.join(f'{x:.1f}' for x in ratio), flush=True)
+        print(f'{name:40} {sizes[0][0]:6} {sizes[0][1]:6}' + ''.join(f' {m:9.2f} {b:6.2f}' for m, b in zip(ms, busy)) + '   ' + ', '.join(f'{x:.1f}' for x in ratio), flush=True)
     for s, f in zip(sides[1:], faster):
         print(f'median, against {s.name}: {statistics.median(f):.1f} times faster (least {min(f):.1f}, most {max(f):.1f}, geometric mean {math.exp(statistics.mean(map(math.log, f))):.1f})')
 
@@ -232,11 +237,9 @@ def main():
             print(f'{points:,} points loaded by line protocol: heming {took[0]:.1f} s (durable), victoria-metrics {took[1]:.1f} s (in memory)')
             version = subprocess.run(['victoria-metrics', '-version'], capture_output=True, text=True).stdout.strip()
             print(version)
-            sides = [Side('heming', ours, '/prometheus/api/v1/', reader, {}), Side('victoria', vm, '/api/v1/', {}, {}), Side('no cache', vm, '/api/v1/', {}, {'nocache': '1'})]
+            sides = [Side('heming', running[1], ours, '/prometheus/api/v1/', reader, {}), Side('victoria', running[0], vm, '/api/v1/', {}, {}),
+                     Side('no cache', running[0], vm, '/api/v1/', {}, {'nocache': '1'})]
             measure(sides, end, rounds)
-            if os.environ.get('PROMQL_BENCH_HOLD'):
-                print(f'heming is process {running[1].pid}; token {reader["Authorization"]}, port {ours}, end {end}', flush=True)
-                input()
         finally:
             for p in running:
                 p.terminate()

@@ -2,8 +2,9 @@
  * record_bench - a register of many records: a sheet of 100,000 comes in, the register grows, lists are asked
  * for.
  *
- *   record_bench [RECORDS [FOLDER]]    1,000,000 in a folder below /tmp by default; a folder that holds such
- * a register already is not filled again; RECORDS 0: it is asked only
+ *   record_bench [RECORDS [FOLDER [STORE]]]    1,000,000 in a folder below /tmp by default; a store that
+ * holds such a register already is not filled again, and the sheet comes into it as it is; RECORDS 0: it is
+ * asked only. STORE: address of the records, as "postgres:host=…"
  *
  * The register is filled as a restored or converted one is: its rows in the order of their codes, then its
  * index in one go. What comes in later comes by the sheet and by single changes.
@@ -634,7 +635,8 @@ int main(int argc, char **argv)
 	struct pack_report report;
 	struct arena *a = arena_new(0);
 	struct site *s = NULL;
-	struct site_options o = {.dir = dir, .create = true, .clock = clock_new_real()};
+	struct site_options o = {
+	        .dir = dir, .create = true, .clock = clock_new_real(), .store = argc > 3 ? argv[3] : NULL};
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/pack/kinds", dir);
@@ -656,8 +658,8 @@ int main(int argc, char **argv)
 	}
 	parks = count_parks(s);
 	snprintf(path, sizeof(path), "%s/records.db", dir);
-	must(stat(path, &st) == 0);
-	printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
+	if (stat(path, &st) == 0)
+		printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
 	ask_all(s);
 	ask_all_sql(s);
 	if (records > 0) { /* 0: the register is asked only */

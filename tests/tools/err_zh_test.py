@@ -61,7 +61,7 @@ def said(part):
             for call in re.finditer(r'\b%s\(' % name, source):
                 given = arguments(source, call.end())
                 for words in literals(given[which]) if which < len(given) else []:
-                    if words not in ('', '%s'):
+                    if re.search('[A-Za-z]', CONVERSION.sub('', words)):
                         yield words, path.name
 
 

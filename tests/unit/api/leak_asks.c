@@ -139,6 +139,7 @@ static const struct {
         {"CaseStep", {"{\"note\":\"n\"}"}},
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
+        {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 
 /* Codes that both cities know, that one of them knows, and that none knows. */

@@ -113,6 +113,23 @@ TEST(an_escalation_starts_it_beside)
 	play_end(&p);
 }
 
+TEST(what_it_throws_it_does_not_catch)
+{
+	PLAY(ONE_TASK
+	        "<subProcess id='h' triggeredByEvent='true'><startEvent id='hs' "
+	        "isInterrupting='false'>" MESSAGE("m1") "</startEvent><endEvent id='he'>" ESCALATION(
+	                "c1") "</endEvent>" FLOW("h1", "hs",
+	                "he") "</subProcess><subProcess id='i' triggeredByEvent='true'><startEvent id='is' "
+	                      "isInterrupting='false'>" ESCALATION("c1") "</startEvent>" USER(
+	                              "it") "<endEvent id='ie'>" ESCALATION("c1") "</endEvent>" FLOW("i1",
+	                              "is", "it") FLOW("i2", "it", "ie") "</subProcess>");
+	play_start(&p, NULL);
+	check_eq_s(play_named(&p, BPMN_MESSAGE, "one", NULL), "escalate:C1 open:it");
+	check_eq_s(play_done(&p, "it", NULL), "done:it escalate:C1");
+	check_eq_s(play_open(&p), "hs a");
+	play_end(&p);
+}
+
 TEST(they_nest)
 {
 	PLAY(ONE_TASK "<subProcess id='o' triggeredByEvent='true'><startEvent id='os' "

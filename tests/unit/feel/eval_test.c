@@ -350,6 +350,23 @@ TEST(keeps_its_limits)
 	                   "\"^(([a-z])+.)+[A-Z]([a-z])+$\")",
 	                   0),
 	        "null");
+	/* lists in lists in lists: deeper than a stack, and wider than any text */
+#define DEEP "(for i in 1..100000 return if i = 1 then [1] else [partial[-1]])[-1]"
+	check_eq_s(run(a, "string(" DEEP ")", 0), "null");
+	check_eq_s(run(a, "{d: " DEEP ", e: d = d}.e", 0), "null");
+	check_has(run(a, "flatten(" DEEP ")", 0), "nest too deeply");
+	check_eq_s(
+	        run(a,
+	                "{f: function(x, n) if n = 0 then x else f([x, x], n - 1), a: f(1, 60), b: f(1, 60), "
+	                "c: string(a), d: a = b, e: [c, d]}.e",
+	                0),
+	        "[null, null]");
+	/* one slow expression is null, but many are more than a run may take */
+	check_has(run(a,
+	                  "for i in 1..100000 return matches(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\", "
+	                  "\"^(([a-z])+.)+[A-Z]([a-z])+$\")",
+	                  0),
+	        "more steps");
 	sb_fini(&b);
 	arena_free(&a);
 

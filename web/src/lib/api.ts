@@ -28,7 +28,7 @@ export function pathOf<P extends keyof paths>(path: P, holes: Holes<P>): Target<
 }
 
 export class Problem extends Error {
-	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0) {
+	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0, readonly faults: Schemas['FormFault'][] = []) {
 		super(detail);
 	}
 	/* Nothing came back at all. */
@@ -58,9 +58,9 @@ function queried(path: string, query: object = {}): string {
 
 function problemOf(status: number, statusText: string, body: string): Problem {
 	try {
-		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string };
+		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string; errors?: Schemas['FormFault'][] };
 
-		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line);
+		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line, p.errors);
 	} catch {
 		return new Problem(status, '', statusText || `HTTP ${status}`);
 	}
