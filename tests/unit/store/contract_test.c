@@ -799,7 +799,9 @@ static int watched_write(struct store_tx *tx, void *arg, struct err *e)
 	if (w->s->postgres)
 		w->noted = site_number(w->s,
 		        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-		        " WHERE l.mode = 'SIReadLock' AND a.application_name = '%s'",
+		        " WHERE l.mode = 'SIReadLock' AND a.application_name = '%s' AND EXISTS (SELECT 1"
+		        " FROM pg_locks v WHERE v.pid = l.pid AND v.locktype = 'virtualxid'"
+		        " AND v.virtualtransaction = l.virtualtransaction)", /* not of one that is over */
 		        w->s->schema);
 	return rc < 0 ? rc : 0;
 }
