@@ -46,7 +46,8 @@ static const char *faults_of(struct arena *a, const struct form_answer *x)
 	struct sb b = SB_INIT;
 	const char *s;
 
-	qsort(x->fault, (size_t)x->faults, sizeof(*x->fault), by_path);
+	if (x->faults > 0)
+		qsort(x->fault, (size_t)x->faults, sizeof(*x->fault), by_path);
 	for (int i = 0; i < x->faults; i++) {
 		if (i > 0 && strcmp(x->fault[i].path, x->fault[i - 1].path) == 0)
 			sb_printf(&b, " %s", form_rule_names[x->fault[i].rule]);
