@@ -459,6 +459,7 @@ int case_complete_post(struct call *c, struct err *e)
 		sb_fini(&b);
 	}
 	a.faults = &faults;
+	a.chinese = problem_in_chinese(c->r);
 	rc = case_complete(c->site, &a, body_text(c, "outcome"), variables, &c->who, e);
 	if (faults.n > 0)
 		c->faults = (struct str){arena_strndup(c->a, faults.p, faults.n), faults.n};

@@ -1,4 +1,5 @@
 #include "city/catalog.h"
+#include "city/indicator.h"
 #include "city/pack_int.h"
 #include "store/sql.h"
 
@@ -114,6 +115,7 @@ int pack__load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 		f = &c->flow[c->flows++];
 		f->code = arena_strndup(c->arena, row.code.p, row.code.n);
 		f->pack = arena_strndup(c->arena, row.pack.p, row.pack.n);
+		f->file = file;
 		f->version = (int)row.version;
 		f->xml = arena_strndup(c->arena, row.xml.p, row.xml.n);
 		f->def = def;
@@ -225,6 +227,13 @@ int catalog_load(struct store *st, struct catalog **out, struct err *e)
 		}
 	if (d->catalog->calendars == 0)
 		add_default_calendar(d->catalog);
+	/* One that cannot be asked has no value, and says why to those who may know of all kinds. */
+	for (int i = 0; i < d->catalog->indicators; i++) {
+		struct indicator *def = &d->catalog->indicator[i];
+
+		if (def->expr == NULL && indicator_question(d->catalog, def, &def->secrecy, NULL) < 0)
+			def->secrecy = 4;
+	}
 	*out = d->catalog;
 	rc = 0;
 out:

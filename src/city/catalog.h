@@ -10,6 +10,7 @@
 
 #include "base/calendar.h"
 #include "base/geometry.h"
+#include "base/pattern.h"
 #include "bpmn/bpmn.h"
 #include "form/form.h"
 #include "promql/promql.h"
@@ -39,10 +40,12 @@ struct field {
 	const char *check;            /* "", or a rule of base/id_code.h: a failed check is a doubt */
 	const char
 	        *was; /* keys that this field had in earlier versions of the kind, newest first, by blanks */
-	const char *from; /* it is cut out of this other field: the part-th piece between separators */
-	const char *separator;
-	int part;         /* 1 and up */
-	const char *dflt; /* what records without a value get when the field comes in; "" nothing */
+	/* It is cut out of this other field: the part-th piece between separators, or what the group of that
+	 * number takes where the whole value matches. */
+	const char *from, *separator;
+	struct pattern *match; /* NULL: by the separator */
+	int part;              /* 1 and up */
+	const char *dflt;      /* what records without a value get when the field comes in; "" nothing */
 	enum field_type type;
 	bool required, unique, in_list, searched;
 	bool filter;      /* lists can be narrowed by it */
@@ -95,9 +98,11 @@ struct category { /* 案件类别: what decides flow and time limit */
 
 struct indicator { /* 指标 */
 	const char *code, *name, *name_en, *unit, *pack;
-	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed" */
-	struct feel_expr *expr;
-	const char *direction; /* "up" larger is better, "down" */
+	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed"; or SQL over views */
+	struct feel_expr *expr; /* NULL: it is SQL */
+	int line;               /* of the formula, in the pack's indicators.yaml */
+	int secrecy;            /* clearance that it takes to know of it: that of the kinds it asks of */
+	const char *direction;  /* "up" larger is better, "down" */
 	const char *meaning, *source;
 	double target; /* NaN: none */
 	int decimals;
@@ -128,6 +133,7 @@ struct decision_model {
 struct flow_def {
 	const char *code; /* process id */
 	const char *pack; /* "" where that was not noted when it came */
+	const char *file; /* within the pack */
 	int version;      /* of this site, from 1; running cases keep theirs */
 	const char *xml;
 	struct bpmn_def *def;

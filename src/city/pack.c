@@ -262,18 +262,44 @@ static const char *owner_of_decision(const struct catalog *c, const char *id)
 	return NULL;
 }
 
-static void read_decision(struct pack_data *d, const struct pack_file *f)
+/* The pack's decision models, each of which may import the others. */
+static struct dmn_options models_of(struct pack_data *d, const struct pack_file *f, int n)
+{
+	struct dmn_source *source = arena_array(d->a, (size_t)n, sizeof(*source));
+	struct dmn_options options = {.source = source};
+
+	for (int i = 0; i < n; i++)
+		if (pack__in_folder(&f[i], "decisions"))
+			source[options.sources++] = (struct dmn_source){f[i].text, f[i].path};
+	return options;
+}
+
+struct table_check {
+	struct pack_data *d;
+	const char *file;
+};
+
+static void warn_of_table(void *ctx, int line, const char *text)
+{
+	const struct table_check *c = ctx;
+
+	pack__tell(c->d, false, c->file, line, 0, NULL, "%s", text);
+}
+
+static void read_decision(struct pack_data *d, const struct pack_file *f, const struct dmn_options *models)
 {
 	struct catalog *c = d->catalog;
 	struct dmn_model *m = NULL;
 	struct err e = ERR_INIT;
 	struct decision_model *x;
 
-	if (dmn_load(f->text, f->path, &m, &e) < 0) {
+	if (dmn_load(f->text, f->path, models, &m, &e) < 0) {
 		pack__tell_err(d, &e, f->path, 0);
 		return;
 	}
 	arena_cleanup(d->a, free_model, m);
+	if (d->alone) /* for its author; a site that loads it has nobody to tell */
+		(void)dmn_check(m, warn_of_table, &(struct table_check){d, f->path});
 	for (int i = 0; i < dmn_decisions(m); i++) {
 		const char *id = dmn_decision_id(m, i);
 
@@ -308,8 +334,12 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
 		return;
 	}
 	x = PACK_PUSH(d, c->flow, c->flows, flows_cap, struct flow_def);
-	*x = (struct flow_def){
-	        .code = bpmn_process_id(def), .pack = d->pack, .version = 0, .xml = f->text.p, .def = def};
+	*x = (struct flow_def){.code = bpmn_process_id(def),
+	        .pack = d->pack,
+	        .file = f->path,
+	        .version = 0,
+	        .xml = f->text.p,
+	        .def = def};
 }
 
 struct form_reading {
@@ -348,6 +378,7 @@ static void read_form(struct pack_data *d, const struct pack_file *f)
  */
 void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 {
+	const struct dmn_options models = models_of(d, f, n);
 	const struct pack_file *x;
 
 	if ((x = find_file(f, n, "pack.yaml")) != NULL)
@@ -368,7 +399,7 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 		else if (pack__in_folder(&f[i], "rules"))
 			pack__read_rules(d, &f[i]);
 		else if (pack__in_folder(&f[i], "decisions"))
-			read_decision(d, &f[i]);
+			read_decision(d, &f[i], &models);
 		else if (pack__in_folder(&f[i], "flows"))
 			read_flow(d, &f[i]);
 		else if (pack__in_folder(&f[i], "forms"))

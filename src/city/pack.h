@@ -36,6 +36,7 @@ enum pack_news {
 	PACK_KEPT,       /* the pack has the row no longer, but it stays; words say why */
 	PACK_RENAMED,    /* n values move to the field from the one in `was` */
 	PACK_SPLIT,      /* n values are cut out of the field in `was` */
+	PACK_UNCUT,      /* out of n values of it nothing can be cut; code: the first such record */
 	PACK_RETYPED,    /* n values are read anew, since the field's type changed */
 	PACK_UNREADABLE, /* one of them that cannot be: it stays in the record's history only */
 	PACK_RETIRED,    /* n values of a field that is gone: they stay in the history only */

@@ -5,7 +5,7 @@
 
 void pack__read_indicators(struct pack_data *d, const struct pack_file *f)
 {
-	static const char *const keys[] = {"code", "name", "name_en", "unit", "formula", "direction",
+	static const char *const keys[] = {"code", "name", "name_en", "unit", "formula", "sql", "direction",
 	        "target", "decimals", "meaning", "meaning_en", "source", NULL};
 	static const char *const measures[] = {"opened", "finished", "finished_on_time", "closed",
 	        "closed_on_time", "overdue", "returned", "alarms"};
@@ -24,7 +24,7 @@ void pack__read_indicators(struct pack_data *d, const struct pack_file *f)
 	DOC_EACH(x, doc_get(doc, "indicators"))
 	{
 		const char *code = doc_str(x, "code", ""), *direction = doc_str(x, "direction", "up");
-		const struct doc *formula = doc_get(x, "formula");
+		const struct doc *formula = doc_get(x, "formula"), *sql = doc_get(x, "sql");
 		const struct indicator *old;
 		struct feel_expr *expr = NULL;
 
@@ -38,12 +38,21 @@ void pack__read_indicators(struct pack_data *d, const struct pack_file *f)
 			        "an indicator needs a code that no other has");
 			continue;
 		}
-		if (formula == NULL || formula->text == NULL) {
-			pack__tell(
-			        d, true, f->path, x->line, x->column, code, "an indicator needs a formula");
+		if (formula != NULL && sql != NULL) {
+			pack__tell(d, true, f->path, sql->line, sql->column, code,
+			        "an indicator has a formula or sql, not both");
 			continue;
 		}
-		if (feel_compile(d->a, (struct str){formula->text, formula->text_n}, &names, &expr, &e) < 0) {
+		if (formula == NULL)
+			formula = sql;
+		if (formula == NULL || formula->text == NULL) {
+			pack__tell(d, true, f->path, x->line, x->column, code,
+			        "an indicator needs a formula, or sql");
+			continue;
+		}
+		/* Whether SQL can be read is seen when all kinds are there: pack__check_references. */
+		if (sql == NULL && feel_compile(d->a, (struct str){formula->text, formula->text_n}, &names,
+		                           &expr, &e) < 0) {
 			pack__tell(d, true, f->path, formula->line, e.column, code,
 			        "the formula cannot be read: %s", e.text);
 			continue;
@@ -58,6 +67,8 @@ void pack__read_indicators(struct pack_data *d, const struct pack_file *f)
 		                .unit = doc_str(x, "unit", ""),
 		                .formula = formula->text,
 		                .expr = expr,
+		                .line = formula->line,
+		                .secrecy = 1,
 		                .direction = direction,
 		                .meaning = doc_str(x, "meaning", ""),
 		                .source = doc_str(x, "source", ""),

@@ -86,6 +86,7 @@ int cmd_simulate(struct cli *c, struct err *e);
 int cmd_import(struct cli *c, struct err *e);
 int cmd_pack(struct cli *c, struct err *e);
 int cmd_calendar(struct cli *c, struct err *e);
+int cmd_flow(struct cli *c, struct err *e);
 int cmd_account(struct cli *c, struct err *e);
 int cmd_device(struct cli *c, struct err *e);
 int cmd_journal(struct cli *c, struct err *e);

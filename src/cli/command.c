@@ -72,6 +72,19 @@ const struct command commands[] = {
                 cmd_calendar, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 3,
                 {{"calendar", ARG_TEXT, "CODE", "which one; the first of the list"},
                         {"back", ARG_FLAG, "", "explain: DURATION before START"}}},
+        {"flow", "list, check|migrate CODE",
+                "versions of flows, and running cases that go on with another one",
+                "A case keeps the version of its flow that it began with.\n"
+                "list     the flows and their versions\n"
+                "check    which open cases could go on with another version, and why others cannot\n"
+                "migrate  lets those that can go on with it; the others stay\n"
+                "Elements go by their ids; --rename says where one that has another id now goes.\n",
+                cmd_flow, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 2,
+                {{"from", ARG_INT, "N", "only cases of this version"},
+                        {"to", ARG_INT, "N", "this version; the newest"},
+                        {"rename", ARG_TEXT, "OLD=NEW",
+                                "the element or sequence flow OLD is NEW now; several by blanks"},
+                        {"json", ARG_FLAG, "", "answer in JSON, for programs"}}},
         {"account", "add|password|change|unlock|sign-out|no-factor LOGIN, list", "people who may sign in",
                 "The password is read from standard input, or made on the spot, shown once, and to be "
                 "changed at the "

@@ -3,6 +3,7 @@
  * they are asked with and what they answer are typed by the server's own description: `npm run client` makes
  * openapi.ts of docs/openapi.json.
  */
+import { lang } from '../i18n';
 import type { components, paths } from './openapi';
 
 export type Schemas = components['schemas'];
@@ -66,7 +67,7 @@ function problemOf(status: number, statusText: string, body: string): Problem {
 }
 
 async function ask(method: string, path: string, { body, version, signal }: { body?: unknown; version?: number; signal?: AbortSignal } = {}): Promise<Response> {
-	const headers: Record<string, string> = { Accept: 'application/json' };
+	const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': lang.value };
 	let answer: Response;
 
 	if (method !== 'GET')
@@ -108,6 +109,7 @@ export function upload<P extends Path<'post'>>(path: Target<P>, file: Blob, prog
 
 		x.open('POST', path);
 		x.setRequestHeader('Accept', 'application/json');
+		x.setRequestHeader('Accept-Language', lang.value);
 		x.setRequestHeader('Content-Type', 'application/octet-stream');
 		x.setRequestHeader('X-CSRF-Token', csrf);
 		x.upload.onprogress = (e) => progress(e.lengthComputable ? e.loaded / e.total : 0);
