@@ -18,8 +18,7 @@ struct session {
 	struct device device;
 };
 
-static enum mqtt_connack on_connect(void *ctx, struct str client_id, struct str username, struct str password,
-        const char *remote, void **user)
+static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, void **user)
 {
 	struct ingest *in = ctx;
 	struct arena *a = arena_new(0);
@@ -27,21 +26,20 @@ static enum mqtt_connack on_connect(void *ctx, struct str client_id, struct str 
 	struct err e = ERR_INIT;
 	int rc = ERR_UNAUTH;
 
-	if (username.p != NULL && password.p != NULL)
-		rc = device_find(in->site->store, username, password, a, &s->device, &e);
+	if (hello->username.p != NULL && hello->password.p != NULL)
+		rc = device_find(in->site->store, hello->username, hello->password, a, &s->device, &e);
 	if (rc < 0) {
-		LOG(MQTT_REFUSED, log_s("remote", remote),
-		        log_s("client",
-		                arena_strndup(a, client_id.p != NULL ? client_id.p : "", client_id.n)),
+		LOG(MQTT_REFUSED, log_s("remote", hello->remote),
+		        log_s("client", arena_strndup(a, hello->client_id.p, hello->client_id.n)),
 		        log_s("why", rc == ERR_UNAUTH ? "wrong device or secret" : e.text));
 		arena_free(&a);
-		return rc == ERR_UNAUTH ? MQTT_BAD_CREDENTIALS : MQTT_UNAVAILABLE;
+		return rc == ERR_UNAUTH ? MQTT_R_CREDENTIALS : MQTT_R_UNAVAILABLE;
 	}
 	s->in = in;
 	s->arena = a;
 	*user = s;
-	LOG(MQTT_CONNECT, log_s("device", s->device.login), log_s("remote", remote));
-	return MQTT_ACCEPTED;
+	LOG(MQTT_CONNECT, log_s("device", s->device.login), log_s("remote", hello->remote));
+	return MQTT_R_OK;
 }
 
 static void on_close(void *ctx, void *user, const char *why)

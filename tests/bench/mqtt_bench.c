@@ -25,11 +25,10 @@ static _Atomic int64_t acked;
 static _Atomic int stop;
 static int port;
 
-static enum mqtt_connack on_connect(void *ctx, struct str client_id, struct str username, struct str password,
-        const char *remote, void **user)
+static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, void **user)
 {
-	(void)ctx, (void)client_id, (void)username, (void)password, (void)remote, (void)user;
-	return MQTT_ACCEPTED;
+	(void)ctx, (void)hello, (void)user;
+	return MQTT_R_OK;
 }
 
 static void on_publish(void *ctx, struct mqtt_message *m)
@@ -89,7 +88,7 @@ static void *publish(void *arg)
 int main(int argc, char **argv)
 {
 	struct mqtt_options o = {.address = "127.0.0.1"};
-	struct mqtt_door door = {NULL, on_connect, on_publish, on_close};
+	struct mqtt_door door = {.connect = on_connect, .publish = on_publish, .close = on_close};
 	struct mqtt_server *s = NULL;
 	struct err e = ERR_INIT;
 	int64_t seconds = 2, clients = 4;
