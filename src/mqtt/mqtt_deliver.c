@@ -439,7 +439,7 @@ void mqtt_send(struct mqtt_server *s, const struct mqtt_outgoing *o)
 	sb_fini(&pass);
 	m->qos = o->qos;
 	m->retain = o->retain;
-	m->expires = o->expires > 0 ? clock_monotonic() + o->expires : 0;
+	m->expires = o->expires; /* the loop makes a time of it */
 	bool outside = mqtt__say_begin(s);
 	struct mqtt__stored *top = atomic_load_explicit(&s->sent, memory_order_relaxed);
 	do {
@@ -461,6 +461,8 @@ void mqtt__take_sent(struct mqtt_server *s)
 	for (m = order; m; m = next) {
 		next = m->next;
 		mqtt__stored_keep(s, m);
+		if (m->expires > 0)
+			m->expires += s->now;
 		if (m->retain)
 			(void)mqtt__retain(s, m);
 		mqtt__route(s, m);
