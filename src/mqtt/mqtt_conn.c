@@ -253,6 +253,11 @@ static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at,
 			                       "it sent a packet longer than this server takes"));
 		if (how != MQTT_WHOLE)
 			break;
+		if (f.type == MQTT_SUBSCRIBE && c->unanswered > 0) {
+			/* So that it finds what the connection itself has published as retained. */
+			mqtt__pause(c, MQTT_PAUSE_ORDER, true);
+			break;
+		}
 		dispatch(c, &f, k);
 		at += f.total;
 	}

@@ -356,7 +356,13 @@ void mqtt__take_sent(struct mqtt_server *s); /* what other threads gave to mqtt_
 
 /* ---- connections (mqtt_conn.c) ---- */
 
-enum mqtt__pause { MQTT_PAUSE_INFLIGHT = 1, MQTT_PAUSE_MEMORY = 2, MQTT_PAUSE_OUT = 4, MQTT_PAUSE_RATE = 8 };
+enum mqtt__pause {
+	MQTT_PAUSE_INFLIGHT = 1,
+	MQTT_PAUSE_MEMORY = 2,
+	MQTT_PAUSE_OUT = 4,
+	MQTT_PAUSE_RATE = 8,
+	MQTT_PAUSE_ORDER = 16, /* a SUBSCRIBE waits for the messages before it */
+};
 
 struct mqtt__message; /* mqtt_publish.c */
 

@@ -400,6 +400,8 @@ void mqtt__publish_done(struct mqtt_server *s)
 			finish_work(c);
 		if ((c->pauses & MQTT_PAUSE_INFLIGHT) && c->unanswered <= s->o.inflight / 2)
 			mqtt__pause(c, MQTT_PAUSE_INFLIGHT, false);
+		if ((c->pauses & MQTT_PAUSE_ORDER) && c->unanswered == 0)
+			mqtt__pause(c, MQTT_PAUSE_ORDER, false);
 		mqtt__dirty(c);
 	}
 }
