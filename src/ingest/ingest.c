@@ -23,11 +23,24 @@ int ingest_mqtt_port(const struct ingest *in)
 	return in->mqtt != NULL ? mqtt_port(in->mqtt) : 0;
 }
 
+int ingest_mqtt_tls_port(const struct ingest *in)
+{
+	return in->mqtt != NULL ? mqtt_tls_port(in->mqtt) : 0;
+}
+
+int ingest_reload(struct ingest *in, struct err *e)
+{
+	time_us until;
+
+	return in->cert != NULL ? cert_reload(in->cert, &until, e) : 0;
+}
+
 void ingest_stop(struct ingest **in)
 {
 	if (*in == NULL)
 		return;
 	mqtt_close(&(*in)->mqtt);
+	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
 	free(*in);
 	*in = NULL;

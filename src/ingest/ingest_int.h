@@ -6,13 +6,18 @@
 #include "city/account.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
+#include "ingest/rights.h"
 #include "ingest/seen.h"
 #include "mqtt/mqtt.h"
+#include "net/cert.h"
 
 struct ingest {
 	struct site *site;
 	struct seen *seen;
 	struct mqtt_server *mqtt;
+	struct cert *cert; /* of MQTT over TLS; NULL: none */
+	struct exchange exchange;
+	bool mqtt_open;
 	dur_us future;
 };
 

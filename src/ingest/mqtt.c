@@ -5,6 +5,7 @@
  *   t/THING           JSON, one member a metric
  *   lp, lp/PRECISION  line protocol
  *
+ * What was stored under t/ goes on to those who subscribe and may see the thing (ingest/rights.c).
  * A payload that cannot be read is counted, logged, and acknowledged: sending it again would not mend it. A
  * store that fails is another matter: there is no PUBACK then, and the device sends again.
  */
@@ -15,7 +16,7 @@
 struct session {
 	struct ingest *in;
 	struct arena *arena;
-	struct device device;
+	struct rights rights;
 };
 
 static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, void **user)
@@ -24,10 +25,9 @@ static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, vo
 	struct arena *a = arena_new(0);
 	struct session *s = arena_alloc(a, sizeof(*s));
 	struct err e = ERR_INIT;
-	int rc = ERR_UNAUTH;
+	int rc = rights_find(
+	        in->site, &in->exchange, in->mqtt_open, hello->username, hello->password, a, &s->rights, &e);
 
-	if (hello->username.p != NULL && hello->password.p != NULL)
-		rc = device_find(in->site->store, hello->username, hello->password, a, &s->device, &e);
 	if (rc < 0) {
 		LOG(MQTT_REFUSED, log_s("remote", hello->remote),
 		        log_s("client", arena_strndup(a, hello->client_id.p, hello->client_id.n)),
@@ -38,7 +38,7 @@ static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, vo
 	s->in = in;
 	s->arena = a;
 	*user = s;
-	LOG(MQTT_CONNECT, log_s("device", s->device.login), log_s("remote", hello->remote));
+	LOG(MQTT_CONNECT, log_s("device", s->rights.name), log_s("remote", hello->remote));
 	return MQTT_R_OK;
 }
 
@@ -51,8 +51,25 @@ static void on_close(void *ctx, void *user, const char *why)
 	if (s == NULL)
 		return;
 	a = s->arena;
-	LOG(MQTT_CLOSE, log_s("device", s->device.login), log_s("why", why));
+	LOG(MQTT_CLOSE, log_s("device", s->rights.name), log_s("why", why));
+	rights_free(&s->rights);
 	arena_free(&a);
+}
+
+static bool on_subscribe(void *ctx, void *user, struct str filter)
+{
+	const struct session *s = user;
+
+	(void)ctx;
+	return rights_subscribe(&s->rights, filter);
+}
+
+static bool on_receive(void *ctx, void *user, struct str topic)
+{
+	struct session *s = user;
+
+	(void)ctx;
+	return rights_receive(&s->rights, topic);
 }
 
 /* ---- one message ---- */
@@ -104,11 +121,13 @@ static bool take_readings(struct session *s, struct str thing, struct str metric
 	struct readings read;
 
 	if (!payload_parse(x->arena, x->m->payload, metric, &read)) {
-		ingest__refuse(s->device.login, REFUSED_SYNTAX, 0, read.why);
+		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0, read.why);
+		x->m->forward = false;
+		x->m->reason = MQTT_R_PAYLOAD;
 		return true;
 	}
 	if (read.refused > 0)
-		ingest__refuse(s->device.login, REFUSED_VALUE, 0, read.why);
+		ingest__refuse(s->rights.name, REFUSED_VALUE, 0, read.why);
 	x->points.p = arena_array(x->arena, (size_t)read.n, sizeof(*x->points.p));
 	for (int i = 0; i < read.n; i++) {
 		time_us t = read.r[i].t != TIME_NONE ? read.r[i].t : now;
@@ -123,7 +142,7 @@ static bool take_readings(struct session *s, struct str thing, struct str metric
 		if (words != NULL && *words == '\0')
 			return false;
 		if (words != NULL)
-			ingest__refuse(s->device.login, why, 0, words);
+			ingest__refuse(s->rights.name, why, 0, words);
 		else
 			x->points.p[x->points.n++] = (struct series_point){id, t, read.r[i].v};
 	}
@@ -136,38 +155,50 @@ static bool take_lines(struct session *s, struct str precision, struct post *x)
 	struct err e = ERR_INIT;
 
 	if (!line_unit_parse(precision, &unit)) {
-		ingest__refuse(s->device.login, REFUSED_SYNTAX, 0,
+		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0,
 		        "the topic names no precision: lp/ns, lp/us, lp/ms or lp/s");
 		return true;
 	}
-	return ingest__lines(s->in, &s->device, x->m->payload, unit, x->arena, &x->points, &e) == 0;
+	return ingest__lines(s->in, &s->rights.device, x->m->payload, unit, x->arena, &x->points, &e) == 0;
+}
+
+/* Neither forwarded nor stored, and a client of MQTT 5 hears why. */
+static bool refuse(const struct session *s, struct post *x, enum refusal why, const char *words)
+{
+	ingest__refuse(s->rights.name, why, 0, words);
+	x->m->forward = x->m->retain = false;
+	x->m->reason = why == REFUSED_RIGHT ? MQTT_R_NOT_AUTHORISED : MQTT_R_TOPIC;
+	return true;
 }
 
 static bool take(struct session *s, struct post *x)
 {
-	struct str rest = x->m->topic, head = str_cut(&rest, '/');
+	struct str thing, rest;
+	enum topic_kind kind = topic_kind(x->m->topic, &thing, &rest);
+	bool device = s->rights.kind == RIGHTS_DEVICE;
 
-	if (str_is(head, "lp"))
+	if (kind == TOPIC_OTHER && rights_publish(&s->rights, x->m->topic))
+		return true;
+	x->m->retain = false; /* a reading has its store */
+	if (kind == TOPIC_OTHER)
+		return refuse(s, x, REFUSED_NAME,
+		        "no such topic; there are t/THING/METRIC, t/THING and lp/PRECISION, and those of the "
+		        "setting mqtt-exchange");
+	if (kind == TOPIC_COMMAND || !device)
+		return refuse(s, x, REFUSED_RIGHT, "this client may not publish under this topic");
+	if (kind == TOPIC_LINES) {
+		x->m->forward = false;
 		return take_lines(s, rest.p != NULL ? rest : STR_LIT(""), x);
-	if (str_is(head, "t") && rest.p != NULL) {
-		struct str thing = str_cut(&rest, '/');
-
-		if (thing.n == 0 || thing.n > 64 ||
-		        (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))) {
-			ingest__refuse(
-			        s->device.login, REFUSED_NAME, 0, "the topic is t/THING/METRIC or t/THING");
-			return true;
-		}
-		if (!device_may(&s->device, thing)) {
-			ingest__refuse(s->device.login, REFUSED_RIGHT, 0,
-			        "the device may not write readings of this thing");
-			return true;
-		}
-		return take_readings(s, thing, rest, x);
 	}
-	ingest__refuse(s->device.login, REFUSED_NAME, 0,
-	        "no such topic; there are t/THING/METRIC, t/THING and lp/PRECISION");
-	return true;
+	if (thing.n == 0 || thing.n > 64)
+		return refuse(s, x, REFUSED_NAME, "the topic names no thing");
+	if (!device_may(&s->rights.device, thing))
+		return refuse(s, x, REFUSED_RIGHT, "the device may not write readings of this thing");
+	if (kind == TOPIC_ANSWER)
+		return true;
+	if (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))
+		return refuse(s, x, REFUSED_NAME, "the topic is t/THING/METRIC or t/THING");
+	return take_readings(s, thing, rest, x);
 }
 
 static void on_publish(void *ctx, struct mqtt_message *m)
@@ -196,10 +227,46 @@ static void on_publish(void *ctx, struct mqtt_message *m)
 	}
 }
 
+static int begin_tls(void *ctx, struct gnutls_session_int *session)
+{
+	struct cert *c = ctx;
+
+	cert_look(c, clock_monotonic());
+	return cert_begin(c, session);
+}
+
 int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct err *e)
 {
-	struct mqtt_door door = {.ctx = in, .connect = on_connect, .publish = on_publish, .close = on_close};
-	struct mqtt_options mo = {.address = o->mqtt_address, .port = o->mqtt_port, .clock = in->site->clock};
+	const struct mqtt_door door = {.ctx = in,
+	        .connect = on_connect,
+	        .publish = on_publish,
+	        .subscribe = on_subscribe,
+	        .receive = on_receive,
+	        .close = on_close};
+	struct mqtt_options mo = {.address = o->mqtt_address,
+	        .port = o->mqtt_port,
+	        .plain_off = o->mqtt_plain_off,
+	        .tls_port = o->mqtt_tls_port,
+	        .connections = o->mqtt_connections,
+	        .rate = o->mqtt_rate,
+	        .keep_alive_max = (unsigned)o->mqtt_keep_alive,
+	        .clock = in->site->clock};
+	const struct cert_options co = {.cert = o->cert, .key = o->key};
+	int rc = exchange_check(o->mqtt_exchange, e);
 
+	if (rc < 0)
+		return err_at(e, NULL, 0, 0, "mqtt-exchange");
+	in->exchange.filters = o->mqtt_exchange;
+	in->mqtt_open = o->mqtt_open;
+	if (o->cert != NULL && o->key != NULL) {
+		rc = cert_open(&co, &in->cert, e);
+		if (rc < 0)
+			return rc;
+		mo.tls = begin_tls;
+		mo.tls_ctx = in->cert;
+	} else if (o->mqtt_plain_off) {
+		err_set(e, ERR_INVALID, "MQTT without TLS is off, and TLS needs a certificate and its key");
+		return err_at(e, NULL, 0, 0, "mqtt-plain");
+	}
 	return mqtt_listen(&mo, &door, &in->mqtt, e);
 }

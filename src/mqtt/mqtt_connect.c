@@ -30,7 +30,7 @@ static struct mqtt__bad parse_will(unsigned flags, struct str *in, struct mqtt__
 		return mqtt__bad(MQTT_R_UTF8, "the will's topic of a CONNECT is cut off or not UTF-8");
 	if (!mqtt__binary(in, &c->will_payload))
 		return mqtt__bad(MQTT_R_MALFORMED, "the will of a CONNECT is cut off");
-	if (!mqtt__is_topic(c->will_topic))
+	if (!topic_valid(c->will_topic))
 		return mqtt__bad(MQTT_R_TOPIC, "the will's topic of a CONNECT is empty or has a wildcard");
 	return MQTT_FINE;
 }

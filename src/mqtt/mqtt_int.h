@@ -8,6 +8,7 @@
 #define HEMING_MQTT_INT_H
 
 #include "mqtt/mqtt.h"
+#include "mqtt/topic.h"
 
 #include "base/metric.h"
 #include "base/socket.h"
@@ -106,15 +107,13 @@ void mqtt__props_pass(struct str all, struct sb *to);
 void mqtt__prop_put_num(struct sb *b, enum mqtt__prop id, uint32_t v);
 void mqtt__prop_put_text(struct sb *b, enum mqtt__prop id, struct str v);
 
-/* ---- topics and filters (mqtt_topic.c) ---- */
+/* ---- topics and filters (topic.c) ---- */
 
 #define MQTT_LEVELS_MOST 128 /* of a filter, and of a topic that is kept */
 
-bool mqtt__is_topic(struct str t); /* not empty, no wildcard */
 /* Cuts "$share/GROUP/" off the front of *filter; group is STR_NULL if it has none. */
 struct mqtt__bad mqtt__filter_parse(struct str *filter, struct str *group);
 int mqtt__levels(struct str topic);
-bool mqtt__matches(struct str filter, struct str topic);
 
 /* ---- the packets that clients send ---- */
 

@@ -44,7 +44,7 @@ struct mqtt__bad mqtt__publish_parse(const struct mqtt__frame *f, int version, s
 		return mqtt__bad(MQTT_R_MALFORMED, "PUBLISH of QoS 0 says that it comes again");
 	if (!mqtt__text(&in, &p->topic))
 		return mqtt__bad(MQTT_R_UTF8, "the topic of a PUBLISH is cut off or not UTF-8");
-	if (p->topic.n > 0 && !mqtt__is_topic(p->topic))
+	if (p->topic.n > 0 && !topic_valid(p->topic))
 		return mqtt__bad(MQTT_R_TOPIC, "the topic of a PUBLISH has a wildcard");
 	if (p->qos > 0 && !mqtt__word(&in, &p->id))
 		return mqtt__bad(MQTT_R_MALFORMED, "PUBLISH is cut off");
@@ -57,7 +57,7 @@ struct mqtt__bad mqtt__publish_parse(const struct mqtt__frame *f, int version, s
 		if (mqtt__has(&p->props, MQTT_P_SUBSCRIPTION_ID))
 			return mqtt__bad(MQTT_R_PROTOCOL, "PUBLISH names a subscription");
 		if (mqtt__has(&p->props, MQTT_P_RESPONSE_TOPIC) &&
-		        !mqtt__is_topic(p->props.text[MQTT_P_RESPONSE_TOPIC]))
+		        !topic_valid(p->props.text[MQTT_P_RESPONSE_TOPIC]))
 			return mqtt__bad(MQTT_R_PROTOCOL, "a response topic is empty or has a wildcard");
 	}
 	if (p->topic.n == 0 && !mqtt__has(&p->props, MQTT_P_ALIAS))

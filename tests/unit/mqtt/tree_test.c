@@ -50,7 +50,7 @@ TEST(matches_as_every_filter_by_itself)
 		make(&r, false, topic);
 		int want = 0;
 		for (int k = 0; k < FILTERS; k++) {
-			bool does = mqtt__matches(str_of(filters[k]), str_of(topic)), found = false;
+			bool does = filter_takes(str_of(filters[k]), str_of(topic)), found = false;
 			mqtt__tree_match(&t, str_of(topic));
 			for (size_t h = 0; h < t.hits_n; h++)
 				found = found || t.hits[h] == subs[k]->node;
@@ -92,7 +92,7 @@ TEST(finds_retained_topics_as_every_topic_by_itself)
 		int want = 0, got = 0;
 		make(&r, true, filter);
 		for (int k = 0; k < TOPICS; k++)
-			want += mqtt__matches(str_of(filter), str_of(topics[k]));
+			want += filter_takes(str_of(filter), str_of(topics[k]));
 		mqtt__tree_retained(&t, str_of(filter), count, &got);
 		if (got != want)
 			check_fail("%s: %d of %d", filter, got, want);
@@ -131,7 +131,7 @@ TEST(the_examples_of_the_specification)
 	        {"ACCOUNTS", "Accounts", false},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		if (mqtt__matches(str_of(cases[i].filter), str_of(cases[i].topic)) != cases[i].does)
+		if (filter_takes(str_of(cases[i].filter), str_of(cases[i].topic)) != cases[i].does)
 			check_fail("%s and %s", cases[i].filter, cases[i].topic);
 }
 
