@@ -504,6 +504,11 @@ int api_port(const struct api_server *s)
 	return http_port(s->http);
 }
 
+struct ingest *api_ingest(const struct api_server *s)
+{
+	return s->ingest;
+}
+
 int api_reload(struct api_server *s, time_us *until, struct err *e)
 {
 	int rc = http_reload(s->http, until, e);

@@ -87,6 +87,7 @@ int cmd_import(struct cli *c, struct err *e);
 int cmd_pack(struct cli *c, struct err *e);
 int cmd_account(struct cli *c, struct err *e);
 int cmd_device(struct cli *c, struct err *e);
+int cmd_thing(struct cli *c, struct err *e);
 int cmd_journal(struct cli *c, struct err *e);
 int cmd_backup(struct cli *c, struct err *e);
 int cmd_restore(struct cli *c, struct err *e);

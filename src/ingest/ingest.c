@@ -10,6 +10,7 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 	in->site = o->site;
 	in->future = o->future != 0 ? o->future : 10 * US_MINUTE;
 	in->seen = seen_new(SEEN_SERIES);
+	ingest__commands_init(in);
 	if (o->mqtt_address != NULL)
 		rc = ingest__mqtt_start(in, o, e);
 	if (rc < 0)
@@ -42,6 +43,7 @@ void ingest_stop(struct ingest **in)
 	mqtt_close(&(*in)->mqtt);
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
+	ingest__commands_fini(*in);
 	free(*in);
 	*in = NULL;
 }

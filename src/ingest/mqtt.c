@@ -194,8 +194,10 @@ static bool take(struct session *s, struct post *x)
 		return refuse(s, x, REFUSED_NAME, "the topic names no thing");
 	if (!device_may(&s->rights.device, thing))
 		return refuse(s, x, REFUSED_RIGHT, "the device may not write readings of this thing");
-	if (kind == TOPIC_ANSWER)
+	if (kind == TOPIC_ANSWER) {
+		ingest__answered(s->in, thing, rest, x->m->payload);
 		return true;
+	}
 	if (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))
 		return refuse(s, x, REFUSED_NAME, "the topic is t/THING/METRIC or t/THING");
 	return take_readings(s, thing, rest, x);
