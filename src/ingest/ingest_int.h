@@ -20,6 +20,7 @@ struct ingest {
 	struct cert *cert; /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
 	bool mqtt_open;
+	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
 	pthread_mutex_t commands_lock;
 	struct waiter *waiters; /* for answers to commands; by commands_lock */
 	dur_us future;

@@ -74,24 +74,80 @@ static bool on_receive(void *ctx, void *user, struct str topic)
 
 /* ---- one message ---- */
 
+#define POST_MESSAGES 4096
+#define POST_BYTES (1u << 20) /* of payloads: a post takes some times as much memory */
+
+/* The readings of all messages that came together: one batch for the series engine. */
 struct post {
 	struct series_batch batch; /* first */
-	struct mqtt_message *m;
 	struct arena *arena;
 	struct points points;
+	size_t bytes;
+	int n;
+	struct mqtt_message *m[POST_MESSAGES];
 };
+
+static void post_free(struct post *x)
+{
+	struct arena *a = x->arena;
+
+	arena_free(&a);
+}
 
 static void stored(struct series_batch *b, int rc, const struct err *e)
 {
 	struct post *x = (struct post *)b;
-	struct mqtt_message *m = x->m;
-	struct arena *a = x->arena;
 
 	(void)e; /* the engine has logged it */
 	if (rc == 0)
 		metric_add(METRIC_INGEST_READINGS, (int64_t)x->points.n);
-	arena_free(&a);
-	mqtt_message_done(m, rc == 0);
+	for (int i = 0; i < x->n; i++)
+		mqtt_message_done(x->m[i], rc == 0);
+	post_free(x);
+}
+
+static void post_now(struct ingest *in)
+{
+	struct post *x = in->post;
+
+	if (x == NULL)
+		return;
+	in->post = NULL;
+	x->batch.p = x->points.p;
+	x->batch.n = x->points.n;
+	x->batch.done = stored;
+	if (!series_post(in->site->series, &x->batch)) {
+		for (int i = 0; i < x->n; i++)
+			mqtt_message_done(x->m[i], false);
+		post_free(x);
+	}
+}
+
+static struct post *post_of(struct ingest *in)
+{
+	if (in->post == NULL) {
+		struct arena *a = arena_new(256 << 20);
+
+		in->post = arena_alloc(a, sizeof(*in->post));
+		in->post->arena = a;
+		in->post->points = (struct points){0};
+		in->post->bytes = 0;
+		in->post->n = 0;
+	}
+	return in->post;
+}
+
+/* False when the post holds more than it may. */
+static bool add_point(struct post *x, struct series_point point)
+{
+	struct points *p = &x->points;
+
+	struct series_point *more = arena_grow(x->arena, p->p, &p->cap, p->n + 1, sizeof(*p->p));
+	if (more == NULL)
+		return false;
+	p->p = more;
+	p->p[p->n++] = point;
+	return true;
 }
 
 /* The series of one metric of one thing. Words when there is none, "" when the engine takes no more. */
@@ -114,21 +170,22 @@ static const char *find_series(
 }
 
 /* False when the engine takes no more series: no PUBACK then. */
-static bool take_readings(struct session *s, struct str thing, struct str metric, struct post *x)
+static bool take_readings(
+        struct session *s, struct mqtt_message *m, struct str thing, struct str metric, struct post *x)
 {
 	struct ingest *in = s->in;
 	time_us now = clock_now(in->site->clock);
+	size_t before = x->points.n;
 	struct readings read;
 
-	if (!payload_parse(x->arena, x->m->payload, metric, &read)) {
+	if (!payload_parse(x->arena, m->payload, metric, &read)) {
 		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0, read.why);
-		x->m->forward = false;
-		x->m->reason = MQTT_R_PAYLOAD;
+		m->forward = false;
+		m->reason = MQTT_R_PAYLOAD;
 		return true;
 	}
 	if (read.refused > 0)
 		ingest__refuse(s->rights.name, REFUSED_VALUE, 0, read.why);
-	x->points.p = arena_array(x->arena, (size_t)read.n, sizeof(*x->points.p));
 	for (int i = 0; i < read.n; i++) {
 		time_us t = read.r[i].t != TIME_NONE ? read.r[i].t : now;
 		enum refusal why = REFUSED_FUTURE;
@@ -143,13 +200,15 @@ static bool take_readings(struct session *s, struct str thing, struct str metric
 			return false;
 		if (words != NULL)
 			ingest__refuse(s->rights.name, why, 0, words);
-		else
-			x->points.p[x->points.n++] = (struct series_point){id, t, read.r[i].v};
+		else if (!add_point(x, (struct series_point){id, t, read.r[i].v}))
+			return false;
 	}
+	if (x->points.n == before)
+		m->forward = false; /* nothing of it was taken */
 	return true;
 }
 
-static bool take_lines(struct session *s, struct str precision, struct post *x)
+static bool take_lines(struct session *s, struct mqtt_message *m, struct str precision, struct post *x)
 {
 	enum line_unit unit = LINE_NS;
 	struct err e = ERR_INIT;
@@ -159,74 +218,80 @@ static bool take_lines(struct session *s, struct str precision, struct post *x)
 		        "the topic names no precision: lp/ns, lp/us, lp/ms or lp/s");
 		return true;
 	}
-	return ingest__lines(s->in, &s->rights.device, x->m->payload, unit, x->arena, &x->points, &e) == 0;
+	return ingest__lines(s->in, &s->rights.device, m->payload, unit, x->arena, &x->points, &e) == 0;
 }
 
 /* Neither forwarded nor stored, and a client of MQTT 5 hears why. */
-static bool refuse(const struct session *s, struct post *x, enum refusal why, const char *words)
+static bool refuse(const struct session *s, struct mqtt_message *m, enum refusal why, const char *words)
 {
 	ingest__refuse(s->rights.name, why, 0, words);
-	x->m->forward = x->m->retain = false;
-	x->m->reason = why == REFUSED_RIGHT ? MQTT_R_NOT_AUTHORISED : MQTT_R_TOPIC;
+	m->forward = m->retain = false;
+	m->reason = why == REFUSED_RIGHT ? MQTT_R_NOT_AUTHORISED : MQTT_R_TOPIC;
 	return true;
 }
 
-static bool take(struct session *s, struct post *x)
+/* False when the series engine takes no more. */
+static bool take(struct session *s, struct mqtt_message *m, struct post *x)
 {
 	struct str thing, rest;
-	enum topic_kind kind = topic_kind(x->m->topic, &thing, &rest);
+	enum topic_kind kind = topic_kind(m->topic, &thing, &rest);
 	bool device = s->rights.kind == RIGHTS_DEVICE;
 
-	if (kind == TOPIC_OTHER && rights_publish(&s->rights, x->m->topic))
+	if (kind == TOPIC_OTHER && rights_publish(&s->rights, m->topic))
 		return true;
-	x->m->retain = false; /* a reading has its store */
+	m->retain = false; /* a reading has its store */
 	if (kind == TOPIC_OTHER)
-		return refuse(s, x, REFUSED_NAME,
+		return refuse(s, m, REFUSED_NAME,
 		        "no such topic; there are t/THING/METRIC, t/THING and lp/PRECISION, and those of the "
 		        "setting mqtt-exchange");
 	if (kind == TOPIC_COMMAND || !device)
-		return refuse(s, x, REFUSED_RIGHT, "this client may not publish under this topic");
+		return refuse(s, m, REFUSED_RIGHT, "this client may not publish under this topic");
 	if (kind == TOPIC_LINES) {
-		x->m->forward = false;
-		return take_lines(s, rest.p != NULL ? rest : STR_LIT(""), x);
+		m->forward = false;
+		return take_lines(s, m, rest.p != NULL ? rest : STR_LIT(""), x);
 	}
 	if (thing.n == 0 || thing.n > 64)
-		return refuse(s, x, REFUSED_NAME, "the topic names no thing");
+		return refuse(s, m, REFUSED_NAME, "the topic names no thing");
 	if (!device_may(&s->rights.device, thing))
-		return refuse(s, x, REFUSED_RIGHT, "the device may not write readings of this thing");
+		return refuse(s, m, REFUSED_RIGHT, "the device may not write readings of this thing");
 	if (kind == TOPIC_ANSWER) {
-		ingest__answered(s->in, thing, rest, x->m->payload);
+		ingest__answered(s->in, thing, rest, m->payload);
 		return true;
 	}
 	if (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))
-		return refuse(s, x, REFUSED_NAME, "the topic is t/THING/METRIC or t/THING");
-	return take_readings(s, thing, rest, x);
+		return refuse(s, m, REFUSED_NAME, "the topic is t/THING/METRIC or t/THING");
+	return take_readings(s, m, thing, rest, x);
 }
 
 static void on_publish(void *ctx, struct mqtt_message *m)
 {
 	struct ingest *in = ctx;
-	struct session *s = m->user;
-	struct arena *a = arena_new(64 << 20);
-	struct post *x = arena_alloc(a, sizeof(*x));
+	struct post *x = post_of(in);
+	size_t before = x->points.n;
 
-	x->m = m;
-	x->arena = a;
-	if (!take(s, x)) {
-		arena_free(&a);
+	if (!take(m->user, m, x)) {
+		x->points.n = before;
 		mqtt_message_done(m, false);
-		return;
-	}
-	x->batch.p = x->points.p;
-	x->batch.n = x->points.n;
-	x->batch.done = stored;
-	if (x->points.n == 0) {
-		arena_free(&a);
+	} else if (x->points.n == before) {
 		mqtt_message_done(m, true);
-	} else if (!series_post(in->site->series, &x->batch)) {
-		arena_free(&a);
-		mqtt_message_done(m, false);
+	} else {
+		x->m[x->n++] = m;
+		x->bytes += m->payload.n;
+		if (x->n == POST_MESSAGES || x->bytes > POST_BYTES)
+			post_now(in);
 	}
+}
+
+/* What came together becomes durable together. */
+static void on_turn(void *ctx)
+{
+	struct ingest *in = ctx;
+
+	if (in->post != NULL && in->post->n == 0) {
+		post_free(in->post); /* there was no reading among them */
+		in->post = NULL;
+	}
+	post_now(in);
 }
 
 static int begin_tls(void *ctx, struct gnutls_session_int *session)
@@ -242,6 +307,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	const struct mqtt_door door = {.ctx = in,
 	        .connect = on_connect,
 	        .publish = on_publish,
+	        .turn = on_turn,
 	        .subscribe = on_subscribe,
 	        .receive = on_receive,
 	        .close = on_close};

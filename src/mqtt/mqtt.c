@@ -152,6 +152,9 @@ static void free_waiters(struct mqtt_server *s)
 static void finish_turn(struct mqtt_server *s)
 {
 	do {
+		if (s->fresh && s->door.turn)
+			s->door.turn(s->door.ctx);
+		s->fresh = false;
 		mqtt__publish_done(s);
 		mqtt__take_sent(s);
 		free_waiters(s);
@@ -162,7 +165,7 @@ static void finish_turn(struct mqtt_server *s)
 			c->dirty = false;
 			mqtt__finish_turn(c);
 		}
-	} while (s->dirty || atomic_load_explicit(&s->done, memory_order_relaxed) ||
+	} while (s->dirty || s->fresh || atomic_load_explicit(&s->done, memory_order_relaxed) ||
 	         atomic_load_explicit(&s->sent, memory_order_relaxed));
 }
 

@@ -79,6 +79,8 @@ struct mqtt_door {
 	 * message, from any thread, now or later. A message that failed (ok false) closes its
 	 * connection without an answer, so that the device sends it again. Wills come here too. */
 	void (*publish)(void *ctx, struct mqtt_message *m);
+	/* Loop thread: those that came together have all been given to `publish`. NULL: not told. */
+	void (*turn)(void *ctx);
 	/* Loop thread. Whether it may subscribe to the filter, that of a shared subscription without its
 	 * group. NULL: nobody may. Asked again when a session comes back. */
 	bool (*subscribe)(void *ctx, void *user, struct str filter);

@@ -501,6 +501,7 @@ struct mqtt_server {
 	struct mqtt__chunk *scratch;
 	size_t memory_b;  /* of all chunks */
 	int64_t at_work;  /* messages */
+	bool fresh;       /* some were given to the door, and it was not told that these are all */
 	int waits_memory; /* connections that are not read for that */
 	struct mqtt__message *spare;
 	time_us began; /* part of the client ids that are made here */

@@ -107,6 +107,7 @@ static void begin_work(struct mqtt__conn *c, struct mqtt__message *m)
 	if (++c->unanswered >= s->o.inflight)
 		mqtt__pause(c, MQTT_PAUSE_INFLIGHT, true);
 	metric_add(METRIC_MQTT_MESSAGES, 1);
+	s->fresh = true;
 	s->door.publish(s->door.ctx, &m->pub);
 }
 
