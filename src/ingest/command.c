@@ -36,8 +36,10 @@ void ingest__answered(struct ingest *in, struct str thing, struct str id, struct
 		if (w->answered || !str_is(thing, w->thing) || !str_is(id, w->id))
 			continue;
 		w->answered = true;
-		w->payload = xstrndup(payload.p != NULL ? payload.p : "", payload.n);
+		w->payload = xcalloc(payload.n + 1, 1);
 		w->payload_n = payload.n;
+		if (payload.n > 0)
+			memcpy(w->payload, payload.p, payload.n);
 		pthread_cond_signal(&w->come);
 	}
 	pthread_mutex_unlock(&in->commands_lock);

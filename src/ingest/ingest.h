@@ -21,6 +21,7 @@ struct ingest_options {
 	int mqtt_connections;      /* most at once; 0: 20,000 */
 	int mqtt_rate;             /* messages a second of one connection; 0: no limit */
 	int mqtt_keep_alive;       /* seconds, the most of a client of MQTT 5; 0: as it asks */
+	const char *mqtt_state;    /* file for sessions and retained messages while stopped; NULL: none */
 	bool mqtt_open;            /* clients without credentials are let in */
 	const char *mqtt_exchange; /* filters of free topics, as in ingest/rights.h; NULL: none; must live as
 	                              long */

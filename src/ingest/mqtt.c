@@ -318,6 +318,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .connections = o->mqtt_connections,
 	        .rate = o->mqtt_rate,
 	        .keep_alive_max = (unsigned)o->mqtt_keep_alive,
+	        .state = o->mqtt_state,
 	        .clock = in->site->clock};
 	const struct cert_options co = {.cert = o->cert, .key = o->key};
 	int rc = exchange_check(o->mqtt_exchange, e);

@@ -295,6 +295,7 @@ int mqtt_listen(
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->wake_fd};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) == 0);
 	listen_on(s, true);
+	mqtt__state_load(s);
 	thread_start(&s->thread, "mqtt", loop, s);
 	*out = s;
 	return 0;
@@ -328,6 +329,7 @@ void mqtt_close(struct mqtt_server **sp)
 	while (atomic_load_explicit(&s->saying, memory_order_acquire) > 0)
 		sched_yield();
 	mqtt__take_sent(s);
+	mqtt__state_save(s);
 	mqtt__sessions_fini(s);
 	mqtt__retained_fini(s);
 	mqtt__publish_free(s);

@@ -7,7 +7,8 @@
  * PUBLISHes ([MQTT-4.6.0-2]). One loop thread inside. Back-pressure: a connection with more than `inflight`
  * unanswered messages or bytes is not read until some are answered.
  *
- * Sessions and retained messages live in memory: they outlive connections, not the server.
+ * Sessions and retained messages live in memory. They outlive connections and, by a file, an orderly stop;
+ * not a crash.
  */
 #ifndef HEMING_MQTT_H
 #define HEMING_MQTT_H
@@ -111,6 +112,7 @@ struct mqtt_options {
 	size_t kept_max_b;       /* bytes of waiting and retained messages in all; 0: 256 MiB */
 	int subscriptions;       /* of one session; 0: 1,000 */
 	int retained;            /* messages; 0: 100,000 */
+	const char *state;       /* file for sessions and retained messages while it is stopped; NULL: none */
 	const struct clock *clock;
 };
 MUST_USE int mqtt_listen(
@@ -130,7 +132,7 @@ struct mqtt_outgoing {
 /* A message of the server's own to those who subscribe. Any thread; copies what it needs. */
 void mqtt_send(struct mqtt_server *s, const struct mqtt_outgoing *o);
 
-/* No new messages; waits for those at work. */
+/* No new messages; waits for those at work; writes the state. */
 void mqtt_close(struct mqtt_server **s);
 
 #endif

@@ -194,6 +194,7 @@ struct mqtt__stored {
 	bool retain;
 	size_t bytes;
 	dur_us expires;            /* monotonic; 0: never */
+	uint32_t number;           /* in the file of the state */
 	uint64_t publisher;        /* serial of its session; 0: the server */
 	struct mqtt__stored *next; /* on its way to the loop */
 	struct str topic, props, payload;
@@ -321,6 +322,7 @@ struct mqtt__session {
 };
 struct str mqtt__session_id(const struct mqtt__session *x);
 struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str username, struct str client_id);
+struct str mqtt__session_username(const struct mqtt__session *x);
 struct mqtt__session *mqtt__session_new(struct mqtt_server *s, struct str username, struct str client_id);
 /* Takes all of it out of the server. */
 void mqtt__session_end(struct mqtt__session *x);
@@ -467,6 +469,11 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__ping(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__disconnect(struct mqtt__conn *c, const struct mqtt__frame *f);
+
+/* ---- what outlives an orderly stop (mqtt_state.c) ---- */
+
+void mqtt__state_load(struct mqtt_server *s); /* before the loop */
+void mqtt__state_save(struct mqtt_server *s); /* after it */
 
 /* ---- the loop (mqtt.c) ---- */
 

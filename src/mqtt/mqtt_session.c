@@ -19,7 +19,7 @@ static struct mqtt__session **bucket(struct mqtt_server *s, struct str username,
 	return &s->names[h & s->names_mask];
 }
 
-static struct str username_of(const struct mqtt__session *x)
+struct str mqtt__session_username(const struct mqtt__session *x)
 {
 	return (struct str){x->name, x->name_n - x->client_id_n - 1};
 }
@@ -27,7 +27,7 @@ static struct str username_of(const struct mqtt__session *x)
 struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str username, struct str client_id)
 {
 	struct mqtt__session *x = *bucket(s, username, client_id);
-	while (x && !(str_eq(mqtt__session_id(x), client_id) && str_eq(username_of(x), username)))
+	while (x && !(str_eq(mqtt__session_id(x), client_id) && str_eq(mqtt__session_username(x), username)))
 		x = x->next_same;
 	return x;
 }
@@ -80,7 +80,7 @@ static void free_outs(struct mqtt_server *s, struct mqtt__outs *l)
 void mqtt__session_end(struct mqtt__session *x)
 {
 	struct mqtt_server *s = x->server;
-	struct mqtt__session **p = bucket(s, username_of(x), mqtt__session_id(x));
+	struct mqtt__session **p = bucket(s, mqtt__session_username(x), mqtt__session_id(x));
 	while (*p != x)
 		p = &(*p)->next_same;
 	*p = x->next_same;

@@ -3,6 +3,8 @@
  */
 #include "peer.h"
 
+#include "base/arena.h"
+#include "base/file.h"
 #include "base/metric.h"
 
 #include <unistd.h>
@@ -438,4 +440,91 @@ TEST(a_device_that_falls_silent_leaves_its_will)
 	peer_close(&w);
 	peer_close(&s);
 	broker_stop(&b);
+}
+
+/* ---- through a stop ---- */
+
+TEST(sessions_and_retained_messages_outlive_an_orderly_stop)
+{
+	struct clock *clock = clock_new_real();
+	const struct mqtt_options o = {.state = test_path("mqtt.state"), .clock = clock};
+	struct broker b = {0}, again = {0};
+	struct peer p, s, q;
+	broker_start(&b, o);
+	peer_connect(&p, &b, 5, (struct hello){.id = "p"});
+	peer_connect(
+	        &s, &b, 5, (struct hello){.id = "s", .user = "u", .props = BYTES("\x11\0\0\0\x3c\x21\0\1")});
+	peer_subscribe(&s, "a/#", 2, BYTES("\x0b\x07"));
+	peer_subscribe(&s, "$share/g/jobs", 1, STR_NULL);
+	peer_connect(&q, &b, 4, (struct hello){.id = "q", .keep = true});
+	peer_publish(&q, "x", "half", 4, 9, STR_NULL);
+	check_eq_s(peer_hear(&q), "PUBREC 9 00");
+	peer_publish(&p, "a/1", "first", 4, 1, STR_NULL);
+	peer_publish(&p, "a/2", "second", 3, 2, BYTES("\x26\0\1k\0\1v"));
+	peer_publish(&p, "a/3", "short", 2, 3, BYTES("\x02\0\0\0\1"));
+	check_eq_s(peer_hear(&s), "PUBLISH a/1=first q2 id=1 0b=7");
+	peer_ack(&s, 0x50, 1);
+	check_eq_s(peer_hear(&s), "PUBREL 1 00");
+	check_has(peer_hear(&p), "PUBREC");
+	broker_stop(&b);
+	peer_close(&p);
+	peer_close(&s);
+	peer_close(&q);
+	check_eq_i(metric_get(METRIC_MQTT_SESSIONS), 0);
+	usleep(1100000);
+
+	broker_start(&again, o);
+	check(access(o.state, F_OK) != 0);
+	check_eq_i(metric_get(METRIC_MQTT_SESSIONS), 2);
+	check_eq_i(metric_get(METRIC_MQTT_RETAINED), 1);
+	check_has(peer_connect(&s, &again, 5,
+	                  (struct hello){
+	                          .id = "s", .user = "u", .keep = true, .props = BYTES("\x11\0\0\0\x3c")}),
+	        "CONNACK 1 00");
+	check_eq_s(peer_hear(&s), "PUBREL 1 00");
+	check_has(peer_hear(&s), "PUBLISH a/2=second q1 id=2 0b=7 26=k:v");
+	check_eq_s(peer_quiet(&s), "PINGRESP");
+	peer_connect(&p, &again, 5, (struct hello){.id = "p"});
+	peer_publish(&p, "jobs", "j", 2, 1, STR_NULL);
+	check_has(peer_hear(&s), "PUBLISH jobs=j q1");
+	check_eq_s(peer_connect(&q, &again, 4, (struct hello){.id = "q", .keep = true}), "CONNACK 1 00");
+	peer_publish(&q, "x", "half", 4 | 8, 9, STR_NULL);
+	check_eq_s(peer_hear(&q), "PUBREC 9 00");
+	check_eq_i(again.published, 1);
+	peer_close(&p);
+	peer_close(&s);
+	peer_close(&q);
+	broker_stop(&again);
+	clock_free(&clock);
+}
+
+TEST(a_state_that_is_damaged_is_told_and_left)
+{
+	const struct mqtt_options o = {.state = test_path("mqtt.state")};
+	struct broker b = {0};
+	struct err e = ERR_INIT;
+	struct arena *a = arena_new(0);
+	struct str text;
+	struct peer p;
+	broker_start(&b, o);
+	peer_connect(&p, &b, 4, (struct hello){.id = "p", .keep = true});
+	peer_publish(&p, "a", "kept", 3, 1, STR_NULL);
+	peer_hear(&p);
+	peer_close(&p);
+	broker_stop(&b);
+	check_ok(file_read(a, o.state, 1 << 20, &text, &e), &e);
+	/* Every cut, by its own hash or not, and every changed byte, is survived. */
+	for (size_t n = 0; n < text.n; n += 3) {
+		struct broker again = {0};
+		char *copy = xcalloc(text.n, 1);
+		memcpy(copy, text.p, text.n);
+		if (n % 2)
+			copy[n] ^= 0x10;
+		check_ok(file_write(o.state, copy, n % 2 ? text.n : n, 0600, &e), &e);
+		free(copy);
+		broker_start(&again, o);
+		check_eq_i(metric_get(METRIC_MQTT_RETAINED), 0);
+		broker_stop(&again);
+	}
+	arena_free(&a);
 }

@@ -135,6 +135,53 @@ TEST(the_examples_of_the_specification)
 			check_fail("%s and %s", cases[i].filter, cases[i].topic);
 }
 
+/* All topics of up to three levels of these names. */
+static int each_topic(char topics[][32])
+{
+	static const char *const names[] = {"a", "b", "", "$x", "c"};
+	int n = 0;
+	for (int i = 0; i < 5; i++) {
+		snprintf(topics[n++], 32, "%s", names[i]);
+		for (int k = 0; k < 5; k++) {
+			snprintf(topics[n++], 32, "%s/%s", names[i], names[k]);
+			for (int l = 0; l < 5; l++) {
+				snprintf(topics[n++], 32, "%s/%s/%s", names[i], names[k], names[l]);
+				snprintf(topics[n++], 32, "%s/%s/%s/c/c", names[i], names[k], names[l]);
+			}
+		}
+	}
+	return n;
+}
+
+/* "c" stands for any name that no filter says, so that all topics are as good as tried. */
+TEST(filters_cover_and_meet_as_their_topics_say)
+{
+	char topics[400][32], a[32], b[32];
+	uint64_t r = 5;
+	int n = each_topic(topics);
+	for (int i = 0; i < 3000; i++) {
+		bool covers = true, meet = false;
+		make(&r, true, a);
+		make(&r, true, b);
+		for (int k = 0; k < n; k++) {
+			bool in_a = filter_takes(str_of(a), str_of(topics[k]));
+			bool in_b = filter_takes(str_of(b), str_of(topics[k]));
+			covers = covers && (in_a || !in_b);
+			meet = meet || (in_a && in_b);
+		}
+		/* Filters of four levels say more than the topics here. */
+		if (mqtt__levels(str_of(a)) > 3 || mqtt__levels(str_of(b)) > 3)
+			continue;
+		if (filters_meet(str_of(a), str_of(b)) != meet)
+			check_fail("%s and %s: meet is %d", a, b, !meet);
+		/* It may say no of what is covered in a roundabout way, never yes of what is not. */
+		if (filter_covers(str_of(a), str_of(b)) && !covers)
+			check_fail("%s does not cover %s", a, b);
+		if (strcmp(a, b) == 0 && !filter_covers(str_of(a), str_of(b)))
+			check_fail("%s covers itself", a);
+	}
+}
+
 TEST(many_nodes_come_and_go)
 {
 	struct mqtt__tree t;
