@@ -642,6 +642,7 @@ export const en: Words = {
 	'ag.record': 'Records',
 	'ag.account': 'Accounts',
 	'ag.device': 'Devices',
+	'ag.thing': 'Commands',
 	'ag.case': 'Cases',
 	'ag.alarm': 'Alarms',
 	'ag.pack': 'Packs',

@@ -641,6 +641,7 @@ export const zh = {
 	'ag.record': '登记',
 	'ag.account': '账号',
 	'ag.device': '设备',
+	'ag.thing': '指令',
 	'ag.case': '案件',
 	'ag.alarm': '报警',
 	'ag.pack': '场景包',
