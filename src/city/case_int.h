@@ -93,6 +93,15 @@ MUST_USE int step__count(struct stepping *x, const char *measure, time_us at, in
 struct case_task *step__task(struct stepping *x, uint32_t key); /* an open one, NULL if none */
 MUST_USE int step__mark_overdue(struct stepping *x, struct err *e);
 
+/* ---- case_form.c ---- */
+
+/* The form that a task ends with; NULL: none. */
+const struct form_def *step__form(const struct stepping *x, const struct case_task *t);
+/* Judges what was sent in *variables, which becomes what the flow gets. ERR_INVALID with the first fault, all
+ * of them as a JSON list in `faults` unless that is NULL. */
+MUST_USE int step__fill_form(struct stepping *x, const struct form_def *form, const char *outcome,
+        struct feel_value *variables, struct sb *faults, struct err *e);
+
 /* ---- case.c ---- */
 
 /* As case_open_in after the decision. */

@@ -85,6 +85,8 @@ int cmd_serve(struct cli *c, struct err *e);
 int cmd_simulate(struct cli *c, struct err *e);
 int cmd_import(struct cli *c, struct err *e);
 int cmd_pack(struct cli *c, struct err *e);
+int cmd_calendar(struct cli *c, struct err *e);
+int cmd_flow(struct cli *c, struct err *e);
 int cmd_account(struct cli *c, struct err *e);
 int cmd_device(struct cli *c, struct err *e);
 int cmd_thing(struct cli *c, struct err *e);

@@ -5,6 +5,9 @@
  * has locks of its own. The view is taken under the seal lock: heads, late points and waiting blocks
  * are copied as the bytes they are, and a read transaction is begun on each block file. Later layers
  * override earlier ones: files, waiting blocks in their order, head, late points.
+ *
+ * Of a series whose column is kept (column.h) only what came later is copied, and the files are left
+ * alone unless some of that is there already.
  */
 #include "series/series_int.h"
 
@@ -123,15 +126,23 @@ static bool virtual_matches(const struct matching *g, struct thing *t, uint32_t 
 	return true;
 }
 
-/* Stored and virtual labels in one sorted set, in the arena. */
+/* Stored and virtual labels in one sorted set, in the arena; stored names are never freed, and are shared. */
 static struct labels all_labels(const struct matching *g, uint32_t id, const struct thing *t, struct arena *a)
 {
 	struct label stored[LABELS_MAX];
 	int n = index_labels(&g->db->index, id, stored), k = 0, i = 0, j = 0;
 	struct labels out = {arena_array(a, (size_t)(n + g->names) + 1, sizeof(struct label)), 0};
+	size_t bytes = 0;
+	char *text;
 
-	if (!out.l)
+	for (i = 0; i < n; i++)
+		bytes += stored[i].value.n;
+	for (j = 0; j < g->names; j++)
+		bytes += strlen(g->virt->names[j]) + t->label[j].n;
+	text = arena_alloc(a, bytes + 1);
+	if (!out.l || !text)
 		return LABELS_NONE;
+	i = j = 0;
 	while (i < n || j < g->names) {
 		struct str name = j < g->names ? str_of(g->virt->names[j]) : STR_NULL;
 		int c = i == n ? 1 : j == g->names ? -1 : str_cmp(stored[i].name, name);
@@ -141,17 +152,16 @@ static struct labels all_labels(const struct matching *g, uint32_t id, const str
 			j++;
 			continue;
 		}
-		if (c < 0)
+		if (c < 0) {
 			l = stored[i++];
-		else
-			l = (struct label){name, t->label[j++]};
+		} else {
+			l = (struct label){{text, name.n}, t->label[j++]};
+			text = mempcpy(text, name.p, name.n);
+		}
 		if (c == 0)
 			i++;
-		l.name.p = arena_memdup(a, l.name.p, l.name.n);
-		l.value.p = arena_memdup(a, l.value.p, l.value.n);
-		if (!l.name.p || !l.value.p)
-			return LABELS_NONE;
-		out.l[k++] = l;
+		out.l[k++] = (struct label){l.name, {text, l.value.n}};
+		text = mempcpy(text, l.value.p, l.value.n);
 	}
 	out.n = k;
 	return out;
@@ -247,8 +257,15 @@ static int find_series(
 
 /* ---- the cursor ---- */
 
-/* Copies of what one series has in memory. */
+/* How one series is read: what it has in memory, copied, and what is known of its column. */
 struct layer {
+	struct column *column; /* has all points before `from` that are wanted */
+	struct series *series;
+	size_t n;               /* points of the column that are the reader's */
+	bool plain;             /* … among which there is no NaN */
+	time_us from, to, last; /* what to read, if `read`; the newest point */
+	uint32_t settled;
+	bool read, keep;     /* keep: what is read becomes a column */
 	struct block *block; /* copies, oldest first */
 	struct head head;
 	struct late *late;
@@ -268,6 +285,7 @@ struct series_cursor {
 	time_us from, to;
 	size_t next, points, max_points;
 	const bool *cancel;
+	bool broken; /* a block of the series at hand could not be read */
 	struct points all, other;
 };
 
@@ -277,14 +295,15 @@ static void points_room(struct points *p, size_t more)
 	p->v = xgrow(p->v, &p->v_cap, p->n + more, sizeof(*p->v));
 }
 
-static void points_add(struct series_cursor *c, const time_us *t, const double *v, size_t n)
+static void points_add(
+        struct series_cursor *c, const struct layer *l, const time_us *t, const double *v, size_t n)
 {
 	struct points swap;
 	size_t lo = 0;
 
-	while (n && t[n - 1] > c->to)
+	while (n && t[n - 1] > l->to)
 		n--;
-	while (lo < n && t[lo] < c->from)
+	while (lo < n && t[lo] < l->from)
 		lo++;
 	t += lo;
 	v += lo;
@@ -325,29 +344,83 @@ static void report_broken(struct series_db *db, const char *file, uint32_t serie
 	pthread_mutex_unlock(&db->job_lock);
 }
 
-static void copy_layer(struct series_cursor *c, const struct series *s, struct layer *l)
+static void copy_layer(const struct series *s, struct layer *l)
 {
 	struct block **at = &l->block;
 
 	for (const struct block *b = s->sealed; b; b = b->younger) {
-		if (b->t1 < c->from || b->t0 > c->to)
+		if (b->t1 < l->from || b->t0 > l->to)
 			continue;
 		*at = xrealloc(NULL, sizeof(*b) + b->len);
 		memcpy(*at, b, sizeof(*b) + b->len);
 		(*at)->next = NULL;
 		at = &(*at)->next;
 	}
-	if (s->head.n && s->head.last >= c->from && s->head.first <= c->to) {
+	if (s->head.n && s->head.last >= l->from && s->head.first <= l->to) {
 		l->head = s->head;
 		l->head.p = xrealloc(NULL, s->head.used);
 		memcpy(l->head.p, s->head.p, s->head.used);
 	}
-	if (s->late) {
+	if (s->late && !l->column) { /* a good column has them */
 		size_t n = sizeof(*s->late) + s->late->n * sizeof(s->late->p[0]);
 
 		l->late = xrealloc(NULL, n);
 		memcpy(l->late, s->late, n);
 	}
+}
+
+/*
+ * What is to be read of one series. A query that ends near the newest point is likely to be asked again:
+ * then all up to that point is read and kept.
+ */
+static void plan_layer(struct series_cursor *c, struct series *s, struct layer *l)
+{
+	*l = (struct layer){.series = s,
+	        .from = c->from,
+	        .to = c->to,
+	        .last = s->last_t,
+	        .settled = s->settled,
+	        .read = s->last_t != TIME_NONE && c->from <= s->last_t};
+	if (!l->read)
+		return;
+	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
+	if (l->column) {
+		l->n = l->column->n;
+		l->plain = l->column->plain;
+		l->from = l->column->last + 1;
+		l->to = s->last_t;
+		l->read = l->column->last < s->last_t && c->to > l->column->last;
+	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
+		l->keep = true;
+		l->to = s->last_t;
+	}
+}
+
+static void copy_layers(struct series_cursor *c)
+{
+	time_us from = INT64_MAX, to = INT64_MIN;
+
+	pthread_rwlock_rdlock(&c->db->seal_lock);
+	pthread_rwlock_rdlock(&c->db->data_lock);
+	pthread_mutex_lock(&c->db->columns.lock);
+	for (size_t i = 0; i < c->found.n; i++)
+		plan_layer(c, series__at(c->db, c->found.id[i]), &c->layer[i]);
+	pthread_mutex_unlock(&c->db->columns.lock);
+	for (size_t i = 0; i < c->found.n; i++) {
+		struct layer *l = &c->layer[i];
+
+		if (!l->read)
+			continue;
+		copy_layer(l->series, l);
+		if (l->column && l->series->filed < l->from)
+			continue;
+		from = l->from < from ? l->from : from;
+		to = l->to > to ? l->to : to;
+	}
+	pthread_rwlock_unlock(&c->db->data_lock);
+	if (from <= to)
+		files_view_open(&c->db->files, from, to, &c->view);
+	pthread_rwlock_unlock(&c->db->seal_lock);
 }
 
 int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
@@ -379,26 +452,20 @@ int series_select(struct series_db *db, const struct series_query *q, struct are
 		return rc;
 	}
 	c->layer = xcalloc(c->found.n + 1, sizeof(*c->layer));
-	pthread_rwlock_rdlock(&db->seal_lock);
-	pthread_rwlock_rdlock(&db->data_lock);
-	for (size_t i = 0; i < c->found.n; i++)
-		copy_layer(c, series__at(db, c->found.id[i]), &c->layer[i]);
-	pthread_rwlock_unlock(&db->data_lock);
-	files_view_open(&db->files, q->from, q->to, &c->view);
-	pthread_rwlock_unlock(&db->seal_lock);
+	copy_layers(c);
 	*out = c;
 	return 0;
 }
 
-static int over(const struct series_cursor *c, struct err *e)
+static int over(const struct series_cursor *c, size_t n, struct err *e)
 {
-	if (c->max_points && c->points + c->all.n > c->max_points)
+	if (c->max_points && c->points + n > c->max_points)
 		return err_set(e, ERR_TOOBIG, "more than %zu points; take a shorter time or fewer series",
 		        c->max_points);
 	return 0;
 }
 
-static int read_files(struct series_cursor *c, uint32_t id, struct err *e)
+static int read_files(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
 {
 	time_us t[CODEC_POINTS], t0;
 	double v[CODEC_POINTS];
@@ -408,21 +475,23 @@ static int read_files(struct series_cursor *c, uint32_t id, struct err *e)
 	for (size_t i = 0; i < c->view.n; i++) {
 		int got;
 
-		files_view_seek(&c->view, i, id, c->from, c->to);
+		files_view_seek(&c->view, i, id, l->from, l->to);
 		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
 			int n = block_decode(id, t0, p, len, NULL, t, v), rc;
 
 			if (n < 0) {
 				report_broken(c->db, files_view_name(&c->view, i), id, t0);
+				c->broken = true;
 				continue;
 			}
-			points_add(c, t, v, (size_t)n);
-			rc = over(c, e);
+			points_add(c, l, t, v, (size_t)n);
+			rc = over(c, l->keep ? 0 : c->all.n, e);
 			if (rc)
 				return rc;
 			if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
 				return err_set(e, ERR_CANCELLED, "the query was cancelled");
 		}
+		c->broken = c->broken || got < 0;
 		if (got < 0)
 			LOG(SERIES_FAULT, log_s("file", files_view_name(&c->view, i)),
 			        log_s("why", "the file is damaged; the rest is served"));
@@ -430,42 +499,153 @@ static int read_files(struct series_cursor *c, uint32_t id, struct err *e)
 	return 0;
 }
 
-int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
+/* All layers of one series, into c->all. */
+static int read_layers(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
 {
 	time_us t[CODEC_POINTS];
 	double v[CODEC_POINTS];
-	struct layer *l;
-	uint32_t id;
 	int rc;
 
-	if (c->next == c->found.n)
-		return 0;
-	if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
-		return err_set(e, ERR_CANCELLED, "the query was cancelled");
-	l = &c->layer[c->next];
-	id = c->found.id[c->next];
 	c->all.n = 0;
-	rc = read_files(c, id, e);
+	c->broken = false;
+	rc = read_files(c, l, id, e);
 	if (rc)
 		return rc;
 	for (struct block *b = l->block; b; b = b->next) {
 		int n = block_decode(id, b->t0, b->data, b->len, NULL, t, v);
 
 		must(n == b->n);
-		points_add(c, t, v, (size_t)n);
+		points_add(c, l, t, v, (size_t)n);
 	}
 	if (l->head.n) {
 		must(head_decode(&l->head, t, v));
-		points_add(c, t, v, l->head.n);
+		points_add(c, l, t, v, l->head.n);
 	}
 	if (l->late)
-		points_add(c, t, v, series__late_sorted(l->late, t, v));
-	rc = over(c, e);
+		points_add(c, l, t, v, series__late_sorted(l->late, t, v));
+	return 0;
+}
+
+/* What was read goes behind the points of the column, into c->all. */
+static void join_column(struct series_cursor *c, struct layer *l)
+{
+	struct points read = c->all;
+
+	c->all = c->other;
+	c->other = read;
+	c->all.n = 0;
+	points_room(&c->all, l->column->n + read.n);
+	c->all.n = points_merge(
+	        l->column->t, l->column->v, l->column->n, read.t, read.v, read.n, c->all.t, c->all.v);
+	columns_leave(l->column);
+	l->column = NULL;
+}
+
+/* What was read becomes the series' column or goes into it. Else l->column is NULL and c->all has all. */
+static void keep_column(struct series_cursor *c, struct layer *l)
+{
+	struct columns *columns = &c->db->columns;
+	const struct points *p = &c->all;
+	struct column *x = NULL;
+
+	pthread_mutex_lock(&columns->lock);
+	if (!c->broken && l->column)
+		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
+	else if (!c->broken)
+		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
+	if (x) {
+		l->column = x;
+		l->n = x->n;
+		l->plain = x->plain;
+	} else if (l->column)
+		join_column(c, l);
+	pthread_mutex_unlock(&columns->lock);
+}
+
+/* The first point after t. Readings mostly come at an even pace: the search begins where they would stand. */
+static size_t after(const time_us *p, size_t n, time_us t)
+{
+	size_t lo = 0, hi = n, jump = 1, at;
+
+	if (!n || p[n - 1] <= t)
+		return n;
+	if (p[0] > t)
+		return 0;
+	at = (size_t)((double)(t - p[0]) / (double)(p[n - 1] - p[0]) * (double)(n - 1));
+	/* p[lo] <= t < p[hi], closing in from the guess. */
+	if (p[at] <= t) {
+		for (lo = at; lo + jump < n && p[lo + jump] <= t; jump *= 2)
+			lo += jump;
+		hi = lo + jump < n ? lo + jump : n - 1;
+	} else {
+		for (hi = at; hi > jump && p[hi - jump] > t; jump *= 2)
+			hi -= jump;
+		lo = hi > jump ? hi - jump : 0;
+	}
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p[mid] <= t)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return hi;
+}
+
+int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
+{
+	time_us to = c->to;
+	const time_us *t;
+	const double *v;
+	struct layer *l;
+	size_t lo, n;
+	bool plain = false;
+	int rc = 0;
+
+	if (c->next == c->found.n)
+		return 0;
+	if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
+		return err_set(e, ERR_CANCELLED, "the query was cancelled");
+	l = &c->layer[c->next];
+	c->all.n = 0;
+	if (l->read) {
+		rc = read_layers(c, l, c->found.id[c->next], e);
+		if (rc)
+			return rc;
+		if (l->keep || l->column)
+			keep_column(c, l);
+	}
+	t = l->column ? l->column->t : c->all.t;
+	v = l->column ? l->column->v : c->all.v;
+	n = c->all.n;
+	if (l->column) {
+		/* It may have more by now: the reader's view stands still. */
+		to = to < l->last ? to : l->last;
+		n = l->n;
+		plain = l->plain;
+	}
+	n = after(t, n, to);
+	lo = c->from > INT64_MIN ? after(t, n, c->from - 1) : 0;
+	rc = over(c, n - lo, e);
 	if (rc)
 		return rc;
-	c->points += c->all.n;
-	*out = (struct series_view){
-	        .id = {id}, .labels = c->found.labels[c->next], .t = c->all.t, .v = c->all.v, .n = c->all.n};
+	c->points += n - lo;
+	*out = (struct series_view){.id = {c->found.id[c->next]},
+	        .labels = c->found.labels[c->next],
+	        .n = n - lo,
+	        .lasting = l->column != NULL,
+	        .plain = plain};
+	if (n > lo) {
+		out->t = t + lo;
+		out->v = v + lo;
+	}
+	if (plain && n > lo) {
+		size_t first = lo / SERIES_CHUNK;
+
+		out->chunks = (struct series_chunks){l->column->least + first, l->column->greatest + first,
+		        l->column->falls + first, n / SERIES_CHUNK - first, lo % SERIES_CHUNK};
+	}
 	c->next++;
 	return 1;
 }
@@ -477,6 +657,11 @@ void series_cursor_free(struct series_cursor **cp)
 	if (!c)
 		return;
 	*cp = NULL;
+	pthread_mutex_lock(&c->db->columns.lock);
+	for (size_t i = 0; c->layer && i < c->found.n; i++)
+		if (c->layer[i].column)
+			columns_leave(c->layer[i].column);
+	pthread_mutex_unlock(&c->db->columns.lock);
 	for (size_t i = 0; c->layer && i < c->found.n; i++) {
 		while (c->layer[i].block) {
 			struct block *b = c->layer[i].block;

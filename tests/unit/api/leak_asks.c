@@ -112,8 +112,19 @@ static const struct {
 
 /* Words for bodies. */
 static const struct {
-	const char *schema, *body[4];
+	const char *schema, *body[8];
 } bodies[] = {
+        {"Query", {"{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_firm ORDER BY phone, code\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT f.*, p.* FROM v_firm f LEFT JOIN v_park "
+                          "p ON "
+                          "p.code = f.park OR p.code = f.watch\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_cases, v_alarms\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_things\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_measures\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_informer, v_vault, v_dossier\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT count(*) FROM "
+                          "v_firm\",\"where\":{\"v_firm\":"
+                          "{\"phone\":\"13912345678\",\"q\":\"密\"}}}"}},
         {"ThingIn", {"{\"kind\":\"valve\",\"name\":\"y\",\"region\":\"1002\",\"org\":\"water\"}"}},
         {"CommandIn", {"{\"command\":{\"open\":true},\"timeout_s\":1}"}},
         {"RecordIn", {"{\"code\":\"new\",\"name\":\"n\",\"attrs\":{\"park\":\"x9\",\"about\":\"x9\","
@@ -129,6 +140,7 @@ static const struct {
         {"CaseStep", {"{\"note\":\"n\"}"}},
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
+        {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 
 /* Codes that both cities know, that one of them knows, and that none knows. */

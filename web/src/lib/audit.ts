@@ -10,7 +10,7 @@ import type { JournalRow } from './types';
 export interface Part { text: string; href?: string; strong?: boolean }
 
 /* What the page asks by name, in the order of its menu. "." at the end: all that begin so. */
-export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'pack', 'drill', 'standby', 'journal'] as const;
+export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'pack', 'drill', 'standby', 'query', 'journal'] as const;
 export const presets = {
 	reveals: 'record.revealed',
 	exports: 'record.exported',
