@@ -6,7 +6,7 @@ const struct form_def *step__form(const struct stepping *x, const struct case_ta
 {
 	/* The desk's tasks about what went wrong are ours, not the flow's. */
 	const struct bpmn_element *el = strcmp(t->stage, "incident") != 0 && strcmp(t->stage, "service") != 0
-	                                        ? bpmn_element(x->flow->def, t->element)
+	                                        ? step__element(x, t)
 	                                        : NULL;
 
 	/* An older version of a flow may name one that the pack has no longer: its task ends without. */
@@ -39,13 +39,13 @@ static struct feel_value shown_thing(const struct stepping *x, const struct feel
 
 /* Of the flow's variables, those that the form asks for; a browser gets the same, so that both decide alike.
  */
-static struct feel_value variables_of(const struct stepping *x, const struct form_def *form)
+static struct feel_value variables_of(
+        const struct stepping *x, const struct case_task *t, const struct form_def *form)
 {
-	const struct feel_value *all = bpmn_state_variables(x->state);
-	struct feel_value out = {.type = FEEL_CONTEXT};
+	struct feel_value all = bpmn_state_seen(x->state, t->key, x->a), out = {.type = FEEL_CONTEXT};
 
 	for (const char *const *name = form_names(form->form); *name != NULL; name++) {
-		const struct feel_value *v = feel_get(all, *name);
+		const struct feel_value *v = feel_get(&all, *name);
 
 		if (v != NULL)
 			feel_put(x->a, &out, str_of(*name),
@@ -72,7 +72,7 @@ int case_form(struct store_tx *tx, struct site *s, const struct who *who, int64_
 	if (t != NULL)
 		form = step__form(&x, t);
 	if (form != NULL) {
-		v = variables_of(&x, form);
+		v = variables_of(&x, t, form);
 		jw_init(&w, &b);
 		feel_write_json(&v, &w);
 		*out = (struct case_form){.id = form->code,
@@ -133,10 +133,10 @@ static int refuse(
 	return ERR_INVALID;
 }
 
-int step__fill_form(struct stepping *x, const struct form_def *form, const char *outcome,
-        struct feel_value *variables, const struct case_act *act, struct err *e)
+int step__fill_form(struct stepping *x, const struct case_task *t, const struct form_def *form,
+        const char *outcome, struct feel_value *variables, const struct case_act *act, struct err *e)
 {
-	struct feel_value known = variables_of(x, form);
+	struct feel_value known = variables_of(x, t, form);
 	const struct feel_value *org = feel_get(variables, "org");
 	struct form_answer answer = {0};
 	int rc;
