@@ -261,7 +261,8 @@ int feel__equal(struct feel_run *r, const struct feel_value *a, const struct fee
 	struct walk w = {.left = most};
 	int result = equal(&w, a, b);
 
-	(void)feel__work(r, most - w.left);
+	if (w.left < most)
+		(void)feel__work(r, most - w.left);
 	return result;
 }
 
