@@ -465,6 +465,7 @@ int case_complete_post(struct call *c, struct err *e)
 	if (rc < 0)
 		return rc;
 	a.faults = &faults;
+	a.chinese = problem_in_chinese(c->r);
 	rc = case_complete(c->site, &a, body_text(c, "outcome"), variables_of(c), &c->who, e);
 	if (faults.n > 0)
 		c->faults = (struct str){arena_strndup(c->a, faults.p, faults.n), faults.n};

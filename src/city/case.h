@@ -54,8 +54,8 @@ struct case_act {
 	int64_t id, version;
 	uint32_t task; /* 0: the one open task */
 	const char *note;
-	struct sb
-	        *faults; /* of completing: what the task's form does not take, as a JSON list; NULL at will */
+	struct sb *faults; /* of completing: all that the task's form does not take, as JSON; NULL at will */
+	bool chinese;      /* the language of its words */
 };
 MUST_USE int case_claim(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 MUST_USE int case_release(struct site *s, const struct case_act *a, const struct who *by, struct err *e);

@@ -456,7 +456,7 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 	int rc = read_variables(x, w->variables, &variables, e);
 
 	if (rc == 0 && form != NULL)
-		rc = step__fill_form(x, t, form, w->outcome, &variables, w->act->faults, e);
+		rc = step__fill_form(x, t, form, w->outcome, &variables, w->act, e);
 	if (rc == 0)
 		feel_put(x->a, &variables, STR_LIT("outcome"), feel_string(str_of(w->outcome)));
 	if (rc == 0 && *t->assignee == '\0')

@@ -99,10 +99,10 @@ MUST_USE int step__mark_overdue(struct stepping *x, struct err *e);
 
 /* The form that a task ends with; NULL: none. */
 const struct form_def *step__form(const struct stepping *x, const struct case_task *t);
-/* Judges what was sent in *variables, which becomes what the flow gets. ERR_INVALID with the first fault, all
- * of them as a JSON list in `faults` unless that is NULL. */
+/* Judges what was sent in *variables, which becomes what the flow gets. ERR_INVALID with the first fault; act
+ * takes all of them. */
 MUST_USE int step__fill_form(struct stepping *x, const struct case_task *t, const struct form_def *form,
-        const char *outcome, struct feel_value *variables, struct sb *faults, struct err *e);
+        const char *outcome, struct feel_value *variables, const struct case_act *act, struct err *e);
 
 /* ---- case.c ---- */
 

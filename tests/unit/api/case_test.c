@@ -105,7 +105,7 @@ TEST(the_form_of_a_task)
 	const char *id;
 
 	city_open_bare(&town, "site", packs, true);
-	city_accounts(&town, false);
+	city_add_account(&town, "duty", "viewer desk handler", "ycoc", "", 2);
 	duty = sign_in(&town, "duty");
 	a = ask("POST", "/api/v1/cases", duty,
 	        "{\"category\":\"permit\",\"title\":\"占道\",\"region\":\"320902\",\"source\":\"hotline\"}");

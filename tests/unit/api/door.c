@@ -570,7 +570,7 @@ static void write_pack(void)
 	}
 }
 
-static void add_account(struct city *t, const char *login, const char *roles, const char *org,
+void city_add_account(struct city *t, const char *login, const char *roles, const char *org,
         const char *regions, int clearance)
 {
 	struct account_in in = {.login = login,
@@ -620,12 +620,12 @@ void city_open_bare(struct city *t, const char *name, const char *const *packs, 
 
 void city_accounts(struct city *t, bool own)
 {
-	add_account(t, "admin", "viewer admin", "", "", 4);
-	add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
-	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
+	city_add_account(t, "admin", "viewer admin", "", "", 4);
+	city_add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
+	city_add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
 	if (own)
-		add_account(t, "boss", "viewer leader", "", "", 3);
-	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
+		city_add_account(t, "boss", "viewer leader", "", "", 3);
+	city_add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
 }
 
 void city_open_pack(struct city *t, const char *pack)
