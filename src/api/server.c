@@ -512,9 +512,16 @@ int api_port(const struct api_server *s)
 	return http_port(s->http);
 }
 
+struct ingest *api_ingest(const struct api_server *s)
+{
+	return s->ingest;
+}
+
 int api_reload(struct api_server *s, time_us *until, struct err *e)
 {
-	return http_reload(s->http, until, e);
+	int rc = http_reload(s->http, until, e);
+
+	return rc == 0 && s->ingest != NULL ? ingest_reload(s->ingest, e) : rc;
 }
 
 void api_stop(struct api_server **sp)

@@ -78,7 +78,7 @@ const char *err_zh(const char *en)
 }
 
 /* fmt in both languages; zh is "" where the table has neither it nor, for a plain "%s", what it became. */
-static PRINTF_LIKE(4, 0) void both(char *text, char *zh, size_t n, const char *fmt, va_list ap)
+PRINTF_LIKE(4, 0) static void both(char *text, char *zh, size_t n, const char *fmt, va_list ap)
 {
 	va_list again;
 	va_copy(again, ap);

@@ -89,6 +89,7 @@ int cmd_calendar(struct cli *c, struct err *e);
 int cmd_flow(struct cli *c, struct err *e);
 int cmd_account(struct cli *c, struct err *e);
 int cmd_device(struct cli *c, struct err *e);
+int cmd_thing(struct cli *c, struct err *e);
 int cmd_journal(struct cli *c, struct err *e);
 int cmd_backup(struct cli *c, struct err *e);
 int cmd_restore(struct cli *c, struct err *e);

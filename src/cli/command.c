@@ -103,6 +103,12 @@ const struct command commands[] = {
         {"device", "add LOGIN", "a device that may publish readings; shows its secret once", "", cmd_device,
                 CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
                 {{"things", ARG_TEXT, "CODES", "only of things whose codes begin so (by blanks)"}}},
+        {"thing", "command CODE TEXT", "send a command to the device of a thing; prints its answer",
+                "The device hears TEXT at things/CODE/commands/ID by MQTT and answers at "
+                "things/CODE/answers/ID. "
+                "Both are\nin the journal. Exits with 1 if no answer comes.\n",
+                cmd_thing, CMD_SITE | CMD_SERVED, 3, 3,
+                {{"timeout", ARG_TEXT, "TIME", "how long the answer is waited for, up to a minute; 10s"}}},
         {"journal", "verify|tail", "the record of every change",
                 "verify recomputes the chain of hashes and names the first entry that does not fit.\ntail "
                 "shows the last entries.\n",

@@ -126,6 +126,7 @@ static const struct {
                           "v_firm\",\"where\":{\"v_firm\":"
                           "{\"phone\":\"13912345678\",\"q\":\"密\"}}}"}},
         {"ThingIn", {"{\"kind\":\"valve\",\"name\":\"y\",\"region\":\"1002\",\"org\":\"water\"}"}},
+        {"CommandIn", {"{\"command\":{\"open\":true},\"timeout_s\":1}"}},
         {"RecordIn", {"{\"code\":\"new\",\"name\":\"n\",\"attrs\":{\"park\":\"x9\",\"about\":\"x9\","
                       "\"above\":\"x9\"}}",
                              "{\"code\":\"new\",\"name\":\"n\",\"region\":\"1002\",\"org\":\"water\"}"}},
