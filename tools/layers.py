@@ -21,11 +21,12 @@ MAY = {
     'feel': 'base',
     'dmn': 'base feel',
     'bpmn': 'base feel dmn',
+    'form': 'base feel',
     'store': 'base',
-    'city': 'base series promql feel dmn bpmn store',
-    'ingest': 'base series promql feel dmn bpmn store city net mqtt',
-    'api': 'base series promql feel dmn bpmn store city net mqtt ingest',
-    'cli': 'base series promql feel dmn bpmn store city net mqtt ingest api',
+    'city': 'base series promql feel dmn bpmn form store',
+    'ingest': 'base series promql feel dmn bpmn form store city net mqtt',
+    'api': 'base series promql feel dmn bpmn form store city net mqtt ingest',
+    'cli': 'base series promql feel dmn bpmn form store city net mqtt ingest api',
 }
 
 # Made by the build, not in src/.

@@ -5,5 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
 	plugins: [vue()],
 	build: { target: 'chrome90', chunkSizeWarningLimit: 1200, assetsInlineLimit: 0, reportCompressedSize: false },
+	/* A test reads the table that the server is tested by. */
+	server: { fs: { allow: ['..'] } },
 	test: { include: ['test/*.test.ts'] },
 });

@@ -136,7 +136,8 @@ struct call {
 	struct jw w; /* writes into out */
 	int status;  /* 0: 200 */
 	const char *mime;
-	bool has_file; /* the answer is this file; closed when it was sent */
+	struct str faults; /* of a refused form: a JSON list for the member `errors` of the problem */
+	bool has_file;     /* the answer is this file; closed when it was sent */
 	int file;
 	uint64_t file_n;
 	struct once *once; /* of a request with an Idempotency-Key */
@@ -176,8 +177,12 @@ MUST_USE int body_words(struct call *c, const char *name, const char **out, stru
 #undef ROUTE
 
 /* problem.c */
-void problem_write(struct sb *b, const struct err *inner, const char *request);
-void problem_reply(struct http_req *r, const struct err *e);
+/* The reader prefers Chinese to English (Accept-Language, RFC 9110 12.5.4). */
+bool problem_in_chinese(const struct http_req *r);
+/* errors: a JSON list that goes with it, or STR_NULL. */
+void problem_write(
+        struct sb *b, const struct err *inner, bool chinese, const char *request, struct str errors);
+void problem_reply(struct http_req *r, const struct err *e, struct str errors);
 void prometheus_error(struct sb *b, const struct err *inner, int *status);
 
 /* auth.c */

@@ -104,7 +104,7 @@ void asset_reply_from(struct http_req *r, const char *dir)
 	if (rc < 0) {
 		err_set(&e, ERR_NOTFOUND, "there is no such page");
 		e.where[0] = '\0';
-		problem_reply(r, &e);
+		problem_reply(r, &e, STR_NULL);
 		return;
 	}
 	snprintf(etag, sizeof(etag), "\"%016llx\"", (unsigned long long)hash64(text.p, text.n, 0));

@@ -210,10 +210,22 @@ static void write_alarm_view(struct call *c, const struct city_case *x)
 	jw_object_end(w);
 }
 
+/* Working time was counted into a year whose holidays nobody had announced. */
+static bool deadline_unsure(struct call *c, const struct city_case *x)
+{
+	const struct category *k = catalog_category(c->site->catalog, x->category);
+	const struct calendar *cal = k != NULL ? catalog_calendar(c->site->catalog, k->calendar) : NULL;
+
+	return cal != NULL && x->deadline != TIME_NONE && strcmp(x->state, "open") == 0 &&
+	       (k->unit == LIMIT_WORK_HOUR || k->unit == LIMIT_WORK_DAY) &&
+	       calendar_lacks(cal, x->opened, x->deadline) != 0;
+}
+
 static int reply_case(struct call *c, int64_t id, struct err *e)
 {
 	struct names names = {0};
 	struct city_case x = {0};
+	struct case_form form;
 	int rc = call_read(c, e);
 
 	if (rc == 0)
@@ -224,6 +236,11 @@ static int reply_case(struct call *c, int64_t id, struct err *e)
 	write_case(c, &x, &names);
 	write_codes(&c->w, "actions", case_actions(c->a, c->site, &x, &c->who));
 	write_alarm_view(c, &x);
+	rc = case_form(c->tx, c->site, &c->who, id, &form, e);
+	if (rc < 0)
+		return rc;
+	jw_kstr(&c->w, "form", form.id);
+	jw_kbool(&c->w, "deadline_unsure", deadline_unsure(c, &x));
 	jw_ktime(&c->w, "now", clock_now(c->site->clock));
 	jw_object_end(&c->w);
 	return 0;
@@ -336,6 +353,28 @@ int cases_post(struct call *c, struct err *e)
 	return reply_case(c, id, e);
 }
 
+int case_form_get(struct call *c, struct err *e)
+{
+	struct case_form form;
+	int64_t id = 0;
+	int rc = find(c, &id, e);
+
+	if (rc == 0)
+		rc = case_form(c->tx, c->site, &c->who, id, &form, e);
+	if (rc < 0)
+		return rc;
+	if (*form.id == '\0')
+		return err_set(e, ERR_NOTFOUND, "the open task of this case has no form");
+	jw_object(&c->w);
+	jw_kstr(&c->w, "id", form.id);
+	jw_key(&c->w, "schema");
+	jw_raw(&c->w, str_of(form.schema));
+	jw_key(&c->w, "variables");
+	jw_raw(&c->w, str_of(form.variables));
+	jw_object_end(&c->w);
+	return 0;
+}
+
 static int begin_step(struct call *c, struct case_act *a, struct err *e)
 {
 	struct city_case x;
@@ -400,25 +439,47 @@ int case_handover_post(struct call *c, struct err *e)
 	return rc;
 }
 
-int case_complete_post(struct call *c, struct err *e)
+/* The member `variables` of the body as JSON. */
+static struct str variables_of(struct call *c)
 {
 	const struct doc *d = doc_get(c->body, "variables");
-	struct str variables = STR_NULL;
+	struct str out = STR_NULL;
+	struct sb b = SB_INIT;
+	struct jw w;
+
+	if (d == NULL || d->type != DOC_MAP)
+		return out;
+	jw_init(&w, &b);
+	doc_write_json(d, &w);
+	out = str_of(arena_strndup(c->a, b.p, b.n));
+	sb_fini(&b);
+	return out;
+}
+
+int case_complete_post(struct call *c, struct err *e)
+{
+	struct sb faults = SB_INIT;
 	struct case_act a;
 	int rc = begin_step(c, &a, e);
 
 	if (rc < 0)
 		return rc;
-	if (d != NULL && d->type == DOC_MAP) {
-		struct sb b = SB_INIT;
-		struct jw w;
+	a.faults = &faults;
+	a.chinese = problem_in_chinese(c->r);
+	rc = case_complete(c->site, &a, body_text(c, "outcome"), variables_of(c), &c->who, e);
+	if (faults.n > 0)
+		c->faults = (struct str){arena_strndup(c->a, faults.p, faults.n), faults.n};
+	sb_fini(&faults);
+	return end_step(c, &a, rc, e);
+}
 
-		jw_init(&w, &b);
-		doc_write_json(d, &w);
-		variables = str_of(arena_strndup(c->a, b.p, b.n));
-		sb_fini(&b);
-	}
-	rc = case_complete(c->site, &a, body_text(c, "outcome"), variables, &c->who, e);
+int case_message_post(struct call *c, struct err *e)
+{
+	struct case_act a;
+	int rc = begin_step(c, &a, e);
+
+	if (rc == 0)
+		rc = case_message(c->site, &a, body_text(c, "name"), variables_of(c), &c->who, e);
 	return end_step(c, &a, rc, e);
 }
 

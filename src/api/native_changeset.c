@@ -197,7 +197,9 @@ int changeset_rows_get(struct call *c, struct err *e)
 		jw_kstr(&c->w, "verdict", list[i].verdict);
 		jw_kint(&c->w, "rev", list[i].rev);
 		jw_kstr(&c->w, "field", list[i].field);
-		jw_kstr(&c->w, "words", list[i].words);
+		jw_kstr(&c->w, "words",
+		        problem_in_chinese(c->r) && list[i].words_zh[0] != '\0' ? list[i].words_zh
+		                                                                : list[i].words);
 		jw_key(&c->w, "row");
 		rc = write_row_values(c, k, &b, list[i].row, e);
 		if (rc == 0)

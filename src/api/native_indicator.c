@@ -23,9 +23,10 @@ static int read_period(struct call *c, const char **from, const char **to, struc
 }
 
 /* Leaves the object open. */
-static void write_indicator(struct jw *w, const struct indicator_value *v)
+static void write_indicator(struct call *c, const struct indicator_value *v)
 {
 	const struct indicator *d = v->def;
+	struct jw *w = &c->w;
 
 	jw_object(w);
 	jw_kstr(w, "code", d->code);
@@ -38,6 +39,7 @@ static void write_indicator(struct jw *w, const struct indicator_value *v)
 	jw_kint(w, "decimals", d->decimals);
 	jw_kdouble(w, "value", v->value);
 	jw_kdouble(w, "previous", v->previous);
+	jw_kstr(w, "trouble", v->trouble != NULL ? err_words(v->trouble, problem_in_chinese(c->r)) : "");
 	jw_ktime(w, "as_of", v->as_of);
 	jw_kstr(w, "meaning", d->meaning);
 	jw_kstr(w, "source", d->source);
@@ -52,14 +54,15 @@ int indicators_get(struct call *c, struct err *e)
 	int n = 0, rc = read_period(c, &from, &to, e);
 
 	if (rc == 0)
-		rc = indicator_values(c->tx, c->site, &c->who, call_text(c, "unit"), from, to, &v, &n, e);
+		rc = indicator_values(
+		        c->tx, c->site, &c->who, NULL, call_text(c, "unit"), from, to, &v, &n, e);
 	if (rc < 0)
 		return rc;
 	jw_object(&c->w);
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
 	for (int i = 0; i < n; i++) {
-		write_indicator(&c->w, &v[i]);
+		write_indicator(c, &v[i]);
 		jw_object_end(&c->w);
 	}
 	jw_array_end(&c->w);
@@ -84,29 +87,23 @@ int indicator_get(struct call *c, struct err *e)
 {
 	const char *from, *to, *unit = call_text(c, "unit"), *by = call_text(c, "by"),
 	                       *code = call_param(c, 0);
-	const struct indicator *def = catalog_indicator(c->site->catalog, code);
 	struct indicator_value *v = NULL, *day = NULL;
 	int n = 0, days = 0, rc = read_period(c, &from, &to, e);
 
-	if (rc == 0 && def == NULL)
-		rc = err_set(e, ERR_NOTFOUND, "no indicator has this code");
 	if (rc == 0 && by != NULL && strcmp(by, "day") != 0) {
 		err_set(e, ERR_INVALID, "by may be: day");
 		rc = err_at(e, NULL, 0, 0, "by");
 	}
 	if (rc == 0)
-		rc = indicator_values(c->tx, c->site, &c->who, unit, from, to, &v, &n, e);
+		rc = indicator_values(c->tx, c->site, &c->who, code, unit, from, to, &v, &n, e);
+	if (rc == 0 && n == 0)
+		rc = err_set(e, ERR_NOTFOUND, "no indicator has this code");
 	if (rc == 0 && by != NULL)
 		rc = indicator_days(c->tx, c->site, &c->who, code, unit, from, to, &day, &days, e);
 	if (rc < 0)
 		return rc;
-	for (int i = 0; i < n; i++) {
-		if (v[i].def != def)
-			continue;
-		write_indicator(&c->w, &v[i]);
-		write_days(&c->w, day, days);
-		jw_object_end(&c->w);
-		return 0;
-	}
-	return err_set(e, ERR_NOTFOUND, "no indicator has this code");
+	write_indicator(c, v);
+	write_days(&c->w, day, days);
+	jw_object_end(&c->w);
+	return 0;
 }

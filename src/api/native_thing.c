@@ -1,6 +1,8 @@
 /* Things: a list, one with its readings, and how an administrator changes one. */
 #include "api/api_int.h"
 
+#include "ingest/command.h"
+
 #include <math.h>
 
 void write_codes(struct jw *w, const char *key, const char *by_blanks)
@@ -177,4 +179,66 @@ int thing_set(struct call *c, struct err *e)
 		return rc;
 	}
 	return thing_get(c, e);
+}
+
+/* A text is sent as it is, anything else as JSON. */
+static struct str command_text(struct call *c, const struct doc *d)
+{
+	struct sb b = SB_INIT;
+	struct jw w;
+	struct str out;
+
+	if (d->type == DOC_STRING)
+		return (struct str){d->text, d->text_n};
+	jw_init(&w, &b);
+	doc_write_json(d, &w);
+	out = (struct str){arena_strndup(c->a, b.p, b.n), b.n};
+	sb_fini(&b);
+	return out;
+}
+
+static void write_answer(struct call *c, struct str payload)
+{
+	struct doc *d = NULL;
+
+	jw_key(&c->w, "answer");
+	if (doc_parse_json(c->a, payload, "answer", &d, NULL) == 0)
+		doc_write_json(d, &c->w);
+	else if (utf8_valid(payload))
+		jw_str(&c->w, payload);
+	else
+		jw_null(&c->w);
+}
+
+int thing_command(struct call *c, struct err *e)
+{
+	const struct thing *t = snapshot_thing(call_snapshot(c), c->param[0]);
+	int64_t timeout_s = doc_int(c->body, "timeout_s", 10);
+	struct command_answer answer;
+	int rc;
+
+	if (t == NULL || !thing_seen(c->site->catalog, &c->who, t))
+		return err_set(e, ERR_NOTFOUND, "no thing has this code");
+	if (timeout_s < 1 || timeout_s > COMMAND_WAIT_MOST / US_SECOND) {
+		err_set(e, ERR_INVALID, "an answer is waited for 1 to %d s",
+		        (int)(COMMAND_WAIT_MOST / US_SECOND));
+		return err_at(e, NULL, 0, 0, "timeout_s");
+	}
+	if (c->s->ingest == NULL)
+		return err_set(e, ERR_UNAVAILABLE, "no readings come in here, and no commands go out");
+	const struct device_command command = {.thing = t,
+	        .by = c->who.login,
+	        .payload = command_text(c, doc_get(c->body, "command")),
+	        .wait = timeout_s * US_SECOND};
+	if (command.payload.n > COMMAND_BYTES)
+		return err_set(e, ERR_TOOBIG, "a command is at most %d bytes", COMMAND_BYTES);
+	rc = command_send(c->s->ingest, &command, c->a, &answer, e);
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	jw_kstr(&c->w, "id", answer.id);
+	write_answer(c, answer.payload);
+	jw_kint(&c->w, "ms", answer.took / US_MS);
+	jw_object_end(&c->w);
+	return 0;
 }

@@ -4,13 +4,13 @@
  *
  * Queries run in an arena of their own, whose budget is their memory limit, and under a deadline.
  */
-#include "api/api_int.h"
+#include "api/prometheus_int.h"
 #include "base/num.h"
-#include "city/alarm.h"
 #include "city/rule.h"
 
 #include <ctype.h>
 #include <math.h>
+#include <unistd.h>
 
 #define QUERY_MEMORY (512u << 20)
 #define QUERY_TIME (60 * US_SECOND)
@@ -20,7 +20,7 @@
 
 /* ---- parameters ---- */
 
-PRINTF_LIKE(3, 4) static int bad_parameter(struct err *e, const char *name, const char *fmt, ...)
+int prom__bad_parameter(struct err *e, const char *name, const char *fmt, ...)
 {
 	char words[256];
 	va_list ap;
@@ -52,15 +52,16 @@ static int get_time(struct call *c, const char *name, time_us dflt, time_us *out
 
 	*out = dflt;
 	if (s == NULL || *s == '\0')
-		return dflt != TIME_NONE ? 0
-		                         : bad_parameter(e, name, "cannot parse \"\" to a valid timestamp");
+		return dflt != TIME_NONE
+		               ? 0
+		               : prom__bad_parameter(e, name, "cannot parse \"\" to a valid timestamp");
 	if (parse_time(s, out))
 		return 0;
 	/* Prometheus has other words for one that may be left out. */
 	if (dflt != TIME_NONE)
-		return bad_parameter(e, name,
+		return prom__bad_parameter(e, name,
 		        "Invalid time value for '%s': cannot parse \"%.80s\" to a valid timestamp", name, s);
-	return bad_parameter(e, name, "cannot parse \"%.80s\" to a valid timestamp", s);
+	return prom__bad_parameter(e, name, "cannot parse \"%.80s\" to a valid timestamp", s);
 }
 
 static int get_duration(struct call *c, const char *name, dur_us dflt, dur_us *out, struct err *e)
@@ -77,7 +78,7 @@ static int get_duration(struct call *c, const char *name, dur_us dflt, dur_us *o
 	}
 	if (s != NULL && dur_parse(str_of(s), out))
 		return 0;
-	return bad_parameter(e, name, "cannot parse \"%.80s\" to a valid duration", s != NULL ? s : "");
+	return prom__bad_parameter(e, name, "cannot parse \"%.80s\" to a valid duration", s != NULL ? s : "");
 }
 
 static int get_limit(struct call *c, size_t *out, struct err *e)
@@ -89,7 +90,7 @@ static int get_limit(struct call *c, size_t *out, struct err *e)
 	if (s == NULL || *s == '\0')
 		return 0;
 	if (!num_int(str_of(s), &n) || n < 0)
-		return bad_parameter(e, "limit", "limit must be non-negative");
+		return prom__bad_parameter(e, "limit", "limit must be non-negative");
 	*out = (size_t)n;
 	return 0;
 }
@@ -113,7 +114,7 @@ static int parse_error(const char *name, int shift, struct err *e)
 
 /* ---- answers ---- */
 
-static void begin(struct call *c)
+void prom__begin(struct call *c)
 {
 	jw_object(&c->w);
 	jw_kstr(&c->w, "status", "success");
@@ -121,31 +122,57 @@ static void begin(struct call *c)
 }
 
 /* Samples have three digits behind the point or none; a lone scalar or string is written as any number is. */
-static void write_time(struct jw *w, time_us t, bool lone)
+static size_t put_time(char *to, time_us t, bool lone)
 {
 	int64_t ms = t / US_MS;
-	char text[40];
-	int n = snprintf(text, sizeof(text), "%s%lld", ms < 0 ? "-" : "", (long long)(llabs(ms) / 1000));
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, whole = left / 1000;
+	char digits[24], *p = digits + sizeof(digits);
+	size_t n = 0;
 
-	if (ms % 1000 != 0)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, ".%03lld", (long long)(llabs(ms) % 1000));
-	while (lone && ms % 1000 != 0 && text[n - 1] == '0')
+	left %= 1000;
+	do {
+		*--p = (char)('0' + whole % 10);
+		whole /= 10;
+	} while (whole > 0);
+	if (ms < 0)
+		to[n++] = '-';
+	memcpy(to + n, p, (size_t)(digits + sizeof(digits) - p));
+	n += (size_t)(digits + sizeof(digits) - p);
+	if (left == 0)
+		return n;
+	to[n++] = '.';
+	to[n++] = (char)('0' + left / 100);
+	to[n++] = (char)('0' + left / 10 % 10);
+	to[n++] = (char)('0' + left % 10);
+	while (lone && to[n - 1] == '0')
 		n--;
-	jw_raw(w, (struct str){text, (size_t)n});
+	return n;
 }
 
+/* [seconds,"value"]: a long answer is made of little else. */
 static void write_pair(struct jw *w, time_us t, double v, bool lone)
 {
-	char text[32];
-	size_t n = num_format(v, text);
+	char text[80];
+	size_t n = 1;
 
-	jw_array(w);
-	write_time(w, t, lone);
-	jw_str(w, (struct str){text, n});
-	jw_array_end(w);
+	text[0] = '[';
+	n += put_time(text + n, t, lone);
+	text[n++] = ',';
+	text[n++] = '"';
+	n += num_format(v, text + n);
+	text[n++] = '"';
+	text[n++] = ']';
+	jw_raw(w, (struct str){text, n});
 }
 
-static void write_labels(struct jw *w, const struct labels *ls)
+static void write_time(struct jw *w, time_us t)
+{
+	char text[32];
+
+	jw_raw(w, (struct str){text, put_time(text, t, true)});
+}
+
+void prom__labels(struct jw *w, const struct labels *ls)
 {
 	char key[256];
 
@@ -175,7 +202,7 @@ static void write_line(struct jw *w, const struct promql_line *l)
 {
 	jw_object(w);
 	jw_key(w, "metric");
-	write_labels(w, &l->labels);
+	prom__labels(w, &l->labels);
 	jw_key(w, "values");
 	jw_array(w);
 	for (size_t i = 0; i < l->n; i++)
@@ -188,22 +215,57 @@ static void write_sample(struct jw *w, const struct promql_sample *s)
 {
 	jw_object(w);
 	jw_key(w, "metric");
-	write_labels(w, &s->labels);
+	prom__labels(w, &s->labels);
 	jw_key(w, "value");
 	write_pair(w, s->t, s->v, false);
 	jw_object_end(w);
 }
 
-static void write_result(struct call *c, const struct promql_result *r, size_t limit)
+struct query {
+	struct arena *a;
+	struct promql_storage storage;
+	struct promql_options o;
+	struct promql_expr *x;
+	struct deadline deadline;
+	time_us from, to;
+	dur_us step;
+	size_t limit;
+	dur_us asked, begun; /* of the monotonic clock */
+};
+
+/* What `stats` asks for. There is one clock for all of a query, and one count of its samples. */
+static void write_stats(struct jw *w, const struct promql_result *r, dur_us waited, dur_us took)
+{
+	jw_key(w, "stats");
+	jw_object(w);
+	jw_key(w, "timings");
+	jw_object(w);
+	jw_kdouble(w, "evalTotalTime", (double)took / 1e6);
+	jw_kdouble(w, "resultSortTime", 0);
+	jw_kdouble(w, "queryPreparationTime", (double)waited / 1e6);
+	jw_kdouble(w, "innerEvalTime", (double)took / 1e6);
+	jw_kdouble(w, "execQueueTime", 0);
+	jw_kdouble(w, "execTotalTime", (double)(waited + took) / 1e6);
+	jw_object_end(w);
+	jw_key(w, "samples");
+	jw_object(w);
+	jw_kint(w, "totalQueryableSamples", (int64_t)r->samples);
+	jw_kint(w, "peakSamples", (int64_t)r->samples);
+	jw_object_end(w);
+	jw_object_end(w);
+}
+
+static void write_result(struct call *c, const struct query *q, const struct promql_result *r)
 {
 	static const char *const names[] = {[PROMQL_SCALAR] = "scalar",
 	        [PROMQL_STRING] = "string",
 	        [PROMQL_VECTOR] = "vector",
 	        [PROMQL_MATRIX] = "matrix"};
-	size_t n = limit > 0 && limit < r->n ? limit : r->n;
+	const char *stats = form_get(c->form, "stats");
+	size_t n = q->limit > 0 && q->limit < r->n ? q->limit : r->n;
 	struct jw *w = &c->w;
 
-	begin(c);
+	prom__begin(c);
 	jw_object(w);
 	jw_kstr(w, "resultType", names[r->type]);
 	jw_key(w, "result");
@@ -211,7 +273,7 @@ static void write_result(struct call *c, const struct promql_result *r, size_t l
 		write_pair(w, r->t, r->scalar, true);
 	} else if (r->type == PROMQL_STRING) {
 		jw_array(w);
-		write_time(w, r->t, true);
+		write_time(w, r->t);
 		jw_str(w, r->string);
 		jw_array_end(w);
 	} else {
@@ -224,6 +286,8 @@ static void write_result(struct call *c, const struct promql_result *r, size_t l
 		}
 		jw_array_end(w);
 	}
+	if (stats != NULL && *stats != '\0')
+		write_stats(w, r, q->begun - q->asked, clock_monotonic() - q->begun);
 	jw_object_end(w);
 	write_strings(
 	        w, "warnings", r->warning, r->warnings, n < r->n ? "results truncated due to limit" : NULL);
@@ -233,16 +297,14 @@ static void write_result(struct call *c, const struct promql_result *r, size_t l
 
 /* ---- queries ---- */
 
-struct query {
-	struct arena *a;
-	struct promql_storage storage;
-	struct promql_options o;
-	struct promql_expr *x;
-	struct deadline deadline;
-	time_us from, to;
-	dur_us step;
-	size_t limit;
-};
+/* All processors, unless more than two want each of them already: who helps would then only be waited for. */
+static int query_threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	double load;
+
+	return getloadavg(&load, 1) == 1 && load > 2 * (double)n ? 1 : (int)n;
+}
 
 static int query_begin(struct call *c, struct query *q, struct err *e)
 {
@@ -250,6 +312,7 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	dur_us timeout = 0;
 	int rc = get_limit(c, &q->limit, e);
 
+	q->asked = clock_monotonic();
 	if (rc == 0)
 		rc = get_duration(c, "timeout", QUERY_TIME, &timeout, e);
 	if (rc == 0)
@@ -267,7 +330,9 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	q->storage = site_promql(c->site);
 	q->o.storage = &q->storage;
 	q->o.limits.cancel = &q->deadline.raised;
+	q->o.limits.threads = query_threads();
 	deadline_begin(c->s->deadlines, &q->deadline, timeout);
+	q->begun = clock_monotonic();
 	return 0;
 }
 
@@ -278,7 +343,7 @@ static int query_end(struct call *c, struct query *q, int rc, const struct promq
 	deadline_end(c->s->deadlines, &q->deadline);
 	late = q->deadline.raised;
 	if (rc == 0)
-		write_result(c, r, q->limit);
+		write_result(c, q, r);
 	else if (late && (rc == ERR_CANCELLED || rc == ERR_TIMEOUT))
 		rc = err_set(e, ERR_TIMEOUT, "query timed out in query execution");
 	return rc;
@@ -308,11 +373,11 @@ static int get_range(struct call *c, struct query *q, struct err *e)
 	if (rc == 0)
 		rc = get_time(c, "end", TIME_NONE, &q->to, e);
 	if (rc == 0 && q->to < q->from)
-		rc = bad_parameter(e, "end", "end timestamp must not be before start time");
+		rc = prom__bad_parameter(e, "end", "end timestamp must not be before start time");
 	if (rc == 0)
 		rc = get_duration(c, "step", -1, &q->step, e);
 	if (rc == 0 && q->step <= 0)
-		rc = bad_parameter(e, "step",
+		rc = prom__bad_parameter(e, "step",
 		        "zero or negative query resolution step widths are not accepted. Try a positive "
 		        "integer");
 	if (rc == 0 && (q->to - q->from) / q->step > STEPS_MOST)
@@ -347,7 +412,7 @@ int prom_format(struct call *c, struct err *e)
 	if (promql_parse(c->a, str_of(text != NULL ? text : ""), &x, e) < 0)
 		return parse_error("query", 0, e);
 	promql_format_pretty(x, &b);
-	begin(c);
+	prom__begin(c);
 	jw_str(&c->w, sb_str(&b));
 	jw_object_end(&c->w);
 	sb_fini(&b);
@@ -391,11 +456,10 @@ static void found_put(struct arena *a, struct found *f, const struct series_late
 	f->row[f->n++] = *row;
 }
 
-/*
- * The matchers of a selector, the reader's scope among them. The language gives away the inside of an
- * expression only for `selector op number`, so the selector is put into one.
- */
-static int read_selector(struct call *c, const char *text, const struct matcher **m, int *n, struct err *e)
+/* The language gives away the inside of an expression only for `selector op number`: the selector is put into
+ * one. */
+int prom__selector(
+        struct call *c, const char *text, bool scoped, const struct matcher **m, int *n, struct err *e)
 {
 	static const char before[] = "0 < ";
 	const char *whole = arena_printf(c->a, "%s%s", before, text), *op;
@@ -405,7 +469,9 @@ static int read_selector(struct call *c, const char *text, const struct matcher 
 	if (promql_parse(c->a, str_of(whole), &x, e) < 0)
 		return parse_error("match[]", (int)sizeof(before) - 1, e);
 	if (!promql_plain_comparison(x, m, n, &op, &threshold))
-		return bad_parameter(e, "match[]", "\"%.120s\" is not a series selector", text);
+		return prom__bad_parameter(e, "match[]", "\"%.120s\" is not a series selector", text);
+	if (!scoped)
+		return 0;
 	if (site_promql_scope(c->site, c->a, x, &c->who, e) < 0)
 		return e->code;
 	return promql_plain_comparison(x, m, n, &op, &threshold)
@@ -449,7 +515,7 @@ static int find_series(struct call *c, const char **match, struct found *f, stru
 		bool later = false;
 		int n = 0;
 
-		rc = read_selector(c, *match, &m, &n, e);
+		rc = prom__selector(c, *match, true, &m, &n, e);
 		if (rc == 0)
 			rc = series_list(c->site->series, m, n, SERIES_MOST, c->a, &row, &rows, e);
 		for (size_t i = 0; rc == 0 && i < rows; i++) {
@@ -490,10 +556,10 @@ int prom_series(struct call *c, struct err *e)
 	n = limit > 0 && limit < f.n ? limit : f.n;
 	if (f.n > 0)
 		qsort(f.row, f.n, sizeof(*f.row), by_labels);
-	begin(c);
+	prom__begin(c);
 	jw_array(&c->w);
 	for (size_t i = 0; i < n; i++)
-		write_labels(&c->w, &f.row[i].labels);
+		prom__labels(&c->w, &f.row[i].labels);
 	jw_array_end(&c->w);
 	write_strings(&c->w, "warnings", NULL, 0, n < f.n ? "results truncated due to limit" : NULL);
 	jw_object_end(&c->w);
@@ -526,7 +592,7 @@ static void write_words(struct call *c, const struct str *s, size_t all, size_t 
 {
 	size_t n = limit > 0 && limit < all ? limit : all;
 
-	begin(c);
+	prom__begin(c);
 	jw_array(&c->w);
 	for (size_t i = 0; i < n; i++)
 		jw_str(&c->w, s[i]);
@@ -630,8 +696,9 @@ int prom_metadata(struct call *c, struct err *e)
 
 	if (get_limit(c, &limit, e) < 0)
 		return err_set(e, ERR_INVALID, "limit must be a number");
+	/* Of each metric one thing is known: there is nothing for limit_per_metric to leave out. */
 	done = NULL;
-	begin(c);
+	prom__begin(c);
 	jw_object(w);
 	for (int i = 0; i < k->kinds; i++) {
 		for (int q = 0; q < k->kind[i].quantities && k->kind[i].secrecy <= c->who.scope.clearance;
@@ -665,7 +732,7 @@ int prom_buildinfo(struct call *c, struct err *e)
 	struct jw *w = &c->w;
 
 	(void)e;
-	begin(c);
+	prom__begin(c);
 	jw_object(w);
 	jw_kstr(w, "version", FOLLOWED);
 	jw_kstr(w, "revision", arena_printf(c->a, "heming-%s", c->s->version));
@@ -675,240 +742,5 @@ int prom_buildinfo(struct call *c, struct err *e)
 	jw_kstr(w, "goVersion", "");
 	jw_object_end(w);
 	jw_object_end(w);
-	return 0;
-}
-
-/* ---- rules and alerts ---- */
-
-static void write_label_list(struct jw *w, const char *key, const struct label *l, int n)
-{
-	const struct labels ls = {(struct label *)(uintptr_t)l, n};
-
-	jw_key(w, key);
-	write_labels(w, &ls);
-}
-
-/* Go writes a time that never was as the first of its calendar. */
-static void write_evaluated(struct jw *w, time_us t)
-{
-	if (t == TIME_NONE)
-		jw_kstr(w, "lastEvaluation", "0001-01-01T00:00:00Z");
-	else
-		jw_ktime(w, "lastEvaluation", t);
-}
-
-static void write_alert(struct call *c, const struct alarm *a)
-{
-	struct jw *w = &c->w;
-	char text[40];
-
-	jw_object(w);
-	jw_key(w, "labels");
-	jw_raw(w, str_of(a->labels != NULL && *a->labels != '\0' ? a->labels : "{}"));
-	jw_key(w, "annotations");
-	jw_object(w);
-	jw_kstr(w, "summary", a->summary);
-	jw_object_end(w);
-	jw_kstr(w, "state", alarm_state_name(a->state));
-	jw_ktime(w, "activeAt", a->since);
-	/* Go's 'e' form with as many digits as are needed. */
-	for (int digits = 0; digits <= 17; digits++) {
-		double back;
-
-		snprintf(text, sizeof(text), "%.*e", digits, a->value);
-		if (!num_double(str_of(text), true, &back) || back == a->value)
-			break;
-	}
-	if (isfinite(a->value))
-		jw_kstr(w, "value", text);
-	else
-		jw_kstr(w, "value", isnan(a->value) ? "NaN" : a->value > 0 ? "+Inf" : "-Inf");
-	jw_object_end(w);
-}
-
-/* The reader's open alarms; all of them, page by page. */
-static int open_alarms(struct call *c, struct alarm **out, int *n, struct err *e)
-{
-	struct alarm_filter f = {.open = true, .limit = 500};
-	size_t cap = 0;
-
-	*out = NULL;
-	*n = 0;
-	for (;;) {
-		struct alarm *page = NULL;
-		int got = 0, rc = alarm_list(c->tx, &c->who, &f, &page, &got, e);
-
-		if (rc < 0)
-			return rc;
-		*out = arena_grow(c->a, *out, &cap, (size_t)(*n + got), sizeof(**out));
-		if (got > 0)
-			memcpy(*out + *n, page, (size_t)got * sizeof(**out));
-		*n += got;
-		if (got < f.limit || *n >= 20000)
-			return 0;
-		f.before = page[got - 1].id;
-	}
-}
-
-int prom_alerts(struct call *c, struct err *e)
-{
-	struct alarm *list = NULL;
-	int n = 0, rc = open_alarms(c, &list, &n, e);
-
-	if (rc < 0)
-		return rc;
-	begin(c);
-	jw_object(&c->w);
-	jw_key(&c->w, "alerts");
-	jw_array(&c->w);
-	for (int i = 0; i < n; i++)
-		write_alert(c, &list[i]);
-	jw_array_end(&c->w);
-	jw_object_end(&c->w);
-	jw_object_end(&c->w);
-	return 0;
-}
-
-static void write_rule(
-        struct call *c, const struct rule_view *v, const struct alarm *list, int n, bool alerts)
-{
-	const struct alert_rule *r = v->rule;
-	const char *state = "inactive";
-	struct jw *w = &c->w;
-
-	for (int i = 0; i < n; i++) {
-		if (strcmp(list[i].rule, r->name) != 0)
-			continue;
-		if (list[i].state == ALARM_FIRING)
-			state = "firing";
-		else if (strcmp(state, "inactive") == 0)
-			state = "pending";
-	}
-	jw_object(w);
-	jw_kstr(w, "state", state);
-	jw_kstr(w, "name", r->name);
-	jw_kstr(w, "query", r->expr_text);
-	jw_kdouble(w, "duration", (double)r->hold / 1e6);
-	jw_kdouble(w, "keepFiringFor", (double)r->keep_firing / 1e6);
-	write_label_list(w, "labels", r->label, r->labels);
-	write_label_list(w, "annotations", r->annotation, r->annotations);
-	if (alerts) {
-		jw_key(w, "alerts");
-		jw_array(w);
-		for (int i = 0; i < n; i++)
-			if (strcmp(list[i].rule, r->name) == 0)
-				write_alert(c, &list[i]);
-		jw_array_end(w);
-	}
-	jw_kstr(w, "health", v->error[0] != '\0' ? "err" : v->last_eval == TIME_NONE ? "unknown" : "ok");
-	if (v->error[0] != '\0')
-		jw_kstr(w, "lastError", v->error);
-	jw_kdouble(w, "evaluationTime", (double)v->took / 1e6);
-	write_evaluated(w, v->last_eval);
-	jw_kstr(w, "type", "alerting");
-	jw_object_end(w);
-}
-
-/* What may be asked of the rules: the lists are empty where anything will do. */
-struct wanted {
-	const char **name, **group, **file;
-	bool alerts;
-};
-
-static bool listed(const char **list, const char *s)
-{
-	const char **at = list;
-
-	while (*at != NULL && strcmp(*at, s) != 0)
-		at++;
-	return *list == NULL || *at != NULL;
-}
-
-/* One group with its rules that are wanted; a group without any is left out. The number of rules passed. */
-static int write_group(struct call *c, const struct wanted *want, const struct rule_view *v, int n,
-        const struct alarm *list, int alarms)
-{
-	const struct alert_rule *r = v->rule;
-	struct jw *w = &c->w;
-	time_us last = TIME_NONE;
-	dur_us took = 0;
-	int rules = 0;
-	bool any = false;
-
-	while (rules < n && strcmp(v[rules].rule->group, r->group) == 0 &&
-	        strcmp(v[rules].rule->file, r->file) == 0) {
-		any = any || listed(want->name, v[rules].rule->name);
-		took += v[rules].took;
-		if (v[rules].last_eval != TIME_NONE && v[rules].last_eval > last)
-			last = v[rules].last_eval;
-		rules++;
-	}
-	if (!any || !listed(want->group, r->group) || !listed(want->file, r->file))
-		return rules;
-	jw_object(w);
-	jw_kstr(w, "name", r->group);
-	jw_kstr(w, "file", r->file);
-	jw_key(w, "rules");
-	jw_array(w);
-	for (int i = 0; i < rules; i++)
-		if (listed(want->name, v[i].rule->name))
-			write_rule(c, &v[i], list, alarms, want->alerts);
-	jw_array_end(w);
-	jw_kdouble(w, "interval", (double)r->interval / 1e6);
-	jw_kint(w, "limit", 0);
-	jw_kdouble(w, "evaluationTime", (double)took / 1e6);
-	write_evaluated(w, last);
-	jw_object_end(w);
-	return rules;
-}
-
-/* As Go reads a truth value; an empty one is false. */
-static int get_bool(struct call *c, const char *name, bool *out, struct err *e)
-{
-	static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"}, *const no[] = {"", "0", "f",
-	                                                                                  "F", "false",
-	                                                                                  "FALSE", "False"};
-	const char *s = form_get(c->form, name);
-
-	*out = false;
-	for (size_t i = 0; s != NULL && i < ARRAY_LEN(yes); i++)
-		*out = *out || strcmp(s, yes[i]) == 0;
-	if (s == NULL || *out)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(no); i++)
-		if (strcmp(s, no[i]) == 0)
-			return 0;
-	return bad_parameter(e, name, "\"%.40s\" is neither true nor false", s);
-}
-
-int prom_rules(struct call *c, struct err *e)
-{
-	const char *type = form_get(c->form, "type");
-	struct rule_view *view = NULL;
-	struct alarm *list = NULL;
-	struct wanted want = {form_all(c->form, c->a, "rule_name[]"), form_all(c->form, c->a, "rule_group[]"),
-	        form_all(c->form, c->a, "file[]"), true};
-	bool without = false;
-	int n = 0, alarms = 0, rc = open_alarms(c, &list, &alarms, e);
-
-	if (rc == 0)
-		rc = get_bool(c, "exclude_alerts", &without, e);
-	want.alerts = !without;
-	if (rc == 0 && type != NULL && *type != '\0' && strcmp(type, "alert") != 0 &&
-	        strcmp(type, "record") != 0)
-		rc = bad_parameter(e, "type", "not supported value \"%.40s\"", type);
-	if (rc == 0 && c->site->rules != NULL && (type == NULL || strcmp(type, "record") != 0))
-		rc = rules_view(c->site->rules, c->a, &view, &n, e);
-	if (rc < 0)
-		return rc;
-	begin(c);
-	jw_object(&c->w);
-	jw_key(&c->w, "groups");
-	jw_array(&c->w);
-	for (int i = 0; i < n;)
-		i += write_group(c, &want, &view[i], n - i, list, alarms);
-	jw_array_end(&c->w);
-	jw_object_end(&c->w);
-	jw_object_end(&c->w);
 	return 0;
 }

@@ -1,6 +1,5 @@
 /* Records as a reader sees them: masked where clearance does not reach, in the reader's words. */
 #include "api/api_int.h"
-#include "base/mask.h"
 #include "base/num.h"
 #include "city/record.h"
 
@@ -16,7 +15,7 @@ const struct kind *view_kind(struct call *c, const char *code, struct err *e)
 
 static bool is_masked(const struct call *c, const struct field *f)
 {
-	return field_hidden(f, c->who.scope.clearance) || field_veiled(f);
+	return field_masked(f, c->who.scope.clearance);
 }
 
 static void write_masked(const struct field *f, const struct doc *v, struct jw *w)
@@ -24,13 +23,10 @@ static void write_masked(const struct field *f, const struct doc *v, struct jw *
 	struct sb b = SB_INIT;
 	double number;
 
-	if (*f->mask == '\0' ||
-	        v->text == NULL) { /* lists and places have no mask: nothing of them is told */
+	if (!field_mask(f, v, &b))
 		jw_null(w);
-		return;
-	}
-	mask_text(&b, f->mask, (struct str){v->text, v->text_n});
-	if ((f->type == FIELD_INTEGER || f->type == FIELD_DECIMAL) && num_double(sb_str(&b), false, &number))
+	else if ((f->type == FIELD_INTEGER || f->type == FIELD_DECIMAL) &&
+	         num_double(sb_str(&b), false, &number))
 		jw_raw(w, sb_str(&b));
 	else
 		jw_str(w, sb_str(&b));

@@ -28,14 +28,14 @@ struct note {
 
 /* ---- stages ---- */
 
-static int later(struct call *c, dur_us wait, const char *what, struct err *e)
+/* Seconds until the caller may ask again, told in Retry-After; 0: now. */
+static long long later(struct call *c, dur_us wait)
 {
 	long long s = (wait + US_SECOND - 1) / US_SECOND;
 
-	if (wait == 0)
-		return 0;
-	http_set_header(c->r, "Retry-After", arena_printf(c->a, "%lld", s));
-	return err_set(e, ERR_BUSY, "too many %s; try again in %lld s", what, s);
+	if (s > 0)
+		http_set_header(c->r, "Retry-After", arena_printf(c->a, "%lld", s));
+	return s;
 }
 
 static bool same_host(struct call *c, const char *origin)
@@ -71,10 +71,13 @@ static int stage_origin(struct call *c, struct err *e)
 
 static int stage_limits(struct call *c, struct err *e)
 {
+	long long s;
+
 	if (!(c->route->flags & ROUTE_LIMIT))
 		return 0;
-	return later(c, rate_take(c->s->tries, http_remote(c->r), clock_monotonic()),
-	        "tries from this address", e);
+	s = later(c, rate_take(c->s->tries, http_remote(c->r), clock_monotonic()));
+
+	return s == 0 ? 0 : err_set(e, ERR_BUSY, "too many tries from this address; try again in %lld s", s);
 }
 
 /* Devices bring their own account in another way, and as much as they like. */
@@ -90,10 +93,12 @@ static int stage_authenticate(struct call *c, struct err *e)
 
 	/* Tries of tokens are counted too, and cost the store a look each. */
 	if (c->token == NULL && strangers_pay(c)) {
-		dur_us wait = rate_take(c->s->strangers, http_remote(c->r), clock_monotonic());
+		long long s = later(c, rate_take(c->s->strangers, http_remote(c->r), clock_monotonic()));
 
-		if (wait > 0)
-			return later(c, wait, "requests from this address without a session", e);
+		if (s > 0)
+			return err_set(e, ERR_BUSY,
+			        "too many requests from this address without a session; try again in %lld s",
+			        s);
 	}
 	if (rc == 0 && c->token != NULL)
 		snprintf(note->login, sizeof(note->login), "%s", c->who.login);
@@ -103,10 +108,13 @@ static int stage_authenticate(struct call *c, struct err *e)
 /* A stream is one request that lasts, and a page that lost it must find back in. */
 static int stage_rate(struct call *c, struct err *e)
 {
+	long long s;
+
 	if (c->s->rate == NULL || c->token == NULL || c->route->mode == MODE_TAKE)
 		return 0;
-	return later(
-	        c, rate_take(c->s->rate, c->who.login, clock_monotonic()), "requests of this account", e);
+	s = later(c, rate_take(c->s->rate, c->who.login, clock_monotonic()));
+
+	return s == 0 ? 0 : err_set(e, ERR_BUSY, "too many requests of this account; try again in %lld s", s);
 }
 
 static int stage_authorise(struct call *c, struct err *e)
@@ -175,7 +183,7 @@ static void encode_failure(struct call *c, const struct err *e)
 	if (c->has_file)
 		close(c->file);
 	if (!(c->route->flags & ROUTE_PROM)) {
-		problem_reply(c->r, e);
+		problem_reply(c->r, e, c->faults);
 		return;
 	}
 	prometheus_error(&b, e, &status);
@@ -344,7 +352,7 @@ static void reply_err(struct http_req *r, int code, const char *words)
 	struct err e = ERR_INIT;
 
 	err_set(&e, code, "%s", words);
-	problem_reply(r, &e);
+	problem_reply(r, &e, STR_NULL);
 }
 
 static void say_methods(struct http_req *r, unsigned methods)
@@ -504,9 +512,16 @@ int api_port(const struct api_server *s)
 	return http_port(s->http);
 }
 
+struct ingest *api_ingest(const struct api_server *s)
+{
+	return s->ingest;
+}
+
 int api_reload(struct api_server *s, time_us *until, struct err *e)
 {
-	return http_reload(s->http, until, e);
+	int rc = http_reload(s->http, until, e);
+
+	return rc == 0 && s->ingest != NULL ? ingest_reload(s->ingest, e) : rc;
 }
 
 void api_stop(struct api_server **sp)

@@ -1,7 +1,6 @@
 #include "base/err.h"
 
 #include <errno.h>
-#include <stdarg.h>
 
 static const struct row {
 	int code, http;
@@ -52,18 +51,70 @@ static PRINTF_LIKE(3, 4) void wordsf(char *buf, size_t n, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* ---- two languages ---- */
+
+static const struct {
+	const char *en, *zh;
+} chinese[] = {
+#define ZH(en, zh) {en, zh},
+#include "base/err_zh.tbl"
+#undef ZH
+};
+
+const char *err_zh(const char *en)
+{
+	size_t low = 0, high = ARRAY_LEN(chinese);
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(en, chinese[mid].en);
+		if (order == 0)
+			return chinese[mid].zh;
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return NULL;
+}
+
+/* fmt in both languages; zh is "" where the table has neither it nor, for a plain "%s", what it became. */
+PRINTF_LIKE(4, 0) static void both(char *text, char *zh, size_t n, const char *fmt, va_list ap)
+{
+	va_list again;
+	va_copy(again, ap);
+	words(text, n, fmt, ap);
+	zh[0] = '\0';
+	const char *other = err_zh(fmt);
+	/* A test holds the conversions of each pair of the table against each other. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	if (other != NULL)
+		words(zh, n, other, again);
+	else if (strcmp(fmt, "%s") == 0 && (other = err_zh(text)) != NULL)
+		wordsf(zh, n, "%s", other);
+#pragma GCC diagnostic pop
+	va_end(again);
+}
+
 int err__set(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	err_vset(e, code, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_vset(struct err *e, int code, const char *fmt, va_list ap)
 {
 	if (e == NULL)
 		return code;
-	/* Through a copy: an argument may be the old text of e itself. */
-	char text[sizeof(e->text)];
-	va_list ap;
-	va_start(ap, fmt);
-	words(text, sizeof(text), fmt, ap);
-	va_end(ap);
+	/* Through copies: an argument may be the old text of e itself. */
+	char text[sizeof(e->text)], zh[sizeof(e->zh)];
+	both(text, zh, sizeof(text), fmt, ap);
 	*e = (struct err){.code = code};
 	memcpy(e->text, text, sizeof(text));
+	memcpy(e->zh, zh, sizeof(zh));
 	return code;
 }
 
@@ -71,14 +122,28 @@ int err_prefix(struct err *e, const char *fmt, ...)
 {
 	if (e == NULL)
 		return ERR_BUG;
-	char before[sizeof(e->text)], text[sizeof(e->text)];
+	char before[sizeof(e->text)], before_zh[sizeof(e->zh)], text[sizeof(e->text)];
 	va_list ap;
 	va_start(ap, fmt);
-	words(before, sizeof(before), fmt, ap);
+	both(before, before_zh, sizeof(before), fmt, ap);
 	va_end(ap);
+	if (e->zh[0] != '\0' || before_zh[0] != '\0') {
+		wordsf(text, sizeof(text), "%s：%s", before_zh[0] != '\0' ? before_zh : before,
+		        e->zh[0] != '\0' ? e->zh : e->text);
+		memcpy(e->zh, text, sizeof(text));
+	}
 	wordsf(text, sizeof(text), "%s: %s", before, e->text);
 	memcpy(e->text, text, sizeof(text));
 	return e->code;
+}
+
+const char *err_words(const struct err *e, bool in_chinese)
+{
+	const char *zh;
+	if (e->text[0] != '\0')
+		return in_chinese && e->zh[0] != '\0' ? e->zh : e->text;
+	zh = in_chinese ? err_zh(err_text(e->code)) : NULL;
+	return zh != NULL ? zh : err_text(e->code);
 }
 
 int err_at(struct err *e, const char *where, int line, int column, const char *field)

@@ -71,7 +71,9 @@ int labels_cmp(const struct labels *a, const struct labels *b)
 	int n = a->n < b->n ? a->n : b->n;
 
 	for (int i = 0; i < n; i++) {
-		int c = str_cmp(a->l[i].name, b->l[i].name);
+		/* Sets of one storage share their names. */
+		bool shared = a->l[i].name.p == b->l[i].name.p && a->l[i].name.n == b->l[i].name.n;
+		int c = shared ? 0 : str_cmp(a->l[i].name, b->l[i].name);
 
 		if (c == 0)
 			c = str_cmp(a->l[i].value, b->l[i].value);

@@ -151,17 +151,16 @@ static const char *cell_name(int col, int row, char *buf)
 static int fail(struct xlsx *x, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static int fail(struct xlsx *x, int code, const char *fmt, ...)
 {
-	char words[sizeof(x->why.text)], cell[24];
+	char cell[24];
 	va_list ap;
 
 	if (x->rc < 0)
 		return x->rc;
-	va_start(ap, fmt);
-	vsnprintf(words, sizeof(words), fmt, ap);
-	va_end(ap);
 	x->rc = code;
 	x->why = (struct err)ERR_INIT;
-	err_set(&x->why, code, "%s", words);
+	va_start(ap, fmt);
+	err_vset(&x->why, code, fmt, ap);
+	va_end(ap);
 	err_at(&x->why, x->part, x->row, x->in_cell ? x->col + 1 : 0,
 	        x->in_cell ? cell_name(x->col, x->row, cell) : NULL);
 	if (x->parser)

@@ -499,3 +499,43 @@ time_us zone_instant(const struct zone *z, const struct civil *c)
 		return u;
 	return t; /* in a gap: the offset before carries it over the gap */
 }
+
+/* Seconds at which the footer's rules change the offset: the first after s. */
+static int64_t next_by_rule(const struct zone *z, int64_t s)
+{
+	int64_t best = INT64_MAX;
+	struct civil c;
+
+	civil_from_days(s / 86400 - (s % 86400 < 0), &c);
+	for (int year = c.year - 1; year <= c.year + 2 && year <= 9999; year++) {
+		int64_t at[] = {rule_local(&z->from, year) - z->std, rule_local(&z->to, year) - z->dst};
+
+		for (size_t i = 0; i < ARRAY_LEN(at); i++)
+			if (at[i] > s && at[i] < best &&
+			        footer_offset(z, at[i] - 1) != footer_offset(z, at[i]))
+				best = at[i];
+	}
+	return best;
+}
+
+time_us zone_next_change(const struct zone *z, time_us t)
+{
+	int64_t s = t / US_SECOND - (t % US_SECOND < 0), next = INT64_MAX;
+	int lo = 0, hi = z->n;
+
+	while (lo < hi) {
+		int mid = lo + (hi - lo) / 2;
+
+		if (z->at[mid] > s)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	while (lo < z->n && z->offset[lo] == (lo > 0 ? z->offset[lo - 1] : z->first))
+		lo++;
+	if (lo < z->n)
+		next = z->at[lo];
+	else if (z->has_footer && z->has_dst)
+		next = next_by_rule(z, s);
+	return next <= INT64_MAX / US_SECOND ? next * US_SECOND : TIME_NONE;
+}

@@ -9,16 +9,14 @@
  * The caller applies the events and acts on them in one transaction: a TASK_OPENED becomes a task
  * row, a TIMER_SET a timer row. So state is the fold of its events, and a step is all or nothing.
  *
- * Extension attributes, namespace "urn:heming:bpmn:1":
- *   userTask          org="=FEEL" (or a fixed code)  role="…"  outcomes="done returned"  stage="handle"
- *   businessRuleTask  decision="id of a decision"  result="variable that takes its result"
- *   serviceTask       topic="…"
- *   timer definitions calendar="…"  (a duration is then working time of that calendar)
- * Texts of timers: ISO 8601 duration, date-time or cycle R[n]/duration; with a leading "=", FEEL that
- * gives a date and time or a duration. Conditions are FEEL with or without the leading "=".
+ * Scopes nest: the process, a sub-process, a repeated activity and each of its instances, an event
+ * sub-process, a called process. Each is a token of the state whose key its contents name as their scope;
+ * a called process has definition and variables of its own, but lies in the same state, so that what
+ * crosses its border (an error, a cancellation) is one step.
  *
- * What is not in the executable subset is refused at load, with element id and line. docs/internals/bpmn.md
- * is the list. Definitions are immutable: any thread. A state has one owner.
+ * The executable subset, the extension attributes and the texts of timers: docs/flows.md. What is not in it
+ * is refused at load, with element id and line. Definitions are immutable: any thread. A state has one
+ * owner.
  */
 #ifndef HEMING_BPMN_H
 #define HEMING_BPMN_H
@@ -50,8 +48,9 @@ struct bpmn_element {
 	const char *id, *name;
 	enum bpmn_element_type type;
 	int line;
-	const char *role, *outcomes, *stage; /* extension attributes, "" if none */
-	const char *ref;                     /* decision, topic, message or called process; "" */
+	const char *role, *outcomes, *stage, *form; /* extension attributes, "" if none */
+	const char *ref;                            /* decision, topic, message or called process; "" */
+	const char *calendar;                       /* of its timer; "" */
 };
 
 /* Loads the first executable process of the XML (or the one with id `process` if not NULL). */
@@ -63,8 +62,9 @@ const char *bpmn_process_name(const struct bpmn_def *d);
 const struct bpmn_element *bpmn_element(const struct bpmn_def *d, const char *id); /* NULL if none */
 int bpmn_elements(const struct bpmn_def *d);
 const struct bpmn_element *bpmn_element_at(const struct bpmn_def *d, int i);
-/* Sound enough to run? Dead elements, dangling ends, gateways without default: one sentence each;
- * returns the number of errors (warnings are told with error false). bpmn_load runs the errors. */
+/* Would its instances come to an end? What bpmn_load refuses, and beyond that: joins that wait for ever,
+ * parts that run twice, elements that nothing reaches, loops that nobody stops, missing default flows. One
+ * sentence each; returns the number of errors (warnings are told with error false). */
 int bpmn_check(
         const struct bpmn_def *d, void (*tell)(void *ctx, bool error, int line, const char *text), void *ctx);
 
@@ -76,7 +76,10 @@ void bpmn_state_free(struct bpmn_state **s);
 void bpmn_state_write(const struct bpmn_state *s, struct sb *b);
 MUST_USE int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e);
 bool bpmn_state_ended(const struct bpmn_state *s);
-const struct feel_value *bpmn_state_variables(const struct bpmn_state *s); /* a context */
+const struct feel_value *bpmn_state_variables(const struct bpmn_state *s); /* a context: the process's own */
+/* What is seen from the token of a task: its own variables and those around it. A context in the arena, whose
+ * values are the state's. */
+struct feel_value bpmn_state_seen(const struct bpmn_state *s, uint32_t key, struct arena *a);
 
 /* ---- inputs and events ---- */
 
@@ -87,14 +90,18 @@ enum bpmn_input_type {
 	BPMN_MESSAGE,  /* name, variables; the oldest wait for it takes it, ERR_STATE if there is none */
 	BPMN_SIGNAL,   /* name, variables; every wait for it */
 	BPMN_ERROR,    /* key of a task; name = error code */
-	BPMN_SET,      /* variables to merge; conditional events and incidents are looked at again */
-	BPMN_CANCEL,   /* end the instance */
+	BPMN_SET,     /* variables to merge, as seen from the token `key` or, 0, from the process; conditional
+	               * events and incidents are looked at again */
+	BPMN_CANCEL,  /* end the instance */
+	BPMN_MIGRATE, /* the state was begun with another version; variables: its ids -> ids of this one, for
+	               * elements and flows that were renamed */
 };
 struct bpmn_input {
 	enum bpmn_input_type type;
 	uint32_t key;
 	struct str name;
 	const struct feel_value *variables; /* a context or NULL */
+	const struct bpmn_def *from;        /* BPMN_MIGRATE: the definition it was begun with */
 };
 
 enum bpmn_event_type {
@@ -110,20 +117,27 @@ enum bpmn_event_type {
 	BPMN_TIMER_SET,      /* key, element, at */
 	BPMN_TIMER_GONE,     /* key */
 	BPMN_WAITING,        /* key, element: message or signal name in `text` */
-	BPMN_VARIABLE,       /* text = name, value */
+	BPMN_WAIT_GONE,      /* key of a wait that ends before its token does */
+	BPMN_LOOP,           /* the activity of the token `key` is carried out once for each instance */
+	BPMN_CALLED,         /* key, element; process in `text`, its version in value */
+	BPMN_RETURNED,       /* key, element: the called process has ended */
+	BPMN_VARIABLE,       /* text = name, value; of the token `scope`, 0: of the process */
 	BPMN_ESCALATED,      /* escalation code in `text` */
 	BPMN_MESSAGE_SENT,   /* name in `text`, variables in value */
 	BPMN_SIGNAL_SENT,    /* name in `text`: for the other instances; this one has caught it already */
 	BPMN_INCIDENT,       /* could not go on at element: why, in `text`; the token waits there */
+	BPMN_MIGRATED,       /* the state now belongs to this definition; renamed ids in value */
 	BPMN_ENDED,
 };
 struct bpmn_event {
 	enum bpmn_event_type type;
-	const char *element; /* id, borrowed from the definition or from the state */
-	uint32_t key;        /* names a token, task, timer or wait within the instance; never used twice.
-	                      * A task or service call has the key of its token. */
-	uint32_t scope; /* key of the enclosing sub-process, 0 for the process; of a timer or wait: key of
-	                 * the token that waits, for a boundary event that of its activity */
+	const char *element;        /* id, borrowed from the definition or from the state */
+	const struct bpmn_def *def; /* that has the element: the instance's own or that of a called process */
+	uint32_t key;   /* names a token, task, timer or wait within the instance; never used twice.
+	                 * A task or service call has the key of its token. */
+	uint32_t scope; /* key of the enclosing scope, 0 for the process; of a timer or wait: key of the
+	                 * token that waits, for a boundary event that of its activity, for an event
+	                 * sub-process that of the scope it lies in */
 	time_us at;
 	struct str text;
 	struct feel_value value;
@@ -142,6 +156,9 @@ struct bpmn_services {
 	/* Instant at which `d` of working time of a calendar has passed; TIME_NONE if there is no such
 	 * calendar. */
 	time_us (*working)(void *ctx, const char *calendar, time_us from, dur_us d);
+	/* The definition of a process: *version 0 asks for the newest and is set to its version. NULL if
+	 * there is none. It must live as long as the states that hold calls of it. */
+	const struct bpmn_def *(*called)(void *ctx, const char *process, int *version);
 };
 
 /* Events live in the arena. ERR_STATE if the input does not fit the state (e.g. the task is not open):
@@ -152,11 +169,20 @@ MUST_USE int bpmn_decide(const struct bpmn_def *d, const struct bpmn_state *s, c
 MUST_USE int bpmn_apply(
         const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, struct err *e);
 
+/* Can this instance go on with definition d? Tells every reason why not, by element; returns their number.
+ * renamed: as the variables of BPMN_MIGRATE, or NULL. */
+int bpmn_migration_check(const struct bpmn_def *d, const struct bpmn_state *s,
+        const struct feel_value *renamed, void (*tell)(void *ctx, const char *element, const char *why),
+        void *ctx);
+
 /* What is open, in order of keys: for buttons, and to check rows against the state. */
 struct bpmn_open {
 	enum { BPMN_OPEN_TASK, BPMN_OPEN_TIMER, BPMN_OPEN_WAIT, BPMN_OPEN_SERVICE } what;
 	uint32_t key;
 	const char *element;
+	const char *process; /* called process that has the element, "" for the instance's own … */
+	int version;         /* … and its version */
+	const char *own;     /* itself, or the call activity of the instance's own process that it lies in */
 	time_us at;
 };
 size_t bpmn_state_open(const struct bpmn_state *s, struct arena *a, struct bpmn_open **out);

@@ -54,6 +54,7 @@ enum bpmn__kind {
 	KIND_SEND,
 	KIND_RECEIVE,
 	KIND_SUB,
+	KIND_CALL,
 	KIND_XOR,
 	KIND_AND,
 	KIND_OR,
@@ -71,6 +72,24 @@ enum bpmn__trigger {
 	TRIGGER_TERMINATE,
 };
 
+/* An activity that is carried out several times. */
+struct bpmn__loop {
+	bool parallel, standard, test_before;
+	struct feel_expr *count, *collection; /* multi-instance: one of the two */
+	struct feel_expr *until;              /* multi-instance: enough when true, NULL: never */
+	struct feel_expr *again;              /* standard loop: once more while true, NULL: always */
+	int64_t most;                         /* standard loop, -1: no limit */
+	const char *item;                     /* variable of an instance, "" if none */
+	const char *results;                  /* variable that takes the list of … */
+	struct feel_expr *result;             /* … this, of each instance */
+};
+
+/* What goes into a called process, or comes out of it. */
+struct bpmn__map {
+	const char *name;
+	struct feel_expr *value;
+};
+
 struct bpmn__node {
 	struct bpmn_element pub;
 	enum bpmn__kind kind;
@@ -80,10 +99,18 @@ struct bpmn__node {
 	int n_in, n_out;
 	int dflt;            /* default flow, -1 if none */
 	int host;            /* boundary: the activity it is attached to; else -1 */
-	bool interrupting;   /* boundary */
+	bool interrupting;   /* boundary event, start event of an event sub-process */
 	const int *boundary; /* boundary events attached to this activity */
 	int n_boundary;
-	int start; /* sub-process: its start event, -1 before checking */
+	int start;           /* sub-process: its start event, -1 before checking */
+	bool handler;        /* sub-process that an event triggers */
+	const int *handlers; /* sub-process: start events of the event sub-processes right in it */
+	int n_handlers;
+	struct bpmn__loop *loop; /* NULL: done once */
+	const char **locals;     /* activity: variables of its own */
+	int n_locals;
+	struct bpmn__map *give, *back; /* call: what goes in and comes out; none: all variables */
+	int n_give, n_back;
 	struct bpmn__timer timer;
 	struct feel_expr *expr; /* condition of an event, org of a user task; NULL if none */
 	const char *org;        /* user task: a fixed org, "" if none */
@@ -93,6 +120,7 @@ struct bpmn__node {
 struct bpmn__flow {
 	const char *id;
 	int line, from, to;     /* nodes; -1 while unknown */
+	int at;                 /* place among the flows into `to` */
 	struct feel_expr *cond; /* NULL: always */
 };
 
@@ -107,6 +135,8 @@ struct bpmn_def {
 	int n_nodes;
 	struct bpmn__flow *flow;
 	int n_flows;
+	const int *handlers; /* start events of the event sub-processes right in the process */
+	int n_handlers;
 	int *slot; /* hash of ids -> node + 1; 0 empty */
 	uint32_t n_slots;
 };
@@ -118,7 +148,7 @@ int bpmn__node_find(const struct bpmn_def *d, struct str id); /* -1 if there is 
 int bpmn__flow_find(const struct bpmn_def *d, struct str id);
 static inline bool bpmn__is_activity(enum bpmn__kind k)
 {
-	return k >= KIND_USER && k <= KIND_SUB;
+	return k >= KIND_USER && k <= KIND_CALL;
 }
 static inline bool bpmn__is_gateway(enum bpmn__kind k)
 {
@@ -127,7 +157,14 @@ static inline bool bpmn__is_gateway(enum bpmn__kind k)
 
 /* One finding: id of the node or flow at fault. */
 typedef void bpmn__tell_f(void *ctx, bool error, const char *id, int line, const char *text);
+/* What would leave an instance stuck or ambiguous by the drawing alone: refused when it is loaded. */
 int bpmn__check(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+/* Of a definition without such errors: joins that wait for ever, what runs twice, what is dead. */
+int bpmn__sound(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+int bpmn__endless(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+/* Marks the nodes from which `from` can be reached without passing through the gateway; stack: room for all.
+ */
+void bpmn__mark_upstream(const struct bpmn_def *d, int gateway, int from, bool *seen, int *stack);
 
 /* ---- state ---- */
 
@@ -140,30 +177,50 @@ enum bpmn__doing {
 	DOING_SERVICE,  /* a service was called */
 	DOING_INCIDENT, /* could not go on */
 	DOING_STUCK,    /* incident at a gateway that was passed already: only its way out failed */
+	DOING_LOOP,     /* tokens on the same element, inside it, are its instances */
+	DOING_CALL,     /* a called process runs inside it */
 };
 
 struct bpmn__token {
 	uint32_t key, scope;
 	const char *element;
-	const char *flow; /* by which it came, "" if by none */
-	int node, via;    /* element and flow in the definition with the state's serial; via -1 for none */
+	const char *flow;           /* by which it came, "" if by none */
+	const struct bpmn_def *def; /* that has element and flow; NULL: of a called process, not looked up */
+	int node, via;              /* there; via -1 for none */
 	enum bpmn__doing doing;
 };
 
 struct bpmn__wait {
-	uint32_t key, owner; /* owner: the token that waits */
-	const char *element; /* the event waited for */
+	uint32_t key, owner;        /* owner: the token that waits; 0: the process */
+	const char *element;        /* the event waited for */
+	const struct bpmn_def *def; /* as of a token */
 	int node;
+	bool inner; /* for what is inside the owner: the start of an event sub-process */
 	enum { WAIT_TIMER, WAIT_NAME, WAIT_CONDITION } what;
 	time_us at;      /* timer */
 	struct str text; /* timer: what is left of a cycle; name: message or signal */
 	bool was;        /* condition: true when last looked at */
 };
 
-/* Tokens and waits are in order of keys, since keys only grow. */
+struct bpmn__call {
+	uint32_t key; /* the token that calls */
+	int version;
+	const char *process;
+	const struct bpmn_def *def; /* NULL: not looked up */
+};
+
+/* Variables of one token; of a call, those of the called process. */
+struct bpmn__local {
+	uint32_t owner;
+	struct feel_value vars; /* a context */
+	size_t cap;
+};
+
+/* Tokens, waits, calls and locals are in order of keys, since keys only grow. */
 struct bpmn_state {
 	uint32_t magic;
 	uint32_t serial; /* definition that the `node` fields and `ids` belong to; 0 none */
+	bool unbound;    /* there are called processes that were not looked up */
 	enum bpmn__phase phase;
 	bool draft;        /* a copy within decide: borrows texts from definition, events and input */
 	uint32_t next_key; /* the next key to be given */
@@ -172,6 +229,10 @@ struct bpmn_state {
 	size_t n_tokens, cap_tokens;
 	struct bpmn__wait *wait;
 	size_t n_waits, cap_waits;
+	struct bpmn__call *call;
+	size_t n_calls, cap_calls;
+	struct bpmn__local *local;
+	size_t n_locals, cap_locals;
 	const char **ids; /* own copies of the definition's ids, nodes then flows; NULL where not used yet */
 	struct arena *vars_arena;   /* values of variables; remade when most of it is garbage */
 	struct feel_value vars;     /* a context */
@@ -180,10 +241,26 @@ struct bpmn_state {
 
 struct bpmn__token *bpmn__token_find(const struct bpmn_state *s, uint32_t key);
 struct bpmn__wait *bpmn__wait_find(const struct bpmn_state *s, uint32_t key);
-/* Makes the `node` fields those of d. ERR_STATE if the state names an element that d does not have. */
-MUST_USE int bpmn__state_bind(struct bpmn_state *s, const struct bpmn_def *d, struct err *e);
-/* A draft of s in the arena, bound to d. */
-MUST_USE int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, const struct bpmn_def *d,
-        struct arena *a, struct err *e);
+struct bpmn__call *bpmn__call_find(const struct bpmn_state *s, uint32_t key);
+struct bpmn__local *bpmn__local_find(const struct bpmn_state *s, uint32_t owner);
+const struct feel_value *bpmn__entry(const struct feel_value *context, struct str name); /* NULL: none */
+/* The definition inside the scope `key`; NULL: not looked up. */
+const struct bpmn_def *bpmn__def_inside(const struct bpmn_state *s, const struct bpmn_def *d, uint32_t key);
+/* An instance of a repeated activity, as against the activity as a whole. */
+bool bpmn__is_instance(const struct bpmn_state *s, const struct bpmn__token *t);
+/* Makes the `node` fields those of d; of called processes only with sv. ERR_STATE if the state names an
+ * element that its definition does not have. */
+MUST_USE int bpmn__state_bind(
+        struct bpmn_state *s, const struct bpmn_def *d, const struct bpmn_services *sv, struct err *e);
+/* Why a token cannot lie on its node, or a wait wait there; NULL: it can. Tokens before it are bound. */
+const char *bpmn__token_misfit(const struct bpmn_state *s, const struct bpmn__token *t);
+const char *bpmn__wait_misfit(const struct bpmn_state *s, const struct bpmn__wait *w);
+/* Is the scope within a called process? */
+bool bpmn__in_call(const struct bpmn_state *s, uint32_t scope);
+/* The id that an element or flow of an older version has now. renamed: old id -> new, a context. */
+struct str bpmn__migrated_id(const struct feel_value *renamed, const char *id);
+/* A draft of s in the arena, not bound. */
+MUST_USE int bpmn__state_draft(
+        struct bpmn_state *out, const struct bpmn_state *s, struct arena *a, struct err *e);
 
 #endif

@@ -33,7 +33,8 @@ static void starts_of(struct checker *c, int parent)
 {
 	const struct bpmn_def *d = c->d;
 	const char *id = parent < 0 ? d->id : d->node[parent].pub.id;
-	const char *what = parent < 0 ? "process" : "sub-process";
+	bool handler = parent >= 0 && d->node[parent].handler;
+	const char *what = parent < 0 ? "process" : handler ? "event sub-process" : "sub-process";
 	int line = parent < 0 ? d->line : d->node[parent].pub.line, none = 0, all = 0;
 
 	for (int i = 0; i < d->n_nodes; i++) {
@@ -43,29 +44,57 @@ static void starts_of(struct checker *c, int parent)
 			continue;
 		all++;
 		none += n->trigger == TRIGGER_NONE;
-		if (parent >= 0 && n->trigger != TRIGGER_NONE)
+		if (parent >= 0 && !handler && n->trigger != TRIGGER_NONE)
 			ERROR(c, n, "a sub-process begins with a start event without a trigger");
 	}
 	if (all == 0)
 		say(c, true, id, line, "the %s has no start event", what);
+	else if (handler && all > 1)
+		say(c, true, id, line, "the event sub-process has %d start events; one is allowed", all);
 	else if (none > 1)
 		say(c, true, id, line, "the %s has %d start events without a trigger; one is allowed", what,
 		        none);
 }
 
+/* Of the events that start an event sub-process, and of those at one activity, one for each error or
+ * escalation. */
+static void catches(struct checker *c, const int *event, int n)
+{
+	for (int i = 0; i < n; i++) {
+		const struct bpmn__node *x = &c->d->node[event[i]];
+
+		if (x->trigger != TRIGGER_ERROR && x->trigger != TRIGGER_ESCALATION)
+			continue;
+		for (int k = 0; k < i; k++) {
+			const struct bpmn__node *y = &c->d->node[event[k]];
+
+			if (y->trigger == x->trigger && strcmp(y->pub.ref, x->pub.ref) == 0) {
+				ERROR(c, x, "\"%.100s\" catches the same in the same place", y->pub.id);
+				break;
+			}
+		}
+	}
+}
+
 static void ways(struct checker *c, const struct bpmn__node *n)
 {
-	bool no_in = n->kind == KIND_START || n->kind == KIND_BOUNDARY;
+	bool no_in = n->kind == KIND_START || n->kind == KIND_BOUNDARY || n->handler;
+	bool no_out = n->kind == KIND_END || n->handler;
+	const char *what = n->handler              ? "an event sub-process"
+	                   : n->kind == KIND_START ? "a start event"
+	                   : n->kind == KIND_END   ? "an end event"
+	                                           : "a boundary event";
 
 	if (no_in && n->n_in > 0)
-		ERROR(c, n, "no sequence flow may lead into a %s",
-		        n->kind == KIND_START ? "start event" : "boundary event");
+		ERROR(c, n, "no sequence flow may lead into %s", what);
 	if (!no_in && n->n_in == 0)
 		ERROR(c, n, "nothing leads to it: connect it by a sequence flow or remove it");
-	if (n->kind == KIND_END && n->n_out > 0)
-		ERROR(c, n, "no sequence flow may leave an end event");
-	if (n->kind != KIND_END && n->n_out == 0)
+	if (no_out && n->n_out > 0)
+		ERROR(c, n, "no sequence flow may leave %s", what);
+	if (!no_out && n->n_out == 0)
 		ERROR(c, n, "nothing leads on from it: connect it, at least to an end event");
+	if (n->handler && n->n_boundary > 0)
+		ERROR(c, n, "an event sub-process has no boundary events");
 }
 
 static void conditions(struct checker *c, const struct bpmn__node *n)
@@ -129,19 +158,9 @@ static void event_gateway(struct checker *c, const struct bpmn__node *n)
 static void boundary(struct checker *c, const struct bpmn__node *n)
 {
 	const struct bpmn__node *host = &c->d->node[n->host];
-	bool at_once = host->kind == KIND_PASS || host->kind == KIND_RULE || host->kind == KIND_SEND;
 
-	if (at_once)
+	if (host->kind == KIND_PASS || host->kind == KIND_RULE || host->kind == KIND_SEND)
 		WARN(c, n, "\"%.100s\" is done at once, so that this event never happens", host->pub.id);
-	for (int k = 0; k < host->n_boundary; k++) {
-		const struct bpmn__node *b = &c->d->node[host->boundary[k]];
-
-		if (b == n)
-			break;
-		if (b->trigger == n->trigger && strcmp(b->pub.ref, n->pub.ref) == 0 &&
-		        (n->trigger == TRIGGER_ERROR || n->trigger == TRIGGER_ESCALATION))
-			ERROR(c, n, "\"%.100s\" catches the same on the same activity", b->pub.id);
-	}
 }
 
 /* Elements that no token can reach: parts of a ring that nothing leads into. */
@@ -163,6 +182,8 @@ static void dead(struct checker *c)
 	for (int i = 0; i < d->n_nodes; i++)
 		if (d->node[i].kind == KIND_START && d->node[i].parent < 0)
 			REACH(i);
+	for (int i = 0; i < d->n_handlers; i++)
+		REACH(d->node[d->handlers[i]].parent);
 	for (int at = 0; at < n; at++) {
 		const struct bpmn__node *x = &d->node[queue[at]];
 
@@ -172,6 +193,8 @@ static void dead(struct checker *c)
 			REACH(x->boundary[k]);
 		if (x->start >= 0)
 			REACH(x->start);
+		for (int k = 0; k < x->n_handlers; k++)
+			REACH(d->node[x->handlers[k]].parent);
 	}
 #undef REACH
 	for (int i = 0; i < d->n_nodes; i++)
@@ -186,6 +209,7 @@ int bpmn__check(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx)
 	struct checker c = {.d = d, .tell = tell, .ctx = ctx};
 
 	starts_of(&c, -1);
+	catches(&c, d->handlers, d->n_handlers);
 	for (int i = 0; i < d->n_nodes; i++) {
 		const struct bpmn__node *n = &d->node[i];
 
@@ -197,6 +221,8 @@ int bpmn__check(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx)
 			event_gateway(&c, n);
 		if (n->kind == KIND_BOUNDARY)
 			boundary(&c, n);
+		catches(&c, n->boundary, n->n_boundary);
+		catches(&c, n->handlers, n->n_handlers);
 		if (n->kind == KIND_USER && *n->pub.role == '\0')
 			WARN(&c, n, "the task names no role: everybody who sees the case may do it");
 	}
@@ -214,7 +240,7 @@ struct outside {
 static void tell_outside(void *ctx, bool error, const char *id, int line, const char *text)
 {
 	const struct outside *o = ctx;
-	char buf[600];
+	char buf[1100];
 
 	snprintf(buf, sizeof buf, "%.150s: %s", id, text);
 	o->tell(o->ctx, error, line, buf);
@@ -224,7 +250,12 @@ int bpmn_check(
         const struct bpmn_def *d, void (*tell)(void *ctx, bool error, int line, const char *text), void *ctx)
 {
 	struct outside o = {.tell = tell, .ctx = ctx};
+	bpmn__tell_f *f = tell ? tell_outside : NULL;
+	int errors;
 
 	OBJ_CHECK(d, BPMN__DEF_MAGIC);
-	return bpmn__check(d, tell ? tell_outside : NULL, &o);
+	errors = bpmn__check(d, f, &o);
+	if (errors == 0)
+		errors = bpmn__sound(d, f, &o) + bpmn__endless(d, f, &o);
+	return errors;
 }

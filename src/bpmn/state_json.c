@@ -7,7 +7,9 @@
 
 #include "base/num.h"
 
-#define VERSION 1
+/* 1: neither calls nor variables of tokens. A state that has none is written as that still, so that an older
+ * program can read it. */
+#define VERSION 2
 
 static const char *const PHASES[] = {"new", "running", "ended"};
 
@@ -69,6 +71,48 @@ static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp
 	}
 }
 
+/* [[key, "process", version], …] */
+static void write_calls(const struct bpmn_state *s, struct jw *w)
+{
+	jw_key(w, "calls");
+	jw_array(w);
+	for (size_t i = 0; i < s->n_calls; i++) {
+		jw_array(w);
+		jw_int(w, s->call[i].key);
+		jw_cstr(w, s->call[i].process);
+		jw_int(w, s->call[i].version);
+		jw_array_end(w);
+	}
+	jw_array_end(w);
+}
+
+/* [[key, {…}], …] */
+static void write_locals(const struct bpmn_state *s, struct jw *w, struct sb *tmp)
+{
+	jw_key(w, "locals");
+	jw_array(w);
+	for (size_t i = 0; i < s->n_locals; i++) {
+		jw_array(w);
+		jw_int(w, s->local[i].owner);
+		write_value(&s->local[i].vars, w, tmp);
+		jw_array_end(w);
+	}
+	jw_array_end(w);
+}
+
+static bool needs_version_2(const struct bpmn_state *s)
+{
+	if (s->n_calls > 0 || s->n_locals > 0)
+		return true;
+	for (size_t i = 0; i < s->n_tokens; i++)
+		if (s->token[i].doing == DOING_LOOP)
+			return true;
+	for (size_t i = 0; i < s->n_waits; i++)
+		if (s->wait[i].inner)
+			return true;
+	return false;
+}
+
 void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 {
 	struct sb tmp = SB_INIT;
@@ -77,7 +121,7 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 	OBJ_CHECK(s, BPMN__STATE_MAGIC);
 	jw_init(&w, b);
 	jw_object(&w);
-	jw_kint(&w, "v", VERSION);
+	jw_kint(&w, "v", needs_version_2(s) ? VERSION : 1);
 	jw_kstr(&w, "phase", PHASES[s->phase]);
 	jw_kint(&w, "key", s->next_key);
 	jw_key(&w, "tokens");
@@ -110,9 +154,15 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 			jw_int(&w, x->at);
 		jw_str(&w, x->text.p ? x->text : STR_LIT(""));
 		jw_bool(&w, x->was);
+		if (x->inner)
+			jw_bool(&w, true);
 		jw_array_end(&w);
 	}
 	jw_array_end(&w);
+	if (s->n_calls > 0)
+		write_calls(s, &w);
+	if (s->n_locals > 0)
+		write_locals(s, &w, &tmp);
 	jw_key(&w, "vars");
 	write_value(&s->vars, &w, &tmp);
 	jw_object_end(&w);
@@ -312,7 +362,7 @@ static int read_token(struct reader *r)
 	if (rc == 0)
 		rc = read_string(r, s->a, &flow);
 	if (rc == 0)
-		rc = read_int(r, DOING_REST, DOING_STUCK, &doing);
+		rc = read_int(r, DOING_REST, DOING_CALL, &doing);
 	if (rc == 0)
 		rc = want(r, JSON_ARRAY_END, "a token has too many parts");
 	if (rc < 0)
@@ -340,11 +390,11 @@ static int read_wait(struct reader *r)
 	int64_t key = 0, owner = 0, what = 0, at = TIME_NONE;
 	struct str element, text;
 	enum json_type t;
-	bool was = false;
+	bool was = false, inner;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
 	if (rc == 0)
-		rc = read_int(r, 1, UINT32_MAX - 1, &owner);
+		rc = read_int(r, 0, UINT32_MAX - 1, &owner);
 	if (rc == 0)
 		rc = read_string(r, s->a, &element);
 	if (rc == 0)
@@ -359,10 +409,14 @@ static int read_wait(struct reader *r)
 	rc = read_string(r, s->a, &text);
 	if (rc == 0)
 		rc = read_bool(r, &was);
-	if (rc == 0)
-		rc = want(r, JSON_ARRAY_END, "a wait has too many parts");
 	if (rc < 0)
 		return rc;
+	t = json_next(&r->j);
+	inner = t == JSON_TRUE;
+	if (inner)
+		t = json_next(&r->j);
+	if (t != JSON_ARRAY_END)
+		return corrupt(r, "a wait has too many parts");
 	if (s->n_waits > 0 && s->wait[s->n_waits - 1].key >= key)
 		return corrupt(r, "waits are out of order");
 	s->wait = xgrow(s->wait, &s->cap_waits, s->n_waits + 1, sizeof *s->wait);
@@ -371,6 +425,7 @@ static int read_wait(struct reader *r)
 	        .owner = (uint32_t)owner,
 	        .element = element.p,
 	        .node = -1,
+	        .inner = inner,
 	        .what = what == WAIT_TIMER  ? WAIT_TIMER
 	                : what == WAIT_NAME ? WAIT_NAME
 	                                    : WAIT_CONDITION,
@@ -378,6 +433,54 @@ static int read_wait(struct reader *r)
 	        .text = text,
 	        .was = was,
 	};
+	return 0;
+}
+
+static int read_call(struct reader *r)
+{
+	struct bpmn_state *s = r->s;
+	int64_t key = 0, version = 0;
+	struct str process;
+	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
+
+	if (rc == 0)
+		rc = read_string(r, s->a, &process);
+	if (rc == 0)
+		rc = read_int(r, 1, INT32_MAX, &version);
+	if (rc == 0)
+		rc = want(r, JSON_ARRAY_END, "a call has too many parts");
+	if (rc < 0)
+		return rc;
+	if (s->n_calls > 0 && s->call[s->n_calls - 1].key >= key)
+		return corrupt(r, "calls are out of order");
+	s->call = xgrow(s->call, &s->cap_calls, s->n_calls + 1, sizeof *s->call);
+	s->call[s->n_calls++] =
+	        (struct bpmn__call){.key = (uint32_t)key, .process = process.p, .version = (int)version};
+	return 0;
+}
+
+static int read_local(struct reader *r)
+{
+	struct bpmn_state *s = r->s;
+	struct feel_value vars = FEEL_NULL_VALUE;
+	int64_t key = 0;
+	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
+
+	if (rc == 0)
+		rc = want(r, JSON_OBJECT, "the variables of a token are missing");
+	if (rc == 0)
+		rc = read_context(r, &vars);
+	if (rc == 0)
+		rc = want(r, JSON_ARRAY_END, "variables of a token have too many parts");
+	if (rc < 0)
+		return rc;
+	if (vars.type != FEEL_CONTEXT)
+		return corrupt(r, "the variables of a token are no list of names");
+	if (s->n_locals > 0 && s->local[s->n_locals - 1].owner >= key)
+		return corrupt(r, "variables of tokens are out of order");
+	s->local = xgrow(s->local, &s->cap_locals, s->n_locals + 1, sizeof *s->local);
+	s->local[s->n_locals++] =
+	        (struct bpmn__local){.owner = (uint32_t)key, .vars = vars, .cap = (size_t)vars.context.n};
 	return 0;
 }
 
@@ -394,7 +497,7 @@ static int read_rows(struct reader *r, int (*row)(struct reader *))
 static int read_vars(struct reader *r)
 {
 	struct feel_context *c = &r->s->vars.context;
-	struct feel_value v;
+	struct feel_value v = FEEL_NULL_VALUE;
 	int rc = want(r, JSON_OBJECT, "the variables are missing");
 
 	if (rc == 0)
@@ -427,7 +530,7 @@ static int read_phase(struct reader *r)
 
 static int read_fields(struct reader *r)
 {
-	enum { V = 1, PHASE = 2, KEY = 4, TOKENS = 8, WAITS = 16, VARS = 32 };
+	enum { V = 1, PHASE = 2, KEY = 4, TOKENS = 8, WAITS = 16, VARS = 32, CALLS = 64, LOCALS = 128 };
 	unsigned seen = 0, now;
 	enum json_type t;
 	int64_t n = 0;
@@ -461,6 +564,12 @@ static int read_fields(struct reader *r)
 		} else if (str_is(key, "vars")) {
 			now = VARS;
 			rc = seen & VARS ? 0 : read_vars(r);
+		} else if (str_is(key, "calls")) {
+			now = CALLS;
+			rc = seen & CALLS ? 0 : read_rows(r, read_call);
+		} else if (str_is(key, "locals")) {
+			now = LOCALS;
+			rc = seen & LOCALS ? 0 : read_rows(r, read_local);
 		} else
 			return corrupt(r, "a field is not known");
 		if (rc == 0 && seen & now)
@@ -471,7 +580,30 @@ static int read_fields(struct reader *r)
 	}
 	if (t != JSON_OBJECT_END || json_next(&r->j) != JSON_END)
 		return corrupt(r, "it does not end where it should");
-	return seen == (V | PHASE | KEY | TOKENS | WAITS | VARS) ? 0 : corrupt(r, "a field is missing");
+	return (seen & ~(unsigned)(CALLS | LOCALS)) == (V | PHASE | KEY | TOKENS | WAITS | VARS)
+	               ? 0
+	               : corrupt(r, "a field is missing");
+}
+
+/* Every token that calls has its call, and the other way round. */
+static int check_calls(struct reader *r)
+{
+	const struct bpmn_state *s = r->s;
+	size_t calling = 0;
+
+	for (size_t i = 0; i < s->n_tokens; i++) {
+		if (s->token[i].doing != DOING_CALL)
+			continue;
+		calling++;
+		if (bpmn__call_find(s, s->token[i].key) == NULL)
+			return corrupt(r, "a token calls nothing");
+	}
+	if (calling != s->n_calls)
+		return corrupt(r, "a call belongs to no token");
+	for (size_t i = 0; i < s->n_locals; i++)
+		if (bpmn__token_find(s, s->local[i].owner) == NULL)
+			return corrupt(r, "variables belong to no token");
+	return 0;
 }
 
 /* What apply keeps true for every state. */
@@ -479,17 +611,19 @@ static int check_state(struct reader *r)
 {
 	const struct bpmn_state *s = r->s;
 
-	if (s->phase != PHASE_RUNNING && s->n_tokens > 0)
+	if (s->phase != PHASE_RUNNING && s->n_tokens + s->n_waits > 0)
 		return corrupt(r, "an instance that does not run has tokens");
 	if (s->n_tokens > 0 && s->token[s->n_tokens - 1].key >= s->next_key)
 		return corrupt(r, "the next key was given before");
 	for (size_t i = 0; i < s->n_waits; i++) {
-		if (s->wait[i].key >= s->next_key || bpmn__token_find(s, s->wait[i].key))
+		const struct bpmn__wait *w = &s->wait[i];
+
+		if (w->key >= s->next_key || bpmn__token_find(s, w->key))
 			return corrupt(r, "the key of a wait was given before");
-		if (bpmn__token_find(s, s->wait[i].owner) == NULL)
+		if (w->owner == 0 ? !w->inner : bpmn__token_find(s, w->owner) == NULL)
 			return corrupt(r, "a wait belongs to no token");
 	}
-	return 0;
+	return check_calls(r);
 }
 
 int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)

@@ -54,6 +54,8 @@ struct case_act {
 	int64_t id, version;
 	uint32_t task; /* 0: the one open task */
 	const char *note;
+	struct sb *faults; /* of completing: all that the task's form does not take, as JSON; NULL at will */
+	bool chinese;      /* the language of its words */
 };
 MUST_USE int case_claim(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 MUST_USE int case_release(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
@@ -61,9 +63,21 @@ MUST_USE int case_release(struct site *s, const struct case_act *a, const struct
 MUST_USE int case_hand_over(struct site *s, const struct case_act *a, const char *login, const char *org,
         const struct who *by, struct err *e);
 /* Completes the task with one of its outcomes ("done", "returned", "pass", "reject", "close", …). variables:
- * JSON object or NULL. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
+ * JSON object or NULL; where the task has a form, what was filled in, and ERR_INVALID for what the form does
+ * not take. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
 MUST_USE int case_complete(struct site *s, const struct case_act *a, const char *outcome,
         struct str variables, const struct who *by, struct err *e);
+/* A message that the flow waits for, by its name; ERR_STATE if it does not. variables: as of case_complete.
+ */
+MUST_USE int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
+        const struct who *by, struct err *e);
+/* What the open task's form is drawn from. Texts are JSON, in the arena of the transaction. */
+struct case_form {
+	const char *id; /* "" if the task has none */
+	const char *schema, *variables;
+};
+MUST_USE int case_form(struct store_tx *tx, struct site *s, const struct who *who, int64_t id,
+        struct case_form *out, struct err *e);
 MUST_USE int case_note(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 /* Fires the timers that are due at `now`, at most `limit`; *next is the instant of the next one or TIME_NONE.
  * Called by the rules thread. */
@@ -80,6 +94,26 @@ struct case_import {
  * the first outcome of each task, at the time of its closing. */
 MUST_USE int case_import(
         struct site *s, const struct case_import *in, int n, const struct who *by, int *known, struct err *e);
+
+/* ---- another version of the flow ---- */
+
+struct case_migration {
+	const char *flow;
+	int from, to;                     /* versions; from 0: any other than `to`, to 0: the newest */
+	const struct feel_value *renamed; /* ids of the old version -> ids of the new, a context, or NULL */
+	bool look;                        /* only tell what would be */
+};
+struct case_move {
+	int64_t id;
+	const char *code;
+	int from;
+	bool moved;
+	const char *why; /* it cannot: "element: reason; …"; "" if it can, or is closed by now */
+};
+/* Open cases of the flow that `by` sees, one transaction each; tells each of them. Texts of a move live in
+ * the arena. ERR_NOTFOUND: there is no such flow or version. */
+MUST_USE int case_migrate(struct site *s, const struct case_migration *m, const struct who *by,
+        struct arena *a, void (*told)(void *ctx, const struct case_move *move), void *ctx, struct err *e);
 
 /* ---- reading ---- */
 

@@ -85,21 +85,34 @@ static unsigned allowed(enum action action, unsigned parts)
 	return holders;
 }
 
-/* Without the role of the task: a case's row knows its stage, and what the desk does is known by that. */
-static const char *role_of(const struct site *s, const struct city_case *c)
+/* The role of the first task with this stage and these outcomes, in the flow or in one that it calls. */
+static const char *task_role(
+        const struct site *s, const struct flow_def *f, const struct city_case *c, int depth)
 {
-	const struct flow_def *f = catalog_flow(s->catalog, c->flow, c->flow_version);
-
-	if (f == NULL || strcmp(c->stage, "incident") == 0 || strcmp(c->stage, "service") == 0)
-		return "desk";
-	for (int i = 0; i < bpmn_elements(f->def); i++) {
+	for (int i = 0; f != NULL && i < bpmn_elements(f->def); i++) {
 		const struct bpmn_element *el = bpmn_element_at(f->def, i);
+		const char *role = NULL;
 
 		if (el->type == BPMN_USER_TASK && strcmp(el->stage, c->stage) == 0 &&
 		        strcmp(el->outcomes, c->outcomes) == 0)
-			return el->role;
+			role = el->role;
+		else if (el->type == BPMN_CALL_ACTIVITY && depth > 0)
+			role = task_role(s, catalog_flow(s->catalog, el->ref, 0), c, depth - 1);
+		if (role != NULL)
+			return role;
 	}
-	return "desk";
+	return NULL;
+}
+
+/* Without the role of the task: a case's row knows its stage, and what the desk does is known by that. */
+static const char *role_of(const struct site *s, const struct city_case *c)
+{
+	const char *role;
+
+	if (strcmp(c->stage, "incident") == 0 || strcmp(c->stage, "service") == 0)
+		return "desk";
+	role = task_role(s, catalog_flow(s->catalog, c->flow, c->flow_version), c, 2);
+	return role != NULL ? role : "desk";
 }
 
 const char *case_actions(struct arena *a, struct site *s, const struct city_case *c, const struct who *who)
@@ -149,18 +162,19 @@ static int refuse(
         struct stepping *x, enum action action, const struct case_task *t, unsigned holders, struct err *e)
 {
 	if (holders == 0)
-		return err_set(e, ERR_DENIED, "this is for %s",
-		        t != NULL && strcmp(t->role, "desk") == 0 ? "the desk"
-		        : t != NULL                               ? t->org
-		                                                  : "others");
+		return t == NULL                      ? err_set(e, ERR_DENIED, "this is for others")
+		       : strcmp(t->role, "desk") == 0 ? err_set(e, ERR_DENIED, "this is for the desk")
+		                                      : err_set(e, ERR_DENIED, "this is for %s", t->org);
 	if (t == NULL)
-		return err_set(e, ERR_STATE, "the case %s is %s", x->c.code,
-		        strcmp(x->c.state, "open") == 0 ? "waiting" : x->c.state);
+		return strcmp(x->c.state, "open") == 0
+		               ? err_set(e, ERR_STATE, "the case %s waits; there is no open task", x->c.code)
+		               : err_set(e, ERR_STATE, "the case %s is %s", x->c.code, x->c.state);
 	if (*t->assignee == '\0')
 		return err_set(e, ERR_STATE, "nobody has claimed the task %s", t->name);
 	if (strcmp(t->assignee, x->by->login) == 0)
-		return err_set(e, ERR_STATE, "you have %s already",
-		        action == ACT_CLAIM ? "claimed the task" : "the task");
+		return err_set(e, ERR_STATE,
+		        action == ACT_CLAIM ? "you have claimed the task already"
+		                            : "you have the task already");
 	return err_set(e, ERR_STATE, "%s has claimed the task %s", t->assignee, t->name);
 }
 
@@ -228,7 +242,7 @@ struct acting {
 	struct site *s;
 	const struct case_act *act;
 	const struct who *by;
-	const char *login, *org, *outcome;
+	const char *login, *org, *outcome, *message;
 	struct str variables;
 	bool closed;
 };
@@ -314,10 +328,10 @@ out:
 }
 
 /* Rework goes to whom the task was handed: the flow's own variable says so. */
-static int tell_flow(struct stepping *x, const char *org, struct err *e)
+static int tell_flow(struct stepping *x, uint32_t task, const char *org, struct err *e)
 {
 	struct feel_value v = {.type = FEEL_CONTEXT};
-	const struct bpmn_input in = {.type = BPMN_SET, .name = STR_LIT(""), .variables = &v};
+	const struct bpmn_input in = {.type = BPMN_SET, .key = task, .name = STR_LIT(""), .variables = &v};
 
 	feel_put(x->a, &v, STR_LIT("org"), feel_string(str_of(org)));
 	return step__run(x, &in, e);
@@ -394,7 +408,7 @@ static int hand_over_write(struct store_tx *tx, void *arg, struct err *e)
 	rc = step__entry_end(&x, &j, "case.handed_over", e);
 	if (rc == 0 && moved && strcmp(t->stage, "handle") == 0) {
 		x.owner = org;
-		rc = tell_flow(&x, org, e);
+		rc = tell_flow(&x, t->key, org, e);
 	}
 	if (rc == 0)
 		rc = step__save(&x, false, e);
@@ -413,8 +427,7 @@ static bool has_outcome(const char *outcomes, const char *outcome)
 	return false;
 }
 
-static int read_variables(
-        struct stepping *x, struct str json, const char *outcome, struct feel_value *out, struct err *e)
+static int read_variables(struct stepping *x, struct str json, struct feel_value *out, struct err *e)
 {
 	const struct feel_value *org;
 
@@ -430,7 +443,6 @@ static int read_variables(
 		err_set(e, ERR_INVALID, "no org has this code");
 		return err_at(e, NULL, 0, 0, "variables.org"), ERR_INVALID;
 	}
-	feel_put(x->a, out, STR_LIT("outcome"), feel_string(str_of(outcome)));
 	return 0;
 }
 
@@ -440,8 +452,13 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 	struct bpmn_input in = {.type = BPMN_COMPLETE, .key = t->key, .name = STR_LIT("")};
 	struct feel_value variables;
 	struct step_entry j;
-	int rc = read_variables(x, w->variables, w->outcome, &variables, e);
+	const struct form_def *form = step__form(x, t);
+	int rc = read_variables(x, w->variables, &variables, e);
 
+	if (rc == 0 && form != NULL)
+		rc = step__fill_form(x, t, form, w->outcome, &variables, w->act, e);
+	if (rc == 0)
+		feel_put(x->a, &variables, STR_LIT("outcome"), feel_string(str_of(w->outcome)));
 	if (rc == 0 && *t->assignee == '\0')
 		rc = assign(x, t, x->by->login, t->org, e);
 	if (rc == 0)
@@ -494,6 +511,37 @@ static int complete_write(struct store_tx *tx, void *arg, struct err *e)
 	if (rc == 0)
 		rc = step__save(&x, false, e);
 	w->closed = rc == 0 && x.closed_now;
+	step__end(&x);
+	return rc;
+}
+
+static int message_write(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct acting *w = arg;
+	struct bpmn_input in = {.type = BPMN_MESSAGE, .name = str_of(w->message)};
+	struct feel_value variables;
+	struct step_entry j;
+	struct stepping x;
+	int rc = step__load(&x, tx, w->s, w->by, w->act->id, e);
+
+	if (rc == 0 && strcmp(x.c.state, "open") != 0)
+		rc = err_set(e, ERR_STATE, "the case %s is %s", x.c.code, x.c.state);
+	if (rc == 0)
+		rc = read_variables(&x, w->variables, &variables, e);
+	if (rc == 0)
+		rc = step__history(&x, "received", "", "", w->message, "", e);
+	if (rc < 0)
+		goto out;
+	step__entry(&x, &j);
+	jw_kstr(&j.w, "message", w->message);
+	rc = step__entry_end(&x, &j, "case.received", e);
+	in.variables = &variables;
+	if (rc == 0)
+		rc = step__run(&x, &in, e);
+	if (rc == 0)
+		rc = step__save(&x, false, e);
+	w->closed = rc == 0 && x.closed_now;
+out:
 	step__end(&x);
 	return rc;
 }
@@ -553,4 +601,12 @@ int case_note(struct site *s, const struct case_act *a, const struct who *by, st
 	struct acting w = {.s = s, .act = a, .by = by};
 
 	return act(&w, "note on a case", note_write, "note", e);
+}
+
+int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
+        const struct who *by, struct err *e)
+{
+	struct acting w = {.s = s, .act = a, .by = by, .message = name, .variables = variables};
+
+	return act(&w, "give a case a message", message_write, "message", e);
 }

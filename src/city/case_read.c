@@ -250,7 +250,7 @@ int case_picture(struct store_tx *tx, struct site *s, const struct who *who, int
 	*open = arena_array(a, count + 2, sizeof(**open));
 	for (size_t i = 0; i < count; i++)
 		if (o[i].what != BPMN_OPEN_TIMER)
-			(*open)[n++] = arena_strdup(a, o[i].element);
+			(*open)[n++] = arena_strdup(a, o[i].own);
 	bpmn_state_free(&state);
 	return 0;
 }

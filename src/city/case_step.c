@@ -100,6 +100,23 @@ struct case_task *step__task(struct stepping *x, uint32_t key)
 	return NULL;
 }
 
+const struct bpmn_element *step__element(const struct stepping *x, const struct case_task *t)
+{
+	struct bpmn_open *o = NULL;
+	size_t n = bpmn_state_open(x->state, x->a, &o);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct flow_def *f = x->flow;
+
+		if (o[i].key != t->key)
+			continue;
+		if (*o[i].process != '\0')
+			f = catalog_flow(x->s->catalog, o[i].process, o[i].version);
+		return f != NULL ? bpmn_element(f->def, o[i].element) : NULL;
+	}
+	return NULL;
+}
+
 /* ---- history and journal ---- */
 
 int step__history(struct stepping *x, const char *action, const char *task, const char *outcome,
@@ -219,19 +236,20 @@ static int add_task(struct stepping *x, const struct case_task *t, struct err *e
 	return step__entry_end(x, &j, "case.task_opened", e);
 }
 
-static const char *element_name(struct stepping *x, const char *id)
+/* An event is about the case's own flow or about one that it calls. */
+static const char *element_name(struct stepping *x, const struct bpmn_event *ev)
 {
-	const struct bpmn_element *el = bpmn_element(x->flow->def, id);
+	const struct bpmn_element *el = bpmn_element(ev->def, ev->element);
 
-	return el != NULL && *el->name != '\0' ? el->name : arena_strdup(x->a, id);
+	return el != NULL && *el->name != '\0' ? el->name : arena_strdup(x->a, ev->element);
 }
 
 static int on_task(struct stepping *x, const struct bpmn_event *ev, struct err *e)
 {
-	const struct bpmn_element *el = bpmn_element(x->flow->def, ev->element);
+	const struct bpmn_element *el = bpmn_element(ev->def, ev->element);
 	struct case_task t = {.key = ev->key,
 	        .element = arena_strdup(x->a, ev->element),
-	        .name = element_name(x, ev->element),
+	        .name = element_name(x, ev),
 	        .role = el != NULL ? el->role : "",
 	        .stage = el != NULL ? el->stage : "",
 	        .outcomes = el != NULL ? el->outcomes : "",
@@ -256,7 +274,7 @@ static int on_trouble(struct stepping *x, const struct bpmn_event *ev, bool inci
 {
 	struct case_task t = {.key = ev->key,
 	        .element = arena_strdup(x->a, ev->element),
-	        .name = element_name(x, ev->element),
+	        .name = element_name(x, ev),
 	        .role = "desk",
 	        .stage = incident ? INCIDENT_STAGE : "service",
 	        .outcomes = incident ? INCIDENT_OUTCOMES : "done",
@@ -315,6 +333,20 @@ static int on_escalated(struct stepping *x, const struct bpmn_event *ev, struct 
 	return step__entry_end(x, &j, "case.escalated", e);
 }
 
+/* Whoever reads the journal may carry it on. */
+static int on_message(struct stepping *x, const struct bpmn_event *ev, struct err *e)
+{
+	struct step_entry j;
+	int rc = step__history(x, "sent", "", "", keep(x, ev->text), ev->element, e);
+
+	if (rc < 0)
+		return rc;
+	step__entry(x, &j);
+	jw_key(&j.w, "message");
+	jw_str(&j.w, ev->text);
+	return step__entry_end(x, &j, "case.sent", e);
+}
+
 static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err *e)
 {
 	switch (ev->type) {
@@ -333,21 +365,26 @@ static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err 
 	case BPMN_TIMER_GONE:
 		return sql_timer_drop(x->tx, &(struct sql_timer_drop_in){x->c.id, ev->key}, NULL, e);
 	case BPMN_FLOW_TAKEN:
-		if (!has_word(x->taken, ev->element))
+		if (ev->def == x->flow->def && !has_word(x->taken, ev->element))
 			x->taken = arena_printf(
 			        x->a, "%s%s%s", x->taken, *x->taken != '\0' ? " " : "", ev->element);
 		return 0;
 	case BPMN_DECIDED:
 		return step__history(
-		        x, "decided", element_name(x, ev->element), "", keep(x, ev->text), ev->element, e);
+		        x, "decided", element_name(x, ev), "", keep(x, ev->text), ev->element, e);
 	case BPMN_ESCALATED: return on_escalated(x, ev, e);
+	case BPMN_MESSAGE_SENT: return on_message(x, ev, e);
 	case BPMN_ENDED: x->closed_now = true; return 0;
 	case BPMN_STARTED:
 	case BPMN_TOKEN:
 	case BPMN_TOKEN_GONE:
 	case BPMN_WAITING:
+	case BPMN_WAIT_GONE:
+	case BPMN_LOOP:
+	case BPMN_CALLED:
+	case BPMN_RETURNED:
+	case BPMN_MIGRATED:
 	case BPMN_VARIABLE:
-	case BPMN_MESSAGE_SENT:
 	case BPMN_SIGNAL_SENT: return 0;
 	}
 	return 0;
@@ -366,6 +403,17 @@ static time_us add_working(void *ctx, const char *calendar, time_us from, dur_us
 	const struct calendar *c = catalog_calendar(x->s->catalog, calendar);
 
 	return c != NULL ? calendar_add(c, from, d) : TIME_NONE;
+}
+
+static const struct bpmn_def *find_flow(void *ctx, const char *process, int *version)
+{
+	const struct stepping *x = ctx;
+	const struct flow_def *f = catalog_flow(x->s->catalog, process, *version);
+
+	if (f == NULL)
+		return NULL;
+	*version = f->version;
+	return f->def;
 }
 
 /* ---- what follows from the events ---- */
@@ -457,7 +505,8 @@ int step__run(struct stepping *x, const struct bpmn_input *in, struct err *e)
 	        .now = x->now,
 	        .zone = x->s->catalog->zone,
 	        .decision = find_decision,
-	        .working = add_working};
+	        .working = add_working,
+	        .called = find_flow};
 	const char *owner = x->owner;
 	struct bpmn_events events = {0};
 	int rc = bpmn_decide(x->flow->def, x->state, in, &sv, x->a, &events, e);

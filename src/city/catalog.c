@@ -1,4 +1,5 @@
 #include "city/catalog.h"
+#include "city/indicator.h"
 #include "city/pack_int.h"
 #include "store/sql.h"
 
@@ -49,6 +50,11 @@ const struct flow_def *catalog_flow(const struct catalog *c, const char *code, i
 		if (strcmp(c->flow[i].code, code) == 0 && (version == 0 || c->flow[i].version == version))
 			return &c->flow[i];
 	return NULL;
+}
+
+const struct form_def *catalog_form(const struct catalog *c, const char *code)
+{
+	FIND(c->form, c->forms, code);
 }
 
 const struct dmn_model *catalog_decision(const struct catalog *c, const char *ref)
@@ -109,6 +115,7 @@ int pack__load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 		f = &c->flow[c->flows++];
 		f->code = arena_strndup(c->arena, row.code.p, row.code.n);
 		f->pack = arena_strndup(c->arena, row.pack.p, row.pack.n);
+		f->file = file;
 		f->version = (int)row.version;
 		f->xml = arena_strndup(c->arena, row.xml.p, row.xml.n);
 		f->def = def;
@@ -181,9 +188,15 @@ static void add_default_calendar(struct catalog *c)
 	for (int wd = 0; wd < 7; wd++)
 		if (calendar_set_weekday(k, wd, &day, 1, NULL) < 0)
 			wrong("a whole day is a period");
+	calendar_ready(k);
 	arena_cleanup(c->arena, free_calendar, k);
 	c->calendar = arena_array(c->arena, 1, sizeof(*c->calendar));
-	c->calendar[0] = (struct named_calendar){.code = "always", .pack = "", .calendar = k};
+	c->calendar[0] = (struct named_calendar){.code = "always",
+	        .name = "全时",
+	        .name_en = "Always",
+	        .pack = "",
+	        .table = "",
+	        .calendar = k};
 	c->calendars = 1;
 }
 
@@ -214,6 +227,13 @@ int catalog_load(struct store *st, struct catalog **out, struct err *e)
 		}
 	if (d->catalog->calendars == 0)
 		add_default_calendar(d->catalog);
+	/* One that cannot be asked has no value, and says why to those who may know of all kinds. */
+	for (int i = 0; i < d->catalog->indicators; i++) {
+		struct indicator *def = &d->catalog->indicator[i];
+
+		if (def->expr == NULL && indicator_question(d->catalog, def, &def->secrecy, NULL) < 0)
+			def->secrecy = 4;
+	}
 	*out = d->catalog;
 	rc = 0;
 out:

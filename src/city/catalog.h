@@ -1,6 +1,6 @@
 /*
  * catalog - what the packs declare, read and checked: kinds, categories, indicators, rules, decisions,
- * flows, calendars. Immutable once built; a site swaps whole catalogs. Any thread.
+ * flows, forms, calendars. Immutable once built; a site swaps whole catalogs. Any thread.
  *
  * Everything in it lives until catalog_free. Names and codes are NUL-terminated UTF-8, never NULL
  * ("" where a pack says nothing).
@@ -10,7 +10,9 @@
 
 #include "base/calendar.h"
 #include "base/geometry.h"
+#include "base/pattern.h"
 #include "bpmn/bpmn.h"
+#include "form/form.h"
 #include "promql/promql.h"
 
 /* ---- record kinds: the typed registers of a trade ---- */
@@ -38,10 +40,12 @@ struct field {
 	const char *check;            /* "", or a rule of base/id_code.h: a failed check is a doubt */
 	const char
 	        *was; /* keys that this field had in earlier versions of the kind, newest first, by blanks */
-	const char *from; /* it is cut out of this other field: the part-th piece between separators */
-	const char *separator;
-	int part;         /* 1 and up */
-	const char *dflt; /* what records without a value get when the field comes in; "" nothing */
+	/* It is cut out of this other field: the part-th piece between separators, or what the group of that
+	 * number takes where the whole value matches. */
+	const char *from, *separator;
+	struct pattern *match; /* NULL: by the separator */
+	int part;              /* 1 and up */
+	const char *dflt;      /* what records without a value get when the field comes in; "" nothing */
 	enum field_type type;
 	bool required, unique, in_list, searched;
 	bool filter;      /* lists can be narrowed by it */
@@ -94,9 +98,11 @@ struct category { /* 案件类别: what decides flow and time limit */
 
 struct indicator { /* 指标 */
 	const char *code, *name, *name_en, *unit, *pack;
-	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed" */
-	struct feel_expr *expr;
-	const char *direction; /* "up" larger is better, "down" */
+	const char *formula; /* FEEL over measures, e.g. "100 * closed_on_time / closed"; or SQL over views */
+	struct feel_expr *expr; /* NULL: it is SQL */
+	int line;               /* of the formula, in the pack's indicators.yaml */
+	int secrecy;            /* clearance that it takes to know of it: that of the kinds it asks of */
+	const char *direction;  /* "up" larger is better, "down" */
 	const char *meaning, *source;
 	double target; /* NaN: none */
 	int decimals;
@@ -127,14 +133,39 @@ struct decision_model {
 struct flow_def {
 	const char *code; /* process id */
 	const char *pack; /* "" where that was not noted when it came */
+	const char *file; /* within the pack */
 	int version;      /* of this site, from 1; running cases keep theirs */
 	const char *xml;
 	struct bpmn_def *def;
 };
 
+struct form_def {
+	const char *code, *pack; /* code: id of the schema */
+	const char *file;
+	const char *json;
+	struct form_model *form;
+};
+
+struct holiday { /* one date that is not as its weekday */
+	int year, month, day;
+	int as;           /* the weekday whose shifts it has, 0 Sunday … 6; -1: nobody works */
+	const char *name; /* of the holiday or make-up day, "" */
+};
+/* The holidays of one year, as they were announced. */
+struct holiday_table {
+	const char *code, *pack, *source, *published;
+	int year;
+	bool amends; /* an addition to the table of that year, which is another's */
+	struct holiday *holiday;
+	int holidays;
+};
 struct named_calendar {
-	const char *code, *pack;
+	const char *code, *name, *name_en, *pack;
+	const char *table; /* code of the tables that it goes by; "" none */
+	int line;          /* of calendars.yaml */
 	struct calendar *calendar;
+	struct holiday *own; /* beside its tables; the last word */
+	int owns;
 };
 struct pack_need { /* another pack that must be there first */
 	const char *code;
@@ -169,8 +200,12 @@ struct catalog {
 	int decisions;
 	struct flow_def *flow; /* newest version of each first, older ones after */
 	int flows;
+	struct form_def *form;
+	int forms;
 	struct named_calendar *calendar;
 	int calendars;
+	struct holiday_table *table;
+	int tables;
 };
 const struct kind *catalog_kind(const struct catalog *c, const char *code); /* NULL if none; so below */
 const struct field *kind_field(const struct kind *k, const char *key);
@@ -179,6 +214,7 @@ const struct indicator *catalog_indicator(const struct catalog *c, const char *c
 const struct calendar *catalog_calendar(const struct catalog *c, const char *code); /* "" : the first */
 /* version 0: the newest. */
 const struct flow_def *catalog_flow(const struct catalog *c, const char *code, int version);
+const struct form_def *catalog_form(const struct catalog *c, const char *code);
 const struct dmn_model *catalog_decision(const struct catalog *c, const char *ref);
 void catalog_free(struct catalog **c);
 

@@ -1,4 +1,5 @@
 #include "city/indicator.h"
+#include "city/view.h"
 #include "store/sql.h"
 
 #include <math.h>
@@ -115,35 +116,160 @@ static int total(struct store_tx *tx, const struct who *who, const char *unit, c
 	return rc;
 }
 
-int indicator_values(struct store_tx *tx, struct site *s, const struct who *who, const char *unit,
-        const char *from, const char *to, struct indicator_value **out, int *n, struct err *e)
+/* ---- in SQL ---- */
+
+static const char *const params[] = {"from", "to", NULL};
+static const struct view_limits question_limits = {
+        .rows = 200000, .memory_b = (size_t)256 << 20, .within = 5 * US_SECOND};
+
+int indicator_question(const struct catalog *c, const struct indicator *def, int *secrecy, struct err *e)
+{
+	return view_check(c, str_of(def->formula), params, secrecy, e);
+}
+
+static bool is_of_period(const struct view_query *q)
+{
+	return view_query_has_param(q, "from") || view_query_has_param(q, "to");
+}
+
+/* One row of one number, or of nothing. */
+static int answer(struct view_query *q, const char *from, const char *to, double *out, struct err *e)
+{
+	const struct view_param p[] = {{"from", from}, {"to", to}};
+	struct view_value v = {.type = VIEW_NULL}, more;
+	int rc;
+
+	*out = NAN;
+	if (view_query_columns(q) != 1)
+		return err_set(e, ERR_UNPROCESSED, "an indicator's question has one column");
+	rc = view_query_run(q, p, (int)ARRAY_LEN(p), e);
+	if (rc == 0)
+		rc = view_query_next(q, &v, e);
+	if (rc <= 0)
+		return rc;
+	if (v.type == VIEW_TEXT)
+		return err_set(e, ERR_UNPROCESSED, "an indicator's question answers with a number");
+	if (v.type != VIEW_NULL)
+		*out = v.type == VIEW_INTEGER ? (double)v.integer : v.real;
+	rc = view_query_next(q, &more, e);
+	return rc <= 0 ? rc : err_set(e, ERR_UNPROCESSED, "an indicator's question answers with one row");
+}
+
+/* Whether a failure is the question's own; the store's are everybody's. */
+static bool is_its_own(int rc)
+{
+	return rc == ERR_INVALID || rc == ERR_TOOBIG || rc == ERR_TIMEOUT || rc == ERR_UNPROCESSED;
+}
+
+static int open_question(struct store_tx *tx, struct site *s, const struct who *who, const char *unit,
+        const struct indicator *def, struct view_query **q, struct err *e)
+{
+	const struct view_ask ask = {.sql = str_of(def->formula),
+	        .params = params,
+	        .who = who,
+	        .unit = unit,
+	        .limits = &question_limits};
+
+	return view_ask(tx, s, &ask, store_arena(tx), q, NULL, e);
+}
+
+static int ask_value(struct store_tx *tx, struct site *s, const struct who *who,
+        const struct indicator_value *before, struct indicator_value *v, struct err *e)
+{
+	struct view_query *q = NULL;
+	struct err own = ERR_INIT;
+	int rc = open_question(tx, s, who, v->unit, v->def, &q, &own);
+
+	if (rc == 0)
+		rc = answer(q, v->from, v->to, &v->value, &own);
+	if (rc == 0 && is_of_period(q))
+		rc = answer(q, before->from, before->to, &v->previous, &own);
+	view_query_free(&q);
+	if (rc == 0)
+		return 0;
+	v->value = v->previous = NAN;
+	v->trouble = arena_memdup(store_arena(tx), &own, sizeof(own));
+	if (is_its_own(rc))
+		return 0;
+	if (e != NULL)
+		*e = own;
+	return rc;
+}
+
+/* Days one after the other of a question that uses the period; of another only how things stand is known. */
+static int ask_days(struct store_tx *tx, struct site *s, const struct who *who, struct indicator_value *v,
+        int n, struct err *e)
+{
+	struct view_query *q = NULL;
+	struct err own = ERR_INIT;
+	int rc = open_question(tx, s, who, v->unit, v->def, &q, &own);
+
+	for (int i = 0; i < n && rc == 0 && is_of_period(q); i++)
+		rc = answer(q, v[i].from, v[i].to, &v[i].value, &own);
+	view_query_free(&q);
+	if (rc < 0 && !is_its_own(rc)) {
+		if (e != NULL)
+			*e = own;
+		return rc;
+	}
+	/* Values of some days would pass for those of all. */
+	for (int i = 0; i < n; i++) {
+		v[i].value = rc < 0 ? NAN : v[i].value;
+		v[i].previous = i > 0 ? v[i - 1].value : NAN;
+		v[i].trouble = rc < 0 ? arena_memdup(store_arena(tx), &own, sizeof(own)) : NULL;
+	}
+	return 0;
+}
+
+/* ---- values ---- */
+
+static bool is_known(const struct who *who, const struct indicator *def)
+{
+	return def->secrecy <= who->scope.clearance;
+}
+
+int indicator_values(struct store_tx *tx, struct site *s, const struct who *who, const char *code,
+        const char *unit, const char *from, const char *to, struct indicator_value **out, int *n,
+        struct err *e)
 {
 	struct arena *a = store_arena(tx);
-	struct sums now = {0}, before = {0};
+	struct sums now = {0}, past = {0};
+	struct indicator_value before = {.def = NULL};
 	int64_t first = 0, last = 0;
 	int rc = check_period(from, to, &first, &last, e);
 
 	*n = 0;
-	if (rc == 0)
-		rc = total(tx, who, unit, from, to, &now, e);
-	if (rc == 0)
-		rc = total(tx, who, unit, day_text(a, first - (last - first + 1)), day_text(a, first - 1),
-		        &before, e);
 	if (rc < 0)
 		return rc;
+	before.from = day_text(a, first - (last - first + 1));
+	before.to = day_text(a, first - 1);
+	rc = total(tx, who, unit, from, to, &now, e);
+	if (rc == 0)
+		rc = total(tx, who, unit, before.from, before.to, &past, e);
 	*out = arena_array(a, (size_t)s->catalog->indicators, sizeof(**out));
-	for (int i = 0; i < s->catalog->indicators; i++) {
+	for (int i = 0; i < s->catalog->indicators && rc == 0; i++) {
 		const struct indicator *def = &s->catalog->indicator[i];
+		struct indicator_value *v = &(*out)[*n];
 
-		(*out)[(*n)++] = (struct indicator_value){.def = def,
+		if (!is_known(who, def) || (code != NULL && strcmp(def->code, code) != 0))
+			continue;
+		++*n;
+		*v = (struct indicator_value){.def = def,
 		        .unit = arena_strdup(a, unit != NULL ? unit : ""),
 		        .from = arena_strdup(a, from),
 		        .to = arena_strdup(a, to),
-		        .value = evaluate(s, a, def, &now, store_now(tx)),
-		        .previous = before.any ? evaluate(s, a, def, &before, store_now(tx)) : NAN,
+		        .value = NAN,
+		        .previous = NAN,
 		        .as_of = store_now(tx)};
+		if (def->expr == NULL) {
+			rc = ask_value(tx, s, who, &before, v, e);
+			continue;
+		}
+		v->value = evaluate(s, a, def, &now, store_now(tx));
+		if (past.any)
+			v->previous = evaluate(s, a, def, &past, store_now(tx));
 	}
-	return 0;
+	return rc;
 }
 
 int indicator_days(struct store_tx *tx, struct site *s, const struct who *who, const char *code,
@@ -159,7 +285,7 @@ int indicator_days(struct store_tx *tx, struct site *s, const struct who *who, c
 	int rc;
 
 	*n = 0;
-	if (def == NULL) {
+	if (def == NULL || !is_known(who, def)) {
 		err_set(e, ERR_NOTFOUND, "no indicator has the code \"%s\"", code != NULL ? code : "");
 		return err_at(e, NULL, 0, 0, "code");
 	}
@@ -173,7 +299,7 @@ int indicator_days(struct store_tx *tx, struct site *s, const struct who *who, c
 		const char *text = day_text(a, d);
 		const struct sums none = {.day = text};
 		const struct sums *v = k < days && strcmp(day[k].day, text) == 0 ? &day[k++] : &none;
-		double value = evaluate(s, a, def, v, store_now(tx));
+		double value = def->expr != NULL ? evaluate(s, a, def, v, store_now(tx)) : NAN;
 
 		(*out)[(*n)++] = (struct indicator_value){.def = def,
 		        .unit = arena_strdup(a, unit != NULL ? unit : ""),
@@ -184,5 +310,5 @@ int indicator_days(struct store_tx *tx, struct site *s, const struct who *who, c
 		        .as_of = store_now(tx)};
 		previous = value;
 	}
-	return 0;
+	return def->expr != NULL ? 0 : ask_days(tx, s, who, *out, *n, e);
 }

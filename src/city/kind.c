@@ -2,6 +2,7 @@
 #include "base/collate.h"
 #include "base/id_code.h"
 #include "base/json.h"
+#include "base/mask.h"
 #include "base/num.h"
 
 #include <math.h>
@@ -56,6 +57,20 @@ bool field_hidden(const struct field *f, int64_t clearance)
 bool field_veiled(const struct field *f)
 {
 	return f->secrecy >= 3 && *f->mask != '\0';
+}
+
+bool field_masked(const struct field *f, int64_t clearance)
+{
+	return field_hidden(f, clearance) || field_veiled(f);
+}
+
+bool field_mask(const struct field *f, const struct doc *value, struct sb *out)
+{
+	/* Lists and places have no mask. */
+	if (*f->mask == '\0' || value->type == DOC_LIST || value->type == DOC_MAP)
+		return false;
+	mask_text(out, f->mask, (struct str){value->text, value->text_n});
+	return true;
 }
 
 bool field_indexed(const struct field *f)

@@ -40,6 +40,10 @@ bool kind_is_own(const char *key);
 bool field_hidden(const struct field *f, int64_t clearance);
 /* Masked for those whose clearance covers it too, until they say why they must see it. */
 bool field_veiled(const struct field *f);
+/* One or the other: shown masked to a reader of that clearance. */
+bool field_masked(const struct field *f, int64_t clearance);
+/* Appends what such a reader is shown of one value; false: nothing of it is told. */
+bool field_mask(const struct field *f, const struct doc *value, struct sb *out);
 bool field_indexed(const struct field *f);
 const char *field_type_name(enum field_type t);
 

@@ -89,7 +89,7 @@ int pack__read_folder(struct arena *a, const char *dir, struct pack_file **f, in
 	static const struct {
 		const char *folder, *end;
 	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"records", ".csv"}, {"rules", ".yaml"},
-	        {"decisions", ".dmn"}, {"flows", ".bpmn"}};
+	        {"decisions", ".dmn"}, {"flows", ".bpmn"}, {"holidays", ".yaml"}, {"forms", ".form"}};
 	size_t cap = 0;
 	int rc;
 
@@ -262,18 +262,44 @@ static const char *owner_of_decision(const struct catalog *c, const char *id)
 	return NULL;
 }
 
-static void read_decision(struct pack_data *d, const struct pack_file *f)
+/* The pack's decision models, each of which may import the others. */
+static struct dmn_options models_of(struct pack_data *d, const struct pack_file *f, int n)
+{
+	struct dmn_source *source = arena_array(d->a, (size_t)n, sizeof(*source));
+	struct dmn_options options = {.source = source};
+
+	for (int i = 0; i < n; i++)
+		if (pack__in_folder(&f[i], "decisions"))
+			source[options.sources++] = (struct dmn_source){f[i].text, f[i].path};
+	return options;
+}
+
+struct table_check {
+	struct pack_data *d;
+	const char *file;
+};
+
+static void warn_of_table(void *ctx, int line, const char *text)
+{
+	const struct table_check *c = ctx;
+
+	pack__tell(c->d, false, c->file, line, 0, NULL, "%s", text);
+}
+
+static void read_decision(struct pack_data *d, const struct pack_file *f, const struct dmn_options *models)
 {
 	struct catalog *c = d->catalog;
 	struct dmn_model *m = NULL;
 	struct err e = ERR_INIT;
 	struct decision_model *x;
 
-	if (dmn_load(f->text, f->path, &m, &e) < 0) {
+	if (dmn_load(f->text, f->path, models, &m, &e) < 0) {
 		pack__tell_err(d, &e, f->path, 0);
 		return;
 	}
 	arena_cleanup(d->a, free_model, m);
+	if (d->alone) /* for its author; a site that loads it has nobody to tell */
+		(void)dmn_check(m, warn_of_table, &(struct table_check){d, f->path});
 	for (int i = 0; i < dmn_decisions(m); i++) {
 		const char *id = dmn_decision_id(m, i);
 
@@ -308,8 +334,43 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
 		return;
 	}
 	x = PACK_PUSH(d, c->flow, c->flows, flows_cap, struct flow_def);
-	*x = (struct flow_def){
-	        .code = bpmn_process_id(def), .pack = d->pack, .version = 0, .xml = f->text.p, .def = def};
+	*x = (struct flow_def){.code = bpmn_process_id(def),
+	        .pack = d->pack,
+	        .file = f->path,
+	        .version = 0,
+	        .xml = f->text.p,
+	        .def = def};
+}
+
+struct form_reading {
+	struct pack_data *d;
+	const struct pack_file *f;
+};
+
+static void tell_form(void *ctx, bool error, const struct err *e)
+{
+	const struct form_reading *r = ctx;
+
+	pack__tell(r->d, error, r->f->path, e->line, e->column, *e->field != '\0' ? e->field : NULL, "%s",
+	        e->text);
+}
+
+static void read_form(struct pack_data *d, const struct pack_file *f)
+{
+	struct form_reading r = {d, f};
+	struct catalog *c = d->catalog;
+	struct form_model *form = NULL;
+	const struct form_def *old;
+
+	if (form_load(d->a, f->text, f->path, tell_form, &r, &form, NULL) < 0)
+		return;
+	old = catalog_form(c, form_id(form));
+	if (old != NULL && !pack__taken(d, f->path, 1, "form", old->code, old->pack))
+		pack__tell(d, true, f->path, 1, 0, "id", "%s has a form of that id already", old->file);
+	if (old != NULL)
+		return;
+	*PACK_PUSH(d, c->form, c->forms, forms_cap, struct form_def) = (struct form_def){
+	        .code = form_id(form), .pack = d->pack, .file = f->path, .json = f->text.p, .form = form};
 }
 
 /* A record's kind is the name of its file; kinds are read before things, and regions before what lies in
@@ -317,6 +378,7 @@ static void read_flow(struct pack_data *d, const struct pack_file *f)
  */
 void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 {
+	const struct dmn_options models = models_of(d, f, n);
 	const struct pack_file *x;
 
 	if ((x = find_file(f, n, "pack.yaml")) != NULL)
@@ -337,10 +399,15 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 		else if (pack__in_folder(&f[i], "rules"))
 			pack__read_rules(d, &f[i]);
 		else if (pack__in_folder(&f[i], "decisions"))
-			read_decision(d, &f[i]);
+			read_decision(d, &f[i], &models);
 		else if (pack__in_folder(&f[i], "flows"))
 			read_flow(d, &f[i]);
+		else if (pack__in_folder(&f[i], "forms"))
+			read_form(d, &f[i]);
+		else if (pack__in_folder(&f[i], "holidays"))
+			pack__read_holidays(d, &f[i]);
 	}
+	pack__join_calendars(d);
 	for (int i = 0; i < n; i++)
 		if (pack__in_folder(&f[i], "things") || pack__in_folder(&f[i], "records")) {
 			const char *name = strchr(f[i].path, '/') + 1;

@@ -6,13 +6,15 @@
  * regions.geojson           areas by property `code`
  * orgs.csv                  code,parent,kind,region,name,name_en,phone,duties
  * categories.csv            code,parent,name,name_en,flow,calendar,limit,level   (limit "4 work_hour")
- * calendars.yaml            named working calendars with holidays and make-up days
+ * calendars.yaml            named working calendars: shifts, holidays and make-up days of their own
+ * holidays/NAME.yaml        the holidays of one year, for the calendars that name their table
  * kinds/NAME.yaml           one record kind each
  * records/KIND.csv          code,name,name_en,state,org,region,lon,lat,demo + the kind's fields
  * things/KIND.csv           the same, for kinds of things
  * rules/NAME.yaml           Prometheus rule files
  * decisions/NAME.dmn        DMN
  * flows/NAME.bpmn           BPMN, one process each
+ * forms/NAME.form           form-js schemas, by whose id the user tasks of flows name them
  * indicators.yaml           indicators
  * demo.yaml                 what `heming simulate` publishes; read by it alone
  *
@@ -34,6 +36,7 @@ enum pack_news {
 	PACK_KEPT,       /* the pack has the row no longer, but it stays; words say why */
 	PACK_RENAMED,    /* n values move to the field from the one in `was` */
 	PACK_SPLIT,      /* n values are cut out of the field in `was` */
+	PACK_UNCUT,      /* out of n values of it nothing can be cut; code: the first such record */
 	PACK_RETYPED,    /* n values are read anew, since the field's type changed */
 	PACK_UNREADABLE, /* one of them that cannot be: it stays in the record's history only */
 	PACK_RETIRED,    /* n values of a field that is gone: they stay in the history only */

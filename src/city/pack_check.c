@@ -1,4 +1,5 @@
 /* What of a pack refers to what: unknown codes, doubled codes, trees that bite their tail. */
+#include "city/indicator.h"
 #include "city/pack_int.h"
 
 #define DEPTH_MAX 64 /* of trees, as records have it */
@@ -111,19 +112,87 @@ static void check_categories(struct pack_data *d)
 	}
 }
 
+struct flow_finding {
+	struct pack_data *d;
+	const char *file;
+};
+
+static void tell_flow(void *ctx, bool error, int line, const char *text)
+{
+	const struct flow_finding *f = ctx;
+
+	pack__tell(f->d, error, f->file, line, 0, NULL, "%s", text);
+}
+
+/* Names that an element of a flow refers to. */
+static void check_element(struct pack_data *d, const char *file, const struct bpmn_element *x)
+{
+	const struct catalog *c = d->catalog;
+	struct located at = {file, x->line};
+
+	if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
+		unknown(d, at, x->id, "decision", x->ref);
+	if (x->type == BPMN_USER_TASK && *x->form != '\0' && catalog_form(c, x->form) == NULL)
+		unknown(d, at, x->id, "form", x->form);
+	if (x->type == BPMN_CALL_ACTIVITY && catalog_flow(c, x->ref, 0) == NULL)
+		unknown(d, at, x->id, "flow", x->ref);
+	if (*x->calendar != '\0' && catalog_calendar(c, x->calendar) == NULL)
+		unknown(d, at, x->id, "calendar", x->calendar);
+}
+
+static void check_calendars(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->calendars; i++) {
+		const struct named_calendar *k = &c->calendar[i];
+		bool found = *k->table == '\0';
+
+		for (int t = 0; t < c->tables; t++)
+			found = found || strcmp(c->table[t].code, k->table) == 0;
+		if (!found && strcmp(k->pack, d->pack) == 0)
+			unknown(d, (struct located){"calendars.yaml", k->line}, "table", "table of holidays",
+			        k->table);
+	}
+}
+
 static void check_flows(struct pack_data *d)
 {
 	const struct catalog *c = d->catalog;
 
-	for (int i = 0; i < c->flows; i++)
-		for (int k = 0; strcmp(c->flow[i].pack, d->pack) == 0 && k < bpmn_elements(c->flow[i].def);
-		        k++) {
-			const struct bpmn_element *x = bpmn_element_at(c->flow[i].def, k);
+	for (int i = 0; i < c->flows; i++) {
+		const struct flow_def *f = &c->flow[i];
+		struct flow_finding finding = {d, f->file};
 
-			if (x->type == BPMN_BUSINESS_RULE_TASK && catalog_decision(c, x->ref) == NULL)
-				unknown(d, (struct located){c->flow[i].code, x->line}, x->id, "decision",
-				        x->ref);
-		}
+		if (strcmp(f->pack, d->pack) != 0)
+			continue;
+		bpmn_check(f->def, tell_flow, &finding);
+		for (int k = 0; k < bpmn_elements(f->def); k++)
+			check_element(d, f->file, bpmn_element_at(f->def, k));
+	}
+}
+
+/* Its own must be right. Those of packs that build on it are told: they go on, without a value. */
+static void check_questions(struct pack_data *d)
+{
+	const struct catalog *c = d->catalog;
+
+	for (int i = 0; i < c->indicators; i++) {
+		const struct indicator *def = &c->indicator[i];
+		bool own = strcmp(def->pack, d->pack) == 0;
+		struct err e = ERR_INIT;
+		int secrecy;
+
+		if (def->expr != NULL || indicator_question(c, def, &secrecy, &e) == 0)
+			continue;
+		if (own)
+			pack__tell(d, !d->partial, "indicators.yaml", def->line, 0, def->code,
+			        "the sql cannot be asked: %s (its line %d, column %d)", e.text, e.line,
+			        e.column);
+		else
+			pack__tell(d, false, "indicators.yaml", 0, 0, def->code,
+			        "this indicator of the pack %s cannot be asked then: %s", def->pack, e.text);
+	}
 }
 
 /* Codes of things are unique over all their kinds, those of other records within one. */
@@ -262,5 +331,7 @@ void pack__check_references(struct pack_data *d)
 				check_record_trees(d, &d->catalog->kind[i], &d->catalog->kind[i].field[n]);
 	check_kinds(d);
 	check_categories(d);
+	check_calendars(d);
 	check_flows(d);
+	check_questions(d);
 }

@@ -3,6 +3,7 @@
 #include "base/mask.h"
 #include "city/kind.h"
 #include "city/pack_int.h"
+#include "city/view.h"
 
 #include <math.h>
 
@@ -119,10 +120,31 @@ static const char *read_was(struct pack_data *d, const struct pack_file *f, cons
 	return out;
 }
 
+static void read_match(struct pack_data *d, const struct pack_file *f, const struct doc *from,
+        const struct doc *match, struct field *out)
+{
+	struct err e = ERR_INIT;
+
+	out->part = (int)doc_int(from, "group", 1);
+	if (*out->from == '\0' || match->text == NULL || doc_get(from, "separator") != NULL ||
+	        doc_get(from, "part") != NULL)
+		pack__tell(d, true, f->path, from->line, from->column, out->key,
+		        "from with match needs the field that is cut and the group that is taken, and "
+		        "neither "
+		        "separator nor part");
+	else if (pattern_compile(d->a, (struct str){match->text, match->text_n}, &out->match, &e) < 0)
+		pack__tell(d, true, f->path, match->line, match->column, out->key,
+		        "the match cannot be read: %s (its character %d)", e.text, e.column);
+	else if (out->part < 1 || out->part > pattern_groups(out->match))
+		pack__tell(d, true, f->path, match->line, match->column, out->key,
+		        "the match has %d groups in brackets; group says which of them is taken, from 1",
+		        pattern_groups(out->match));
+}
+
 static void read_from(struct pack_data *d, const struct pack_file *f, const struct doc *x, struct field *out)
 {
-	static const char *const keys[] = {"field", "separator", "part", NULL};
-	const struct doc *from = doc_get(x, "from");
+	static const char *const keys[] = {"field", "separator", "part", "match", "group", NULL};
+	const struct doc *from = doc_get(x, "from"), *match = doc_get(from, "match");
 	struct err e = ERR_INIT;
 
 	out->from = out->separator = "";
@@ -133,11 +155,17 @@ static void read_from(struct pack_data *d, const struct pack_file *f, const stru
 		return;
 	}
 	out->from = doc_str(from, "field", "");
+	if (match != NULL) {
+		read_match(d, f, from, match, out);
+		return;
+	}
 	out->separator = doc_str(from, "separator", "");
 	out->part = (int)doc_int(from, "part", 1);
-	if (*out->from == '\0' || *out->separator == '\0' || out->part < 1)
+	if (*out->from == '\0' || *out->separator == '\0' || out->part < 1 || doc_get(from, "group") != NULL)
 		pack__tell(d, true, f->path, from->line, from->column, out->key,
-		        "from needs the field that is cut, the separator, and which part is taken, from 1");
+		        "from needs the field that is cut, and the separator and which part is taken, from "
+		        "1, or "
+		        "match and group");
 }
 
 /* Whether a key is among words. */
@@ -254,6 +282,9 @@ static void check_kind(
 				        "was names the field %s, which the kind still has", k->field[n].key);
 	if (k->secrecy < 1 || k->secrecy > 4)
 		pack__tell(d, true, f->path, 1, 0, "secrecy", "secrecy goes from 1 (public) to 4");
+	if (view_is_taken(k->code))
+		pack__tell(d, false, f->path, 1, 0, "code",
+		        "v_%s is a view of the platform's own; in SQL nobody can ask of this kind", k->code);
 	if (strcmp(k->code, "region") == 0 || strcmp(k->code, "org") == 0 ||
 	        !kind_code_valid(str_of(k->code)))
 		pack__tell(d, true, f->path, 1, 0, "code",

@@ -12,7 +12,8 @@
 
 /* What is counted of one field. */
 struct tally {
-	int64_t renamed, split, retyped, filled, lacking, unfit;
+	const char *uncut_code; /* the first record of those */
+	int64_t renamed, split, uncut, retyped, filled, lacking, unfit;
 	uint64_t *value; /* digests, where values must be unique from now on */
 	size_t values, values_cap;
 };
@@ -192,6 +193,16 @@ static struct str piece(struct str s, const char *separator, int part)
 	}
 }
 
+static struct str cut_out(const struct field *f, struct str text)
+{
+	struct str out = STR_NULL;
+
+	if (f->match == NULL)
+		return piece(text, f->separator, f->part);
+	(void)pattern_cut(f->match, str_trim(text), f->part, &out);
+	return str_trim(out);
+}
+
 static bool reads(
         struct pack_run *r, struct arena *a, const struct field *f, struct str text, struct str *out)
 {
@@ -239,12 +250,15 @@ static struct str value_of(struct one *o, const struct field *f, struct tally *t
 		out = json_of(o->a, v);
 	} else if (old == NULL && *f->from != '\0' && (v = doc_get(o->values, f->from)) != NULL &&
 	           v->type != DOC_NULL) {
-		struct str text = piece(text_of(o->a, v), f->separator, f->part);
+		struct str text = cut_out(f, text_of(o->a, v));
 
-		if (text.n > 0 && reads(o->r, o->a, f, text, &out) && out.p != NULL)
+		if (text.n > 0 && reads(o->r, o->a, f, text, &out) && out.p != NULL) {
 			t->split++;
-		else
+		} else {
 			out = STR_NULL;
+			if (t->uncut++ == 0 && o->code != NULL)
+				t->uncut_code = arena_strdup(o->r->a, o->code);
+		}
 	}
 	if (out.p == NULL && *f->dflt != '\0' && (old == NULL || (f->required && !old->required)) &&
 	        reads(o->r, o->a, f, str_of(f->dflt), &out))
@@ -457,6 +471,13 @@ static void tell_counts(struct walk *w)
 
 		tell(w, PACK_RENAMED, f->key, old != NULL ? old->key : "", t->renamed);
 		tell(w, PACK_SPLIT, f->key, f->from, t->split);
+		if (t->uncut > 0)
+			pack__news(w->r, (struct pack_change){.what = PACK_UNCUT,
+			                         .part = w->m->is->code,
+			                         .code = t->uncut_code,
+			                         .field = f->key,
+			                         .was = f->from,
+			                         .n = t->uncut});
 		tell(w, PACK_RETYPED, f->key, old != NULL ? field_type_name(old->type) : "", t->retyped);
 		tell(w, PACK_FILLED, f->key, f->dflt, t->filled);
 		tell(w, PACK_LACKING, f->key, "", t->lacking);

@@ -1,6 +1,8 @@
 /* The site's series as the storage that PromQL asks, and a reader's scope as one more matcher. */
 #include "city/rule.h"
 
+_Static_assert(SERIES_CHUNK == PROMQL_CHUNK, "runs of the same length");
+
 struct promql_cursor {
 	struct series_cursor *c;
 };
@@ -27,7 +29,19 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 	int rc = series_next(c->c, &v, e);
 
 	if (rc > 0)
-		*out = (struct promql_series){.labels = v.labels, .t = v.t, .v = v.v, .n = v.n};
+		*out = (struct promql_series){.labels = v.labels,
+		        .t = v.t,
+		        .v = v.v,
+		        .n = v.n,
+		        .lasting = v.lasting,
+		        .plain = v.plain,
+		        .chunks = {.least = v.chunks.least,
+		                .greatest = v.chunks.greatest,
+		                .falls = v.chunks.falls,
+		                .sum = v.chunks.sum,
+		                .lost = v.chunks.lost,
+		                .n = v.chunks.n,
+		                .skew = v.chunks.skew}};
 	return rc;
 }
 

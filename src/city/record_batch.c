@@ -12,7 +12,8 @@
 	        (r).failed})
 #define ROW_OF(a, r)                                                                                         \
 	((struct record_batch_row){(r).line, record__keep(a, (r).code), record__keep(a, (r).verdict),        \
-	        record__keep(a, (r).row), (r).rev, record__keep(a, (r).field), record__keep(a, (r).words)})
+	        record__keep(a, (r).row), (r).rev, record__keep(a, (r).field), record__keep(a, (r).words),   \
+	        record__keep(a, (r).words_zh)})
 
 /* ---- looking ---- */
 
@@ -114,8 +115,16 @@ static int set_row(struct store_tx *tx, int64_t batch, const struct record_batch
 	                .verdict = str_of(r->verdict),
 	                .rev = r->rev,
 	                .field = str_of(r->field),
-	                .words = str_of(r->words)},
+	                .words = str_of(r->words),
+	                .words_zh = str_of(r->words_zh)},
 	        NULL, e);
+}
+
+static void keep_reason(struct arena *a, const struct err *why, struct record_batch_row *r)
+{
+	r->field = arena_strdup(a, why->field);
+	r->words = arena_strdup(a, why->text);
+	r->words_zh = arena_strdup(a, why->zh);
 }
 
 bool record__rows_own(int rc)
@@ -146,8 +155,7 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 	}
 	if (rc < 0) {
 		r->verdict = "failed";
-		r->field = arena_strdup(a, why.field);
-		r->words = arena_strdup(a, why.text);
+		keep_reason(a, &why, r);
 	} else {
 		const char *was = r->verdict;
 
@@ -180,7 +188,8 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 	}
 	if (k == NULL) {
 		r->verdict = "left";
-		r->words = "the kind is no longer installed";
+		err_set(&why, ERR_STATE, "the kind is no longer installed");
+		keep_reason(a, &why, r);
 		return set_row(tx, b->id, r, e);
 	}
 	const char *code = slash != NULL ? slash + 1 : r->code;
@@ -194,7 +203,8 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 		return rc;
 	if ((there ? now.rev : last.rev) != r->rev) {
 		r->verdict = "left";
-		r->words = "it was changed after this change set";
+		err_set(&why, ERR_STATE, "it was changed after this change set");
+		keep_reason(a, &why, r);
 		return set_row(tx, b->id, r, e);
 	}
 	rc = record__version(tx, a, k, code, r->rev - 1, &before, e);
@@ -210,8 +220,7 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 	}
 	if (rc < 0) {
 		r->verdict = "left";
-		r->field = arena_strdup(a, why.field);
-		r->words = arena_strdup(a, why.text);
+		keep_reason(a, &why, r);
 		return set_row(tx, b->id, r, e);
 	}
 	return 0;
@@ -402,8 +411,10 @@ static int begin(struct store_tx *tx, void *arg, struct err *e)
 		if (rc < 0 || changed == 1)
 			return rc;
 	}
-	return err_set(e, ERR_STATE, "the change set is %s; only one that is %s can be %s", x->was.state,
-	        from, x->undo ? "undone" : "carried out");
+	return err_set(e, ERR_STATE,
+	        x->undo ? "the change set is %s; only one that is %s can be undone"
+	                : "the change set is %s; only one that is %s can be carried out",
+	        x->was.state, from);
 }
 
 int record_batch_begin(struct site *s, const struct who *by, int64_t id, bool undo, struct err *e)
@@ -484,7 +495,8 @@ static int put_row(struct store_tx *tx, const struct merge *m, int line, const c
 	                .row = STR_LIT("{}"),
 	                .rev = rev,
 	                .field = STR_LIT(""),
-	                .words = STR_LIT("")},
+	                .words = STR_LIT(""),
+	                .words_zh = STR_LIT("")},
 	        NULL, e);
 }
 

@@ -28,10 +28,10 @@ struct record_batch {
 struct record_batch_row {
 	int64_t line; /* of the sheet, 1-based */
 	const char *code;
-	const char *verdict;       /* new, changed, same, refused; failed, removed, left (by the undoing) */
-	const char *row;           /* JSON: what the row says */
-	int64_t rev;               /* the version that it became */
-	const char *field, *words; /* why not */
+	const char *verdict; /* new, changed, same, refused; failed, removed, left (by the undoing) */
+	const char *row;     /* JSON: what the row says */
+	int64_t rev;         /* the version that it became */
+	const char *field, *words, *words_zh; /* why not; words_zh "" if there is no Chinese for it */
 };
 
 MUST_USE int record_batch_get(struct store_tx *tx, struct arena *a, const struct catalog *c,

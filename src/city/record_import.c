@@ -84,15 +84,21 @@ static int read_heading(struct arena *a, const struct record_column *all, int al
 	return known;
 }
 
-static int refuse_heading(const struct record_column *all, int all_n, int line, struct str name,
-        const char *what, struct err *e)
+static int refuse_heading(
+        const struct record_column *all, int all_n, int line, struct str name, bool twice, struct err *e)
 {
 	struct sb names = SB_INIT;
+	int n = (int)(name.n < 80 ? name.n : 80);
 
 	for (int i = 0; i < all_n; i++)
 		sb_printf(&names, "%s%s", i > 0 ? "、" : "", all[i].name);
-	err_set(e, ERR_INVALID, "%s \"" STR_FMT "\"; the columns of this kind are: %.300s", what,
-	        (int)(name.n < 80 ? name.n : 80), name.p, names.p);
+	if (twice)
+		err_set(e, ERR_INVALID, "the file has a column twice: \"%.*s\"; leave one of them", n,
+		        name.p);
+	else
+		err_set(e, ERR_INVALID,
+		        "the file has an unknown column \"%.*s\"; the columns of this kind are: %.300s", n,
+		        name.p, names.p);
 	sb_fini(&names);
 	return err_at(e, NULL, line, 0, NULL), ERR_INVALID;
 }
@@ -104,11 +110,10 @@ static int check_heading(const struct heading *h, const struct record_column *al
 		struct str name = str_trim(cell[i]);
 
 		if (h->column[i] == NULL && !is_passed_over(name))
-			return refuse_heading(all, all_n, line, name, "the file has an unknown column", e);
+			return refuse_heading(all, all_n, line, name, false, e);
 		for (int k = 0; k < i; k++)
 			if (h->column[i] != NULL && h->column[k] == h->column[i])
-				return refuse_heading(
-				        all, all_n, line, name, "the file has a column twice:", e);
+				return refuse_heading(all, all_n, line, name, true, e);
 	}
 	return 0;
 }
@@ -308,7 +313,8 @@ static int look_at(struct store_tx *tx, struct import *m, const struct staged *r
 	                .row = str_of(patch),
 	                .rev = 0,
 	                .field = str_of(rc < 0 ? why.field : ""),
-	                .words = str_of(rc < 0 ? why.text : "")},
+	                .words = str_of(rc < 0 ? why.text : ""),
+	                .words_zh = str_of(rc < 0 ? why.zh : "")},
 	        NULL, e);
 }
 

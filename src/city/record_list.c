@@ -253,7 +253,7 @@ static int add_value(struct arena *a, struct record_cond *c, const struct catalo
 }
 
 static const struct field *usable(
-        const struct kind *k, const struct who *who, const char *key, const char *what, struct err *e)
+        const struct kind *k, const struct who *who, const char *key, bool sorts, struct err *e)
 {
 	const struct field *f = kind_field(k, key);
 
@@ -263,8 +263,10 @@ static const struct field *usable(
 	if (f != NULL && field_hidden(f, who->scope.clearance))
 		(void)err_set(e, ERR_DENIED, "your clearance does not cover this field");
 	else
-		(void)err__set(
-		        e, ERR_INVALID, "records of the kind %s cannot be %s by \"%s\"", k->code, what, key);
+		(void)err_set(e, ERR_INVALID,
+		        sorts ? "records of the kind %s cannot be sorted by \"%s\""
+		              : "records of the kind %s cannot be narrowed by \"%s\"",
+		        k->code, key);
 	(void)err_at(e, NULL, 0, 0, key);
 	return NULL;
 }
@@ -298,7 +300,7 @@ int record_query_add(struct arena *a, struct record_query *q, const struct catal
 	struct record_cond *c;
 	int rc = 0;
 
-	if (!own_by_name(name, &own) && (f = usable(q->kind, who, name, "filtered", e)) == NULL)
+	if (!own_by_name(name, &own) && (f = usable(q->kind, who, name, false, e)) == NULL)
 		return e != NULL ? e->code : ERR_INVALID;
 	c = push_cond(a, q);
 	c->field = f;
@@ -347,7 +349,7 @@ int record_query_sort(struct record_query *q, const struct who *who, const char 
 	words += q->down;
 	if (own_by_name(words, &q->own))
 		return 0;
-	q->sort = usable(q->kind, who, words, "sorted", e);
+	q->sort = usable(q->kind, who, words, true, e);
 	if (q->sort == NULL)
 		return e != NULL ? e->code : ERR_INVALID;
 	if (field_veiled(q->sort) || q->sort->many)

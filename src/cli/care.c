@@ -241,6 +241,29 @@ static void look_at_catalog(struct doctor *d)
 		        k->flows, k->indicators);
 }
 
+/* The State Council announces the holidays of a year in November of the one before. */
+static void look_at_calendars(struct doctor *d)
+{
+	const struct catalog *k = d->c->site->catalog;
+	time_us now = clock_now(d->c->site->clock);
+	struct civil l;
+	int needed;
+
+	zone_civil(k->zone, now, &l);
+	needed = l.month == 12 ? l.year + 1 : l.year;
+	for (int i = 0; i < k->calendars; i++) {
+		struct civil end = {.year = needed, .month = 12, .day = 31};
+		int year = calendar_lacks(k->calendar[i].calendar, now, zone_instant(k->zone, &end));
+
+		if (year != 0)
+			say(d, "warn",
+			        "calendar %s: the holidays of %d are not in, so that deadlines there count "
+			        "weekdays "
+			        "only; heming calendar add FILE",
+			        k->calendar[i].code, year);
+	}
+}
+
 /* What PostgreSQL's own standby servers have not replayed yet; a byte now and then is no news. */
 static void look_at_replicas(struct doctor *d)
 {
@@ -297,6 +320,7 @@ int cmd_doctor(struct cli *c, struct err *e)
 	look_at_standby(&d);
 	look_at_things(&d);
 	look_at_catalog(&d);
+	look_at_calendars(&d);
 	fprintf(c->out, "%d bad, %d to look at\n", d.bad, d.warn);
 	return d.bad > 0 ? err_set(e, ERR_CORRUPT, "the site needs care, see above") : 0;
 }

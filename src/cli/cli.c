@@ -81,9 +81,13 @@ static bool is_setting(const char *name)
 	return false;
 }
 
-static bool is_path(const struct command *k, int word)
+static bool is_path(const struct cli *c, int word)
 {
-	return (k->flags & CMD_PATHS) || (word == 1 && (k->run == cmd_pack || k->run == cmd_import));
+	const struct command *k = c->command;
+
+	return (k->flags & CMD_PATHS) ||
+	       (word == 1 && (k->run == cmd_pack || k->run == cmd_import ||
+	                             (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0)));
 }
 
 /* Two passes: the first finds --site, since the site's own settings come before those of the command line. */
@@ -101,7 +105,7 @@ static int parse(struct cli *c, int argc, char **argv, bool options, struct err 
 			if (c->words == k->most || c->words == (int)ARRAY_LEN(c->word))
 				return err_set(e, ERR_INVALID,
 				        "what is \"%s\"? heming help %s tells how to say it", s, k->name);
-			c->word[c->words] = is_path(k, c->words) ? absolute(c->a, s) : s;
+			c->word[c->words] = is_path(c, c->words) ? absolute(c->a, s) : s;
 			c->words++;
 			continue;
 		}

@@ -58,6 +58,33 @@ const struct command commands[] = {
                 {{"json", ARG_FLAG, "", "answer in JSON, for programs"},
                         {"dry-run", ARG_FLAG, "", "install, upgrade: write nothing, tell what would be"},
                         {"downgrade", ARG_FLAG, "", "install, upgrade: also over a newer version"}}},
+        {"calendar", "list, explain START DURATION, add FILE",
+                "working calendars: what they are, and a deadline explained day by day",
+                "list     the calendars with their shifts, and which years' holidays are known from where\n"
+                "explain  when DURATION has passed since START, one line a day: heming calendar explain "
+                "\"2026-09-30 17:00\" 4h\n"
+                "         START is in the site's zone. DURATION is working time (4h, 1h30m, PT4H, "
+                "\"4 work_hour\"), or \"3 work_day\",\n"
+                "         \"2 natural_day\", \"2 urgent_hour\"; also 4工作时 3工作日 2自然日 2紧急工作时\n"
+                "add      takes in a table of holidays (code, year, source, holidays, workdays) as a pack of "
+                "its own; again over it\n"
+                "         to correct it. Restart the server afterwards\n",
+                cmd_calendar, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 3,
+                {{"calendar", ARG_TEXT, "CODE", "which one; the first of the list"},
+                        {"back", ARG_FLAG, "", "explain: DURATION before START"}}},
+        {"flow", "list, check|migrate CODE",
+                "versions of flows, and running cases that go on with another one",
+                "A case keeps the version of its flow that it began with.\n"
+                "list     the flows and their versions\n"
+                "check    which open cases could go on with another version, and why others cannot\n"
+                "migrate  lets those that can go on with it; the others stay\n"
+                "Elements go by their ids; --rename says where one that has another id now goes.\n",
+                cmd_flow, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 2,
+                {{"from", ARG_INT, "N", "only cases of this version"},
+                        {"to", ARG_INT, "N", "this version; the newest"},
+                        {"rename", ARG_TEXT, "OLD=NEW",
+                                "the element or sequence flow OLD is NEW now; several by blanks"},
+                        {"json", ARG_FLAG, "", "answer in JSON, for programs"}}},
         {"account", "add|password|change|unlock|sign-out|no-factor LOGIN, list", "people who may sign in",
                 "The password is read from standard input, or made on the spot, shown once, and to be "
                 "changed at the "
@@ -76,6 +103,12 @@ const struct command commands[] = {
         {"device", "add LOGIN", "a device that may publish readings; shows its secret once", "", cmd_device,
                 CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
                 {{"things", ARG_TEXT, "CODES", "only of things whose codes begin so (by blanks)"}}},
+        {"thing", "command CODE TEXT", "send a command to the device of a thing; prints its answer",
+                "The device hears TEXT at things/CODE/commands/ID by MQTT and answers at "
+                "things/CODE/answers/ID. "
+                "Both are\nin the journal. Exits with 1 if no answer comes.\n",
+                cmd_thing, CMD_SITE | CMD_SERVED, 3, 3,
+                {{"timeout", ARG_TEXT, "TIME", "how long the answer is waited for, up to a minute; 10s"}}},
         {"journal", "verify|tail", "the record of every change",
                 "verify recomputes the chain of hashes and names the first entry that does not fit.\ntail "
                 "shows the last entries.\n",

@@ -56,6 +56,12 @@ static void tell_change(struct cli *c, const struct pack_change *x)
 	case PACK_SPLIT:
 		fprintf(f, "  kind %s: %lld values of %s are cut out of %s\n", x->part, n, x->field, x->was);
 		break;
+	case PACK_UNCUT:
+		fprintf(f,
+		        "  kind %s: out of %lld values of %s nothing can be cut for %s, as out of that of "
+		        "%s\n",
+		        x->part, n, x->was, x->field, x->code);
+		break;
 	case PACK_RETYPED:
 		fprintf(f, "  kind %s: %lld values of %s are read anew (was %s)\n", x->part, n, x->field,
 		        x->was);

@@ -39,11 +39,12 @@ static int open_log(const struct cli *c, const struct clock *clock, struct err *
 	        settings_is(&c->settings, SET_LOG_FORMAT, "json"), least, clock, e);
 }
 
-static int write_ready_file(const struct cli *c, int http, int mqtt, struct err *e)
+static int write_ready_file(const struct cli *c, int http, const struct ingest *in, struct err *e)
 {
 	const char *path = cli_text(c, "ready-file", NULL);
 	char text[128];
-	int n = snprintf(text, sizeof(text), "http %d\nmqtt %d\npid %d\n", http, mqtt, (int)getpid());
+	int n = snprintf(text, sizeof(text), "http %d\nmqtt %d\nmqtts %d\npid %d\n", http,
+	        ingest_mqtt_port(in), ingest_mqtt_tls_port(in), (int)getpid());
 
 	return path != NULL ? file_write(path, text, (size_t)n, 0640, e) : 0;
 }
@@ -135,7 +136,17 @@ int cmd_serve(struct cli *c, struct err *e)
 		goto out;
 	io = (struct ingest_options){.site = c->site,
 	        .mqtt_address = mqtt ? c->settings.value[SET_MQTT] : NULL,
-	        .mqtt_port = (int)settings_int(&c->settings, SET_MQTT_PORT)};
+	        .mqtt_port = (int)settings_int(&c->settings, SET_MQTT_PORT),
+	        .mqtt_plain_off = settings_is(&c->settings, SET_MQTT_PLAIN, "off"),
+	        .mqtt_tls_port = (int)settings_int(&c->settings, SET_MQTT_TLS),
+	        .cert = settings_text(&c->settings, SET_CERT),
+	        .key = settings_text(&c->settings, SET_KEY),
+	        .mqtt_connections = (int)settings_int(&c->settings, SET_MQTT_CONNECTIONS),
+	        .mqtt_rate = (int)settings_int(&c->settings, SET_MQTT_RATE),
+	        .mqtt_keep_alive = (int)settings_int(&c->settings, SET_MQTT_KEEP_ALIVE),
+	        .mqtt_state = path_join(c->a, c->site_dir, "mqtt.state"),
+	        .mqtt_open = settings_is(&c->settings, SET_MQTT_ANONYMOUS, "on"),
+	        .mqtt_exchange = settings_text(&c->settings, SET_MQTT_EXCHANGE)};
 	rc = ingest_start(&io, &ingest, e);
 	if (rc < 0)
 		goto out;
@@ -156,7 +167,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = control_start(c->site, api, &c->settings, &control, e);
 	if (rc == 0)
-		rc = write_ready_file(c, api_port(api), ingest_mqtt_port(ingest), e);
+		rc = write_ready_file(c, api_port(api), ingest, e);
 	if (rc < 0)
 		goto out;
 	fprintf(c->out, "heming ready http%s://%s:%d mqtt %d (%lld ms)\n", ao.cert != NULL ? "s" : "",
@@ -164,7 +175,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	        (long long)((clock_monotonic() - begin) / US_MS));
 	fflush(c->out);
 	LOG(READY, log_i("ms", (clock_monotonic() - begin) / US_MS), log_i("http", api_port(api)),
-	        log_i("mqtt", ingest_mqtt_port(ingest)));
+	        log_i("mqtt", ingest_mqtt_port(ingest)), log_i("mqtts", ingest_mqtt_tls_port(ingest)));
 	while (sigwait(&ends, &sig) != 0 || sig == SIGHUP)
 		if (sig == SIGHUP)
 			reload(api);

@@ -1,203 +1,130 @@
 /*
- * check - what can be proved about the rows of a table from the text of their cells: numbers and ranges
- * of them, texts in quotes, true and false. A cell of another form proves nothing, so no row is accused
- * wrongly.
- *
- * For gaps and rows that never fire each column is cut into pieces in which all its cells say the same
- * (for numbers: the ends of ranges and the stretches between), and the grid of all pieces is walked.
+ * check - what can be proved about the rows of a table: rows that overlap, inputs that no row takes, rows
+ * that never fire. A table larger than the limits is not searched; what is told is always true.
  */
-#include "dmn/dmn_int.h"
+#include "dmn/check_int.h"
 
-#define GRID_MAX 200000   /* points; a larger table is not searched for gaps */
+#include <stdarg.h>
+
 #define PAIRS_MAX 4000000 /* pairs of rows compared at most */
-#define GAPS_TOLD 5
+#define STEPS_MAX 2000000 /* of the search for gaps: rows looked at, in words */
+#define TOLD_MAX 5        /* gaps, and overlaps, of one table */
 
-enum cell_kind { CELL_ANY, CELL_NUMBERS, CELL_TEXTS, CELL_BOOLS, CELL_UNKNOWN };
-struct end {
-	struct feel_number at;
-	bool open; /* no end at all */
-	bool in;
-};
-struct part { /* one test between commas */
-	struct end low, high;
-	struct str text; /* of CELL_TEXTS; "true" or "false" of CELL_BOOLS */
-};
-struct cell {
-	enum cell_kind kind;
-	struct part *part;
-	int n;
-};
-
-static bool is_empty(const struct part *p)
+void dmn__tell(struct teller *t, int line, const char *fmt, ...)
 {
-	int c;
+	char words[500];
+	struct sb text = SB_INIT;
+	va_list ap;
 
-	if (p->low.open || p->high.open)
-		return false;
-	c = feel_number_cmp(p->low.at, p->high.at);
-	return c > 0 || (c == 0 && !(p->low.in && p->high.in));
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	sb_printf(&text, "\"%s\": %s", t->d->label, words);
+	t->n++;
+	t->tell(t->ctx, line, text.p);
+	sb_fini(&text);
 }
 
-static bool number(struct str s, struct end *e)
+/* ---- words for pieces ---- */
+
+static void write_value(struct sb *b, const struct feel_value *v)
 {
-	*e = (struct end){.in = true};
-	return feel_number_parse(str_trim(s), &e->at);
+	if (v->type == FEEL_STRING)
+		sb_printf(b, "\"" STR_FMT "\"", STR_ARG(v->string));
+	else
+		feel_write_text(v, b);
 }
 
-static bool read_range(struct str s, struct part *p)
+static void write_ends(struct sb *b, const struct piece *first, const struct piece *last)
 {
-	const char *dots = memmem(s.p, s.n, "..", 2);
-
-	if (dots == NULL || s.n < 5 || strchr("])[", s.p[s.n - 1]) == NULL ||
-	        !number((struct str){s.p + 1, (size_t)(dots - s.p) - 1}, &p->low) ||
-	        !number((struct str){dots + 2, (size_t)(s.p + s.n - 1 - dots) - 2}, &p->high))
-		return false;
-	p->low.in = *s.p == '[';
-	p->high.in = s.p[s.n - 1] == ']';
-	return true;
-}
-
-static enum cell_kind read_part(struct str s, struct part *p)
-{
-	*p = (struct part){.low.open = true, .high.open = true};
-	if (s.n == 0)
-		return CELL_UNKNOWN;
-	if (*s.p == '"') {
-		if (s.n < 2 || s.p[s.n - 1] != '"' || memchr(s.p + 1, '"', s.n - 2) != NULL ||
-		        memchr(s.p, '\\', s.n) != NULL)
-			return CELL_UNKNOWN;
-		p->text = (struct str){s.p + 1, s.n - 2};
-		return CELL_TEXTS;
+	if (first->low != NULL) {
+		sb_puts(b, first->point ? " from " : " above ");
+		write_value(b, first->low);
 	}
-	if (str_is(s, "true") || str_is(s, "false")) {
-		p->text = s;
-		return CELL_BOOLS;
+	if (first->low != NULL && last->high != NULL)
+		sb_puts(b, " and");
+	if (last->high != NULL) {
+		sb_puts(b, last->point ? " up to " : " below ");
+		write_value(b, last->high);
 	}
-	if (*s.p == '<' || *s.p == '>') {
-		bool in = s.n > 1 && s.p[1] == '=';
-		struct end *e = *s.p == '<' ? &p->high : &p->low;
-
-		if (!number((struct str){s.p + 1 + in, s.n - 1 - in}, e))
-			return CELL_UNKNOWN;
-		e->in = in;
-		return CELL_NUMBERS;
-	}
-	if (memchr("[](", *s.p, 3) != NULL)
-		return read_range(s, p) ? CELL_NUMBERS : CELL_UNKNOWN;
-	if (!number(s, &p->low))
-		return CELL_UNKNOWN;
-	p->high = p->low;
-	return CELL_NUMBERS;
 }
 
-static void read_cell(struct arena *a, struct str s, struct cell *c)
+/* Pieces first to last of a column, after the text of its input. */
+static void write_pieces(struct sb *b, const struct column *c, int first, int last)
 {
-	bool quoted = false;
-	size_t from = 0, cap = 0;
+	bool any = false;
 
-	*c = (struct cell){.kind = CELL_ANY};
-	s = str_trim(s);
-	if (str_is(s, "-"))
-		return;
-	for (size_t i = 0; i <= s.n; i++) {
-		enum cell_kind kind;
-		struct part p;
+	for (int i = first; i <= last; i++) {
+		const struct piece *p = &c->piece[i];
+		int end = i;
 
-		if (i < s.n && s.p[i] == '"')
-			quoted = !quoted;
-		if (i < s.n && (quoted || s.p[i] != ','))
-			continue;
-		kind = read_part(str_trim((struct str){s.p + from, i - from}), &p);
-		if (kind == CELL_UNKNOWN || (c->n > 0 && kind != c->kind)) {
-			c->kind = CELL_UNKNOWN;
-			return;
+		sb_puts(b, any ? " or" : "");
+		any = true;
+		if (p->null) {
+			sb_puts(b, " null");
+		} else if (p->other) {
+			sb_puts(b, " of another text");
+		} else if (p->point && (p->low->type == FEEL_STRING || p->low->type == FEEL_BOOL)) {
+			sb_putc(b, ' ');
+			write_value(b, p->low);
+		} else {
+			while (end < last && !c->piece[end + 1].null && c->piece[end + 1].type == p->type)
+				end++;
+			if (end == i && p->point) {
+				sb_puts(b, " = ");
+				write_value(b, p->low);
+			} else {
+				write_ends(b, p, &c->piece[end]);
+			}
+			i = end;
 		}
-		c->kind = kind;
-		c->part = arena_grow(a, c->part, &cap, (size_t)c->n + 1, sizeof(*c->part));
-		c->part[c->n++] = p;
-		from = i + 1;
 	}
 }
 
-struct grid {
-	const struct box *b;
-	struct cell *cell; /* of row r, column c: [r * inputs + c] */
-};
-
-static const struct cell *cell_at(const struct grid *g, int row, int column)
+static void write_input(struct sb *b, const struct grid *g, int column, int first, int last)
 {
-	return &g->cell[(size_t)row * (size_t)g->b->inputs + (size_t)column];
-}
+	const struct column *c = &g->column[column];
 
-static void grid_read(struct arena *a, const struct box *b, struct grid *g)
-{
-	g->b = b;
-	g->cell = arena_array(a, (size_t)b->rules * (size_t)b->inputs + 1, sizeof(*g->cell));
-	for (int r = 0; r < b->rules; r++)
-		for (int c = 0; c < b->inputs; c++)
-			read_cell(a, b->rule[r].in_text[c],
-			        &g->cell[(size_t)r * (size_t)b->inputs + (size_t)c]);
+	if (c->n == 0 || last - first + 1 == c->n)
+		return;
+	if (b->n > 0)
+		sb_puts(b, ", ");
+	sb_putstr(b, g->b->input[column].text);
+	write_pieces(b, c, first, last);
 }
 
 /* ---- pairs of rows ---- */
 
-static bool parts_meet(const struct part *a, const struct part *b, enum cell_kind kind)
+/* The first piece that both rows surely take, -1 if none. */
+static int common(const struct column *c, int i, int k)
 {
-	struct part both = *a;
-	int c;
+	const uint64_t *x = row_of(c->sure, c->words, i), *y = row_of(c->sure, c->words, k);
 
-	if (kind != CELL_NUMBERS)
-		return str_eq(a->text, b->text);
-	if (!b->low.open) {
-		c = a->low.open ? -1 : feel_number_cmp(a->low.at, b->low.at);
-		if (c < 0)
-			both.low = b->low;
-		else if (c == 0)
-			both.low.in = a->low.in && b->low.in;
-	}
-	if (!b->high.open) {
-		c = a->high.open ? 1 : feel_number_cmp(a->high.at, b->high.at);
-		if (c > 0)
-			both.high = b->high;
-		else if (c == 0)
-			both.high.in = a->high.in && b->high.in;
-	}
-	return !is_empty(a) && !is_empty(b) && !is_empty(&both);
+	for (size_t w = 0; w < c->words; w++)
+		if (x[w] & y[w])
+			return (int)w * 64 + __builtin_ctzll(x[w] & y[w]);
+	return -1;
 }
 
-static bool never_true(const struct cell *c)
-{
-	bool empty = c->kind == CELL_NUMBERS;
-
-	for (int i = 0; i < c->n && empty; i++)
-		empty = is_empty(&c->part[i]);
-	return empty;
-}
-
-static bool surely_meet(const struct cell *a, const struct cell *b)
-{
-	if (a->kind == CELL_UNKNOWN || b->kind == CELL_UNKNOWN)
-		return false;
-	if (a->kind == CELL_ANY || b->kind == CELL_ANY)
-		return !never_true(a) && !never_true(b);
-	if (a->kind != b->kind)
-		return false;
-	for (int i = 0; i < a->n; i++)
-		for (int k = 0; k < b->n; k++)
-			if (parts_meet(&a->part[i], &b->part[k], a->kind))
-				return true;
-	return false;
-}
-
-static bool rows_overlap(const struct grid *g, int i, int k)
+static bool overlap(const struct grid *g, int i, int k)
 {
 	for (int c = 0; c < g->b->inputs; c++)
-		if (!surely_meet(cell_at(g, i, c), cell_at(g, k, c)))
+		if (common(&g->column[c], i, k) < 0)
 			return false;
 	return true;
 }
 
-int dmn__check_unique(const struct dmn_model *m, const struct drg *d, const struct box *b, struct err *e)
+/* "x = 5, y true": a case that both rows take; "" if all are. */
+static void write_example(struct sb *b, const struct grid *g, int i, int k)
+{
+	for (int c = 0; c < g->b->inputs; c++) {
+		int piece = common(&g->column[c], i, k);
+
+		write_input(b, g, c, piece, piece);
+	}
+}
+
+int dmn__check_unique(const struct drg *d, const struct box *b, struct err *e)
 {
 	struct arena *a;
 	struct grid g;
@@ -206,287 +133,25 @@ int dmn__check_unique(const struct dmn_model *m, const struct drg *d, const stru
 	if (b->hit != HIT_UNIQUE)
 		return 0;
 	a = arena_new(0);
-	grid_read(a, b, &g);
+	if (!dmn__grid(a, d, b, &g))
+		goto out;
 	for (int k = 1; k < b->rules && rc == 0 && pairs < PAIRS_MAX; k++)
 		for (int i = 0; i < k && rc == 0; i++, pairs++)
-			if (rows_overlap(&g, i, k)) {
+			if (overlap(&g, i, k)) {
+				struct sb text = SB_INIT;
+
+				write_example(&text, &g, i, k);
 				err_set(e, ERR_INVALID,
-				        "rows %d and %d of \"%s\" can both match, but the table is UNIQUE; "
-				        "narrow one, or take another hit policy",
-				        i + 1, k + 1, d->label);
-				rc = err_at(e, m->file, b->rule[k].line, 0, d->id);
+				        "rows %d and %d of \"%s\" can both match%s" STR_FMT
+				        ", but the table is UNIQUE; narrow one, or take another hit policy",
+				        i + 1, k + 1, d->label, text.n > 0 ? ", as for " : "",
+				        STR_ARG(sb_str(&text)));
+				rc = err_at(e, d->model->file, b->rule[k].line, 0, d->id);
+				sb_fini(&text);
 			}
+out:
 	arena_free(&a);
 	return rc;
-}
-
-/* ---- pieces of columns ---- */
-
-struct piece {
-	enum cell_kind kind;
-	struct part part; /* of numbers: a point or an open stretch */
-	bool other;       /* texts: any that no cell names */
-};
-struct column {
-	struct piece *piece;
-	size_t cap;
-	int n;
-	bool enumerated; /* the input's allowed values are all that can come */
-};
-
-static void add_piece(struct arena *a, struct column *c, struct piece p)
-{
-	c->piece = arena_grow(a, c->piece, &c->cap, (size_t)c->n + 1, sizeof(*c->piece));
-	c->piece[c->n++] = p;
-}
-
-static void add_text(struct arena *a, struct column *c, enum cell_kind kind, struct str text)
-{
-	for (int i = 0; i < c->n; i++)
-		if (str_eq(c->piece[i].part.text, text))
-			return;
-	add_piece(a, c, (struct piece){.kind = kind, .part.text = text});
-}
-
-static int by_number(const void *a, const void *b)
-{
-	return feel_number_cmp(*(const struct feel_number *)a, *(const struct feel_number *)b);
-}
-
-static void number_pieces(struct arena *a, const struct cell *const *cells, int n, struct column *c)
-{
-	struct feel_number *at = NULL;
-	size_t cap = 0;
-	int ends = 0, kept = 0;
-	struct end before = {.open = true};
-
-	for (int i = 0; i < n; i++)
-		for (int k = 0; cells[i]->kind == CELL_NUMBERS && k < cells[i]->n; k++) {
-			const struct part *p = &cells[i]->part[k];
-
-			at = arena_grow(a, at, &cap, (size_t)ends + 2, sizeof(*at));
-			if (!p->low.open)
-				at[ends++] = p->low.at;
-			if (!p->high.open)
-				at[ends++] = p->high.at;
-		}
-	if (ends > 0)
-		qsort(at, (size_t)ends, sizeof(*at), by_number);
-	for (int i = 0; i < ends; i++)
-		if (kept == 0 || feel_number_cmp(at[i], at[kept - 1]) != 0)
-			at[kept++] = at[i];
-	for (int i = 0; i < kept; i++) {
-		struct end here = {.at = at[i]};
-
-		add_piece(a, c, (struct piece){.kind = CELL_NUMBERS, .part = {.low = before, .high = here}});
-		here.in = true;
-		add_piece(a, c, (struct piece){.kind = CELL_NUMBERS, .part = {.low = here, .high = here}});
-		here.in = false;
-		before = here;
-	}
-	add_piece(a, c, (struct piece){.kind = CELL_NUMBERS, .part = {.low = before, .high.open = true}});
-}
-
-/* False: the column's cells are of different kinds, or none is understood. */
-static bool column_pieces(
-        struct arena *a, const struct grid *g, int column, const struct cell *allowed, struct column *c)
-{
-	const struct cell **cells = arena_array(a, (size_t)g->b->rules + 1, sizeof(*cells));
-	enum cell_kind kind = CELL_ANY;
-	int n = 0;
-
-	for (int r = 0; r < g->b->rules; r++)
-		cells[n++] = cell_at(g, r, column);
-	if (allowed->kind != CELL_ANY && allowed->kind != CELL_UNKNOWN)
-		cells[n++] = allowed;
-	for (int i = 0; i < n; i++) {
-		if (cells[i]->kind == CELL_ANY || cells[i]->kind == CELL_UNKNOWN)
-			continue;
-		if (kind != CELL_ANY && kind != cells[i]->kind)
-			return false;
-		kind = cells[i]->kind;
-	}
-	c->enumerated = allowed->kind == kind && kind != CELL_ANY;
-	switch (kind) {
-	case CELL_NUMBERS: number_pieces(a, cells, n, c); return true;
-	case CELL_BOOLS:
-		add_text(a, c, kind, STR_LIT("true"));
-		add_text(a, c, kind, STR_LIT("false"));
-		return true;
-	case CELL_TEXTS:
-		for (int i = 0; i < n; i++)
-			for (int k = 0; k < cells[i]->n; k++)
-				add_text(a, c, kind, cells[i]->part[k].text);
-		if (!c->enumerated)
-			add_piece(a, c, (struct piece){.kind = kind, .other = true});
-		return true;
-	default:
-		/* nothing but "-": one piece that every row takes */
-		add_piece(a, c, (struct piece){.kind = CELL_ANY});
-		return true;
-	}
-}
-
-/* 1 yes, 0 no, -1 who knows. */
-static int takes(const struct cell *c, const struct piece *p)
-{
-	if (c->kind == CELL_UNKNOWN)
-		return -1;
-	if (c->kind == CELL_ANY)
-		return 1;
-	for (int i = 0; i < c->n; i++)
-		if (!p->other && parts_meet(&c->part[i], &p->part, c->kind))
-			return 1;
-	return 0;
-}
-
-/* ---- findings for authors ---- */
-
-struct teller {
-	void (*tell)(void *ctx, int line, const char *text);
-	void *ctx;
-	int n;
-};
-
-static void tell(struct teller *t, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void tell(struct teller *t, int line, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	t->n++;
-	t->tell(t->ctx, line, text);
-}
-
-static void write_end(struct sb *b, const char *word, const struct end *e)
-{
-	sb_putc(b, ' ');
-	sb_puts(b, word);
-	sb_putc(b, ' ');
-	feel_number_write(b, e->at);
-}
-
-/* "Age above 18 and below 60, Category "High"" */
-static void write_point(struct sb *b, const struct box *box, const struct column *col, const int *at)
-{
-	bool any = false;
-
-	for (int c = 0; c < box->inputs; c++) {
-		const struct piece *p = &col[c].piece[at[c]];
-
-		if (p->kind == CELL_ANY)
-			continue;
-		if (any)
-			sb_puts(b, ", ");
-		any = true;
-		sb_putstr(b, box->input[c].text);
-		if (p->kind == CELL_BOOLS) {
-			sb_putc(b, ' ');
-			sb_putstr(b, p->part.text);
-		} else if (p->kind == CELL_TEXTS) {
-			if (p->other)
-				sb_puts(b, " of another text");
-			else
-				sb_printf(b, " \"" STR_FMT "\"", STR_ARG(p->part.text));
-		} else if (p->part.low.in) {
-			write_end(b, "=", &p->part.low);
-		} else {
-			if (!p->part.low.open)
-				write_end(b, "above", &p->part.low);
-			if (!p->part.low.open && !p->part.high.open)
-				sb_puts(b, " and");
-			if (!p->part.high.open)
-				write_end(b, "below", &p->part.high);
-		}
-	}
-	if (!any)
-		sb_puts(b, "any input");
-}
-
-struct walk {
-	const struct drg *d;
-	const struct grid *g;
-	struct column *col;
-	const struct cell *allowed; /* by column */
-	bool *fires;                /* by row: first at some point, or perhaps */
-	int gaps;
-};
-
-static void look_at_point(struct teller *t, struct walk *w, const int *at)
-{
-	const struct box *b = w->g->b;
-	bool covered = false, perhaps = false;
-
-	for (int c = 0; c < b->inputs; c++)
-		if (w->col[c].enumerated && takes(&w->allowed[c], &w->col[c].piece[at[c]]) == 0)
-			return; /* cannot come */
-	for (int r = 0; r < b->rules && !covered; r++) {
-		int yes = 1;
-
-		for (int c = 0; c < b->inputs && yes != 0; c++) {
-			int one = takes(cell_at(w->g, r, c), &w->col[c].piece[at[c]]);
-
-			if (one != 1)
-				yes = one;
-		}
-		if (yes == 0)
-			continue;
-		w->fires[r] = true;
-		/* past a row that may or may not match, later ones may fire too */
-		covered = yes == 1 && (b->hit == HIT_FIRST || b->hit == HIT_UNIQUE);
-		perhaps = true;
-	}
-	if (!perhaps && ++w->gaps <= GAPS_TOLD) {
-		struct sb text = SB_INIT;
-
-		write_point(&text, b, w->col, at);
-		tell(t, b->line, "\"%s\": no row takes " STR_FMT, w->d->label, STR_ARG(sb_str(&text)));
-		sb_fini(&text);
-	}
-}
-
-static void walk_grid(struct teller *t, struct arena *a, const struct drg *d, const struct grid *g)
-{
-	const struct box *b = g->b;
-	struct column *col = arena_array(a, (size_t)b->inputs + 1, sizeof(*col));
-	struct cell *allowed = arena_array(a, (size_t)b->inputs + 1, sizeof(*allowed));
-	int *at = arena_array(a, (size_t)b->inputs + 1, sizeof(*at));
-	struct walk w = {.d = d, .g = g, .col = col, .allowed = allowed};
-	bool has_default = false,
-	     lists = b->hit == HIT_COLLECT || b->hit == HIT_RULE_ORDER || b->hit == HIT_OUTPUT_ORDER;
-	int64_t points = 1;
-	int c;
-
-	for (int i = 0; i < b->outputs; i++)
-		has_default |= b->output[i].dflt != NULL;
-	for (c = 0; c < b->inputs; c++) {
-		read_cell(a, b->input[c].values_text.n > 0 ? b->input[c].values_text : STR_LIT("-"),
-		        &allowed[c]);
-		if (!column_pieces(a, g, c, &allowed[c], &col[c]))
-			return;
-		points *= col[c].n;
-		if (points * (b->rules + 1) > (int64_t)GRID_MAX * 100 || points > GRID_MAX)
-			return;
-	}
-	w.fires = arena_array(a, (size_t)b->rules + 1, sizeof(bool));
-	/* For tables that give lists, and those with a default, no row is a regular outcome. */
-	if (has_default || lists)
-		w.gaps = GAPS_TOLD;
-	for (;;) {
-		look_at_point(t, &w, at);
-		for (c = 0; c < b->inputs && ++at[c] == col[c].n; c++)
-			at[c] = 0;
-		if (c == b->inputs)
-			break;
-	}
-	if (!has_default && !lists && w.gaps > GAPS_TOLD)
-		tell(t, b->line, "\"%s\": and %d more cases that no row takes", d->label, w.gaps - GAPS_TOLD);
-	for (int r = 0; r < b->rules; r++)
-		if (!w.fires[r])
-			tell(t, b->rule[r].line, "\"%s\": row %d can never fire", d->label, r + 1);
 }
 
 static bool same_outputs(const struct box *b, int i, int k)
@@ -497,49 +162,244 @@ static bool same_outputs(const struct box *b, int i, int k)
 	return true;
 }
 
-static void check_table(struct teller *t, const struct drg *d, const struct box *b)
+static void check_pairs(struct teller *t, const struct grid *g)
+{
+	const struct box *b = g->b;
+	int pairs = 0, found = 0;
+
+	for (int k = 1; k < b->rules && pairs < PAIRS_MAX; k++)
+		for (int i = 0; i < k; i++, pairs++) {
+			struct sb text = SB_INIT;
+
+			if (!overlap(g, i, k) || (b->hit == HIT_ANY && same_outputs(b, i, k)) ||
+			        ++found > TOLD_MAX)
+				continue;
+			write_example(&text, g, i, k);
+			dmn__tell(t, b->rule[k].line, "rows %d and %d overlap%s%s" STR_FMT, i + 1, k + 1,
+			        b->hit == HIT_ANY ? " and give different results" : "",
+			        text.n > 0 ? ", as for " : "", STR_ARG(sb_str(&text)));
+			sb_fini(&text);
+		}
+	if (found > TOLD_MAX)
+		dmn__tell(t, b->line, "and %d more pairs of rows overlap", found - TOLD_MAX);
+}
+
+/* ---- gaps, and rows that never fire ---- */
+
+struct walk {
+	struct teller *t;
+	const struct grid *g;
+	struct arena *a;
+	int *first, *last; /* by column: the pieces that stand for it on the way down */
+	bool *fires;       /* by row: at some place, or perhaps */
+	bool *rest;        /* by row and column: the row takes all from that column on */
+	bool first_only;   /* of the rows that match, the first one fires */
+	bool gaps_matter;
+	int gaps;
+	int64_t steps;
+};
+
+static void tell_gap(struct walk *w, int columns)
+{
+	struct sb text = SB_INIT;
+
+	if (!w->gaps_matter || ++w->gaps > TOLD_MAX)
+		return;
+	for (int c = 0; c < columns; c++)
+		write_input(&text, w->g, c, w->first[c], w->last[c]);
+	dmn__tell(w->t, w->g->b->line, "no row takes " STR_FMT,
+	        STR_ARG(text.n > 0 ? sb_str(&text) : STR_LIT("any input")));
+	sb_fini(&text);
+}
+
+/* Marks what fires where these rows are left; false: that depends on the columns from c on. */
+static bool mark(struct walk *w, const uint64_t *sure, const uint64_t *may, int c)
+{
+	const struct box *b = w->g->b;
+
+	for (int r = 0; r < b->rules; r++) {
+		if (!bit(may, r))
+			continue;
+		if (!w->rest[(size_t)r * (size_t)(b->inputs + 1) + (size_t)c])
+			return false;
+		w->fires[r] = true;
+		if (w->first_only && bit(sure, r))
+			return true;
+	}
+	return true;
+}
+
+static bool is_empty(const uint64_t *set, size_t words)
+{
+	for (size_t i = 0; i < words; i++)
+		if (set[i])
+			return false;
+	return true;
+}
+
+/* The rows that are left after the columns before c. False past the limit. */
+static bool descend(struct walk *w, const uint64_t *sure, const uint64_t *may, int c)
+{
+	const struct grid *g = w->g;
+	const struct column *col;
+	size_t words = g->row_words;
+	uint64_t *set;
+
+	w->steps += (int64_t)words + 1;
+	if (w->steps > STEPS_MAX)
+		return false;
+	if (is_empty(may, words)) {
+		tell_gap(w, c);
+		return true;
+	}
+	if (mark(w, sure, may, c))
+		return true;
+	col = &g->column[c];
+	set = arena_array(w->a, words * 2, sizeof(*set));
+	for (int i = 0, next; i < col->n; i = next) {
+		const uint64_t *rows_sure = row_of(col->rows_sure, words, i);
+		const uint64_t *rows_may = row_of(col->rows_may, words, i);
+
+		/* neighbours that leave the same rows go together */
+		for (next = i + 1; next < col->n; next++)
+			if (memcmp(row_of(col->rows_sure, words, next), rows_sure, words * sizeof(*set)) !=
+			                0 ||
+			        memcmp(row_of(col->rows_may, words, next), rows_may, words * sizeof(*set)) !=
+			                0)
+				break;
+		for (size_t k = 0; k < words; k++) {
+			set[k] = sure[k] & rows_sure[k];
+			set[words + k] = may[k] & rows_may[k];
+		}
+		w->first[c] = i;
+		w->last[c] = next - 1;
+		if (!descend(w, set, set + words, c + 1))
+			return false;
+	}
+	return true;
+}
+
+/* Whether all that row k takes at most, row i takes for sure. */
+static bool covers(const struct grid *g, int i, int k)
+{
+	for (int c = 0; c < g->b->inputs; c++) {
+		const struct column *col = &g->column[c];
+		const uint64_t *big = row_of(col->sure, col->words, i),
+		               *small = row_of(col->may, col->words, k);
+
+		for (size_t w = 0; w < col->words; w++)
+			if (small[w] & ~big[w])
+				return false;
+	}
+	return true;
+}
+
+static void tell_dead(struct teller *t, const struct grid *g, int row)
+{
+	int line = g->b->rule[row].line;
+
+	for (int c = 0; c < g->b->inputs; c++)
+		if (is_empty(row_of(g->column[c].may, g->column[c].words, row), g->column[c].words)) {
+			dmn__tell(t, line, "row %d can never fire: nothing fits its cell for " STR_FMT,
+			        row + 1, STR_ARG(g->b->input[c].text));
+			return;
+		}
+	for (int i = 0; i < row; i++)
+		if (covers(g, i, row)) {
+			dmn__tell(t, line, "row %d can never fire: row %d takes all that it takes", row + 1,
+			        i + 1);
+			return;
+		}
+	dmn__tell(t, line, "row %d can never fire: rows before it take all that it takes", row + 1);
+}
+
+static void check_cover(struct teller *t, struct arena *a, const struct grid *g)
+{
+	const struct box *b = g->b;
+	size_t columns = (size_t)b->inputs + 1;
+	struct walk w = {.t = t,
+	        .g = g,
+	        .a = a,
+	        .first = arena_array(a, columns, sizeof(int)),
+	        .last = arena_array(a, columns, sizeof(int)),
+	        .fires = arena_array(a, (size_t)b->rules, sizeof(bool)),
+	        .rest = arena_array(a, (size_t)b->rules * columns, sizeof(bool)),
+	        .first_only = b->hit == HIT_FIRST,
+	        /* for tables that give lists, and those with a default, no row is a regular outcome */
+	        .gaps_matter =
+	                b->hit != HIT_COLLECT && b->hit != HIT_RULE_ORDER && b->hit != HIT_OUTPUT_ORDER};
+	uint64_t *all = arena_array(a, g->row_words, sizeof(*all));
+	bool whole;
+
+	for (int c = 0; c < b->inputs; c++)
+		if (g->column[c].types > 1)
+			return; /* told as a mistake of types, and no input is of several */
+	for (int i = 0; i < b->outputs; i++)
+		w.gaps_matter &= b->output[i].dflt == NULL;
+	for (int r = 0; r < b->rules; r++) {
+		all[r / 64] |= UINT64_C(1) << (r % 64);
+		w.rest[(size_t)r * columns + (size_t)b->inputs] = true;
+		for (int c = b->inputs - 1; c >= 0; c--) {
+			size_t place = (size_t)r * (size_t)b->inputs + (size_t)c;
+
+			w.rest[(size_t)r * columns + (size_t)c] =
+			        w.rest[(size_t)r * columns + (size_t)c + 1] && g->known[place] &&
+			        g->cell[place].any;
+		}
+	}
+	whole = descend(&w, all, all, 0);
+	if (!whole)
+		dmn__tell(t, b->line,
+		        "the table is too large to be searched for all gaps and rows that never fire");
+	if (w.gaps > TOLD_MAX)
+		dmn__tell(t, b->line, "and %d more cases that no row takes", w.gaps - TOLD_MAX);
+	for (int r = 0; r < b->rules; r++)
+		if (whole && !w.fires[r])
+			tell_dead(t, g, r);
+}
+
+static void check_table(struct teller *t, const struct box *b)
 {
 	struct arena *a = arena_new(0);
 	struct grid g;
-	int pairs = 0;
 
-	grid_read(a, b, &g);
-	for (int k = 1; (b->hit == HIT_ANY || b->hit == HIT_UNIQUE) && k < b->rules && pairs < PAIRS_MAX; k++)
-		for (int i = 0; i < k; i++, pairs++) {
-			if (!rows_overlap(&g, i, k))
-				continue;
-			if (b->hit == HIT_UNIQUE)
-				tell(t, b->rule[k].line, "\"%s\": rows %d and %d overlap", d->label, i + 1,
-				        k + 1);
-			else if (!same_outputs(b, i, k))
-				tell(t, b->rule[k].line,
-				        "\"%s\": rows %d and %d overlap and give different results", d->label,
-				        i + 1, k + 1);
-		}
-	if (b->inputs > 0)
-		walk_grid(t, a, d, &g);
+	dmn__check_cells(t, a, b);
+	if (!dmn__grid(a, t->d, b, &g)) {
+		dmn__tell(t, b->line, "the table is too large to be searched for gaps and overlaps");
+	} else {
+		if (b->hit == HIT_ANY || b->hit == HIT_UNIQUE)
+			check_pairs(t, &g);
+		if (b->inputs > 0 && b->rules > 0)
+			check_cover(t, a, &g);
+	}
 	arena_free(&a);
 }
 
 /* The tables inside of a box, wherever they stand. */
-static void check_box(struct teller *t, const struct drg *d, const struct box *b)
+static void check_box(struct teller *t, const struct box *b)
 {
 	if (b == NULL)
 		return;
+	dmn__check_type_names(t, b);
 	if (b->kind == BOX_TABLE)
-		check_table(t, d, b);
+		check_table(t, b);
 	if (b->kind == BOX_BROKEN)
-		tell(t, b->line, "\"%s\": %s", d->label, b->why);
+		dmn__tell(t, b->line, "%s", b->why);
 	for (int i = 0; i < b->entries; i++)
-		check_box(t, d, b->entry[i].box);
-	check_box(t, d, b->result);
+		check_box(t, b->entry[i].box);
+	check_box(t, b->result);
 }
 
 int dmn_check(const struct dmn_model *m, void (*f)(void *ctx, int line, const char *text), void *ctx)
 {
-	struct teller t = {f, ctx, 0};
+	struct teller t = {.tell = f, .ctx = ctx};
 
-	for (int n = 0; n < m->drgs; n++)
-		check_box(&t, &m->drg[n], m->drg[n].box);
+	for (int i = 0; i < m->mistakes; i++, t.n++)
+		f(ctx, m->mistake[i].line, m->mistake[i].text);
+	for (int n = 0; n < m->drgs; n++) {
+		t.d = &m->drg[n];
+		dmn__check_type_names(&t, NULL);
+		check_box(&t, m->drg[n].box);
+	}
 	return t.n;
 }

@@ -12,12 +12,21 @@
 
 struct dmn_model;
 
-/* `name` is for messages. The caller owns the model. */
-MUST_USE int dmn_load(struct str xml, const char *name, struct dmn_model **out, struct err *e);
-/* As dmn_load, but an expression that cannot be read, and a table whose rows overlap, are no reason to
- * refuse the rest: such an expression is null, and a note of the evaluation says why. For runners of
- * conformance suites and editors. */
-MUST_USE int dmn_load_lenient(struct str xml, const char *name, struct dmn_model **out, struct err *e);
+struct dmn_source { /* a file that a model may import, found by its namespace or by its name */
+	struct str xml;
+	const char *name;
+};
+struct dmn_options {
+	/* What cannot be read, and a table whose rows overlap, is no reason to refuse the rest: such an
+	 * expression is null, and a note of the evaluation says why. For runners of conformance suites and
+	 * editors. */
+	bool lenient;
+	const struct dmn_source *source; /* borrowed while loading */
+	int sources;
+};
+/* `name` is for messages. The caller owns the model. No options: strict, and nothing to import. */
+MUST_USE int dmn_load(struct str xml, const char *name, const struct dmn_options *options,
+        struct dmn_model **out, struct err *e);
 void dmn_free(struct dmn_model **m);
 const char *dmn_name(const struct dmn_model *m);
 int dmn_decisions(const struct dmn_model *m);
@@ -35,7 +44,8 @@ struct dmn_result {
 	struct str notes; /* what gave null, for the author; "" if nothing did */
 };
 /* The decision by id or name; also a decision service, or a business knowledge model, whose parameters are
- * then taken from the context by name. scope->context holds the input data by name. ERR_NOTFOUND,
+ * then taken from the context by name. scope->context holds the input data by name; that of an imported
+ * model lies in a context by the name of the import, or has a name like "import.input". ERR_NOTFOUND,
  * ERR_NOMEM or ERR_UNPROCESSED past the limits. Where the standard says null (two rows of a UNIQUE table
  * match, a type does not fit), the value is null and the notes say why. Result in the arena. */
 MUST_USE int dmn_evaluate(const struct dmn_model *m, const char *decision, const struct feel_scope *scope,

@@ -14,6 +14,9 @@ struct dmn_type { /* an item definition, or a component of one */
 	const struct feel_expr *constraint; /* of the whole value; NULL: any */
 	struct dmn_type *component;
 	int components;
+	const struct dmn_model *model; /* in which its other types' names are looked for */
+	struct str result;             /* of a type of functions */
+	int parameters;
 	struct dmn_type *next;
 };
 
@@ -24,6 +27,7 @@ enum box_kind {
 	BOX_INVOCATION,
 	BOX_CONTEXT,
 	BOX_RELATION,
+	BOX_ROW, /* of a relation: a context whose entries do not see each other */
 	BOX_LIST,
 	BOX_FUNCTION,
 	BOX_IF,     /* entries: condition, then, else */
@@ -41,6 +45,7 @@ struct box_entry { /* of a context, a binding, a parameter */
 };
 struct table_input {
 	const struct feel_expr *expr;
+	struct str type;
 	const struct feel_expr *values; /* allowed; NULL: any */
 	struct str text, values_text;
 };
@@ -73,8 +78,7 @@ struct box {
 	struct str type;
 	const struct feel_expr *expr; /* literal; of an invocation the function */
 	const char *why;              /* BOX_BROKEN */
-	struct box_entry
-	        *entry; /* context entries, bindings, parameters, items; rows of a relation are contexts */
+	struct box_entry *entry;      /* context entries, bindings, parameters, items, rows */
 	int entries;
 	struct box *result; /* of a context, or the body of a function; NULL if none */
 	/* decision table */
@@ -89,15 +93,21 @@ struct box {
 };
 
 enum drg_kind { DRG_INPUT, DRG_DECISION, DRG_BKM, DRG_SERVICE };
+struct dmn_import {      /* a model, loaded for this import alone */
+	struct str name; /* empty: its names count as the importing model's own */
+	const struct dmn_model *model;
+};
 struct drg { /* an element of the requirements graph */
 	enum drg_kind kind;
+	const struct dmn_model *model;
+	size_t place;           /* among the elements of all models of the load */
 	const char *id, *label; /* label: its name */
 	struct str name;        /* of its variable */
 	struct str type;
 	int line;
 	struct drg **need;
+	struct str *need_import; /* the name of the import that the need came by; empty: none */
 	int needs;
-	const char **need_id;
 	struct box *box;
 	const struct xml *xml;
 	int mark; /* of the search for cycles */
@@ -106,13 +116,26 @@ struct drg { /* an element of the requirements graph */
 	int parameters, outputs;
 };
 
+struct dmn_mistake {
+	int line;
+	const char *text;
+};
 struct dmn_model {
 	struct arena *a;
-	const char *file, *name;
+	const char *file, *name, *ns;
+	const struct dmn_model *up; /* the model that imports this one, by the name `path` */
+	struct str path;
+	struct dmn_import *import;
+	int imports;
+	size_t places;          /* of the outermost model: elements of it and all that it imports */
+	struct dmn_model **all; /* of the outermost: itself and what it imports, by whatever way */
+	int alls;
 	struct dmn_type *type;
-	struct drg *drg;
+	struct drg *drg, **sorted; /* sorted: by id */
 	int drgs;
 	bool lenient;
+	struct dmn_mistake *mistake; /* found while loading; no reason to refuse the model */
+	int mistakes;
 	struct str *member; /* names of components, for the parser of paths */
 	int members;
 };
@@ -121,26 +144,31 @@ struct dmn_model {
  * one, a list of one for an element, midnight for a date); 0 if not, and v is as it was. */
 int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *v, const struct feel_scope *s,
         struct arena *a);
+/* The same for what a function gives whose type is named: that of a type of functions is its result. */
+int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_value *v,
+        const struct feel_scope *s, struct arena *a);
 /* For feel_scope.instance_of: without conversions. */
 int dmn__instance_of(const void *model, struct str type, const struct feel_value *v);
+const struct dmn_type *dmn__find_type(const struct dmn_model *m, struct str name); /* NULL: not defined */
+/* The type of FEEL that has the name; FEEL_NULL if none has. */
+enum feel_type dmn__basic_type(struct str name);
 bool dmn__is_type(const struct dmn_model *m, struct str type);
 
 /* table.c */
 struct dmn__run {
-	const struct dmn_model *m;
+	const struct dmn_model *top, *m; /* m: of the element whose logic is being evaluated */
 	struct feel_run *run;
 	struct arena *a;
 	struct sb *notes;
 	struct dmn_result *result; /* for fired rows */
 	const char *decision;
-	struct feel_value *done; /* by place of the element */
+	struct feel_value *done; /* by place of the element, among those of `top` */
 	bool *is_done;
 	int depth;
 };
 MUST_USE int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e);
 /* check.c: ERR_INVALID for rows of a UNIQUE table that overlap for sure. */
-MUST_USE int dmn__check_unique(
-        const struct dmn_model *m, const struct drg *d, const struct box *b, struct err *e);
+MUST_USE int dmn__check_unique(const struct drg *d, const struct box *b, struct err *e);
 
 #endif

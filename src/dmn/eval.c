@@ -1,3 +1,7 @@
+/*
+ * eval - requirements and boxed expressions. An element is evaluated at most once; it sees what it requires,
+ * and what comes by way of an import lies in a context by the import's name.
+ */
 #include "dmn/dmn_int.h"
 
 /* Requirements upon requirements; beyond, the C stack would be the limit. */
@@ -73,8 +77,12 @@ static int call(
 		feel_put(c->r->a, context, c->box->entry[i].name, v);
 	}
 	rc = eval_box(c->r, c->box->result, s, out, e);
-	if (rc == 0)
-		coerce(c->r, c->box->type, out, s, "the result of a function", STR_LIT(""));
+	if (rc == 0 && c->box->type.n > 0 && out->type != FEEL_NULL &&
+	        !dmn__conform_result(c->r->m, c->box->type, out, s, c->r->a)) {
+		feel_note(run, "the result of a function is not of type " STR_FMT ", so it is null",
+		        STR_ARG(c->box->type));
+		*out = FEEL_NULL_VALUE;
+	}
 out:
 	feel_run_leave(run);
 	return rc;
@@ -113,32 +121,39 @@ static int eval_service(struct dmn__run *r, const struct drg *d, const struct fe
         const struct feel_scope *given, struct feel_value *out, struct err *e)
 {
 	struct dmn__run inner = *r;
+	size_t n = r->top->places;
 	int rc = 0;
 
-	inner.done = arena_array(r->a, (size_t)r->m->drgs, sizeof(*inner.done));
-	inner.is_done = arena_array(r->a, (size_t)r->m->drgs, sizeof(*inner.is_done));
+	inner.done = arena_array(r->a, n, sizeof(*inner.done));
+	inner.is_done = arena_array(r->a, n, sizeof(*inner.is_done));
 	if (inner.done == NULL || inner.is_done == NULL)
 		return nomem(e);
 	for (int i = 0; i < d->parameters; i++) {
-		size_t place = (size_t)(d->parameter[i] - r->m->drg);
+		const struct drg *parameter = d->parameter[i];
 
-		inner.done[place] = args[i];
-		inner.is_done[place] = true;
-		coerce(&inner, d->parameter[i]->type, &inner.done[place], given, "the input ",
-		        d->parameter[i]->name);
+		inner.m = parameter->model;
+		inner.done[parameter->place] = args[i];
+		inner.is_done[parameter->place] = true;
+		coerce(&inner, parameter->type, &inner.done[parameter->place], given, "the input ",
+		        parameter->name);
 	}
 	for (int i = 0; i < d->outputs && rc == 0; i++)
 		rc = eval_drg(&inner, d->output[i], given, e);
 	if (rc < 0)
 		return rc;
 	if (d->outputs == 1) {
-		*out = inner.done[d->output[0] - r->m->drg];
+		*out = inner.done[d->output[0]->place];
 	} else {
 		*out = (struct feel_value){.type = FEEL_CONTEXT};
 		for (int i = 0; i < d->outputs; i++)
-			feel_put(r->a, out, d->output[i]->name, inner.done[d->output[i] - r->m->drg]);
+			feel_put(r->a, out, d->output[i]->name, inner.done[d->output[i]->place]);
 	}
-	coerce(r, d->type, out, given, "the result of ", d->name);
+	if (d->type.n > 0 && out->type != FEEL_NULL &&
+	        !dmn__conform_result(d->model, d->type, out, given, r->a)) {
+		feel_note(r->run, "the result of " STR_FMT " is not of type " STR_FMT ", so it is null",
+		        STR_ARG(d->name), STR_ARG(d->type));
+		*out = FEEL_NULL_VALUE;
+	}
 	return 0;
 }
 
@@ -181,7 +196,7 @@ static int eval_context(struct dmn__run *r, const struct box *b, const struct fe
 	for (int i = 0; i < b->entries && rc == 0; i++) {
 		struct feel_value v = FEEL_NULL_VALUE;
 
-		rc = eval_box(r, b->entry[i].box, inner, &v, e);
+		rc = eval_box(r, b->entry[i].box, b->kind == BOX_ROW ? s : inner, &v, e);
 		if (rc == 0) {
 			coerce(r, b->entry[i].type, &v, s, "the entry ", b->entry[i].name);
 			feel_put(r->a, context, b->entry[i].name, v);
@@ -257,38 +272,64 @@ static int eval_if(struct dmn__run *r, const struct box *b, const struct feel_sc
 	return eval_box(r, b->entry[condition.type == FEEL_BOOL && condition.boolean ? 1 : 2].box, s, out, e);
 }
 
-/* What an iteration goes over: a list, a range of whole numbers, or one value. False for null. */
-static int domain_of(struct dmn__run *r, struct feel_value *v, struct feel_list *out, struct err *e)
+/* The whole numbers or dates of a range, from its begin to its end, whichever is higher. 0 for null. */
+static int elements_of(
+        struct dmn__run *r, const struct feel_range *range, struct feel_list *out, struct err *e)
 {
-	int64_t low, high;
+	int64_t low, high, way;
+	bool dates;
 
-	if (v->type == FEEL_LIST) {
-		*out = v->list;
-		return 1;
-	}
-	if (v->type == FEEL_NULL)
+	if (range->low == NULL || range->high == NULL)
 		return 0;
-	if (v->type != FEEL_RANGE) {
-		*out = (struct feel_list){v, 1};
-		return 1;
-	}
-	if (v->range.low == NULL || v->range.high == NULL || v->range.low->type != FEEL_NUMBER ||
-	        v->range.high->type != FEEL_NUMBER || !feel_number_to_int(v->range.low->number, &low) ||
-	        !feel_number_to_int(v->range.high->number, &high))
+	dates = range->low->type == FEEL_DATE && range->high->type == FEEL_DATE;
+	if (dates) {
+		low = range->low->moment.days;
+		high = range->high->moment.days;
+	} else if (range->low->type != FEEL_NUMBER || range->high->type != FEEL_NUMBER ||
+	           !feel_number_to_int(range->low->number, &low) ||
+	           !feel_number_to_int(range->high->number, &high)) {
 		return 0;
-	low += !v->range.low_in;
-	high -= !v->range.high_in;
-	out->n = 0;
-	if (low > high)
-		return 1;
-	if ((uint64_t)high - (uint64_t)low > DOMAIN_MAX)
-		return err_set(e, ERR_UNPROCESSED, "an iteration over more than %d numbers", DOMAIN_MAX);
-	out->item = arena_array(r->a, (size_t)(high - low) + 1, sizeof(*out->item));
+	}
+	way = low <= high ? 1 : -1;
+	if ((way > 0 ? (uint64_t)high - (uint64_t)low : (uint64_t)low - (uint64_t)high) > DOMAIN_MAX)
+		return err_set(e, ERR_UNPROCESSED, "an iteration over more than %d values", DOMAIN_MAX);
+	out->item = arena_array(r->a, (size_t)((high - low) * way) + 1, sizeof(*out->item));
 	if (out->item == NULL)
 		return nomem(e);
-	for (int64_t i = low; i <= high; i++)
-		out->item[out->n++] = feel_int(i);
+	out->n = 0;
+	for (int64_t i = low;; i += way) {
+		if ((i != low || range->low_in) && (i != high || range->high_in))
+			out->item[out->n++] =
+			        dates ? (struct feel_value){.type = FEEL_DATE, .moment = {.days = i}}
+			              : feel_int(i);
+		if (i == high)
+			break;
+	}
 	return 1;
+}
+
+/* What an iteration goes over: a list, a range, or one value. 0 for null. */
+static int domain_of(struct dmn__run *r, struct feel_value *v, struct feel_list *out, struct err *e)
+{
+	switch (v->type) {
+	case FEEL_NULL: return 0;
+	case FEEL_LIST: *out = v->list; return 1;
+	case FEEL_RANGE: return elements_of(r, &v->range, out, e);
+	default: *out = (struct feel_list){v, 1}; return 1;
+	}
+}
+
+/* A filter that is a number takes one element: from the begin, or, negative, from the end. */
+static int element(struct dmn__run *r, const struct box *b, const struct feel_list *list,
+        const struct feel_value *index, struct feel_value *out)
+{
+	int64_t i;
+
+	if (feel_number_to_int(index->number, &i) && i != 0 && i <= list->n && i >= -(int64_t)list->n)
+		*out = list->item[i > 0 ? i - 1 : list->n + i];
+	else
+		feel_note(r->run, "line %d: the list has no such element", b->line);
+	return 0;
 }
 
 /* for, some, every, filter */
@@ -330,6 +371,12 @@ static int eval_iteration(struct dmn__run *r, const struct box *b, const struct 
 		}
 		if (rc < 0)
 			return rc;
+		if (b->kind == BOX_FILTER && v.type == FEEL_NUMBER)
+			return element(r, b, &domain, &v, out);
+		if (b->kind == BOX_FILTER && v.type != FEEL_BOOL && v.type != FEEL_NULL) {
+			feel_note(r->run, "line %d: a filter is a condition or an index", b->line);
+			return 0;
+		}
 		if (b->kind == BOX_FOR) {
 			item[kept++] = v;
 		} else if (v.type != FEEL_BOOL) {
@@ -360,6 +407,7 @@ static int eval_box(struct dmn__run *r, const struct box *b, const struct feel_s
 	case BOX_LITERAL: rc = feel_eval(b->expr, s, r->a, out, r->notes, e); break;
 	case BOX_TABLE: rc = dmn__table(r, b, s, out, e); break;
 	case BOX_INVOCATION: rc = eval_invocation(r, b, s, out, e); break;
+	case BOX_ROW:
 	case BOX_CONTEXT: rc = eval_context(r, b, s, out, e); break;
 	case BOX_RELATION:
 	case BOX_LIST: rc = eval_list(r, b, s, out, e); break;
@@ -378,22 +426,94 @@ static int eval_box(struct dmn__run *r, const struct box *b, const struct feel_s
 
 /* ---- the graph ---- */
 
+static const struct feel_value *entry(const struct feel_value *context, struct str name)
+{
+	if (context == NULL || context->type != FEEL_CONTEXT)
+		return NULL;
+	for (int i = 0; i < context->context.n; i++)
+		if (str_eq(context->context.entry[i].key, name))
+			return context->context.entry[i].value;
+	return NULL;
+}
+
 static const struct feel_value *input(const struct feel_scope *given, struct str name)
 {
-	for (const struct feel_scope *s = given; s != NULL; s = s->up)
-		for (int i = 0;
-		        s->context != NULL && s->context->type == FEEL_CONTEXT && i < s->context->context.n;
-		        i++)
-			if (str_eq(s->context->context.entry[i].key, name))
-				return s->context->context.entry[i].value;
-	return NULL;
+	const struct feel_value *v = NULL;
+
+	for (const struct feel_scope *s = given; s != NULL && v == NULL; s = s->up)
+		v = entry(s->context, name);
+	return v;
+}
+
+/* In the contexts of the imports that lead to the model, outermost first. */
+static const struct feel_value *input_in(
+        const struct feel_scope *given, const struct dmn_model *m, struct str name)
+{
+	const struct feel_value *context;
+
+	while (m != NULL && m->path.n == 0)
+		m = m->up;
+	if (m == NULL)
+		return input(given, name);
+	context = input_in(given, m->up, m->path);
+	return entry(context, name);
+}
+
+/* An input of this very model: by the contexts of its imports, or by a name with points. */
+static const struct feel_value *input_of(
+        struct dmn__run *r, const struct feel_scope *given, const struct dmn_model *m, struct str name)
+{
+	const struct feel_value *v = input_in(given, m, name);
+	struct str path = name;
+
+	for (const struct dmn_model *x = m; v == NULL && x != NULL; x = x->up) {
+		const char *longer;
+
+		if (x->path.n == 0)
+			continue;
+		longer = arena_printf(r->a, STR_FMT "." STR_FMT, STR_ARG(x->path), STR_ARG(path));
+		if (longer == NULL)
+			return NULL;
+		path = str_of(longer);
+		v = input(given, path);
+	}
+	return v;
+}
+
+/* By whatever way the model was imported, it is the same input. */
+static const struct feel_value *find_input(
+        struct dmn__run *r, const struct feel_scope *given, const struct drg *d)
+{
+	const struct feel_value *v = input_of(r, given, d->model, d->name);
+
+	for (int i = 0; d->model->up != NULL && v == NULL && i < r->top->alls; i++)
+		if (strcmp(r->top->all[i]->file, d->model->file) == 0)
+			v = input_of(r, given, r->top->all[i], d->name);
+	return v;
+}
+
+/* Makes what an element requires known to it; what is imported, in a context by the import's name. */
+static void make_known(struct dmn__run *r, const struct drg *d, int i, struct feel_value *context)
+{
+	const struct feel_value *old, *v = &r->done[d->need[i]->place];
+	struct feel_value inner = {.type = FEEL_CONTEXT};
+
+	if (d->need_import[i].n == 0) {
+		feel_put(r->a, context, d->need[i]->name, *v);
+		return;
+	}
+	old = entry(context, d->need_import[i]);
+	if (old != NULL)
+		inner = *old;
+	feel_put(r->a, &inner, d->need[i]->name, *v);
+	feel_put(r->a, context, d->need_import[i], inner);
 }
 
 static int eval_needs(struct dmn__run *r, const struct drg *d, const struct feel_scope *given, struct err *e)
 {
-	size_t place = (size_t)(d - r->m->drg);
-	struct feel_value *context, *out = &r->done[place];
+	struct feel_value *context, *out = &r->done[d->place];
 	struct feel_scope *s = inner_scope(r, given, &context);
+	const struct dmn_model *outer_model = r->m;
 	const char *outer = r->decision;
 	int rc = 0;
 
@@ -402,41 +522,45 @@ static int eval_needs(struct dmn__run *r, const struct drg *d, const struct feel
 	s->up = NULL; /* a decision sees what it requires, nothing else */
 	s->run = r->run;
 	s->instance_of = dmn__instance_of;
-	s->types = r->m;
+	s->types = d->model;
 	for (int i = 0; i < d->needs && rc == 0; i++) {
 		rc = eval_drg(r, d->need[i], given, e);
 		if (rc == 0)
-			feel_put(r->a, context, d->need[i]->name, r->done[d->need[i] - r->m->drg]);
+			make_known(r, d, i, context);
 	}
 	if (rc < 0)
 		return rc;
 	r->decision = d->id;
+	r->m = d->model;
 	rc = eval_box(r, d->box, s, out, e);
 	if (rc == 0 && d->kind == DRG_BKM)
 		feel_put(r->a, context, d->name, *out); /* it may call itself */
 	if (rc == 0 && d->kind == DRG_DECISION)
 		coerce(r, d->type, out, s, "the result of ", d->name);
 	r->decision = outer;
+	r->m = outer_model;
 	return rc;
 }
 
 static int eval_drg(struct dmn__run *r, const struct drg *d, const struct feel_scope *given, struct err *e)
 {
-	size_t place = (size_t)(d - r->m->drg);
-	struct feel_value *out = &r->done[place];
+	struct feel_value *out = &r->done[d->place];
+	const struct dmn_model *outer = r->m;
 	const struct feel_value *v;
 	int rc;
 
-	if (r->is_done[place])
+	if (r->is_done[d->place])
 		return 0;
-	r->is_done[place] = true;
+	r->is_done[d->place] = true;
 	*out = FEEL_NULL_VALUE;
 	switch (d->kind) {
 	case DRG_INPUT:
-		v = input(given, d->name);
+		v = find_input(r, given, d);
 		if (v != NULL)
 			*out = *v;
+		r->m = d->model;
 		coerce(r, d->type, out, given, "the input ", d->name);
+		r->m = outer;
 		return 0;
 	case DRG_SERVICE: return make_service(r, d, given, out, e);
 	case DRG_DECISION:
@@ -460,6 +584,16 @@ static const struct drg *find(const struct dmn_model *m, const char *name)
 			if (m->drg[i].kind == order[k] &&
 			        (strcmp(m->drg[i].id, name) == 0 || strcmp(m->drg[i].label, name) == 0))
 				return &m->drg[i];
+	for (int i = 0; i < m->imports; i++) {
+		struct str path = m->import[i].name;
+		const struct drg *d;
+
+		if (path.n > 0 && (strncmp(name, path.p, path.n) != 0 || name[path.n] != '.'))
+			continue;
+		d = find(m->import[i].model, name + (path.n > 0 ? path.n + 1 : 0));
+		if (d != NULL)
+			return d;
+	}
 	return NULL;
 }
 
@@ -506,15 +640,15 @@ int dmn_evaluate(const struct dmn_model *m, const char *decision, const struct f
 		return nomem(e);
 	/* A function among the results remembers the run, so all of it lives as long as they do. */
 	arena_cleanup(a, free_notes, notes);
-	*r = (struct dmn__run){.m = m, .a = a, .notes = notes, .result = out, .decision = ""};
+	*r = (struct dmn__run){.top = m, .m = m, .a = a, .notes = notes, .result = out, .decision = ""};
 	r->run = feel_run_new(scope, a, notes);
-	r->done = arena_array(a, (size_t)m->drgs, sizeof(*r->done));
-	r->is_done = arena_array(a, (size_t)m->drgs, sizeof(*r->is_done));
+	r->done = arena_array(a, m->places, sizeof(*r->done));
+	r->is_done = arena_array(a, m->places, sizeof(*r->is_done));
 	if (r->run == NULL || r->done == NULL || r->is_done == NULL)
 		return nomem(e);
 	given->run = r->run;
 	rc = eval_drg(r, d, given, e);
-	v = r->done[d - m->drg];
+	v = r->done[d->place];
 	if (rc == 0 && d->kind != DRG_DECISION)
 		rc = call_by_names(r, given, &v, e);
 	if (rc == 0 && arena_failed(a))

@@ -92,33 +92,30 @@ static void sort_by_priority(
 static void aggregate(
         struct dmn__run *r, const struct box *b, const struct feel_value *v, int n, struct feel_value *out)
 {
+	int order;
+
 	*out = FEEL_NULL_VALUE;
 	if (b->aggregation == AGG_COUNT) {
 		*out = feel_int(n);
 		return;
 	}
-	if (n == 0)
-		return;
 	*out = v[0];
 	for (int i = 0; i < n; i++) {
-		bool less;
+		bool ok;
 
-		if (v[i].type != FEEL_NUMBER) {
-			feel_note(r->run, "an aggregation needs numbers");
+		if (b->aggregation == AGG_SUM)
+			ok = v[i].type == FEEL_NUMBER &&
+			     (i == 0 || feel_number_add(out->number, v[i].number, &out->number));
+		else
+			ok = feel_compare(&v[i], out, &order) == 0;
+		if (!ok) {
+			feel_note(r->run,
+			        "the outputs cannot be aggregated: they are of different or unfit types");
 			*out = FEEL_NULL_VALUE;
 			return;
 		}
-		if (i == 0)
-			continue;
-		less = feel_number_cmp(v[i].number, out->number) < 0;
-		if (b->aggregation == AGG_SUM) {
-			if (!feel_number_add(out->number, v[i].number, &out->number)) {
-				*out = FEEL_NULL_VALUE;
-				return;
-			}
-		} else if (less == (b->aggregation == AGG_MIN)) {
+		if (b->aggregation != AGG_SUM && (b->aggregation == AGG_MIN ? order < 0 : order > 0))
 			*out = v[i];
-		}
 	}
 }
 
@@ -138,6 +135,7 @@ static int defaults(struct dmn__run *r, const struct box *b, const struct feel_s
 	return any ? outputs(r, b, expr, s, out, e) : 0;
 }
 
+/* The rows that match and their outputs. */
 static int hits(struct dmn__run *r, const struct box *b, const struct feel_scope *s, struct feel_value *v,
         int *row, int *n, struct err *e)
 {
@@ -151,12 +149,18 @@ static int hits(struct dmn__run *r, const struct box *b, const struct feel_scope
 		bool allowed = true;
 
 		rc = feel_eval(b->input[i].expr, s, r->a, &in[i], r->notes, e);
+		if (rc == 0 && b->input[i].type.n > 0 && in[i].type != FEEL_NULL &&
+		        !dmn__conform(r->m, b->input[i].type, &in[i], s, r->a)) {
+			feel_note(r->run, "the input " STR_FMT " is not of type " STR_FMT ", so it is null",
+			        STR_ARG(b->input[i].text), STR_ARG(b->input[i].type));
+			in[i] = FEEL_NULL_VALUE;
+		}
 		if (rc == 0 && b->input[i].values != NULL && in[i].type != FEEL_NULL)
 			rc = feel_test(b->input[i].values, s, &in[i], r->a, &allowed, e);
 		if (!allowed) {
 			feel_note(r->run, "the input " STR_FMT " is not one of its allowed values",
 			        STR_ARG(b->input[i].text));
-			in[i] = FEEL_NULL_VALUE;
+			return 0; /* it matches no row, not even one of dashes */
 		}
 	}
 	for (int k = 0; k < b->rules && rc == 0; k++) {

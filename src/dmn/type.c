@@ -10,11 +10,26 @@ struct conforming {
 	bool strict; /* no conversions */
 };
 
-static const struct dmn_type *find_type(const struct dmn_model *m, struct str name)
+/* "tLoan", or "lib.tLoan" of the model that is imported as lib. */
+const struct dmn_type *dmn__find_type(const struct dmn_model *m, struct str name)
 {
 	for (const struct dmn_type *t = m->type; t != NULL; t = t->next)
 		if (str_eq(t->name, name))
 			return t;
+	for (int i = 0; i < m->imports; i++) {
+		const struct dmn_type *t;
+		struct str path = m->import[i].name, rest = name;
+
+		if (path.n > 0) {
+			if (name.n <= path.n + 1 || name.p[path.n] != '.' ||
+			        memcmp(name.p, path.p, path.n) != 0)
+				continue;
+			rest = (struct str){name.p + path.n + 1, name.n - path.n - 1};
+		}
+		t = dmn__find_type(m->import[i].model, rest);
+		if (t != NULL)
+			return t;
+	}
 	return NULL;
 }
 
@@ -39,9 +54,19 @@ static int is_basic(struct str name, const struct feel_value *v)
 	return -1;
 }
 
+enum feel_type dmn__basic_type(struct str name)
+{
+	if (str_is(name, "Any"))
+		return FEEL_NULL;
+	for (enum feel_type t = FEEL_BOOL; t <= FEEL_FUNCTION; t++)
+		if (is_basic(name, &(struct feel_value){.type = t}) == 1)
+			return t;
+	return FEEL_NULL;
+}
+
 bool dmn__is_type(const struct dmn_model *m, struct str type)
 {
-	return find_type(m, type) != NULL || is_basic(type, &FEEL_NULL_VALUE) >= 0;
+	return dmn__find_type(m, type) != NULL || is_basic(type, &FEEL_NULL_VALUE) >= 0;
 }
 
 static bool passes(const struct conforming *c, const struct feel_expr *test, const struct feel_value *v)
@@ -81,13 +106,22 @@ static bool conform_context(
 	return true;
 }
 
+/* Whether the function has so many parameters; of those that take several numbers, any is right. */
+static bool takes(const struct feel_value *function, int parameters)
+{
+	const struct str *names = NULL;
+	int n = feel_parameters(function, &names);
+
+	return n < 0 || n == parameters;
+}
+
 /* One value; for a collection each element in turn. */
 static bool conform_one(const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
 {
 	if (v->type == FEEL_NULL)
 		return true;
 	if (t->function)
-		return v->type == FEEL_FUNCTION;
+		return v->type == FEEL_FUNCTION && takes(v, t->parameters);
 	if (t->components > 0) {
 		if (!conform_context(c, t, v, depth))
 			return false;
@@ -98,8 +132,11 @@ static bool conform_one(const struct conforming *c, const struct dmn_type *t, st
 }
 
 static bool conform_type(
-        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+        const struct conforming *outer, const struct dmn_type *t, struct feel_value *v, int depth)
 {
+	struct conforming inner = *outer, *c = &inner;
+
+	inner.m = t->model; /* its names are of the model that it stands in */
 	if (depth > DEPTH_MAX)
 		return false;
 	if (v->type == FEEL_NULL)
@@ -148,7 +185,7 @@ static bool conform_basic(const struct conforming *c, struct str name, struct fe
 
 static bool conform_name(const struct conforming *c, struct str name, struct feel_value *v, int depth)
 {
-	const struct dmn_type *t = find_type(c->m, name);
+	const struct dmn_type *t = dmn__find_type(c->m, name);
 
 	if (v->type == FEEL_NULL)
 		return true;
@@ -171,10 +208,20 @@ int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *
 	return 1;
 }
 
+int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_value *v,
+        const struct feel_scope *s, struct arena *a)
+{
+	const struct dmn_type *t = dmn__find_type(m, type);
+
+	if (t == NULL || !t->function)
+		return dmn__conform(m, type, v, s, a);
+	return t->result.n == 0 || dmn__conform(t->model, t->result, v, s, a);
+}
+
 int dmn__instance_of(const void *model, struct str type, const struct feel_value *v)
 {
 	const struct dmn_model *m = model;
-	const struct dmn_type *t = find_type(m, type);
+	const struct dmn_type *t = dmn__find_type(m, type);
 	struct arena *a;
 	struct conforming c = {.m = m, .strict = true};
 	struct feel_value copy = *v;

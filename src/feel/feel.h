@@ -88,6 +88,9 @@ const struct feel_value *feel_get(const struct feel_value *context, const char *
 struct feel_value feel_copy(struct arena *a, const struct feel_value *v);             /* deep */
 /* Equality of FEEL: 1, 0, or -1 for null (not comparable). */
 int feel_equal(const struct feel_value *a, const struct feel_value *b);
+/* Order of numbers, texts, moments and durations: 0 and *order below, equal to or above 0; -1: they have
+ * none. */
+int feel_compare(const struct feel_value *a, const struct feel_value *b, int *order);
 /* JSON out: temporal values and durations as their FEEL text. In: strings stay strings. */
 void feel_write_json(const struct feel_value *v, struct jw *w);
 MUST_USE int feel_read_json(struct arena *a, struct str json, struct feel_value *out, struct err *e);
@@ -102,6 +105,7 @@ struct feel_names { /* names in scope while compiling */
 	const struct str *member;
 	int members;
 };
+bool feel_is_plain_name(struct str name); /* words alone, and none that is a keyword: need not be listed */
 struct feel_run;
 struct feel_scope {
 	const struct feel_value *context; /* variables; NULL: none */
@@ -130,6 +134,24 @@ MUST_USE int feel_eval(const struct feel_expr *x, const struct feel_scope *s, st
 /* Result of unary tests for the input: true only when a test is true. */
 MUST_USE int feel_test(const struct feel_expr *x, const struct feel_scope *s, const struct feel_value *input,
         struct arena *a, bool *out, struct err *e);
+
+/*
+ * For checks of what authors wrote: what an expression says without the values of a scope.
+ */
+struct feel_cell {               /* unary tests that hold literals alone */
+	bool any;                /* "-" */
+	bool negated;            /* all but the parts */
+	bool null;               /* null is among the parts */
+	struct feel_range *part; /* a single value is the range that holds it alone */
+	int n;
+};
+/* False if the tests are more than literals, so that nothing can be said. */
+bool feel_read_cell(const struct feel_expr *tests, struct arena *a, struct feel_cell *out);
+/* The value of a literal, a date or duration made of a text, or a list of them; false for all else. */
+bool feel_read_literal(const struct feel_expr *x, struct arena *a, struct feel_value *out);
+/* Tells each name that meant nothing when the expression was compiled. */
+void feel_unknown_names(
+        const struct feel_expr *x, void (*tell)(void *ctx, struct str name, int line, int column), void *ctx);
 
 /*
  * Functions from outside. `call` gives its result in *out (null with a note where FEEL would); negative

@@ -26,7 +26,7 @@ enum feel_node_kind {
 	N_CALL_NAMED,
 	N_LIST,
 	N_CONTEXT,  /* names: keys */
-	N_RANGE,    /* kids: low, high; op: RANGE_LOW_IN | RANGE_HIGH_IN */
+	N_RANGE,    /* kids: low, high, or one that is both; op: RANGE_LOW_IN | RANGE_HIGH_IN */
 	N_FUNCTION, /* names: parameters; types; kid: body */
 	N_EXTERNAL, /* a function outside, which this program does not run */
 	N_BETWEEN,
@@ -53,6 +53,7 @@ struct feel_type_ref {
 struct feel_node {
 	uint8_t kind, op;
 	bool has_input; /* T_EXPR: ? stands in it */
+	bool unknown;   /* N_NAME: of nothing that was in scope */
 	int line, column;
 	int n;
 	struct feel_node **kid;
@@ -119,8 +120,9 @@ int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const s
 
 /* value.c */
 const char *feel__type_name(enum feel_type t);
-int feel__compare(const struct feel_value *a, const struct feel_value *b, int *order); /* 0, or -1: cannot */
-int feel__in_range(const struct feel_range *r, const struct feel_value *v);            /* 1, 0, -1 */
+/* As feel_equal; what it takes is counted by the run. */
+int feel__equal(struct feel_run *r, const struct feel_value *a, const struct feel_value *b);
+int feel__in_range(const struct feel_range *r, const struct feel_value *v); /* 1, 0, -1 */
 struct feel_value feel__get(const struct feel_value *context, struct str key, bool *found);
 
 /* builtins */
@@ -142,13 +144,13 @@ __int128 feel__moment_nanos(const struct feel_value *v);
 bool feel__date(int64_t year, int64_t month, int64_t day, struct feel_value *out);
 bool feel__temporal_arith(struct feel_run *r, char op, const struct feel_value *a, const struct feel_value *b,
         struct feel_value *out);
-bool feel__temporal_member(
-        const struct feel_value *v, struct str name, struct arena *a, struct feel_value *out);
+bool feel__temporal_member(const struct feel_value *v, struct str name, struct feel_value *out);
 void feel__ymd(int64_t days, int64_t *year, int *month, int *day);
 void feel__set_zone(struct feel_moment *m, const struct zone *z);
 struct feel_value feel__now(struct feel_run *r);
 
 #define FEEL__DAY_NANOS (INT64_C(86400) * 1000000000)
+#define FEEL__VALUE_DEPTH_MAX 1000 /* lists in lists that are compared, copied and written */
 #define FEEL__YEAR_MAX 999999999
 
 #endif

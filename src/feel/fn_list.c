@@ -8,7 +8,7 @@ typedef struct feel_value value;
 /* Equality of elements: null equals null, what cannot be compared differs. */
 static bool same(struct feel_run *r, const value *a, const value *b)
 {
-	return feel__work(r, 1) && feel_equal(a, b) == 1;
+	return feel__work(r, 1) && feel__equal(r, a, b) == 1;
 }
 
 static bool holds(struct feel_run *r, const struct feel_list *l, const value *v)
@@ -45,10 +45,10 @@ static value extreme(struct feel_run *r, const value *arg, int n, int sign)
 	if (!feel__arg_many(r, arg, n, &l) || l.n == 0)
 		return NONE;
 	best = l.item[0];
-	if (feel__compare(&best, &best, &order) < 0)
+	if (feel_compare(&best, &best, &order) < 0)
 		return feel__fail(r, "a %s has no order", feel__type_name(best.type));
 	for (int i = 1; i < l.n && feel__work(r, 1); i++) {
-		if (feel__compare(&l.item[i], &best, &order) < 0)
+		if (feel_compare(&l.item[i], &best, &order) < 0)
 			return feel__fail(r, "%s and %s have no order", feel__type_name(l.item[i].type),
 			        feel__type_name(best.type));
 		if (order * sign > 0)
@@ -443,11 +443,16 @@ static value fn_union(struct feel_run *r, const value *arg, int n)
 	return distinct(r, fn_concatenate(r, arg, n));
 }
 
-static void flatten(struct feel_run *r, const struct feel_list *l, struct feel_list *out, size_t *cap)
+static void flatten(
+        struct feel_run *r, const struct feel_list *l, struct feel_list *out, size_t *cap, int depth)
 {
+	if (depth > FEEL__VALUE_DEPTH_MAX) {
+		r->rc = err_set(&r->err, ERR_UNPROCESSED, "flatten: the lists nest too deeply");
+		return;
+	}
 	for (int i = 0; i < l->n && feel__work(r, 1); i++) {
 		if (l->item[i].type == FEEL_LIST) {
-			flatten(r, &l->item[i].list, out, cap);
+			flatten(r, &l->item[i].list, out, cap, depth + 1);
 			continue;
 		}
 		{
@@ -471,19 +476,15 @@ static value fn_flatten(struct feel_run *r, const value *arg, int n)
 	(void)n;
 	if (!feel__arg_list(r, &arg[0], &l))
 		return NONE;
-	flatten(r, &l, &out, &cap);
+	flatten(r, &l, &out, &cap, 0);
 	return feel__list(out.item, out.n);
 }
 
 /* Stable merge sort: `precedes` is the author's function and may be no order at all. */
 static bool precedes(struct feel_run *r, const value *f, const value *a, const value *b)
 {
-	value pair[2] = {*a, *b}, v;
-	int order;
+	value pair[2] = {*a, *b}, v = feel__invoke(r, f, pair, 2);
 
-	if (!f)
-		return feel__compare(a, b, &order) == 0 && order < 0;
-	v = feel__invoke(r, f, pair, 2);
 	return v.type == FEEL_BOOL && v.boolean;
 }
 
@@ -508,11 +509,10 @@ static value fn_sort(struct feel_run *r, const value *arg, int n)
 {
 	struct feel_list l;
 	value v, *spare;
-	const value *f = NULL;
+	const value *f = feel__arg(r, &arg[1], FEEL_FUNCTION);
 
-	if (!feel__arg_list(r, &arg[0], &l))
-		return NONE;
-	if (n > 1 && !(f = feel__arg(r, &arg[1], FEEL_FUNCTION)))
+	(void)n;
+	if (!f || !feel__arg_list(r, &arg[0], &l))
 		return NONE;
 	v = slice(r, &l, 0, l.n);
 	spare = feel__alloc_items(r, l.n);
@@ -644,7 +644,8 @@ static value fn_context_merge(struct feel_run *r, const value *arg, int n)
 	struct feel_list l;
 	value out = {.type = FEEL_CONTEXT};
 
-	if (!feel__arg_many(r, arg, n, &l))
+	(void)n;
+	if (!feel__arg_list(r, &arg[0], &l))
 		return NONE;
 	for (int i = 0; i < l.n; i++) {
 		if (l.item[i].type != FEEL_CONTEXT)
@@ -659,7 +660,7 @@ static value fn_context_merge(struct feel_run *r, const value *arg, int n)
 
 const struct feel_builtin feel__lists[] = {
         {"list contains", "list,element", 2, 2, fn_list_contains},
-        {"count", "list", 1, -1, fn_count},
+        {"count", "list", 1, 1, fn_count},
         {"min", "list", 1, -1, fn_min},
         {"max", "list", 1, -1, fn_max},
         {"sum", "list", 1, -1, fn_sum},
@@ -669,9 +670,7 @@ const struct feel_builtin feel__lists[] = {
         {"stddev", "list", 1, -1, fn_stddev},
         {"mode", "list", 1, -1, fn_mode},
         {"all", "list", 1, -1, fn_all},
-        {"and", "list", 1, -1, fn_all},
         {"any", "list", 1, -1, fn_any},
-        {"or", "list", 1, -1, fn_any},
         {"sublist", "list,start position,length", 2, 3, fn_sublist},
         {"append", "list,item", 2, -1, fn_append},
         {"concatenate", "list", 1, -1, fn_concatenate},
@@ -684,13 +683,13 @@ const struct feel_builtin feel__lists[] = {
         {"union", "list", 1, -1, fn_union},
         {"distinct values", "list", 1, 1, fn_distinct},
         {"flatten", "list", 1, 1, fn_flatten},
-        {"sort", "list,precedes", 1, 2, fn_sort},
+        {"sort", "list,precedes", 2, 2, fn_sort},
         {"get value", "m,key", 2, 2, fn_get_value},
         {"get value", "context,keys", 2, 2, fn_get_value},
         {"get entries", "m", 1, 1, fn_get_entries},
         {"context", "entries", 1, 1, fn_context},
         {"context put", "context,key,value", 3, 3, fn_context_put},
         {"context put", "context,keys,value", 3, 3, fn_context_put},
-        {"context merge", "contexts", 1, -1, fn_context_merge},
+        {"context merge", "contexts", 1, 1, fn_context_merge},
         {0},
 };

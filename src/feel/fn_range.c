@@ -25,7 +25,7 @@ static bool as_range(struct feel_run *r, const value *v, value *store, struct fe
 		*point = false;
 		return true;
 	}
-	if (feel__compare(store, store, &order) < 0) {
+	if (feel_compare(store, store, &order) < 0) {
 		feel_note(r, "a %s is neither point nor range", feel__type_name(store->type));
 		return false;
 	}
@@ -51,7 +51,7 @@ static bool pair_init(struct feel_run *r, const value *arg, struct pair *p)
 	if (!as_range(r, &arg[0], &p->store[0], &p->a, &p->a_point) ||
 	        !as_range(r, &arg[1], &p->store[1], &p->b, &p->b_point))
 		return false;
-	if (feel__compare(some_end(&p->a), some_end(&p->b), &order) < 0) {
+	if (feel_compare(some_end(&p->a), some_end(&p->b), &order) < 0) {
 		feel_note(r, "the ranges have no common order");
 		return false;
 	}
@@ -64,7 +64,7 @@ static int low_vs_low(const struct feel_range *a, const struct feel_range *b)
 
 	if (!a->low || !b->low)
 		return (a->low != NULL) - (b->low != NULL);
-	(void)feel__compare(a->low, b->low, &order);
+	(void)feel_compare(a->low, b->low, &order);
 	return order;
 }
 
@@ -74,7 +74,7 @@ static int high_vs_high(const struct feel_range *a, const struct feel_range *b)
 
 	if (!a->high || !b->high)
 		return (a->high == NULL) - (b->high == NULL);
-	(void)feel__compare(a->high, b->high, &order);
+	(void)feel_compare(a->high, b->high, &order);
 	return order;
 }
 
@@ -85,7 +85,7 @@ static int high_vs_low(const struct feel_range *a, const struct feel_range *b)
 
 	if (!a->high || !b->low)
 		return 1;
-	(void)feel__compare(a->high, b->low, &order);
+	(void)feel_compare(a->high, b->low, &order);
 	return order;
 }
 
@@ -251,7 +251,7 @@ static value fn_range(struct feel_run *r, const value *arg, int n)
 		return feel__fail(r, "a range has at least one end");
 	if ((!range.low && range.low_in) || (!range.high && range.high_in))
 		return feel__fail(r, "an open end of a range has a round bracket");
-	if (range.low && range.high && (feel__compare(range.low, range.high, &order) < 0 || order > 0))
+	if (range.low && range.high && (feel_compare(range.low, range.high, &order) < 0 || order > 0))
 		return feel__fail(r, "the ends of a range have one type and stand in order");
 	return (value){.type = FEEL_RANGE, .range = range};
 }

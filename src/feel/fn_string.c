@@ -3,18 +3,15 @@
  */
 #include "feel/builtin.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
+#include "feel/regex.h"
+
 #include <locale.h>
-#include <pcre2.h>
 #include <pthread.h>
 #include <wctype.h>
 
-typedef struct feel_value value;
+#define STRING_MAX (16 << 20) /* of string(); a list may hold another a thousand times */
 
-/* What a regular expression may take: steps of matching, and memory. */
-#define MATCH_STEPS 1000000
-#define MATCH_HEAP_KIB 20000
-#define PATTERN_MAX 10000
+typedef struct feel_value value;
 
 static bool text(struct feel_run *r, const value *arg, struct str *out)
 {
@@ -200,145 +197,15 @@ static value fn_string(struct feel_run *r, const value *arg, int n)
 	(void)n;
 	if (arg[0].type == FEEL_NULL || arg[0].type == FEEL_STRING)
 		return arg[0];
+	b.max = STRING_MAX;
 	feel_write_text(&arg[0], &b);
-	v = feel__text(r, b.p, b.n);
+	v = b.failed ? feel__fail(r, "string: the text would be too long, or the value nests too deeply")
+	             : feel__text(r, b.p, b.n);
 	sb_fini(&b);
 	return v;
 }
 
-/* ---- regular expressions: those of XPath, run by PCRE2 ---- */
-
-/*
- * XPath subtracts classes, [a-z-[aeiou]], which PCRE2 does not know: it becomes (?![aeiou])[a-z].
- * In free spacing (flag x) white space goes, except inside of classes; # is no comment.
- */
-static void translate(struct str p, bool free, struct sb *out)
-{
-	size_t i = 0;
-
-	while (i < p.n) {
-		char c = p.p[i];
-		size_t end, sub = 0;
-
-		if (c == '\\' && i + 1 < p.n) {
-			sb_put(out, p.p + i, 2);
-			i += 2;
-			continue;
-		}
-		if (c != '[') {
-			if (!(free && (c == ' ' || c == '\t' || c == '\n' || c == '\r')))
-				sb_putc(out, c);
-			i++;
-			continue;
-		}
-		/* the end of the class, and a subtraction at its end */
-		for (end = i + 1; end < p.n && p.p[end] != ']'; end++) {
-			if (p.p[end] == '\\')
-				end++;
-			else if (p.p[end] == '-' && end + 1 < p.n && p.p[end + 1] == '[') {
-				sub = end;
-				break;
-			}
-		}
-		if (sub) {
-			size_t close = sub + 2;
-
-			while (close < p.n && p.p[close] != ']')
-				close += p.p[close] == '\\' ? 2 : 1;
-			if (close + 1 < p.n && p.p[close + 1] == ']') {
-				sb_puts(out, "(?:(?!");
-				sb_put(out, p.p + sub + 1, close - sub);
-				sb_putc(out, ')');
-				sb_put(out, p.p + i, sub - i);
-				sb_puts(out, "])");
-				i = close + 2;
-				continue;
-			}
-		}
-		if (end >= p.n)
-			end = p.n - 1;
-		sb_put(out, p.p + i, end + 1 - i);
-		i = end + 1;
-	}
-}
-
-struct regex {
-	pcre2_code *code;
-	pcre2_match_data *data;
-	pcre2_match_context *limits;
-};
-
-static void regex_fini(struct regex *x)
-{
-	pcre2_match_data_free(x->data);
-	pcre2_match_context_free(x->limits);
-	pcre2_code_free(x->code);
-}
-
-/* False: a note was made. regex_fini in any case. */
-static bool regex_init(struct feel_run *r, struct regex *x, struct str pattern, struct str flags)
-{
-	uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY;
-	struct sb b = SB_INIT;
-	PCRE2_UCHAR words[128];
-	PCRE2_SIZE at;
-	bool free_spacing = false;
-	int code;
-
-	*x = (struct regex){NULL, NULL, NULL};
-	if (pattern.n > PATTERN_MAX) {
-		feel_note(r, "a regular expression of more than %d bytes", PATTERN_MAX);
-		return false;
-	}
-	for (size_t i = 0; i < flags.n; i++) {
-		switch (flags.p[i]) {
-		case 's': options |= PCRE2_DOTALL; break;
-		case 'm': options |= PCRE2_MULTILINE; break;
-		case 'i': options |= PCRE2_CASELESS; break;
-		case 'x': free_spacing = true; break;
-		case 'q': options |= PCRE2_LITERAL; break;
-		default: feel_note(r, "flags of a regular expression are s, m, i, x and q"); return false;
-		}
-	}
-	if (options & PCRE2_LITERAL) {
-		options &= ~(uint32_t)(PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL | PCRE2_MULTILINE);
-		sb_putstr(&b, pattern);
-	} else {
-		translate(pattern, free_spacing, &b);
-	}
-	x->code = pcre2_compile((PCRE2_SPTR)(b.p ? b.p : ""), b.n, options, &code, &at, NULL);
-	sb_fini(&b);
-	if (!x->code) {
-		pcre2_get_error_message(code, words, sizeof(words));
-		feel_note(
-		        r, "the regular expression is wrong at byte %zu: %s", (size_t)at + 1, (char *)words);
-		return false;
-	}
-	x->data = pcre2_match_data_create_from_pattern(x->code, NULL);
-	x->limits = pcre2_match_context_create(NULL);
-	if (!x->data || !x->limits) {
-		feel__nomem(r);
-		return false;
-	}
-	pcre2_set_match_limit(x->limits, MATCH_STEPS);
-	pcre2_set_heap_limit(x->limits, MATCH_HEAP_KIB);
-	return true;
-}
-
-/* 1 found, 0 not, -1 past the limits (noted). */
-static int regex_match(struct feel_run *r, struct regex *x, struct str s, size_t from, uint32_t options)
-{
-	int rc = pcre2_match(x->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.n, from, options, x->data, x->limits);
-
-	if (!feel__work(r, 10 + s.n / 16))
-		return -1;
-	if (rc >= 0)
-		return 1;
-	if (rc == PCRE2_ERROR_NOMATCH)
-		return 0;
-	feel_note(r, "the regular expression takes too long on this text");
-	return -1;
-}
+/* ---- regular expressions ---- */
 
 static bool flags_of(struct feel_run *r, const value *arg, struct str *out)
 {
@@ -349,19 +216,20 @@ static bool flags_of(struct feel_run *r, const value *arg, struct str *out)
 static value fn_matches(struct feel_run *r, const value *arg, int n)
 {
 	struct str s, pattern, flags = STR_NULL;
-	struct regex x;
+	struct feel__regex x;
 	int found = -1;
 
 	if (!text(r, &arg[0], &s) || !text(r, &arg[1], &pattern) || (n > 2 && !flags_of(r, &arg[2], &flags)))
 		return NONE;
-	if (regex_init(r, &x, pattern, flags))
-		found = regex_match(r, &x, s, 0, 0);
-	regex_fini(&x);
+	if (feel__regex_init(r, &x, pattern, flags))
+		found = feel__regex_match(r, &x, s, 0, 0);
+	feel__regex_fini(&x);
 	return found < 0 ? NONE : feel_bool(found);
 }
 
 /* $1 … of XPath, \$ and \\ in the replacement. False if it is not well formed. */
-static bool put_replacement(struct sb *b, struct str with, struct str s, const struct regex *x, bool literal)
+static bool put_replacement(
+        struct sb *b, struct str with, struct str s, const struct feel__regex *x, bool literal)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(x->data);
 	uint32_t groups = pcre2_get_ovector_count(x->data);
@@ -405,7 +273,7 @@ static value fn_replace(struct feel_run *r, const value *arg, int n)
 {
 	struct str s, pattern, with, flags = STR_NULL;
 	struct sb b = SB_INIT;
-	struct regex x;
+	struct feel__regex x;
 	value v = NONE;
 	size_t from = 0;
 	int found = 0;
@@ -415,14 +283,14 @@ static value fn_replace(struct feel_run *r, const value *arg, int n)
 	        (n > 3 && !flags_of(r, &arg[3], &flags)))
 		return NONE;
 	literal = flags.n && memchr(flags.p, 'q', flags.n);
-	if (!regex_init(r, &x, pattern, flags))
+	if (!feel__regex_init(r, &x, pattern, flags))
 		goto out;
 	/* XPath: a pattern that matches nothing at all would match everywhere */
-	if (regex_match(r, &x, STR_LIT(""), 0, 0) != 0) {
+	if (feel__regex_match(r, &x, STR_LIT(""), 0, 0) != 0) {
 		feel_note(r, "replace: the pattern matches the empty text");
 		goto out;
 	}
-	while (from <= s.n && (found = regex_match(r, &x, s, from, PCRE2_NOTEMPTY)) == 1) {
+	while (from <= s.n && (found = feel__regex_match(r, &x, s, from, PCRE2_NOTEMPTY)) == 1) {
 		const PCRE2_SIZE *at = pcre2_get_ovector_pointer(x.data);
 		size_t to = at[1];
 
@@ -445,7 +313,7 @@ static value fn_replace(struct feel_run *r, const value *arg, int n)
 		v = feel__text(r, b.p, b.n);
 out:
 	sb_fini(&b);
-	regex_fini(&x);
+	feel__regex_fini(&x);
 	return v;
 }
 
@@ -466,7 +334,7 @@ static value fn_split(struct feel_run *r, const value *arg, int n)
 {
 	struct str s, pattern;
 	struct feel_list list = {NULL, 0};
-	struct regex x;
+	struct feel__regex x;
 	size_t from = 0, cap = 0;
 	int found = 0;
 	value v = NONE;
@@ -474,9 +342,13 @@ static value fn_split(struct feel_run *r, const value *arg, int n)
 	(void)n;
 	if (!text(r, &arg[0], &s) || !text(r, &arg[1], &pattern))
 		return NONE;
-	if (!regex_init(r, &x, pattern, STR_NULL))
+	if (!feel__regex_init(r, &x, pattern, STR_NULL))
 		goto out;
-	while (from < s.n && (found = regex_match(r, &x, s, from, PCRE2_NOTEMPTY)) == 1) {
+	if (feel__regex_match(r, &x, STR_LIT(""), 0, 0) != 0) {
+		feel_note(r, "split: the delimiter matches the empty text");
+		goto out;
+	}
+	while (from < s.n && (found = feel__regex_match(r, &x, s, from, PCRE2_NOTEMPTY)) == 1) {
 		const PCRE2_SIZE *at = pcre2_get_ovector_pointer(x.data);
 
 		if (at[0] < from || at[1] <= from)
@@ -488,24 +360,21 @@ static value fn_split(struct feel_run *r, const value *arg, int n)
 	if (found >= 0 && push(r, &list, &cap, feel_string((struct str){s.p + from, s.n - from})))
 		v = feel__list(list.item, list.n);
 out:
-	regex_fini(&x);
+	feel__regex_fini(&x);
 	return v;
 }
 
 static value fn_join(struct feel_run *r, const value *arg, int n)
 {
 	struct feel_list list;
-	struct str part[3] = {STR_NULL, STR_NULL, STR_NULL}; /* delimiter, prefix, suffix */
+	struct str delimiter = STR_NULL;
 	struct sb b = SB_INIT;
 	bool first = true;
 	value v = NONE;
 
-	if (!feel__arg_list(r, &arg[0], &list))
+	if (!feel__arg_list(r, &arg[0], &list) ||
+	        (n > 1 && arg[1].type != FEEL_NULL && !text(r, &arg[1], &delimiter)))
 		return NONE;
-	for (int i = 1; i < n; i++)
-		if (arg[i].type != FEEL_NULL && !text(r, &arg[i], &part[i - 1]))
-			return NONE;
-	sb_putstr(&b, part[1]);
 	for (int i = 0; i < list.n; i++) {
 		const value *item = &list.item[i];
 
@@ -516,11 +385,10 @@ static value fn_join(struct feel_run *r, const value *arg, int n)
 			goto out;
 		}
 		if (!first)
-			sb_putstr(&b, part[0]);
+			sb_putstr(&b, delimiter);
 		first = false;
 		sb_putstr(&b, item->string);
 	}
-	sb_putstr(&b, part[2]);
 	if (b.failed)
 		feel__nomem(r);
 	else
@@ -543,7 +411,7 @@ const struct feel_builtin feel__strings[] = {
         {"ends with", "string,match", 2, 2, fn_ends_with},
         {"matches", "input,pattern,flags", 2, 3, fn_matches},
         {"split", "string,delimiter", 2, 2, fn_split},
-        {"string join", "list,delimiter,prefix,suffix", 1, 4, fn_join},
+        {"string join", "list,delimiter", 1, 2, fn_join},
         {"string", "from", 1, 1, fn_string},
         {0},
 };

@@ -296,11 +296,10 @@ static value fn_is(struct feel_run *r, const value *arg, int n)
 	const value *a = &arg[0], *b = &arg[1];
 	bool same;
 
-	(void)r;
 	(void)n;
 	if (a->type != b->type)
 		return feel_bool(false);
-	same = feel_equal(a, b) == 1;
+	same = feel__equal(r, a, b) == 1;
 	if (same && (a->type == FEEL_TIME || a->type == FEEL_DATETIME))
 		same = a->moment.has_zone == b->moment.has_zone && a->moment.offset_s == b->moment.offset_s &&
 		       a->moment.zone == b->moment.zone;

@@ -503,7 +503,7 @@ static bool date_member(int64_t days, struct str name, value *out)
 	return true;
 }
 
-static bool time_member(const struct feel_moment *t, struct str name, struct arena *a, value *out)
+static bool time_member(const struct feel_moment *t, struct str name, value *out)
 {
 	if (str_is(name, "hour")) {
 		*out = feel_int(t->nanos / HOUR);
@@ -515,35 +515,24 @@ static bool time_member(const struct feel_moment *t, struct str name, struct are
 		*out = t->has_zone ? (value){.type = FEEL_DAYS, .nanos = (__int128)t->offset_s * SECOND}
 		                   : FEEL_NULL_VALUE;
 	} else if (str_is(name, "timezone")) {
-		const char *zone = NULL;
-
-		if (t->zone) {
-			zone = zone_name(t->zone);
-		} else if (t->has_zone) {
-			int offset = t->offset_s < 0 ? -t->offset_s : t->offset_s;
-
-			zone = offset == 0 ? "Z"
-			                   : arena_printf(a, "%c%02d:%02d", t->offset_s < 0 ? '-' : '+',
-			                             offset / 3600, offset / 60 % 60);
-		}
-		*out = zone ? feel_string(str_of(zone)) : FEEL_NULL_VALUE;
+		*out = t->zone ? feel_string(str_of(zone_name(t->zone))) : FEEL_NULL_VALUE;
 	} else {
 		return false;
 	}
 	return true;
 }
 
-bool feel__temporal_member(const value *v, struct str name, struct arena *a, value *out)
+bool feel__temporal_member(const value *v, struct str name, value *out)
 {
 	switch (v->type) {
 	case FEEL_DATE:
 		if (date_member(v->moment.days, name, out))
 			return true;
 		/* a date taken as the midnight that it begins with */
-		return time_member(&(struct feel_moment){.has_zone = true}, name, a, out);
+		return time_member(&(struct feel_moment){.has_zone = true}, name, out);
 	case FEEL_DATETIME:
-		return date_member(v->moment.days, name, out) || time_member(&v->moment, name, a, out);
-	case FEEL_TIME: return time_member(&v->moment, name, a, out);
+		return date_member(v->moment.days, name, out) || time_member(&v->moment, name, out);
+	case FEEL_TIME: return time_member(&v->moment, name, out);
 	case FEEL_MONTHS:
 		if (str_is(name, "years"))
 			*out = feel_int(v->months / 12);

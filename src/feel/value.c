@@ -1,7 +1,9 @@
 /*
- * value - values of FEEL: making, comparing, writing.
+ * value - values of FEEL: making, copying, comparing, writing as text.
  */
-#include "feel/feel_int.h"
+#include "feel/builtin.h"
+
+#define EQUAL_STEPS 1000000
 
 struct feel_value feel_bool(bool b)
 {
@@ -92,38 +94,42 @@ struct feel_value feel__get(const struct feel_value *context, struct str key, bo
 	return FEEL_NULL_VALUE;
 }
 
-static struct feel_value *copy_of(struct arena *a, const struct feel_value *v)
+static struct feel_value copy(struct arena *a, const struct feel_value *v, int depth);
+
+static struct feel_value *copy_of(struct arena *a, const struct feel_value *v, int depth)
 {
 	struct feel_value *c = v ? arena_alloc(a, sizeof(*c)) : NULL;
 
 	if (c)
-		*c = feel_copy(a, v);
+		*c = copy(a, v, depth);
 	return c;
 }
 
-struct feel_value feel_copy(struct arena *a, const struct feel_value *v)
+static struct feel_value copy(struct arena *a, const struct feel_value *v, int depth)
 {
 	struct feel_value c = *v;
 
+	if (depth > FEEL__VALUE_DEPTH_MAX)
+		return FEEL_NULL_VALUE;
 	switch (v->type) {
 	case FEEL_STRING: c.string.p = arena_strndup(a, v->string.p ? v->string.p : "", v->string.n); break;
 	case FEEL_LIST:
 		c.list.item = arena_array(a, (size_t)v->list.n, sizeof(struct feel_value));
 		for (int i = 0; c.list.item && i < v->list.n; i++)
-			c.list.item[i] = feel_copy(a, &v->list.item[i]);
+			c.list.item[i] = copy(a, &v->list.item[i], depth + 1);
 		break;
 	case FEEL_CONTEXT:
 		c.context = (struct feel_context){NULL, 0};
-		for (int i = 0; i < v->context.n; i++) {
+		for (int i = 0; i < v->context.n && !arena_failed(a); i++) {
 			const struct feel_entry *e = &v->context.entry[i];
 
 			feel_put(a, &c, (struct str){arena_strndup(a, e->key.p, e->key.n), e->key.n},
-			        feel_copy(a, e->value));
+			        copy(a, e->value, depth + 1));
 		}
 		break;
 	case FEEL_RANGE:
-		c.range.low = copy_of(a, v->range.low);
-		c.range.high = copy_of(a, v->range.high);
+		c.range.low = copy_of(a, v->range.low, depth + 1);
+		c.range.high = copy_of(a, v->range.high, depth + 1);
 		break;
 	default: break;
 	}
@@ -133,12 +139,17 @@ struct feel_value feel_copy(struct arena *a, const struct feel_value *v)
 	return c;
 }
 
+struct feel_value feel_copy(struct arena *a, const struct feel_value *v)
+{
+	return copy(a, v, 0);
+}
+
 static int cmp_i128(__int128 a, __int128 b)
 {
 	return a < b ? -1 : a > b;
 }
 
-int feel__compare(const struct feel_value *a, const struct feel_value *b, int *order)
+int feel_compare(const struct feel_value *a, const struct feel_value *b, int *order)
 {
 	if (a->type != b->type)
 		return -1;
@@ -164,16 +175,52 @@ int feel__compare(const struct feel_value *a, const struct feel_value *b, int *o
 	}
 }
 
-static bool same_end(const struct feel_value *a, const struct feel_value *b)
+/*
+ * Lists may hold one list many times over, so that what is small in memory is endless to walk: the walk has a
+ * number of steps and a depth, and past them there is no answer.
+ */
+struct walk {
+	size_t left;
+	int depth;
+	bool over;
+};
+
+static int equal(struct walk *w, const struct feel_value *a, const struct feel_value *b);
+
+static bool same_end(struct walk *w, const struct feel_value *a, const struct feel_value *b)
 {
 	if (!a || !b)
 		return !a && !b;
-	return feel_equal(a, b) == 1;
+	return equal(w, a, b) == 1;
 }
 
-int feel_equal(const struct feel_value *a, const struct feel_value *b)
+static int equal_lists(struct walk *w, const struct feel_list *a, const struct feel_list *b)
 {
-	int order;
+	if (a->n != b->n)
+		return 0;
+	for (int i = 0; i < a->n; i++)
+		if (equal(w, &a->item[i], &b->item[i]) != 1)
+			return w->over ? -1 : 0;
+	return 1;
+}
+
+static int equal_contexts(struct walk *w, const struct feel_value *a, const struct feel_value *b)
+{
+	if (a->context.n != b->context.n)
+		return 0;
+	for (int i = 0; i < a->context.n; i++) {
+		bool found;
+		struct feel_value v = feel__get(b, a->context.entry[i].key, &found);
+
+		if (!found || equal(w, a->context.entry[i].value, &v) != 1)
+			return w->over ? -1 : 0;
+	}
+	return 1;
+}
+
+static int equal(struct walk *w, const struct feel_value *a, const struct feel_value *b)
+{
+	int order, result;
 
 	if (a->type == FEEL_NULL || b->type == FEEL_NULL)
 		return a->type == b->type;
@@ -183,29 +230,40 @@ int feel_equal(const struct feel_value *a, const struct feel_value *b)
 	case FEEL_BOOL: return a->boolean == b->boolean;
 	case FEEL_STRING: return str_eq(a->string, b->string);
 	case FEEL_LIST:
-		if (a->list.n != b->list.n)
-			return 0;
-		for (int i = 0; i < a->list.n; i++)
-			if (feel_equal(&a->list.item[i], &b->list.item[i]) != 1)
-				return 0;
-		return 1;
 	case FEEL_CONTEXT:
-		if (a->context.n != b->context.n)
-			return 0;
-		for (int i = 0; i < a->context.n; i++) {
-			bool found;
-			struct feel_value v = feel__get(b, a->context.entry[i].key, &found);
-
-			if (!found || feel_equal(a->context.entry[i].value, &v) != 1)
-				return 0;
-		}
-		return 1;
+		if (w->left == 0 || w->depth == FEEL__VALUE_DEPTH_MAX)
+			w->over = true;
+		if (w->over)
+			return -1;
+		w->left--;
+		w->depth++;
+		result = a->type == FEEL_LIST ? equal_lists(w, &a->list, &b->list) : equal_contexts(w, a, b);
+		w->depth--;
+		return result;
 	case FEEL_RANGE:
 		return a->range.low_in == b->range.low_in && a->range.high_in == b->range.high_in &&
-		       same_end(a->range.low, b->range.low) && same_end(a->range.high, b->range.high);
+		       same_end(w, a->range.low, b->range.low) && same_end(w, a->range.high, b->range.high);
 	case FEEL_FUNCTION: return a->function == b->function;
-	default: return feel__compare(a, b, &order) < 0 ? 0 : order == 0;
+	default: return feel_compare(a, b, &order) < 0 ? 0 : order == 0;
 	}
+}
+
+int feel_equal(const struct feel_value *a, const struct feel_value *b)
+{
+	struct walk w = {.left = EQUAL_STEPS};
+
+	return equal(&w, a, b);
+}
+
+int feel__equal(struct feel_run *r, const struct feel_value *a, const struct feel_value *b)
+{
+	size_t most = r->steps < EQUAL_STEPS ? r->steps : EQUAL_STEPS;
+	struct walk w = {.left = most};
+	int result = equal(&w, a, b);
+
+	if (w.left < most)
+		(void)feel__work(r, most - w.left);
+	return result;
 }
 
 int feel__in_range(const struct feel_range *r, const struct feel_value *v)
@@ -215,13 +273,13 @@ int feel__in_range(const struct feel_range *r, const struct feel_value *v)
 	if (v->type == FEEL_NULL)
 		return -1;
 	if (r->low) {
-		if (feel__compare(v, r->low, &order) < 0)
+		if (feel_compare(v, r->low, &order) < 0)
 			return -1;
 		if (order < 0 || (order == 0 && !r->low_in))
 			return 0;
 	}
 	if (r->high) {
-		if (feel__compare(v, r->high, &order) < 0)
+		if (feel_compare(v, r->high, &order) < 0)
 			return -1;
 		if (order > 0 || (order == 0 && !r->high_in))
 			return 0;
@@ -247,14 +305,16 @@ static void write_quoted(struct str s, struct sb *b)
 	sb_putc(b, '"');
 }
 
-static void write_inner(const struct feel_value *v, struct sb *b)
+static void write_text(const struct feel_value *v, struct sb *b, int depth);
+
+static void write_inner(const struct feel_value *v, struct sb *b, int depth)
 {
 	if (!v)
 		return;
 	if (v->type == FEEL_STRING)
 		write_quoted(v->string, b);
 	else
-		feel_write_text(v, b);
+		write_text(v, b, depth + 1);
 }
 
 /* Whether a key reads back as a name without quotes. */
@@ -272,8 +332,12 @@ static bool is_plain_key(struct str s)
 	return true;
 }
 
-void feel_write_text(const struct feel_value *v, struct sb *b)
+static void write_text(const struct feel_value *v, struct sb *b, int depth)
 {
+	if (depth > FEEL__VALUE_DEPTH_MAX) {
+		b->failed = true; /* as a text that is too long */
+		return;
+	}
 	switch (v->type) {
 	case FEEL_NULL: sb_puts(b, "null"); break;
 	case FEEL_BOOL: sb_puts(b, v->boolean ? "true" : "false"); break;
@@ -284,7 +348,7 @@ void feel_write_text(const struct feel_value *v, struct sb *b)
 		for (int i = 0; i < v->list.n && !b->failed; i++) {
 			if (i)
 				sb_puts(b, ", ");
-			write_inner(&v->list.item[i], b);
+			write_inner(&v->list.item[i], b, depth);
 		}
 		sb_putc(b, ']');
 		break;
@@ -300,7 +364,7 @@ void feel_write_text(const struct feel_value *v, struct sb *b)
 			else
 				write_quoted(e->key, b);
 			sb_puts(b, ": ");
-			write_inner(e->value, b);
+			write_inner(e->value, b, depth);
 		}
 		sb_putc(b, '}');
 		break;
@@ -309,13 +373,13 @@ void feel_write_text(const struct feel_value *v, struct sb *b)
 			sb_puts(b, v->range.low       ? (v->range.low_in ? ">=" : ">")
 			           : v->range.high_in ? "<="
 			                              : "<");
-			write_inner(v->range.low ? v->range.low : v->range.high, b);
+			write_inner(v->range.low ? v->range.low : v->range.high, b, depth);
 			break;
 		}
 		sb_putc(b, v->range.low_in ? '[' : '(');
-		write_inner(v->range.low, b);
+		write_inner(v->range.low, b, depth);
 		sb_puts(b, "..");
-		write_inner(v->range.high, b);
+		write_inner(v->range.high, b, depth);
 		sb_putc(b, v->range.high_in ? ']' : ')');
 		break;
 	case FEEL_FUNCTION: sb_puts(b, "function"); break;
@@ -323,134 +387,7 @@ void feel_write_text(const struct feel_value *v, struct sb *b)
 	}
 }
 
-/* ---- JSON ---- */
-
-void feel_write_json(const struct feel_value *v, struct jw *w)
+void feel_write_text(const struct feel_value *v, struct sb *b)
 {
-	struct sb b = SB_INIT;
-
-	switch (v->type) {
-	case FEEL_NULL:
-	case FEEL_FUNCTION: jw_null(w); break;
-	case FEEL_BOOL: jw_bool(w, v->boolean); break;
-	case FEEL_STRING: jw_str(w, v->string); break;
-	case FEEL_NUMBER:
-		feel_number_write(&b, v->number);
-		jw_raw(w, sb_str(&b));
-		break;
-	case FEEL_LIST:
-		jw_array(w);
-		for (int i = 0; i < v->list.n; i++)
-			feel_write_json(&v->list.item[i], w);
-		jw_array_end(w);
-		break;
-	case FEEL_CONTEXT:
-		jw_object(w);
-		for (int i = 0; i < v->context.n; i++) {
-			sb_reset(&b);
-			sb_putstr(&b, v->context.entry[i].key);
-			jw_key(w, b.p ? b.p : "");
-			feel_write_json(v->context.entry[i].value, w);
-		}
-		jw_object_end(w);
-		break;
-	default: feel_write_text(v, &b); jw_str(w, sb_str(&b));
-	}
-	sb_fini(&b);
-}
-
-struct reader {
-	struct json j;
-	struct arena *a;
-	struct err *e;
-};
-
-static struct str json_copy(struct reader *r)
-{
-	char *buf = arena_alloc(r->a, r->j.text.n + 1);
-	struct str s;
-
-	if (!buf)
-		return STR_NULL;
-	s = json_text(&r->j, buf, r->j.text.n + 1);
-	if (s.p && s.p != buf)
-		memcpy(buf, s.p, s.n);
-	return s.p ? (struct str){buf, s.n} : STR_NULL;
-}
-
-static int no_memory(struct err *e)
-{
-	return err_set(e, ERR_NOMEM, "the value needs more memory than allowed");
-}
-
-static int read_value(struct reader *r, enum json_type t, struct feel_value *out)
-{
-	size_t cap = 0;
-	int rc;
-
-	*out = FEEL_NULL_VALUE;
-	switch (t) {
-	case JSON_NULL: return 0;
-	case JSON_TRUE:
-	case JSON_FALSE: *out = feel_bool(t == JSON_TRUE); return 0;
-	case JSON_NUMBER:
-		out->type = FEEL_NUMBER;
-		if (!feel_number_parse(r->j.text, &out->number))
-			return err_set(
-			        r->e, ERR_INVALID, "the number " STR_FMT " is too large", STR_ARG(r->j.text));
-		return 0;
-	case JSON_STRING:
-		*out = feel_string(json_copy(r));
-		return out->string.p ? 0 : arena_failed(r->a) ? no_memory(r->e) : json_error(&r->j, r->e);
-	case JSON_ARRAY:
-		out->type = FEEL_LIST;
-		out->list = (struct feel_list){NULL, 0};
-		while ((t = json_next(&r->j)) != JSON_ARRAY_END) {
-			out->list.item = arena_grow(r->a, out->list.item, &cap, (size_t)out->list.n + 1,
-			        sizeof(struct feel_value));
-			if (!out->list.item)
-				return no_memory(r->e);
-			rc = read_value(r, t, &out->list.item[out->list.n]);
-			if (rc < 0)
-				return rc;
-			out->list.n++;
-		}
-		return 0;
-	case JSON_OBJECT:
-		out->type = FEEL_CONTEXT;
-		out->context = (struct feel_context){NULL, 0};
-		while ((t = json_next(&r->j)) != JSON_OBJECT_END) {
-			struct feel_value v;
-			struct str key;
-
-			if (t != JSON_KEY)
-				return json_error(&r->j, r->e);
-			key = json_copy(r);
-			if (!key.p)
-				return arena_failed(r->a) ? no_memory(r->e) : json_error(&r->j, r->e);
-			rc = read_value(r, json_next(&r->j), &v);
-			if (rc < 0)
-				return rc;
-			feel_put(r->a, out, key, v);
-			if (arena_failed(r->a))
-				return no_memory(r->e);
-		}
-		return 0;
-	default: return json_error(&r->j, r->e);
-	}
-}
-
-int feel_read_json(struct arena *a, struct str json, struct feel_value *out, struct err *e)
-{
-	struct reader r = {.a = a, .e = e};
-	struct feel_value v;
-	int rc;
-
-	json_init(&r.j, json);
-	rc = read_value(&r, json_next(&r.j), &v);
-	if (rc == 0 && json_next(&r.j) != JSON_END)
-		rc = json_error(&r.j, e);
-	if (rc == 0)
-		*out = v;
-	return rc;
+	write_text(v, b, 0);
 }

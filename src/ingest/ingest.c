@@ -10,6 +10,7 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 	in->site = o->site;
 	in->future = o->future != 0 ? o->future : 10 * US_MINUTE;
 	in->seen = seen_new(SEEN_SERIES);
+	ingest__commands_init(in);
 	if (o->mqtt_address != NULL)
 		rc = ingest__mqtt_start(in, o, e);
 	if (rc < 0)
@@ -23,12 +24,26 @@ int ingest_mqtt_port(const struct ingest *in)
 	return in->mqtt != NULL ? mqtt_port(in->mqtt) : 0;
 }
 
+int ingest_mqtt_tls_port(const struct ingest *in)
+{
+	return in->mqtt != NULL ? mqtt_tls_port(in->mqtt) : 0;
+}
+
+int ingest_reload(struct ingest *in, struct err *e)
+{
+	time_us until;
+
+	return in->cert != NULL ? cert_reload(in->cert, &until, e) : 0;
+}
+
 void ingest_stop(struct ingest **in)
 {
 	if (*in == NULL)
 		return;
 	mqtt_close(&(*in)->mqtt);
+	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
+	ingest__commands_fini(*in);
 	free(*in);
 	*in = NULL;
 }

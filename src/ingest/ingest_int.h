@@ -6,13 +6,23 @@
 #include "city/account.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
+#include "ingest/rights.h"
 #include "ingest/seen.h"
 #include "mqtt/mqtt.h"
+#include "net/cert.h"
+
+#include <pthread.h>
 
 struct ingest {
 	struct site *site;
 	struct seen *seen;
 	struct mqtt_server *mqtt;
+	struct cert *cert; /* of MQTT over TLS; NULL: none */
+	struct exchange exchange;
+	bool mqtt_open;
+	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
+	pthread_mutex_t commands_lock;
+	struct waiter *waiters; /* for answers to commands; by commands_lock */
 	dur_us future;
 };
 
@@ -33,6 +43,11 @@ void ingest__bad_line(struct arena *a, struct points *out, const char *device, e
 /* All lines of a text for one device. Negative only when series cannot be made at all. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
+
+/* An answer to a command has come (command.c); any thread. */
+void ingest__answered(struct ingest *in, struct str thing, struct str id, struct str payload);
+void ingest__commands_init(struct ingest *in);
+void ingest__commands_fini(struct ingest *in);
 
 MUST_USE int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct err *e);
 

@@ -122,10 +122,11 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 				break;
 			seen_put(in->seen, l->series, f->name, id);
 		}
-		out->p = arena_grow(a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
-		if (out->p == NULL)
+		struct series_point *more = arena_grow(a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
+		if (more == NULL)
 			return err_set(e, ERR_TOOBIG,
 			        "the body holds more readings than one request may; send it in parts");
+		out->p = more;
 		out->p[out->n++] = (struct series_point){id, t, f->number};
 	}
 	if (words != NULL) {

@@ -5,6 +5,7 @@
  *   t/THING           JSON, one member a metric
  *   lp, lp/PRECISION  line protocol
  *
+ * What was stored under t/ goes on to those who subscribe and may see the thing (ingest/rights.c).
  * A payload that cannot be read is counted, logged, and acknowledged: sending it again would not mend it. A
  * store that fails is another matter: there is no PUBACK then, and the device sends again.
  */
@@ -15,33 +16,30 @@
 struct session {
 	struct ingest *in;
 	struct arena *arena;
-	struct device device;
+	struct rights rights;
 };
 
-static enum mqtt_connack on_connect(void *ctx, struct str client_id, struct str username, struct str password,
-        const char *remote, void **user)
+static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, void **user)
 {
 	struct ingest *in = ctx;
 	struct arena *a = arena_new(0);
 	struct session *s = arena_alloc(a, sizeof(*s));
 	struct err e = ERR_INIT;
-	int rc = ERR_UNAUTH;
+	int rc = rights_find(
+	        in->site, &in->exchange, in->mqtt_open, hello->username, hello->password, a, &s->rights, &e);
 
-	if (username.p != NULL && password.p != NULL)
-		rc = device_find(in->site->store, username, password, a, &s->device, &e);
 	if (rc < 0) {
-		LOG(MQTT_REFUSED, log_s("remote", remote),
-		        log_s("client",
-		                arena_strndup(a, client_id.p != NULL ? client_id.p : "", client_id.n)),
+		LOG(MQTT_REFUSED, log_s("remote", hello->remote),
+		        log_s("client", arena_strndup(a, hello->client_id.p, hello->client_id.n)),
 		        log_s("why", rc == ERR_UNAUTH ? "wrong device or secret" : e.text));
 		arena_free(&a);
-		return rc == ERR_UNAUTH ? MQTT_BAD_CREDENTIALS : MQTT_UNAVAILABLE;
+		return rc == ERR_UNAUTH ? MQTT_R_CREDENTIALS : MQTT_R_UNAVAILABLE;
 	}
 	s->in = in;
 	s->arena = a;
 	*user = s;
-	LOG(MQTT_CONNECT, log_s("device", s->device.login), log_s("remote", remote));
-	return MQTT_ACCEPTED;
+	LOG(MQTT_CONNECT, log_s("device", s->rights.name), log_s("remote", hello->remote));
+	return MQTT_R_OK;
 }
 
 static void on_close(void *ctx, void *user, const char *why)
@@ -53,30 +51,103 @@ static void on_close(void *ctx, void *user, const char *why)
 	if (s == NULL)
 		return;
 	a = s->arena;
-	LOG(MQTT_CLOSE, log_s("device", s->device.login), log_s("why", why));
+	LOG(MQTT_CLOSE, log_s("device", s->rights.name), log_s("why", why));
+	rights_free(&s->rights);
 	arena_free(&a);
+}
+
+static bool on_subscribe(void *ctx, void *user, struct str filter)
+{
+	const struct session *s = user;
+
+	(void)ctx;
+	return rights_subscribe(&s->rights, filter);
+}
+
+static bool on_receive(void *ctx, void *user, struct str topic)
+{
+	struct session *s = user;
+
+	(void)ctx;
+	return rights_receive(&s->rights, topic);
 }
 
 /* ---- one message ---- */
 
+#define POST_MESSAGES 4096
+#define POST_BYTES (1u << 20) /* of payloads: a post takes some times as much memory */
+
+/* The readings of all messages that came together: one batch for the series engine. */
 struct post {
 	struct series_batch batch; /* first */
-	struct mqtt_message *m;
 	struct arena *arena;
 	struct points points;
+	size_t bytes;
+	int n;
+	struct mqtt_message *m[POST_MESSAGES];
 };
+
+static void post_free(struct post *x)
+{
+	struct arena *a = x->arena;
+
+	arena_free(&a);
+}
 
 static void stored(struct series_batch *b, int rc, const struct err *e)
 {
 	struct post *x = (struct post *)b;
-	struct mqtt_message *m = x->m;
-	struct arena *a = x->arena;
 
 	(void)e; /* the engine has logged it */
 	if (rc == 0)
 		metric_add(METRIC_INGEST_READINGS, (int64_t)x->points.n);
-	arena_free(&a);
-	mqtt_message_done(m, rc == 0);
+	for (int i = 0; i < x->n; i++)
+		mqtt_message_done(x->m[i], rc == 0);
+	post_free(x);
+}
+
+static void post_now(struct ingest *in)
+{
+	struct post *x = in->post;
+
+	if (x == NULL)
+		return;
+	in->post = NULL;
+	x->batch.p = x->points.p;
+	x->batch.n = x->points.n;
+	x->batch.done = stored;
+	if (!series_post(in->site->series, &x->batch)) {
+		for (int i = 0; i < x->n; i++)
+			mqtt_message_done(x->m[i], false);
+		post_free(x);
+	}
+}
+
+static struct post *post_of(struct ingest *in)
+{
+	if (in->post == NULL) {
+		struct arena *a = arena_new(256 << 20);
+
+		in->post = arena_alloc(a, sizeof(*in->post));
+		in->post->arena = a;
+		in->post->points = (struct points){0};
+		in->post->bytes = 0;
+		in->post->n = 0;
+	}
+	return in->post;
+}
+
+/* False when the post holds more than it may. */
+static bool add_point(struct post *x, struct series_point point)
+{
+	struct points *p = &x->points;
+
+	struct series_point *more = arena_grow(x->arena, p->p, &p->cap, p->n + 1, sizeof(*p->p));
+	if (more == NULL)
+		return false;
+	p->p = more;
+	p->p[p->n++] = point;
+	return true;
 }
 
 /* The series of one metric of one thing. Words when there is none, "" when the engine takes no more. */
@@ -99,19 +170,22 @@ static const char *find_series(
 }
 
 /* False when the engine takes no more series: no PUBACK then. */
-static bool take_readings(struct session *s, struct str thing, struct str metric, struct post *x)
+static bool take_readings(
+        struct session *s, struct mqtt_message *m, struct str thing, struct str metric, struct post *x)
 {
 	struct ingest *in = s->in;
 	time_us now = clock_now(in->site->clock);
+	size_t before = x->points.n;
 	struct readings read;
 
-	if (!payload_parse(x->arena, x->m->payload, metric, &read)) {
-		ingest__refuse(s->device.login, REFUSED_SYNTAX, 0, read.why);
+	if (!payload_parse(x->arena, m->payload, metric, &read)) {
+		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0, read.why);
+		m->forward = false;
+		m->reason = MQTT_R_PAYLOAD;
 		return true;
 	}
 	if (read.refused > 0)
-		ingest__refuse(s->device.login, REFUSED_VALUE, 0, read.why);
-	x->points.p = arena_array(x->arena, (size_t)read.n, sizeof(*x->points.p));
+		ingest__refuse(s->rights.name, REFUSED_VALUE, 0, read.why);
 	for (int i = 0; i < read.n; i++) {
 		time_us t = read.r[i].t != TIME_NONE ? read.r[i].t : now;
 		enum refusal why = REFUSED_FUTURE;
@@ -125,83 +199,143 @@ static bool take_readings(struct session *s, struct str thing, struct str metric
 		if (words != NULL && *words == '\0')
 			return false;
 		if (words != NULL)
-			ingest__refuse(s->device.login, why, 0, words);
-		else
-			x->points.p[x->points.n++] = (struct series_point){id, t, read.r[i].v};
+			ingest__refuse(s->rights.name, why, 0, words);
+		else if (!add_point(x, (struct series_point){id, t, read.r[i].v}))
+			return false;
 	}
+	if (x->points.n == before)
+		m->forward = false; /* nothing of it was taken */
 	return true;
 }
 
-static bool take_lines(struct session *s, struct str precision, struct post *x)
+static bool take_lines(struct session *s, struct mqtt_message *m, struct str precision, struct post *x)
 {
 	enum line_unit unit = LINE_NS;
 	struct err e = ERR_INIT;
 
 	if (!line_unit_parse(precision, &unit)) {
-		ingest__refuse(s->device.login, REFUSED_SYNTAX, 0,
+		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0,
 		        "the topic names no precision: lp/ns, lp/us, lp/ms or lp/s");
 		return true;
 	}
-	return ingest__lines(s->in, &s->device, x->m->payload, unit, x->arena, &x->points, &e) == 0;
+	return ingest__lines(s->in, &s->rights.device, m->payload, unit, x->arena, &x->points, &e) == 0;
 }
 
-static bool take(struct session *s, struct post *x)
+/* Neither forwarded nor stored, and a client of MQTT 5 hears why. */
+static bool refuse(const struct session *s, struct mqtt_message *m, enum refusal why, const char *words)
 {
-	struct str rest = x->m->topic, head = str_cut(&rest, '/');
-
-	if (str_is(head, "lp"))
-		return take_lines(s, rest.p != NULL ? rest : STR_LIT(""), x);
-	if (str_is(head, "t") && rest.p != NULL) {
-		struct str thing = str_cut(&rest, '/');
-
-		if (thing.n == 0 || thing.n > 64 ||
-		        (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))) {
-			ingest__refuse(
-			        s->device.login, REFUSED_NAME, 0, "the topic is t/THING/METRIC or t/THING");
-			return true;
-		}
-		if (!device_may(&s->device, thing)) {
-			ingest__refuse(s->device.login, REFUSED_RIGHT, 0,
-			        "the device may not write readings of this thing");
-			return true;
-		}
-		return take_readings(s, thing, rest, x);
-	}
-	ingest__refuse(s->device.login, REFUSED_NAME, 0,
-	        "no such topic; there are t/THING/METRIC, t/THING and lp/PRECISION");
+	ingest__refuse(s->rights.name, why, 0, words);
+	m->forward = m->retain = false;
+	m->reason = why == REFUSED_RIGHT ? MQTT_R_NOT_AUTHORISED : MQTT_R_TOPIC;
 	return true;
+}
+
+/* False when the series engine takes no more. */
+static bool take(struct session *s, struct mqtt_message *m, struct post *x)
+{
+	struct str thing, rest;
+	enum topic_kind kind = topic_kind(m->topic, &thing, &rest);
+	bool device = s->rights.kind == RIGHTS_DEVICE;
+
+	if (kind == TOPIC_OTHER && rights_publish(&s->rights, m->topic))
+		return true;
+	m->retain = false; /* a reading has its store */
+	if (kind == TOPIC_OTHER)
+		return refuse(s, m, REFUSED_NAME,
+		        "no such topic; there are t/THING/METRIC, t/THING and lp/PRECISION, and those of the "
+		        "setting mqtt-exchange");
+	if (kind == TOPIC_COMMAND || !device)
+		return refuse(s, m, REFUSED_RIGHT, "this client may not publish under this topic");
+	if (kind == TOPIC_LINES) {
+		m->forward = false;
+		return take_lines(s, m, rest.p != NULL ? rest : STR_LIT(""), x);
+	}
+	if (thing.n == 0 || thing.n > 64)
+		return refuse(s, m, REFUSED_NAME, "the topic names no thing");
+	if (!device_may(&s->rights.device, thing))
+		return refuse(s, m, REFUSED_RIGHT, "the device may not write readings of this thing");
+	if (kind == TOPIC_ANSWER) {
+		ingest__answered(s->in, thing, rest, m->payload);
+		return true;
+	}
+	if (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))
+		return refuse(s, m, REFUSED_NAME, "the topic is t/THING/METRIC or t/THING");
+	return take_readings(s, m, thing, rest, x);
 }
 
 static void on_publish(void *ctx, struct mqtt_message *m)
 {
 	struct ingest *in = ctx;
-	struct session *s = m->user;
-	struct arena *a = arena_new(64 << 20);
-	struct post *x = arena_alloc(a, sizeof(*x));
+	struct post *x = post_of(in);
+	size_t before = x->points.n;
 
-	x->m = m;
-	x->arena = a;
-	if (!take(s, x)) {
-		arena_free(&a);
+	if (!take(m->user, m, x)) {
+		x->points.n = before;
 		mqtt_message_done(m, false);
-		return;
-	}
-	x->batch.p = x->points.p;
-	x->batch.n = x->points.n;
-	x->batch.done = stored;
-	if (x->points.n == 0) {
-		arena_free(&a);
+	} else if (x->points.n == before) {
 		mqtt_message_done(m, true);
-	} else if (!series_post(in->site->series, &x->batch)) {
-		arena_free(&a);
-		mqtt_message_done(m, false);
+	} else {
+		x->m[x->n++] = m;
+		x->bytes += m->payload.n;
+		if (x->n == POST_MESSAGES || x->bytes > POST_BYTES)
+			post_now(in);
 	}
+}
+
+/* What came together becomes durable together. */
+static void on_turn(void *ctx)
+{
+	struct ingest *in = ctx;
+
+	if (in->post != NULL && in->post->n == 0) {
+		post_free(in->post); /* there was no reading among them */
+		in->post = NULL;
+	}
+	post_now(in);
+}
+
+static int begin_tls(void *ctx, struct gnutls_session_int *session)
+{
+	struct cert *c = ctx;
+
+	cert_look(c, clock_monotonic());
+	return cert_begin(c, session);
 }
 
 int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct err *e)
 {
-	struct mqtt_door door = {.ctx = in, .connect = on_connect, .publish = on_publish, .close = on_close};
-	struct mqtt_options mo = {.address = o->mqtt_address, .port = o->mqtt_port, .clock = in->site->clock};
+	const struct mqtt_door door = {.ctx = in,
+	        .connect = on_connect,
+	        .publish = on_publish,
+	        .turn = on_turn,
+	        .subscribe = on_subscribe,
+	        .receive = on_receive,
+	        .close = on_close};
+	struct mqtt_options mo = {.address = o->mqtt_address,
+	        .port = o->mqtt_port,
+	        .plain_off = o->mqtt_plain_off,
+	        .tls_port = o->mqtt_tls_port,
+	        .connections = o->mqtt_connections,
+	        .rate = o->mqtt_rate,
+	        .keep_alive_max = (unsigned)o->mqtt_keep_alive,
+	        .state = o->mqtt_state,
+	        .clock = in->site->clock};
+	const struct cert_options co = {.cert = o->cert, .key = o->key};
+	int rc = exchange_check(o->mqtt_exchange, e);
 
+	if (rc < 0)
+		return err_at(e, NULL, 0, 0, "mqtt-exchange");
+	in->exchange.filters = o->mqtt_exchange;
+	in->mqtt_open = o->mqtt_open;
+	if (o->cert != NULL && o->key != NULL) {
+		rc = cert_open(&co, &in->cert, e);
+		if (rc < 0)
+			return rc;
+		mo.tls = begin_tls;
+		mo.tls_ctx = in->cert;
+	} else if (o->mqtt_plain_off) {
+		err_set(e, ERR_INVALID, "MQTT without TLS is off, and TLS needs a certificate and its key");
+		return err_at(e, NULL, 0, 0, "mqtt-plain");
+	}
 	return mqtt_listen(&mo, &door, &in->mqtt, e);
 }

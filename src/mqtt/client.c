@@ -10,7 +10,10 @@
 #define CLIENT_MAGIC 0x309773a3u
 #define IDS 65536u
 #define UNACKED_MOST 60000 /* below the number of packet ids, so that the next one is surely free */
-#define LOOK_EVERY 64      /* sent messages between looks for PUBACKs, so that they do not fill the socket */
+/* Answers to CONNECT (3.1.1, table 3.1). */
+enum { ACCEPTED, BAD_VERSION, BAD_IDENTIFIER, UNAVAILABLE, BAD_CREDENTIALS, NOT_AUTHORISED };
+
+#define LOOK_EVERY 64 /* sent messages between looks for PUBACKs, so that they do not fill the socket */
 
 struct mqtt_client {
 	uint32_t magic;
@@ -123,13 +126,6 @@ static int send_all(struct mqtt_client *c, const char *p, size_t n, struct err *
 	return 0;
 }
 
-static void put_text(struct sb *b, struct str s)
-{
-	sb_putc(b, (char)(s.n >> 8));
-	sb_putc(b, (char)s.n);
-	sb_putstr(b, s);
-}
-
 static int send_connect(
         struct mqtt_client *c, struct str id, struct str username, struct str password, struct err *e)
 {
@@ -138,16 +134,16 @@ static int send_connect(
 	size_t length = 10 + 2 + id.n + (username.p ? 2 + username.n : 0) + (password.p ? 2 + password.n : 0);
 	sb_reset(b);
 	sb_put(b, head, mqtt__head(head, MQTT_CONNECT << 4, length));
-	put_text(b, STR_LIT("MQTT"));
+	mqtt__put_text(b, STR_LIT("MQTT"));
 	sb_putc(b, 4);
 	sb_putc(b, (char)(0x02 | (username.p ? 0x80 : 0) | (password.p ? 0x40 : 0)));
 	/* No keep-alive: the client has no thread to ping from. */
 	sb_put(b, "\0\0", 2);
-	put_text(b, id);
+	mqtt__put_text(b, id);
 	if (username.p)
-		put_text(b, username);
+		mqtt__put_text(b, username);
 	if (password.p)
-		put_text(b, password);
+		mqtt__put_text(b, password);
 	return send_all(c, b->p, b->n, e);
 }
 
@@ -173,14 +169,12 @@ static int await_connack(struct mqtt_client *c, struct err *e)
 	if (p[0] != (char)(MQTT_CONNACK << 4) || p[1] != 2)
 		return broken(c, e, "is none: it does not answer as MQTT does");
 	switch (p[3]) {
-	case MQTT_ACCEPTED: return 0;
-	case MQTT_BAD_CREDENTIALS:
+	case ACCEPTED: return 0;
+	case BAD_CREDENTIALS:
 		return err_set(e, ERR_UNAUTH, "the MQTT server refuses this device: wrong login or secret");
-	case MQTT_NOT_AUTHORISED:
-		return err_set(e, ERR_DENIED, "the MQTT server does not let this device in");
-	case MQTT_BAD_IDENTIFIER:
-		return err_set(e, ERR_INVALID, "the MQTT server does not take this client id");
-	case MQTT_UNAVAILABLE:
+	case NOT_AUTHORISED: return err_set(e, ERR_DENIED, "the MQTT server does not let this device in");
+	case BAD_IDENTIFIER: return err_set(e, ERR_INVALID, "the MQTT server does not take this client id");
+	case UNAVAILABLE:
 		return err_set(e, ERR_UNAVAILABLE, "the MQTT server takes nobody now; try again later");
 	default: return err_set(e, ERR_UNSUPPORTED, "the MQTT server does not speak MQTT 3.1.1");
 	}
@@ -260,7 +254,7 @@ int mqtt_client_publish(
 		return rc;
 	sb_reset(&c->out);
 	sb_put(&c->out, head, mqtt__head(head, MQTT_PUBLISH << 4 | (unsigned)qos << 1, length));
-	put_text(&c->out, name);
+	mqtt__put_text(&c->out, name);
 	if (qos) {
 		do {
 			c->last_id++;

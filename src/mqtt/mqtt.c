@@ -8,7 +8,6 @@
 #include "mqtt/mqtt_int.h"
 
 #include "base/log.h"
-#include "base/metric.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -35,26 +34,57 @@ void mqtt__dirty(struct mqtt__conn *c)
 	c->server->dirty = c;
 }
 
-static void listen_on(struct mqtt_server *s, bool on)
+bool mqtt__say_begin(struct mqtt_server *s)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->listen_fd};
-	if (on == s->listening)
-		return;
-	must(epoll_ctl(s->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->listen_fd, &ev) == 0);
-	s->listening = on;
+	/* The loop looks before it sleeps, so its own thread need not be woken. */
+	bool outside = mqtt__loop_here != s;
+	if (outside)
+		atomic_fetch_add_explicit(&s->saying, 1, memory_order_relaxed);
+	return outside;
 }
 
-static void accept_some(struct mqtt_server *s)
+void mqtt__say_end(struct mqtt_server *s, bool outside, bool wake)
+{
+	if (!outside)
+		return;
+	if (wake) {
+		const uint64_t one = 1;
+		ssize_t ignored = write(s->wake_fd, &one, sizeof(one));
+		(void)ignored;
+	}
+	atomic_fetch_sub_explicit(&s->saying, 1, memory_order_release);
+}
+
+static void listen_on(struct mqtt_server *s, bool on)
+{
+	for (size_t i = 0; i < ARRAY_LEN(s->ports); i++) {
+		struct mqtt__port *p = &s->ports[i];
+		struct epoll_event ev = {.events = EPOLLIN, .data.ptr = p};
+		if (p->fd < 0 || on == p->listening)
+			continue;
+		must(epoll_ctl(s->epoll_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, p->fd, &ev) == 0);
+		p->listening = on;
+	}
+}
+
+static void accept_some(struct mqtt_server *s, const struct mqtt__port *p)
 {
 	for (int i = 0; i < ACCEPTS_MOST; i++) {
 		struct sockaddr_storage sa = {0};
 		socklen_t n = sizeof(sa);
 		char remote[SOCKET_PEER_LEN];
 		int yes = 1;
-		int fd = accept4(s->listen_fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (s->accepts++ >= (int)(s->o.accepts * SWEEP_EVERY / US_SECOND)) {
+			/* A flood waits in the system's queue; those who are here are served meanwhile. */
+			metric_add(METRIC_MQTT_ACCEPT_WAITS, 1);
+			listen_on(s, false);
+			return;
+		}
+		int fd = accept4(p->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == ECONNABORTED || errno == EINTR))
 			continue;
 		if (fd < 0) {
+			s->accepts--;
 			if (errno != EAGAIN) {
 				/* Out of files or memory: tried again at the next sweep, not at once and for
 				 * ever. */
@@ -67,21 +97,29 @@ static void accept_some(struct mqtt_server *s)
 		}
 		socket_peer(&sa, remote);
 		if (s->conn_count >= s->o.connections) {
-			metric_add(METRIC_MQTT_REFUSED, 1);
+			mqtt__count(MQTT_R_CONNECTIONS);
 			LOG(MQTT_REFUSED, log_s("remote", remote), log_s("why", "too many connections"));
 			close(fd);
 			continue;
 		}
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-		mqtt__accepted(s, fd, remote);
+		mqtt__accepted(s, fd, remote, p->tls);
+	}
+}
+
+static void close_ports(struct mqtt_server *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(s->ports); i++) {
+		if (s->ports[i].fd >= 0)
+			close(s->ports[i].fd);
+		s->ports[i].fd = -1;
 	}
 }
 
 static void shut(struct mqtt_server *s)
 {
 	listen_on(s, false);
-	close(s->listen_fd);
-	s->listen_fd = -1;
+	close_ports(s);
 	s->shutting = true;
 	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next)
 		mqtt__dirty(CONTAINER_OF(l, struct mqtt__conn, all));
@@ -90,8 +128,10 @@ static void shut(struct mqtt_server *s)
 static void sweep(struct mqtt_server *s)
 {
 	s->swept = s->now;
+	s->accepts = 0;
 	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next)
 		mqtt__check_times(CONTAINER_OF(l, struct mqtt__conn, all));
+	mqtt__sessions_check(s);
 	if (!s->shutting)
 		listen_on(s, true);
 }
@@ -112,7 +152,11 @@ static void free_waiters(struct mqtt_server *s)
 static void finish_turn(struct mqtt_server *s)
 {
 	do {
+		if (s->fresh && s->door.turn)
+			s->door.turn(s->door.ctx);
+		s->fresh = false;
 		mqtt__publish_done(s);
+		mqtt__take_sent(s);
 		free_waiters(s);
 		struct mqtt__conn *c = s->dirty, *next;
 		s->dirty = NULL;
@@ -121,14 +165,17 @@ static void finish_turn(struct mqtt_server *s)
 			c->dirty = false;
 			mqtt__finish_turn(c);
 		}
-	} while (s->dirty || atomic_load_explicit(&s->done, memory_order_relaxed));
+	} while (s->dirty || s->fresh || atomic_load_explicit(&s->done, memory_order_relaxed) ||
+	         atomic_load_explicit(&s->sent, memory_order_relaxed));
 }
 
 static void take_event(struct mqtt_server *s, const struct epoll_event *ev)
 {
-	if (ev->data.ptr == &s->listen_fd) {
-		accept_some(s);
-		return;
+	for (size_t i = 0; i < ARRAY_LEN(s->ports); i++) {
+		if (ev->data.ptr == &s->ports[i]) {
+			accept_some(s, &s->ports[i]);
+			return;
+		}
 	}
 	if (ev->data.ptr == &s->wake_fd) {
 		uint64_t count;
@@ -140,9 +187,12 @@ static void take_event(struct mqtt_server *s, const struct epoll_event *ev)
 	if (ev->events & EPOLLIN)
 		mqtt__readable(c);
 	else if (ev->events & (EPOLLHUP | EPOLLERR))
-		mqtt__end(c, "the connection broke");
-	if (ev->events & EPOLLOUT)
-		mqtt__writable(c);
+		mqtt__end(c, MQTT_R_OK, "the connection broke");
+	if (ev->events & EPOLLOUT) {
+		if (mqtt__tls_wants_out(c))
+			mqtt__readable(c); /* which goes on with the handshake */
+		mqtt__dirty(c);
+	}
 }
 
 static void *loop(void *arg)
@@ -150,7 +200,7 @@ static void *loop(void *arg)
 	struct mqtt_server *s = arg;
 	struct epoll_event events[EVENTS_MOST];
 	mqtt__loop_here = s;
-	while (!s->shutting || s->conn_count > 0) {
+	while (!s->shutting || s->conn_all > 0) {
 		int n = epoll_wait(s->epoll_fd, events, EVENTS_MOST, (int)(SWEEP_EVERY / US_MS));
 		must(n >= 0 || errno == EINTR);
 		s->now = clock_monotonic();
@@ -165,42 +215,87 @@ static void *loop(void *arg)
 	return NULL;
 }
 
+static int open_ports(struct mqtt_server *s, struct err *e)
+{
+	const struct mqtt_options *o = &s->o;
+	struct mqtt__port *plain = &s->ports[0], *tls = &s->ports[1];
+	int rc = 0;
+	*plain = (struct mqtt__port){.fd = -1};
+	*tls = (struct mqtt__port){.fd = -1, .tls = true};
+	if (!o->plain_off)
+		rc = socket_listen(o->address, o->port, &plain->fd, &plain->port, e);
+	if (rc == 0 && o->tls)
+		rc = socket_listen(o->address, o->tls_port, &tls->fd, &tls->port, e);
+	if (rc < 0) {
+		close_ports(s);
+		err_prefix(e, "MQTT");
+	}
+	return rc;
+}
+
+static void set_defaults(struct mqtt_options *o)
+{
+	static const struct {
+		size_t at;
+		int dflt;
+	} numbers[] = {
+	        {offsetof(struct mqtt_options, connections), 20000},
+	        {offsetof(struct mqtt_options, accepts), 2000},
+	        {offsetof(struct mqtt_options, inflight), 1000},
+	        {offsetof(struct mqtt_options, window), 100},
+	        {offsetof(struct mqtt_options, sessions), 20000},
+	        {offsetof(struct mqtt_options, queue_n), 1000},
+	        {offsetof(struct mqtt_options, subscriptions), 1000},
+	        {offsetof(struct mqtt_options, retained), 100000},
+	};
+	static const struct {
+		size_t at, dflt;
+	} sizes[] = {
+	        {offsetof(struct mqtt_options, packet_max_b), (size_t)1 << 20},
+	        {offsetof(struct mqtt_options, memory_max_b), (size_t)256 << 20},
+	        {offsetof(struct mqtt_options, queue_b), (size_t)4 << 20},
+	        {offsetof(struct mqtt_options, kept_max_b), (size_t)256 << 20},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		int *v = (int *)(void *)((char *)o + numbers[i].at);
+		*v = *v != 0 ? *v : numbers[i].dflt;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		size_t *v = (size_t *)(void *)((char *)o + sizes[i].at);
+		*v = *v != 0 ? *v : sizes[i].dflt;
+	}
+}
+
 int mqtt_listen(
         const struct mqtt_options *o, const struct mqtt_door *door, struct mqtt_server **out, struct err *e)
 {
-	int fd = -1, port = 0;
-	int rc = socket_listen(o->address, o->port, &fd, &port, e);
-	if (rc < 0) {
-		err_prefix(e, "MQTT");
-		return rc;
-	}
 	struct mqtt_server *s = xcalloc(1, sizeof(*s));
 	s->magic = MQTT_SERVER_MAGIC;
 	s->door = *door;
 	s->o = *o;
-	if (s->o.connections == 0)
-		s->o.connections = 20000;
-	if (s->o.packet_max_b == 0)
-		s->o.packet_max_b = (size_t)1 << 20;
-	if (s->o.inflight == 0)
-		s->o.inflight = 1000;
-	if (s->o.memory_max_b == 0)
-		s->o.memory_max_b = (size_t)256 << 20;
-	s->port = port;
-	s->listen_fd = fd;
+	set_defaults(&s->o);
+	int rc = open_ports(s, e);
+	if (rc < 0) {
+		free(s);
+		return rc;
+	}
 	s->now = s->swept = clock_monotonic();
+	s->began = s->o.clock ? clock_now(s->o.clock) / US_SECOND : 0;
 	s->conns.prev = s->conns.next = &s->conns;
-	s->ids_mask = 1;
-	while (s->ids_mask < (size_t)s->o.connections)
-		s->ids_mask <<= 1;
-	s->ids = xcalloc(s->ids_mask, sizeof(struct mqtt__conn *));
-	s->ids_mask--;
+	s->away.prev = s->away.next = &s->away;
+	mqtt__tree_init(&s->tree);
+	s->names_mask = 1;
+	while (s->names_mask < (size_t)s->o.connections)
+		s->names_mask <<= 1;
+	s->names = xcalloc(s->names_mask, sizeof(struct mqtt__session *));
+	s->names_mask--;
 	s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	s->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	must(s->epoll_fd >= 0 && s->wake_fd >= 0);
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->wake_fd};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) == 0);
 	listen_on(s, true);
+	mqtt__state_load(s);
 	thread_start(&s->thread, "mqtt", loop, s);
 	*out = s;
 	return 0;
@@ -209,7 +304,13 @@ int mqtt_listen(
 int mqtt_port(const struct mqtt_server *s)
 {
 	OBJ_CHECK(s, MQTT_SERVER_MAGIC);
-	return s->port;
+	return s->ports[0].port;
+}
+
+int mqtt_tls_port(const struct mqtt_server *s)
+{
+	OBJ_CHECK(s, MQTT_SERVER_MAGIC);
+	return s->ports[1].port;
 }
 
 void mqtt_close(struct mqtt_server **sp)
@@ -227,11 +328,17 @@ void mqtt_close(struct mqtt_server **sp)
 	/* A thread may still be on its way out of mqtt_message_done, a few instructions from its end. */
 	while (atomic_load_explicit(&s->saying, memory_order_acquire) > 0)
 		sched_yield();
+	mqtt__take_sent(s);
+	mqtt__state_save(s);
+	mqtt__sessions_fini(s);
+	mqtt__retained_fini(s);
 	mqtt__publish_free(s);
 	mqtt__chunk_rel(s->scratch);
 	close(s->epoll_fd);
 	close(s->wake_fd);
-	free(s->ids);
+	free(s->names);
+	mqtt__tree_fini(&s->tree);
+	sb_fini(&s->text);
 	s->magic = 0;
 	free(s);
 }

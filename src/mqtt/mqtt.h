@@ -1,11 +1,14 @@
 /*
- * mqtt - a broker's half of OASIS MQTT 3.1.1 for devices that publish: CONNECT with credentials,
- * PUBLISH at QoS 0 and 1, PING, DISCONNECT, keep-alive; SUBSCRIBE is refused per topic (0x80) for now.
+ * mqtt - a broker of OASIS MQTT 3.1.1 and 5.0: QoS 0, 1 and 2, sessions, subscriptions with wildcards and
+ * shared ones, retained messages, wills, flow control, topic aliases, TLS.
  *
- * Knows no readings: a message goes to `publish`, and its PUBACK leaves when the caller says
- * mqtt_message_done. PUBACKs of one connection leave in the order of their PUBLISHes ([MQTT-4.6.0-2]).
- * One loop thread inside. Back-pressure: a connection with more than `inflight` unanswered messages or
- * bytes is not read until some are answered.
+ * Knows no readings: a message goes to `publish` first, and on to those who subscribe, and its PUBACK or
+ * PUBREC leaves, when the caller says mqtt_message_done. These of one connection leave in the order of their
+ * PUBLISHes ([MQTT-4.6.0-2]). One loop thread inside. Back-pressure: a connection with more than `inflight`
+ * unanswered messages or bytes is not read until some are answered.
+ *
+ * Sessions and retained messages live in memory. They outlive connections and, by a file, an orderly stop;
+ * not a crash.
  */
 #ifndef HEMING_MQTT_H
 #define HEMING_MQTT_H
@@ -15,47 +18,121 @@
 #include "base/sb.h"
 
 struct mqtt_server;
+struct gnutls_session_int;
+
+/* 5.0, 2.4. What is above 0xff tells more to the counters; its low byte is what the client hears. */
+enum mqtt_reason {
+	MQTT_R_OK = 0x00,
+	MQTT_R_WITH_WILL = 0x04,
+	MQTT_R_NO_SUBSCRIPTION = 0x11,
+	MQTT_R_FAILED = 0x80,
+	MQTT_R_MALFORMED = 0x81,
+	MQTT_R_PROTOCOL = 0x82,
+	MQTT_R_VERSION = 0x84,
+	MQTT_R_IDENTIFIER = 0x85,
+	MQTT_R_CREDENTIALS = 0x86,
+	MQTT_R_NOT_AUTHORISED = 0x87,
+	MQTT_R_UNAVAILABLE = 0x88,
+	MQTT_R_STOPPING = 0x8b,
+	MQTT_R_AUTH_METHOD = 0x8c,
+	MQTT_R_KEEP_ALIVE = 0x8d,
+	MQTT_R_TAKEN_OVER = 0x8e,
+	MQTT_R_FILTER = 0x8f,
+	MQTT_R_TOPIC = 0x90,
+	MQTT_R_ID_UNKNOWN = 0x92,
+	MQTT_R_RECEIVE_MAX = 0x93,
+	MQTT_R_ALIAS = 0x94,
+	MQTT_R_TOO_LARGE = 0x95,
+	MQTT_R_QUOTA = 0x97,
+	MQTT_R_PAYLOAD = 0x99,
+	MQTT_R_CONNECTIONS = 0x9f,
+	MQTT_R_TIME = 0xa0,
+	MQTT_R_UTF8 = 0x181,
+	MQTT_R_SLOW = 0x197,
+	MQTT_R_MEMORY = 0x297,
+};
+
 struct mqtt_message {
 	struct str topic; /* valid UTF-8, no wildcards, no NUL */
 	struct str payload;
-	int qos; /* 0 or 1 */
-	bool dup, retain;
+	struct str correlation; /* what an answer names its question by; STR_NULL if not given */
+	int qos;                /* 0, 1 or 2 */
+	bool dup;
 	void *user; /* of the connection */
+	/* What the caller may change until it says that the message is done. */
+	bool retain;             /* it stays for later subscribers */
+	bool forward;            /* it goes on to those who subscribe; true at first */
+	enum mqtt_reason reason; /* told to a client of MQTT 5 with the answer; MQTT_R_OK at first */
 };
-enum mqtt_connack { /* return codes of 3.1.1, table 3.1 */
-	MQTT_ACCEPTED = 0,
-	MQTT_BAD_IDENTIFIER = 2,
-	MQTT_UNAVAILABLE = 3,
-	MQTT_BAD_CREDENTIALS = 4,
-	MQTT_NOT_AUTHORISED = 5,
+struct mqtt_hello {
+	struct str client_id;          /* empty if the client has none */
+	struct str username, password; /* STR_NULL if not given */
+	const char *remote;
+	int version; /* 4 is MQTT 3.1.1, 5 is MQTT 5 */
+	bool tls;
 };
 struct mqtt_door {
 	void *ctx;
-	/* Loop thread, must not block for long. On MQTT_ACCEPTED *user is the connection's. username and
-	 * password STR_NULL if not given. */
-	enum mqtt_connack (*connect)(void *ctx, struct str client_id, struct str username,
-	        struct str password, const char *remote, void **user);
+	/* Loop thread, must not block for long. On MQTT_R_OK *user is the connection's. Others are told to
+	 * the client: IDENTIFIER, CREDENTIALS, NOT_AUTHORISED or UNAVAILABLE. */
+	enum mqtt_reason (*connect)(void *ctx, const struct mqtt_hello *hello, void **user);
 	/* Loop thread. Topic and payload live until mqtt_message_done, which must follow for every
-	 * message, from any thread, now or later. A QoS 1 message that failed (ok false) closes its
-	 * connection without a PUBACK, so that the device sends it again. */
+	 * message, from any thread, now or later. A message that failed (ok false) closes its
+	 * connection without an answer, so that the device sends it again. Wills come here too. */
 	void (*publish)(void *ctx, struct mqtt_message *m);
-	/* Connections with messages at work close only after those are done. */
+	/* Loop thread: those that came together have all been given to `publish`. NULL: not told. */
+	void (*turn)(void *ctx);
+	/* Loop thread. Whether it may subscribe to the filter, that of a shared subscription without its
+	 * group. NULL: nobody may. Asked again when a session comes back. */
+	bool (*subscribe)(void *ctx, void *user, struct str filter);
+	/* Loop thread, before each message that is sent. NULL: all that it subscribed to. */
+	bool (*receive)(void *ctx, void *user, struct str topic);
+	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };
 struct mqtt_options {
 	const char *address;
-	int port;            /* 0: any free one */
-	int connections;     /* most at once; 0: 20,000 */
-	size_t packet_max_b; /* larger packets end the connection; 0: 1 MiB */
-	int inflight;        /* unanswered messages of one connection; 0: 1,000 */
-	size_t memory_max_b; /* payload bytes at work over all connections; 0: 256 MiB */
+	int port;       /* without TLS; 0: any free one */
+	bool plain_off; /* no port without TLS */
+	/* Prepares a new TLS session: certificate, priorities. NULL: no TLS. 0, or a code of GnuTLS. */
+	int (*tls)(void *ctx, struct gnutls_session_int *session);
+	void *tls_ctx;
+	int tls_port;            /* 0: any free one */
+	int connections;         /* most at once; 0: 20,000 */
+	int accepts;             /* new connections in a second; 0: 2,000. More wait in the system's queue. */
+	int rate;                /* messages a second of one connection, over ten seconds; 0: no limit */
+	unsigned keep_alive_max; /* seconds that a client of MQTT 5 may at most be silent; 0: as it asks */
+	size_t packet_max_b;     /* larger packets end the connection; 0: 1 MiB */
+	int inflight;            /* unanswered messages of one connection; 0: 1,000 */
+	int window;              /* messages sent to one client without its answer; 0: 100 */
+	size_t memory_max_b;     /* payload bytes at work over all connections; 0: 256 MiB */
+	int sessions;            /* kept without a connection, the longest away go first; 0: 20,000 */
+	int queue_n;             /* messages that wait for one client; 0: 1,000 */
+	size_t queue_b;          /* bytes of them; 0: 4 MiB */
+	size_t kept_max_b;       /* bytes of waiting and retained messages in all; 0: 256 MiB */
+	int subscriptions;       /* of one session; 0: 1,000 */
+	int retained;            /* messages; 0: 100,000 */
+	const char *state;       /* file for sessions and retained messages while it is stopped; NULL: none */
 	const struct clock *clock;
 };
 MUST_USE int mqtt_listen(
         const struct mqtt_options *o, const struct mqtt_door *door, struct mqtt_server **out, struct err *e);
-int mqtt_port(const struct mqtt_server *s);
+int mqtt_port(const struct mqtt_server *s);     /* 0: there is none without TLS */
+int mqtt_tls_port(const struct mqtt_server *s); /* 0: there is none */
+/* Any thread. */
 void mqtt_message_done(struct mqtt_message *m, bool ok);
-/* No new messages; waits for those at work. */
+
+struct mqtt_outgoing {
+	struct str topic, payload;
+	struct str response_topic, correlation; /* of MQTT 5; STR_NULL: none */
+	int qos;
+	bool retain;
+	dur_us expires; /* it is not sent after so long; 0: never */
+};
+/* A message of the server's own to those who subscribe. Any thread; copies what it needs. */
+void mqtt_send(struct mqtt_server *s, const struct mqtt_outgoing *o);
+
+/* No new messages; waits for those at work; writes the state. */
 void mqtt_close(struct mqtt_server **s);
 
 #endif

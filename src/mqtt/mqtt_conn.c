@@ -8,7 +8,6 @@
 #include "mqtt/mqtt_int.h"
 
 #include "base/log.h"
-#include "base/metric.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -43,7 +42,8 @@ void mqtt__chunk_rel(struct mqtt__chunk *k)
 static void watch(struct mqtt__conn *c)
 {
 	bool reads = c->pauses == 0 && !c->ending && !c->server->shutting;
-	uint32_t events = (reads ? EPOLLIN : 0u) | (c->out.n > c->out_sent ? EPOLLOUT : 0u);
+	bool writes = c->out.n > c->out_sent || mqtt__tls_wants_out(c);
+	uint32_t events = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
 	if (c->fd < 0 || events == c->events)
 		return;
 	struct epoll_event ev = {.events = events, .data.ptr = c};
@@ -51,21 +51,24 @@ static void watch(struct mqtt__conn *c)
 	c->events = events;
 }
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote)
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls)
 {
 	struct mqtt__conn *c = xcalloc(1, sizeof(*c));
 	c->server = s;
 	c->fd = fd;
 	c->accepted = c->heard = s->now;
-	c->acks_tail = &c->acks;
+	c->work_tail = &c->work;
 	snprintf(c->remote, sizeof(c->remote), "%s", remote);
 	c->all = (struct mqtt__list){.prev = &s->conns, .next = s->conns.next};
 	s->conns.next->prev = &c->all;
 	s->conns.next = &c->all;
 	s->conn_count++;
+	s->conn_all++;
 	c->events = EPOLLIN;
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0);
+	if (tls && !mqtt__tls_begin(c))
+		mqtt__end(c, MQTT_R_OK, "no TLS session can be made");
 }
 
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on)
@@ -91,24 +94,92 @@ void mqtt__send(struct mqtt__conn *c, const void *p, size_t n)
 	mqtt__dirty(c);
 }
 
-void mqtt__end(struct mqtt__conn *c, const char *why)
+const char *mqtt__name(const struct mqtt__conn *c)
+{
+	return c->session ? mqtt__session_id(c->session).p : ""; /* a NUL follows */
+}
+
+/* To a client of MQTT 5, if it can still be told. */
+static void say_goodbye(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
+{
+	size_t n = c->problem_info ? 3 + strlen(why) : 0;
+	if (c->version != MQTT_V5 || !c->connected || reason == MQTT_R_OK || n > 100)
+		return;
+	if (c->packet_max > 0 && 4 + n > c->packet_max)
+		n = 0;
+	struct sb *b = &c->server->text;
+	sb_reset(b);
+	sb_putc(b, (char)(MQTT_DISCONNECT << 4));
+	sb_putc(b, (char)(2 + n));
+	sb_putc(b, (char)reason);
+	sb_putc(b, (char)n);
+	if (n > 0)
+		mqtt__prop_put_text(b, MQTT_P_REASON, str_of(why));
+	mqtt__send(c, b->p, b->n);
+}
+
+/* Its will is due now, later, or never. */
+static void leave(struct mqtt__conn *c)
+{
+	struct mqtt__session *x = c->session;
+	c->session = NULL;
+	if (c->server->shutting)
+		mqtt__will_free(c);
+	if (c->will) {
+		uint32_t delay_s = c->will->delay_s < x->expiry_s ? c->will->delay_s : x->expiry_s;
+		if (delay_s == 0) {
+			mqtt__will_send(c);
+		} else {
+			c->will->at = c->server->now + (dur_us)delay_s * US_SECOND;
+			c->session = x;
+			x->will = c;
+		}
+	}
+	mqtt__session_leave(x);
+}
+
+void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
 {
 	if (c->ending)
 		return;
+	say_goodbye(c, reason, why);
 	c->ending = true;
 	c->why = why;
-	mqtt__connect_forget(c);
+	if (c->session)
+		leave(c);
 	mqtt__dirty(c);
 }
 
-void mqtt__wrong(struct mqtt__conn *c, const char *why)
+void mqtt__count(enum mqtt_reason reason)
+{
+	enum metric_id m = METRIC_MQTT_BAD_PROTOCOL;
+	switch (reason) {
+	case MQTT_R_MALFORMED: m = METRIC_MQTT_BAD_MALFORMED; break;
+	case MQTT_R_UTF8: m = METRIC_MQTT_BAD_UTF8; break;
+	case MQTT_R_VERSION: m = METRIC_MQTT_BAD_VERSION; break;
+	case MQTT_R_IDENTIFIER: m = METRIC_MQTT_BAD_IDENTIFIER; break;
+	case MQTT_R_CREDENTIALS:
+	case MQTT_R_AUTH_METHOD: m = METRIC_MQTT_BAD_CREDENTIALS; break;
+	case MQTT_R_NOT_AUTHORISED: m = METRIC_MQTT_BAD_RIGHT; break;
+	case MQTT_R_UNAVAILABLE: m = METRIC_MQTT_BAD_UNAVAILABLE; break;
+	case MQTT_R_TOO_LARGE: m = METRIC_MQTT_BAD_SIZE; break;
+	case MQTT_R_CONNECTIONS: m = METRIC_MQTT_BAD_CONNECTIONS; break;
+	case MQTT_R_TIME:
+	case MQTT_R_KEEP_ALIVE: m = METRIC_MQTT_BAD_TIME; break;
+	case MQTT_R_SLOW: m = METRIC_MQTT_BAD_SLOW; break;
+	case MQTT_R_MEMORY: m = METRIC_MQTT_BAD_MEMORY; break;
+	default: break;
+	}
+	metric_add(m, 1);
+}
+
+void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 {
 	if (c->ending)
 		return;
-	metric_add(METRIC_MQTT_REFUSED, 1);
-	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", c->client_id ? c->client_id : ""),
-	        log_s("why", why));
-	mqtt__end(c, why);
+	mqtt__count(bad.reason);
+	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
+	mqtt__end(c, bad.reason, bad.why);
 }
 
 static void dispatch(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *k)
@@ -116,12 +187,18 @@ static void dispatch(struct mqtt__conn *c, const struct mqtt__frame *f, struct m
 	switch (f->type) {
 	case MQTT_CONNECT: mqtt__connect(c, f); break;
 	case MQTT_PUBLISH: mqtt__publish(c, f, k); break;
+	case MQTT_PUBACK:
+	case MQTT_PUBREC:
+	case MQTT_PUBREL:
+	case MQTT_PUBCOMP: mqtt__ack(c, f); break;
 	case MQTT_SUBSCRIBE: mqtt__subscribe(c, f); break;
 	case MQTT_UNSUBSCRIBE: mqtt__unsubscribe(c, f); break;
 	case MQTT_PINGREQ: mqtt__ping(c, f); break;
 	case MQTT_DISCONNECT: mqtt__disconnect(c, f); break;
-	case MQTT_PUBREL: mqtt__wrong(c, "it sent a PUBREL, but QoS 2 is not taken here"); break;
-	default: mqtt__wrong(c, "it sent a packet that only answers something"); break;
+	case MQTT_AUTH:
+		mqtt__wrong(c, mqtt__bad(MQTT_R_PROTOCOL, "it goes on with an authentication never begun"));
+		break;
+	default: mqtt__wrong(c, mqtt__bad(MQTT_R_PROTOCOL, "it sent a packet that only servers send")); break;
 	}
 }
 
@@ -164,17 +241,23 @@ static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at,
 		struct mqtt__frame f;
 		/* Told by the first byte: a stray HTTP client need not wait for the end of its "packet". */
 		if (!c->connected && (unsigned char)k->data[at] >> 4 != MQTT_CONNECT) {
-			mqtt__wrong(c, "its first packet was not a CONNECT");
+			mqtt__wrong(c, mqtt__bad(MQTT_R_PROTOCOL, "its first packet was not a CONNECT"));
 			break;
 		}
 		enum mqtt__framing how =
 		        mqtt__frame((struct str){k->data + at, end - at}, c->server->o.packet_max_b, &f);
 		if (how == MQTT_MALFORMED)
-			mqtt__wrong(c, "it sent something that is not MQTT");
+			mqtt__wrong(c, mqtt__bad(MQTT_R_MALFORMED, "it sent something that is not MQTT"));
 		else if (how == MQTT_TOO_LONG)
-			mqtt__wrong(c, "it sent a packet longer than this server takes");
+			mqtt__wrong(c, mqtt__bad(MQTT_R_TOO_LARGE,
+			                       "it sent a packet longer than this server takes"));
 		if (how != MQTT_WHOLE)
 			break;
+		if (f.type == MQTT_SUBSCRIBE && c->unanswered > 0) {
+			/* So that it finds what the connection itself has published as retained. */
+			mqtt__pause(c, MQTT_PAUSE_ORDER, true);
+			break;
+		}
 		dispatch(c, &f, k);
 		at += f.total;
 	}
@@ -231,7 +314,8 @@ static void shed(struct mqtt_server *s)
 			most = c;
 	}
 	if (most)
-		mqtt__wrong(most, "unfinished packets of many devices fill the memory");
+		mqtt__wrong(
+		        most, mqtt__bad(MQTT_R_MEMORY, "unfinished packets of many devices fill the memory"));
 }
 
 /* False when too much is in memory to read on. What is at work will be done and make room; unfinished packets
@@ -251,7 +335,8 @@ static bool has_memory(struct mqtt__conn *c)
 void mqtt__readable(struct mqtt__conn *c)
 {
 	struct mqtt_server *s = c->server;
-	for (int reads = 0; reads < READS_MOST; reads++) {
+	/* What TLS has unpacked is read to its end: epoll would not tell of it. */
+	for (int reads = 0; reads < READS_MOST || mqtt__tls_pending(c); reads++) {
 		if (c->pauses != 0 || c->ending || s->shutting || !has_memory(c))
 			return;
 		size_t rest = c->part ? c->part_end - c->part_at : 0;
@@ -269,14 +354,14 @@ void mqtt__readable(struct mqtt__conn *c)
 			fill = at + rest;
 		}
 		size_t room = k->cap - fill;
-		ssize_t got = recv(c->fd, k->data + fill, room, 0);
+		ssize_t got = mqtt__recv(c, k->data + fill, room);
 		if (got <= 0) {
 			if (got == 0)
-				mqtt__end(c, "it closed the connection");
+				mqtt__end(c, MQTT_R_OK, "it closed the connection");
 			else if (errno == EINTR || errno == EAGAIN)
 				return;
 			else
-				mqtt__end(c, "the connection broke");
+				mqtt__end(c, MQTT_R_OK, "the connection broke");
 			return;
 		}
 		if (!own && rest > 0) {
@@ -286,7 +371,7 @@ void mqtt__readable(struct mqtt__conn *c)
 		k->n = fill + (size_t)got;
 		c->heard = s->now;
 		take_packets(c, k, at, k->n, own);
-		if ((size_t)got < room)
+		if ((size_t)got < room && !c->tls)
 			return;
 	}
 }
@@ -294,13 +379,14 @@ void mqtt__readable(struct mqtt__conn *c)
 static void flush(struct mqtt__conn *c)
 {
 	while (c->fd >= 0 && c->out_sent < c->out.n) {
-		ssize_t n = send(c->fd, c->out.p + c->out_sent, c->out.n - c->out_sent, MSG_NOSIGNAL);
+		ssize_t n = mqtt__write(c, c->out.p + c->out_sent, c->out.n - c->out_sent);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
-			mqtt__end(c, "the connection broke");
+			c->out_sent = c->out.n;
+			mqtt__end(c, MQTT_R_OK, "the connection broke");
 			c->out_sent = c->out.n;
 			break;
 		}
@@ -314,29 +400,45 @@ static void flush(struct mqtt__conn *c)
 			sb_fini(&c->out);
 		else
 			sb_reset(&c->out);
-	} else if (c->stuck == 0) {
-		c->stuck = c->server->now;
+	} else {
+		if (c->stuck == 0)
+			c->stuck = c->server->now;
+		if (c->out_sent > OUT_MOST_B) {
+			c->out.n -= c->out_sent;
+			memmove(c->out.p, c->out.p + c->out_sent, c->out.n);
+			c->out_sent = 0;
+		}
 	}
 	bool full = c->out.n - c->out_sent > OUT_MOST_B;
 	if (full != !!(c->pauses & MQTT_PAUSE_OUT))
 		mqtt__pause(c, MQTT_PAUSE_OUT, full);
 }
 
-void mqtt__writable(struct mqtt__conn *c)
+static void forget_aliases(struct mqtt__conn *c)
 {
-	mqtt__dirty(c);
+	for (unsigned i = 0; c->alias_in && i < MQTT_ALIASES_IN; i++)
+		mqtt__chunk_rel(c->alias_in[i]);
+	for (unsigned i = 0; i < c->alias_out.n; i++)
+		free(c->alias_out.p[i].topic);
+	free(c->alias_in);
+	free(c->alias_out.p);
+	c->alias_in = NULL;
+	c->alias_out = (struct mqtt__aliases){0};
 }
 
 static void hang_up(struct mqtt__conn *c)
 {
 	/* Data that will not be read makes close() a reset, which may cost the peer the last answer; by this
 	 * the answer is at least on its way first. */
+	mqtt__tls_end(c);
 	(void)shutdown(c->fd, SHUT_WR);
 	close(c->fd); /* which also takes it out of the epoll set */
 	c->fd = -1;
 	sb_fini(&c->out);
 	c->out_sent = 0;
 	forget_part(c);
+	forget_aliases(c);
+	c->server->conn_count--;
 	mqtt__pause(c, MQTT_PAUSE_MEMORY, false);
 	if (c->connected)
 		metric_add(METRIC_MQTT_CONNECTIONS, -1);
@@ -349,39 +451,58 @@ static void let_go(struct mqtt__conn *c)
 		s->door.close(s->door.ctx, c->user, c->why);
 	c->all.prev->next = c->all.next;
 	c->all.next->prev = c->all.prev;
-	s->conn_count--;
+	s->conn_all--;
 	free(c);
 }
 
 void mqtt__finish_turn(struct mqtt__conn *c)
 {
-	if (c->part && c->pauses == 0 && !c->ending && !c->server->shutting) {
+	struct mqtt_server *s = c->server;
+	if (c->part && c->pauses == 0 && !c->ending && !s->shutting) {
 		struct mqtt__chunk *k = c->part;
 		take_packets(c, k, c->part_at, c->part_end, c->part_own);
 	}
-	if (c->server->shutting && c->unanswered == 0)
-		mqtt__end(c, "the server stops");
+	if (c->fd >= 0 && c->pauses == 0 && !c->ending && mqtt__tls_pending(c))
+		mqtt__readable(c); /* it was paused in the middle of a record */
+	if (c->too_slow)
+		mqtt__wrong(c, mqtt__bad(MQTT_R_SLOW, "it does not take its messages as fast as they come"));
+	if (s->shutting)
+		mqtt__will_free(c);
+	if (s->shutting && c->unanswered == 0)
+		mqtt__end(c, MQTT_R_STOPPING, "the server stops");
 	flush(c);
+	if (c->session && c->session->conn == c && c->session->queue.n > 0) {
+		mqtt__pump(c->session);
+		flush(c);
+	}
 	if (c->ending && c->fd >= 0) {
 		LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
 		hang_up(c);
 	}
 	watch(c);
-	if (c->fd < 0 && c->unanswered == 0 && !c->dirty)
+	if (c->fd < 0 && c->unanswered == 0 && !c->dirty && !c->will)
 		let_go(c);
 }
 
 void mqtt__check_times(struct mqtt__conn *c)
 {
 	dur_us now = c->server->now;
+	if (c->ending && c->will && c->will->at > 0 && now >= c->will->at) {
+		c->session->will = NULL;
+		c->session = NULL;
+		mqtt__will_send(c);
+	}
 	if (c->fd < 0 || c->ending)
 		return;
+	if (c->pauses & MQTT_PAUSE_RATE)
+		mqtt__rate_check(c);
 	if (!c->connected && now - c->accepted > CONNECT_WAIT)
-		mqtt__wrong(c, "it did not send its CONNECT in time");
+		mqtt__wrong(c, mqtt__bad(MQTT_R_TIME, "it did not send its CONNECT in time"));
 	else if (c->pauses == 0 && c->keep_alive > 0 && now - c->heard > c->keep_alive)
-		mqtt__end(c, "it was silent for longer than its keep-alive time");
+		mqtt__wrong(
+		        c, mqtt__bad(MQTT_R_KEEP_ALIVE, "it was silent for longer than its keep-alive time"));
 	else if (c->pauses == 0 && c->part && now - c->part_since > PACKET_WAIT)
-		mqtt__wrong(c, "it did not finish a packet in time");
+		mqtt__wrong(c, mqtt__bad(MQTT_R_TIME, "it did not finish a packet in time"));
 	else if (c->stuck > 0 && now - c->stuck > STUCK_WAIT)
-		mqtt__wrong(c, "it does not read its answers");
+		mqtt__wrong(c, mqtt__bad(MQTT_R_SLOW, "it does not read its answers"));
 }

@@ -1,148 +1,281 @@
 /*
- * CONNECT: credentials, client ids, and the one connection that a client id may have.
- *
- * A will is read and checked, and then ignored: nobody can subscribe to it here. No session outlives its
- * connection: CONNACK always says "session present: 0", which a client with clean session 0 must accept.
+ * CONNECT: credentials, wills, and the one connection that a session may have.
  */
 #include "mqtt/mqtt_int.h"
 
-#include "base/digest.h"
 #include "base/log.h"
-#include "base/metric.h"
-
-#define UNACCEPTABLE_LEVEL 1 /* CONNACK return code; the server's own affair, so not in enum mqtt_connack */
 
 enum { CLEAN = 0x02, WILL = 0x04, WILL_QOS = 0x18, WILL_RETAIN = 0x20, PASSWORD = 0x40, USERNAME = 0x80 };
 
-static const char *parse_will(unsigned flags, struct str *in)
+/* What 3.1.1 says in place of a reason (table 3.1). */
+enum { V311_VERSION = 1, V311_IDENTIFIER, V311_UNAVAILABLE, V311_CREDENTIALS, V311_NOT_AUTHORISED };
+
+static struct mqtt__bad parse_will(unsigned flags, struct str *in, struct mqtt__connect *c)
 {
-	struct str topic, message;
 	if (!(flags & WILL))
-		return flags & (WILL_QOS | WILL_RETAIN) ? "CONNECT has will flags without a will" : NULL;
-	if ((flags & WILL_QOS) == WILL_QOS)
-		return "CONNECT has a will of QoS 3";
-	if (!mqtt__text(in, &topic) || !mqtt__binary(in, &message))
-		return "the will of a CONNECT is cut off or not UTF-8";
-	return NULL;
+		return flags & (WILL_QOS | WILL_RETAIN)
+		               ? mqtt__bad(MQTT_R_MALFORMED, "CONNECT has will flags without a will")
+		               : MQTT_FINE;
+	c->will = true;
+	c->will_qos = (int)(flags & WILL_QOS) >> 3;
+	c->will_retain = flags & WILL_RETAIN;
+	if (c->will_qos == 3)
+		return mqtt__bad(MQTT_R_MALFORMED, "CONNECT has a will of QoS 3");
+	if (c->level == MQTT_V5) {
+		struct mqtt__bad bad = mqtt__props_parse(in, MQTT_WILL_PROPS, &c->will_props);
+		if (bad.why)
+			return bad;
+	}
+	if (!mqtt__text(in, &c->will_topic))
+		return mqtt__bad(MQTT_R_UTF8, "the will's topic of a CONNECT is cut off or not UTF-8");
+	if (!mqtt__binary(in, &c->will_payload))
+		return mqtt__bad(MQTT_R_MALFORMED, "the will of a CONNECT is cut off");
+	if (!topic_valid(c->will_topic))
+		return mqtt__bad(MQTT_R_TOPIC, "the will's topic of a CONNECT is empty or has a wildcard");
+	return MQTT_FINE;
 }
 
-const char *mqtt__connect_parse(const struct mqtt__frame *f, struct mqtt__connect *c)
+static struct mqtt__bad parse_payload(unsigned flags, struct str in, struct mqtt__connect *c)
+{
+	if (!mqtt__text(&in, &c->client_id))
+		return mqtt__bad(MQTT_R_UTF8, "the client id of a CONNECT is cut off or not UTF-8");
+	struct mqtt__bad bad = parse_will(flags, &in, c);
+	if (bad.why)
+		return bad;
+	if ((flags & USERNAME) && !mqtt__text(&in, &c->username))
+		return mqtt__bad(MQTT_R_UTF8, "the user name of a CONNECT is cut off or not UTF-8");
+	if ((flags & PASSWORD) && !mqtt__binary(&in, &c->password))
+		return mqtt__bad(MQTT_R_MALFORMED, "the password of a CONNECT is cut off");
+	return in.n > 0 ? mqtt__bad(MQTT_R_MALFORMED, "CONNECT has bytes after its end") : MQTT_FINE;
+}
+
+struct mqtt__bad mqtt__connect_parse(const struct mqtt__frame *f, struct mqtt__connect *c)
 {
 	struct str in = f->body, name;
 	unsigned flags;
 	*c = (struct mqtt__connect){0};
 	if (f->flags != 0)
-		return "CONNECT has reserved bits set";
+		return mqtt__bad(MQTT_R_MALFORMED, "CONNECT has reserved bits set");
 	if (!mqtt__text(&in, &name) || !mqtt__byte(&in, &c->level))
-		return "CONNECT is cut off";
+		return mqtt__bad(MQTT_R_MALFORMED, "CONNECT is cut off");
 	bool old =
 	        str_is(name, "MQIsdp") && (c->level & 0x7f) == 3; /* MQTT 3.1; the high bit marks a bridge */
 	if (!old && !str_is(name, "MQTT"))
-		return "CONNECT does not name MQTT";
-	if (c->level != 4)
-		return NULL;
+		return mqtt__bad(MQTT_R_PROTOCOL, "CONNECT does not name MQTT");
+	if (c->level != MQTT_V311 && c->level != MQTT_V5)
+		return MQTT_FINE;
 	if (!mqtt__byte(&in, &flags) || !mqtt__word(&in, &c->keep_alive_s))
-		return "CONNECT is cut off";
+		return mqtt__bad(MQTT_R_MALFORMED, "CONNECT is cut off");
 	if (flags & 1)
-		return "CONNECT has a reserved flag set";
-	if ((flags & PASSWORD) && !(flags & USERNAME))
-		return "CONNECT has a password without a user name";
+		return mqtt__bad(MQTT_R_MALFORMED, "CONNECT has a reserved flag set");
+	if (c->level == MQTT_V311 && (flags & PASSWORD) && !(flags & USERNAME))
+		return mqtt__bad(MQTT_R_PROTOCOL, "CONNECT has a password without a user name");
 	c->clean = flags & CLEAN;
-	if (!mqtt__text(&in, &c->client_id))
-		return "the client id of a CONNECT is cut off or not UTF-8";
-	const char *why = parse_will(flags, &in);
-	if (why)
-		return why;
-	if ((flags & USERNAME) && !mqtt__text(&in, &c->username))
-		return "the user name of a CONNECT is cut off or not UTF-8";
-	if ((flags & PASSWORD) && !mqtt__binary(&in, &c->password))
-		return "the password of a CONNECT is cut off";
-	return in.n > 0 ? "CONNECT has bytes after its end" : NULL;
+	if (c->level == MQTT_V5) {
+		struct mqtt__bad bad = mqtt__props_parse(&in, MQTT_CONNECT, &c->props);
+		if (bad.why)
+			return bad;
+		if (mqtt__has(&c->props, MQTT_P_AUTH_DATA) && !mqtt__has(&c->props, MQTT_P_AUTH_METHOD))
+			return mqtt__bad(MQTT_R_PROTOCOL, "CONNECT has authentication data without a method");
+	}
+	return parse_payload(flags, in, c);
 }
 
-static struct mqtt__conn **bucket(struct mqtt_server *s, const char *id)
+/* ---- the answer ---- */
+
+static unsigned v311_code(enum mqtt_reason reason)
 {
-	return &s->ids[hash64(id, strlen(id), 0) & s->ids_mask];
+	switch (reason) {
+	case MQTT_R_OK: return 0;
+	case MQTT_R_VERSION: return V311_VERSION;
+	case MQTT_R_IDENTIFIER: return V311_IDENTIFIER;
+	case MQTT_R_CREDENTIALS: return V311_CREDENTIALS;
+	case MQTT_R_NOT_AUTHORISED: return V311_NOT_AUTHORISED;
+	default: return V311_UNAVAILABLE;
+	}
 }
 
-void mqtt__connect_forget(struct mqtt__conn *c)
+/* v5: in the form of MQTT 5. props: the properties, as bytes. */
+static void answer(struct mqtt__conn *c, bool v5, bool present, enum mqtt_reason reason, struct str props)
 {
-	if (c->client_id == NULL)
-		return;
-	for (struct mqtt__conn **p = bucket(c->server, c->client_id); *p; p = &(*p)->next_same) {
-		if (*p == c) {
-			*p = c->next_same;
-			break;
+	char head[8];
+	size_t length = 2 + (v5 ? mqtt__varint_len(props.n) + props.n : 0);
+	mqtt__send(c, head, mqtt__head(head, MQTT_CONNACK << 4, length));
+	const char codes[2] = {(char)present, (char)(v5 ? (unsigned)reason : v311_code(reason))};
+	mqtt__send(c, codes, 2);
+	if (v5) {
+		mqtt__send(c, head, mqtt__varint_write(head, props.n));
+		mqtt__send(c, props.p, props.n);
+	}
+}
+
+static void refuse(struct mqtt__conn *c, const struct mqtt__connect *in, struct mqtt__bad bad)
+{
+	char id[128];
+	snprintf(id, sizeof(id), STR_FMT, STR_ARG(in->client_id));
+	mqtt__count(bad.reason);
+	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", id), log_s("why", bad.why));
+	/* A version that comes after this one is answered as this one answers. */
+	answer(c, in->level >= MQTT_V5 && in->level < 0x80, false, bad.reason, STR_NULL);
+	mqtt__end(c, MQTT_R_OK, bad.why);
+}
+
+static struct mqtt__bad why_refused(enum mqtt_reason reason)
+{
+	switch (reason) {
+	case MQTT_R_IDENTIFIER: return mqtt__bad(reason, "its client id is not acceptable");
+	case MQTT_R_UNAVAILABLE: return mqtt__bad(reason, "this server cannot take it now");
+	case MQTT_R_CREDENTIALS: return mqtt__bad(reason, "its user name or password is wrong");
+	default: return mqtt__bad(MQTT_R_NOT_AUTHORISED, "it is not allowed to connect");
+	}
+}
+
+static void accept(struct mqtt__conn *c, const struct mqtt__connect *in, bool present, struct str made_id)
+{
+	const struct mqtt_options *o = &c->server->o;
+	struct sb *p = &c->server->text;
+	unsigned keep_alive_s = in->keep_alive_s;
+	bool v5 = c->version == MQTT_V5;
+	sb_reset(p);
+	if (v5) {
+		mqtt__prop_put_num(p, MQTT_P_RECEIVE_MAX, (uint32_t)o->inflight);
+		mqtt__prop_put_num(p, MQTT_P_PACKET_MAX, (uint32_t)o->packet_max_b + 5);
+		mqtt__prop_put_num(p, MQTT_P_ALIAS_MAX, MQTT_ALIASES_IN);
+		if (made_id.n > 0)
+			mqtt__prop_put_text(p, MQTT_P_CLIENT_ID, made_id);
+		if (o->keep_alive_max > 0 && (keep_alive_s == 0 || keep_alive_s > o->keep_alive_max)) {
+			keep_alive_s = o->keep_alive_max;
+			mqtt__prop_put_num(p, MQTT_P_SERVER_KEEP_ALIVE, keep_alive_s);
 		}
 	}
-	free(c->client_id);
-	c->client_id = NULL;
+	c->keep_alive = (dur_us)keep_alive_s * US_SECOND * 3 / 2;
+	answer(c, v5, present, MQTT_R_OK, sb_str(p));
 }
 
-/* The newer connection of a client id ends the older one (3.1.4-2): a device that lost its network comes
- * back before its old connection is missed. */
-static void take_id(struct mqtt__conn *c, struct str id)
+/* ---- the effect ---- */
+
+static struct str copy_into(struct mqtt__chunk *k, struct str s)
+{
+	char *p = k->data + k->n;
+	if (s.n > 0)
+		memcpy(p, s.p, s.n);
+	k->n += s.n;
+	return (struct str){p, s.n};
+}
+
+static struct mqtt__will *will_new(struct mqtt_server *s, const struct mqtt__connect *in)
+{
+	const struct mqtt__props *p = &in->will_props;
+	struct mqtt__will *w = xcalloc(1, sizeof(*w));
+	w->chunk = mqtt__chunk_new(s, in->will_topic.n + in->will_payload.n + p->all.n);
+	w->topic = copy_into(w->chunk, in->will_topic);
+	w->payload = copy_into(w->chunk, in->will_payload);
+	w->props = copy_into(w->chunk, p->all);
+	w->qos = in->will_qos;
+	w->retain = in->will_retain;
+	w->delay_s = mqtt__num(p, MQTT_P_WILL_DELAY, 0);
+	w->has_expiry = mqtt__has(p, MQTT_P_MESSAGE_EXPIRY);
+	w->expiry_s = mqtt__num(p, MQTT_P_MESSAGE_EXPIRY, 0);
+	return w;
+}
+
+/* What a client of MQTT 5 asks for; 3.1.1 has no words for it. */
+static void take_limits(struct mqtt__conn *c, const struct mqtt__connect *in)
+{
+	const struct mqtt__props *p = &in->props;
+	uint32_t window = mqtt__num(p, MQTT_P_RECEIVE_MAX, UINT16_MAX);
+	uint32_t aliases = mqtt__num(p, MQTT_P_ALIAS_MAX, 0);
+	c->window = (uint32_t)c->server->o.window < window ? c->server->o.window : (int)window;
+	c->packet_max = mqtt__num(p, MQTT_P_PACKET_MAX, 0);
+	c->alias_out.most = aliases < MQTT_ALIASES_OUT ? aliases : MQTT_ALIASES_OUT;
+}
+
+/* The session of the connection, new or taken up; the newer connection ends the older one ([MQTT-3.1.4-3]): a
+ * device that lost its network comes back before its old connection is missed. */
+static struct mqtt__session *take_session(
+        struct mqtt__conn *c, const struct mqtt__connect *in, struct str client_id, bool *present)
 {
 	struct mqtt_server *s = c->server;
-	c->client_id =
-	        id.n > 0 ? xstrndup(id.p, id.n) : xasprintf("auto-%llu", (unsigned long long)++s->made_ids);
-	struct mqtt__conn **b = bucket(s, c->client_id), *old = *b;
-	while (old && strcmp(old->client_id, c->client_id) != 0)
-		old = old->next_same;
-	if (old)
-		mqtt__end(old, "its client id connected again");
-	b = bucket(s, c->client_id);
-	c->next_same = *b;
-	*b = c;
+	struct mqtt__session *x = mqtt__session_find(s, in->username, client_id);
+	if (x && x->conn) {
+		mqtt__end(x->conn, MQTT_R_TAKEN_OVER, "its client id connected again");
+		x = mqtt__session_find(s, in->username, client_id); /* it may have gone with it */
+	}
+	if (x && in->clean) {
+		mqtt__session_end(x);
+		x = NULL;
+	}
+	*present = x != NULL;
+	if (x == NULL)
+		x = mqtt__session_new(s, in->username, client_id);
+	x->expiry_s = in->level == MQTT_V5 ? mqtt__num(&in->props, MQTT_P_SESSION_EXPIRY, 0)
+	              : in->clean          ? 0
+	                                   : UINT32_MAX;
+	return x;
 }
 
-static void answer(struct mqtt__conn *c, unsigned code)
+static void enter(struct mqtt__conn *c, const struct mqtt__connect *in)
 {
-	const char packet[4] = {(char)(MQTT_CONNACK << 4), 2, 0, (char)code};
-	mqtt__send(c, packet, sizeof(packet));
-}
-
-static void refuse(struct mqtt__conn *c, unsigned code, struct str client_id)
-{
-	static const char *const words[] = {"", "it speaks another version of MQTT than 3.1.1",
-	        "its client id is not acceptable", "this server cannot take it now",
-	        "its user name or password is wrong", "it is not allowed to connect"};
-	const char *why = words[code < ARRAY_LEN(words) ? code : 5];
-	char id[128];
-	snprintf(id, sizeof(id), STR_FMT, STR_ARG(client_id));
-	metric_add(METRIC_MQTT_REFUSED, 1);
-	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", id), log_s("why", why));
-	answer(c, code);
-	mqtt__end(c, why);
+	struct mqtt_server *s = c->server;
+	char made[40];
+	struct str client_id = in->client_id, made_id = STR_NULL;
+	bool present;
+	if (client_id.n == 0) {
+		/* Unguessable need not be: a session is its user's own. */
+		snprintf(made, sizeof(made), "auto-%llx-%llu", (unsigned long long)s->began,
+		        (unsigned long long)++s->made_ids);
+		client_id = made_id = str_of(made);
+	}
+	c->connected = true;
+	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
+	take_limits(c, in);
+	c->session = take_session(c, in, client_id, &present);
+	if (in->will)
+		c->will = will_new(s, in);
+	metric_add(METRIC_MQTT_CONNECTIONS, 1);
+	LOG(MQTT_CONNECT, log_s("client", mqtt__name(c)), log_s("remote", c->remote));
+	accept(c, in, present, made_id);
+	mqtt__session_resume(c->session, c);
 }
 
 void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f)
 {
 	struct mqtt_server *s = c->server;
 	struct mqtt__connect in;
-	const char *why = c->connected ? "it sent a second CONNECT" : mqtt__connect_parse(f, &in);
-	if (why) {
-		mqtt__wrong(c, why);
+	if (c->connected) {
+		mqtt__wrong(c, mqtt__bad(MQTT_R_PROTOCOL, "it sent a second CONNECT"));
 		return;
 	}
-	if (in.level != 4) {
-		refuse(c, UNACCEPTABLE_LEVEL, in.client_id);
+	struct mqtt__bad bad = mqtt__connect_parse(f, &in);
+	if (bad.why && in.level == MQTT_V5) {
+		refuse(c, &in, bad);
 		return;
 	}
-	if (in.client_id.n == 0 && !in.clean) {
-		refuse(c, MQTT_BAD_IDENTIFIER, in.client_id);
+	if (bad.why) {
+		mqtt__wrong(c, bad);
 		return;
 	}
-	enum mqtt_connack code =
-	        s->door.connect(s->door.ctx, in.client_id, in.username, in.password, c->remote, &c->user);
-	if (code != MQTT_ACCEPTED) {
-		refuse(c, code, in.client_id);
+	if (in.level != MQTT_V311 && in.level != MQTT_V5)
+		bad = mqtt__bad(MQTT_R_VERSION, "it speaks another version of MQTT than 3.1.1 and 5");
+	else if (in.level == MQTT_V311 && in.client_id.n == 0 && !in.clean)
+		bad = mqtt__bad(MQTT_R_IDENTIFIER, "it wants a session to last and has no client id");
+	else if (mqtt__has(&in.props, MQTT_P_AUTH_METHOD))
+		bad = mqtt__bad(
+		        MQTT_R_AUTH_METHOD, "it asks for an authentication method; there is none here");
+	if (bad.why) {
+		refuse(c, &in, bad);
 		return;
 	}
-	c->connected = true;
-	c->keep_alive = (dur_us)in.keep_alive_s * US_SECOND * 3 / 2;
-	take_id(c, in.client_id);
-	metric_add(METRIC_MQTT_CONNECTIONS, 1);
-	LOG(MQTT_CONNECT, log_s("client", c->client_id), log_s("remote", c->remote));
-	answer(c, MQTT_ACCEPTED);
+	c->version = (int)in.level;
+	const struct mqtt_hello hello = {.client_id = in.client_id,
+	        .username = in.username,
+	        .password = in.password,
+	        .remote = c->remote,
+	        .version = c->version,
+	        .tls = c->tls != NULL};
+	enum mqtt_reason reason = s->door.connect(s->door.ctx, &hello, &c->user);
+	if (reason != MQTT_R_OK)
+		refuse(c, &in, why_refused(reason));
+	else
+		enter(c, &in);
 }

@@ -1,14 +1,16 @@
 /*
- * mqtt_int - what the files of mqtt/ share: packets as values, connections, the loop.
+ * mqtt_int - what the files of mqtt/ share: packets as values, connections, sessions, topics, the loop.
  *
  * Parse and effect are apart: mqtt__X_parse reads bytes and knows no connection; mqtt__X acts on what was
- * read. All but mqtt_message_done, mqtt_listen and mqtt_close runs on the loop thread.
+ * read. All but mqtt_message_done, mqtt_send, mqtt_listen and mqtt_close runs on the loop thread.
  */
 #ifndef HEMING_MQTT_INT_H
 #define HEMING_MQTT_INT_H
 
 #include "mqtt/mqtt.h"
+#include "mqtt/topic.h"
 
+#include "base/metric.h"
 #include "base/socket.h"
 
 #include <pthread.h>
@@ -30,8 +32,10 @@ enum mqtt__type {
 	MQTT_UNSUBACK,
 	MQTT_PINGREQ,
 	MQTT_PINGRESP,
-	MQTT_DISCONNECT
+	MQTT_DISCONNECT,
+	MQTT_AUTH
 };
+enum { MQTT_V311 = 4, MQTT_V5 = 5 };
 
 struct mqtt__frame {
 	enum mqtt__type type;
@@ -46,37 +50,125 @@ enum mqtt__framing mqtt__frame(struct str in, size_t most, struct mqtt__frame *f
 /* Readers of the parts of a body: false when it is too short or not valid. */
 MUST_USE bool mqtt__byte(struct str *in, unsigned *v);
 MUST_USE bool mqtt__word(struct str *in, unsigned *v);
+MUST_USE bool mqtt__four(struct str *in, uint32_t *v);
+MUST_USE bool mqtt__varint(struct str *in, uint32_t *v);
 MUST_USE bool mqtt__binary(struct str *in, struct str *v);
-/* Well-formed UTF-8 without U+0000 (3.1.1, 1.5.3). */
+/* Well-formed UTF-8 without U+0000 (1.5.3 of 3.1.1, 1.5.4 of 5.0). */
 MUST_USE bool mqtt__text(struct str *in, struct str *v);
 /* First byte and remaining length; returns the bytes written (at most 5). */
 size_t mqtt__head(char *to, unsigned first, size_t length);
+size_t mqtt__varint_len(size_t v);
+size_t mqtt__varint_write(char to[4], size_t v); /* returns the bytes written */
+void mqtt__put_word(struct sb *b, unsigned v);
+void mqtt__put_four(struct sb *b, uint32_t v);
+void mqtt__put_varint(struct sb *b, size_t v);
+void mqtt__put_text(struct sb *b, struct str s);
 
-/* ---- the packets that devices send; each parse returns NULL or why the packet is wrong ---- */
+/* Why bytes are no packet, or a packet is wrong: why is NULL if nothing is. */
+struct mqtt__bad {
+	enum mqtt_reason reason;
+	const char *why; /* lives for ever */
+};
+#define MQTT_FINE ((struct mqtt__bad){MQTT_R_OK, NULL})
+static inline struct mqtt__bad mqtt__bad(enum mqtt_reason reason, const char *why)
+{
+	return (struct mqtt__bad){reason, why};
+}
+
+/* ---- properties of MQTT 5 (mqtt_props.c) ---- */
+
+enum mqtt__prop {
+#define X(id, code, type, low, high, packets) MQTT_P_##id,
+#include "mqtt/mqtt_props.tbl"
+#undef X
+	MQTT_PROPS
+};
+#define MQTT_WILL_PROPS 0 /* in place of a type: the properties of a will */
+
+/* num and text of a property count only when its bit is set. */
+struct mqtt__props {
+	uint32_t set;
+	uint32_t num[MQTT_PROPS];
+	struct str text[MQTT_PROPS];
+	struct str all; /* their bytes, without the length */
+};
+static inline bool mqtt__has(const struct mqtt__props *p, enum mqtt__prop id)
+{
+	return p->set >> id & 1;
+}
+static inline uint32_t mqtt__num(const struct mqtt__props *p, enum mqtt__prop id, uint32_t dflt)
+{
+	return mqtt__has(p, id) ? p->num[id] : dflt;
+}
+/* Reads length and properties off the front of `in`; type: the packet's, or MQTT_WILL_PROPS. */
+struct mqtt__bad mqtt__props_parse(struct str *in, unsigned type, struct mqtt__props *p);
+/* Of the properties of a message those that go on to its receivers as they came. */
+void mqtt__props_pass(struct str all, struct sb *to);
+void mqtt__prop_put_num(struct sb *b, enum mqtt__prop id, uint32_t v);
+void mqtt__prop_put_text(struct sb *b, enum mqtt__prop id, struct str v);
+
+/* ---- topics and filters (topic.c) ---- */
+
+#define MQTT_LEVELS_MOST 128 /* of a filter, and of a topic that is kept */
+
+/* Cuts "$share/GROUP/" off the front of *filter; group is STR_NULL if it has none. */
+struct mqtt__bad mqtt__filter_parse(struct str *filter, struct str *group);
+int mqtt__levels(struct str topic);
+
+/* ---- the packets that clients send ---- */
 
 struct mqtt__connect {
-	unsigned level; /* 4 is 3.1.1; others are answered, so that the client can tell why */
+	unsigned level; /* 4 is 3.1.1, 5 is 5.0; others are answered, so that the client can tell why */
 	bool clean;
 	unsigned keep_alive_s;
 	struct str client_id, username, password; /* STR_NULL if not given */
+	bool will, will_retain;
+	int will_qos;
+	struct str will_topic, will_payload;
+	struct mqtt__props props, will_props;
 };
-const char *mqtt__connect_parse(const struct mqtt__frame *f, struct mqtt__connect *c);
+struct mqtt__bad mqtt__connect_parse(const struct mqtt__frame *f, struct mqtt__connect *c);
 
 struct mqtt__publish {
 	struct str topic, payload;
 	int qos;
 	bool dup, retain;
 	unsigned id;
+	struct mqtt__props props;
 };
-const char *mqtt__publish_parse(const struct mqtt__frame *f, struct mqtt__publish *p);
+/* Of MQTT 5 the topic may be empty; then it has an alias. */
+struct mqtt__bad mqtt__publish_parse(const struct mqtt__frame *f, int version, struct mqtt__publish *p);
+
+struct mqtt__ack {
+	unsigned id, reason;
+};
+/* PUBACK, PUBREC, PUBREL, PUBCOMP. */
+struct mqtt__bad mqtt__ack_parse(const struct mqtt__frame *f, int version, struct mqtt__ack *a);
 
 struct mqtt__subscribe {
 	unsigned id;
+	uint32_t subscription_id; /* 0: none */
 	size_t filters;
+	struct str payload; /* for mqtt__filter_next */
 };
-const char *mqtt__subscribe_parse(const struct mqtt__frame *f, struct mqtt__subscribe *s);
-const char *mqtt__unsubscribe_parse(const struct mqtt__frame *f, struct mqtt__subscribe *s);
-const char *mqtt__bare_parse(const struct mqtt__frame *f); /* PINGREQ, DISCONNECT */
+struct mqtt__filter {
+	struct str text; /* as it came */
+	int qos;
+	bool no_local, as_published;
+	int retain_handling;
+};
+/* SUBSCRIBE and UNSUBSCRIBE, by f->type. Filters are checked for their encoding, not for their wildcards. */
+struct mqtt__bad mqtt__subscribe_parse(const struct mqtt__frame *f, int version, struct mqtt__subscribe *s);
+/* The next filter of a packet that was parsed. */
+void mqtt__filter_next(struct str *payload, bool with_options, struct mqtt__filter *f);
+
+struct mqtt__bad mqtt__bare_parse(const struct mqtt__frame *f); /* PINGREQ */
+struct mqtt__disconnect {
+	unsigned reason;
+	bool has_expiry;
+	uint32_t expiry_s;
+};
+struct mqtt__bad mqtt__disconnect_parse(const struct mqtt__frame *f, int version, struct mqtt__disconnect *d);
 
 /* ---- memory of what was read ---- */
 
@@ -93,21 +185,215 @@ struct mqtt__chunk {
 struct mqtt__chunk *mqtt__chunk_new(struct mqtt_server *s, size_t cap);
 void mqtt__chunk_rel(struct mqtt__chunk *c);
 
-/* ---- connections (mqtt_conn.c) ---- */
+/* ---- messages for subscribers (mqtt_deliver.c) ---- */
+
+/* One copy of a message, for all who wait for it and for those to come if it is retained. */
+struct mqtt__stored {
+	int refs; /* the loop's */
+	int qos;
+	bool retain;
+	size_t bytes;
+	dur_us expires;            /* monotonic; 0: never */
+	uint32_t number;           /* in the file of the state */
+	uint64_t publisher;        /* serial of its session; 0: the server */
+	struct mqtt__stored *next; /* on its way to the loop */
+	struct str topic, props, payload;
+	char data[];
+};
+/* Any thread; holds one reference. pass: properties that go on to the receivers, as bytes. */
+struct mqtt__stored *mqtt__stored_new(struct str topic, struct str pass, struct str payload);
+/* Counts it as kept by the server. */
+void mqtt__stored_keep(struct mqtt_server *s, struct mqtt__stored *m);
+void mqtt__stored_rel(struct mqtt_server *s, struct mqtt__stored *m);
+
+/* A message on its way to one session. */
+struct mqtt__out {
+	struct mqtt__out *next;
+	struct mqtt__stored *msg; /* NULL once a PUBREC came */
+	uint16_t id;              /* 0: not sent yet */
+	unsigned char qos;
+	bool retain, dup;
+	unsigned char ids_n;
+	char ids[]; /* subscription identifiers, as bytes */
+};
+struct mqtt__outs {
+	struct mqtt__out *first, **last;
+	int n;
+};
+
+/* ---- the tree of topics: who subscribes, what is retained (mqtt_tree.c) ---- */
+
+struct mqtt__session;
+struct mqtt__node;
+
+struct mqtt__sub {
+	struct mqtt__session *session;
+	struct mqtt__node *node;
+	struct mqtt__group *group;                /* NULL: not shared */
+	struct mqtt__sub *next_node, **prev_node; /* of the node, or of the group */
+	struct mqtt__sub *next_own, **prev_own;   /* of the session */
+	struct mqtt__sub *next_hit;               /* while one message is routed */
+	uint32_t id;                              /* 0: none */
+	unsigned char qos, retain_handling;
+	bool no_local, as_published;
+	bool fresh; /* was not there before this SUBSCRIBE */
+};
+struct mqtt__group {
+	struct mqtt__group *next;
+	struct mqtt__sub *subs;
+	struct mqtt__sub *turn; /* whose turn it is; NULL: the first's */
+	size_t name_n;
+	char name[];
+};
+struct mqtt__node {
+	struct mqtt__node *parent, *next_hash;
+	struct mqtt__node *first, *next, **prev; /* children; siblings */
+	struct mqtt__node *plus, *hash;          /* the children of that name */
+	struct mqtt__sub *subs;
+	struct mqtt__group *groups;
+	struct mqtt__stored *retained;
+	size_t name_n;
+	char name[];
+};
+struct mqtt__tree {
+	struct mqtt__node *root;
+	struct mqtt__node **buckets;
+	size_t mask, nodes;
+	int subs, retained;
+	/* Nodes whose filters match the topic asked for last. */
+	struct mqtt__node **hits;
+	size_t hits_n, hits_cap;
+};
+void mqtt__tree_init(struct mqtt__tree *t);
+void mqtt__tree_fini(struct mqtt__tree *t); /* of which nobody holds anything */
+/* The node of a topic or filter, made if there is none; may be empty until something is put at it. */
+struct mqtt__node *mqtt__tree_get(struct mqtt__tree *t, struct str topic);
+/* NULL if there is none. */
+struct mqtt__node *mqtt__tree_find(const struct mqtt__tree *t, struct str topic);
+void mqtt__tree_prune(struct mqtt__tree *t, struct mqtt__node *n); /* frees what is empty, upwards */
+void mqtt__tree_match(struct mqtt__tree *t, struct str topic);     /* into t->hits */
+/* Nodes of the tree that hold a retained message and whose topic the filter matches. */
+void mqtt__tree_retained(
+        struct mqtt__tree *t, struct str filter, void (*f)(void *ctx, struct mqtt__node *n), void *ctx);
+struct mqtt__sub *mqtt__sub_find(
+        struct mqtt__tree *t, const struct mqtt__session *session, struct str filter, struct str group);
+struct mqtt__sub *mqtt__sub_add(
+        struct mqtt__tree *t, struct mqtt__session *session, struct str filter, struct str group);
+void mqtt__sub_remove(struct mqtt__tree *t, struct mqtt__sub *sub);
+void mqtt__node_filter(const struct mqtt__node *n, struct sb *to); /* its whole name */
+
+/* ---- sessions (mqtt_session.c) ---- */
 
 struct mqtt__list {
 	struct mqtt__list *prev, *next;
 };
 
-enum mqtt__pause { MQTT_PAUSE_INFLIGHT = 1, MQTT_PAUSE_MEMORY = 2, MQTT_PAUSE_OUT = 4 };
+/* A QoS 2 message that came and whose PUBREL did not yet. */
+struct mqtt__incoming {
+	uint16_t id;
+	bool at_work; /* no PUBREC has left */
+};
+
+struct mqtt__session {
+	struct mqtt__list away; /* of the server, while it has no connection; first */
+	struct mqtt_server *server;
+	struct mqtt__session *next_same; /* bucket of the names */
+	struct mqtt__conn *conn;         /* NULL: away */
+	struct mqtt__conn *will;         /* its ended connection, whose will is still to be sent */
+	uint64_t serial;
+	int refs; /* the registry's, and of messages of QoS 2 at work */
+	bool gone;
+	uint32_t expiry_s; /* UINT32_MAX: never */
+	dur_us left;       /* since when it is away */
+	struct mqtt__sub *subs;
+	int subs_n;
+	struct mqtt__outs queue;  /* waiting */
+	struct mqtt__outs flight; /* sent, not answered */
+	size_t queue_b;
+	uint16_t last_id;
+	struct mqtt__incoming *incoming;
+	size_t incoming_n, incoming_cap;
+	/* While one message is routed. */
+	uint64_t stamp;
+	struct mqtt__session *next_hit;
+	struct mqtt__sub *hits;
+	size_t client_id_n, name_n;
+	char name[]; /* user name, NUL, client id: a client id belongs to who may use it */
+};
+struct str mqtt__session_id(const struct mqtt__session *x);
+struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str username, struct str client_id);
+struct str mqtt__session_username(const struct mqtt__session *x);
+struct mqtt__session *mqtt__session_new(struct mqtt_server *s, struct str username, struct str client_id);
+/* Takes all of it out of the server. */
+void mqtt__session_end(struct mqtt__session *x);
+void mqtt__session_rel(struct mqtt__session *x);
+/* Its connection ends: it stays, or goes if it is to last no longer. */
+void mqtt__session_leave(struct mqtt__session *x);
+/* A connection takes it up again: asks for its rights anew, sends what was not answered. */
+void mqtt__session_resume(struct mqtt__session *x, struct mqtt__conn *c);
+void mqtt__sessions_check(struct mqtt_server *s); /* those whose time is over */
+void mqtt__sessions_fini(struct mqtt_server *s);
+struct mqtt__incoming *mqtt__incoming_find(struct mqtt__session *x, unsigned id);
+struct mqtt__incoming *mqtt__incoming_add(struct mqtt__session *x, unsigned id);
+void mqtt__incoming_remove(struct mqtt__session *x, struct mqtt__incoming *in);
+
+/* ---- messages out (mqtt_deliver.c) ---- */
+
+/* To those who subscribe, and to those to come if it is retained. */
+void mqtt__route(struct mqtt_server *s, struct mqtt__stored *m);
+/* Puts a message on its way to a session; ids: encoded subscription identifiers. */
+void mqtt__deliver(struct mqtt__session *x, struct mqtt__stored *m, int qos, bool retain, struct str ids);
+/* Sends what waits, as far as the client's window and the socket take it. */
+void mqtt__pump(struct mqtt__session *x);
+void mqtt__send_retained(struct mqtt__session *x, struct mqtt__sub *sub, struct str filter);
+/* Keeps or replaces the retained message of its topic; false when there is no room. */
+bool mqtt__retain(struct mqtt_server *s, struct mqtt__stored *m);
+void mqtt__retained_fini(struct mqtt_server *s);
+void mqtt__outs_init(struct mqtt__outs *l);
+void mqtt__outs_push(struct mqtt__outs *l, struct mqtt__out *o);
+struct mqtt__out *mqtt__outs_pop(struct mqtt__outs *l);
+void mqtt__out_free(struct mqtt_server *s, struct mqtt__out *o);
+void mqtt__take_sent(struct mqtt_server *s); /* what other threads gave to mqtt_send */
+
+/* ---- connections (mqtt_conn.c) ---- */
+
+enum mqtt__pause {
+	MQTT_PAUSE_INFLIGHT = 1,
+	MQTT_PAUSE_MEMORY = 2,
+	MQTT_PAUSE_OUT = 4,
+	MQTT_PAUSE_RATE = 8,
+	MQTT_PAUSE_ORDER = 16, /* a SUBSCRIBE waits for the messages before it */
+};
 
 struct mqtt__message; /* mqtt_publish.c */
+
+/* Topics that the server has told a client of MQTT 5 by a number. */
+struct mqtt__aliases {
+	unsigned n, most;
+	struct mqtt__alias {
+		uint64_t hash;
+		char *topic;
+		size_t topic_n;
+	} * p;
+};
+
+struct mqtt__will {
+	struct mqtt__chunk *chunk; /* holds all of it */
+	struct str topic, payload, props;
+	int qos;
+	bool retain, has_expiry;
+	uint32_t delay_s, expiry_s;
+	dur_us at; /* when it is to be sent, once the connection has ended */
+};
 
 struct mqtt__conn {
 	struct mqtt__list all; /* of the server; first, so that a list node is a connection */
 	struct mqtt_server *server;
-	int fd; /* -1: the peer is gone, messages are still at work */
+	int fd; /* -1: the peer is gone, messages are still at work, or its will is still to be sent */
+	struct mqtt__tls *tls;
+	int version; /* MQTT_V311, MQTT_V5; 0 before its CONNECT */
 	bool connected, ending, dirty;
+	bool too_slow;     /* it is to be ended at the end of the turn */
 	unsigned pauses;   /* of enum mqtt__pause; 0: it is read */
 	uint32_t events;   /* what epoll looks for */
 	dur_us accepted;   /* monotonic */
@@ -121,74 +407,127 @@ struct mqtt__conn {
 	dur_us part_since;
 	struct sb out;
 	size_t out_sent;
-	int unanswered;                            /* messages at work */
-	struct mqtt__message *acks, **acks_tail;   /* QoS 1, in the order of their arrival */
-	struct mqtt__conn *next_dirty, *next_same; /* same: bucket of the client ids */
-	char *client_id;
+	int unanswered;                          /* messages at work */
+	int acks_due;                            /* of QoS 1 and 2 among them */
+	struct mqtt__message *work, **work_tail; /* in the order of their arrival */
+	double tokens;                           /* messages that it may still send at once */
+	dur_us tokens_at;
+	struct mqtt__conn *next_dirty;
+	struct mqtt__session *session;
+	struct mqtt__will *will;
+	/* What the client asked for. */
+	int window;                    /* messages sent without an answer */
+	size_t packet_max;             /* 0: no limit */
+	bool problem_info;             /* it wants to read why */
+	struct mqtt__chunk **alias_in; /* topics by number - 1 */
+	struct mqtt__aliases alias_out;
 	void *user;
 	const char *why; /* it ends */
 	char remote[SOCKET_PEER_LEN];
 };
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote);
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls);
 void mqtt__readable(struct mqtt__conn *c);
-void mqtt__writable(struct mqtt__conn *c);
 /* Appends to what goes out after this turn of the loop. */
 void mqtt__send(struct mqtt__conn *c, const void *p, size_t n);
-/* Ends it: what is to be sent is tried once, the user hears of it when no message is at work. `why` lives for
- * ever. */
-void mqtt__end(struct mqtt__conn *c, const char *why);
+bool mqtt__has_room(const struct mqtt__conn *c); /* for more messages */
+/* Ends it: what is to be sent is tried once, the user hears of it when no message is at work. A client of
+ * MQTT 5 is told the reason, if it is not MQTT_R_OK. `why` lives for ever. */
+void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why);
 /* As mqtt__end, for a peer that broke the rules: counted and logged. */
-void mqtt__wrong(struct mqtt__conn *c, const char *why);
+void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad);
+void mqtt__count(enum mqtt_reason reason); /* in the metrics */
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on);
 /* What a turn of the loop left to do for it: packets behind a pause, output, its end. c may be gone after. */
 void mqtt__finish_turn(struct mqtt__conn *c);
-/* Keep-alive, a CONNECT that does not come, a peer that does not read. */
+/* Keep-alive, a CONNECT that does not come, a peer that does not read, a will whose time has come. */
 void mqtt__check_times(struct mqtt__conn *c);
+/* Its client id, for the log. */
+const char *mqtt__name(const struct mqtt__conn *c);
+
+/* ---- TLS of a connection (mqtt_tls.c) ---- */
+
+/* False when the session cannot be made. */
+bool mqtt__tls_begin(struct mqtt__conn *c);
+void mqtt__tls_end(struct mqtt__conn *c); /* says goodbye if it can */
+/* As recv and send: -1 with errno EAGAIN when the socket is not ready. */
+ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n);
+ssize_t mqtt__write(struct mqtt__conn *c, const void *p, size_t n);
+bool mqtt__tls_pending(const struct mqtt__conn *c); /* bytes are here that epoll knows nothing of */
+bool mqtt__tls_wants_out(const struct mqtt__conn *c);
 
 /* ---- effects ---- */
 
 void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f);
-void mqtt__connect_forget(struct mqtt__conn *c); /* its client id is free again */
 void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *held);
+void mqtt__rate_check(struct mqtt__conn *c); /* whether it has waited long enough */
+void mqtt__will_send(struct mqtt__conn *c);  /* as a message of the connection */
+void mqtt__will_free(struct mqtt__conn *c);
+void mqtt__ack(struct mqtt__conn *c, const struct mqtt__frame *f);
+void mqtt__send_ack(struct mqtt__conn *c, enum mqtt__type type, unsigned id, enum mqtt_reason reason);
 void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__ping(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__disconnect(struct mqtt__conn *c, const struct mqtt__frame *f);
 
+/* ---- what outlives an orderly stop (mqtt_state.c) ---- */
+
+void mqtt__state_load(struct mqtt_server *s); /* before the loop */
+void mqtt__state_save(struct mqtt_server *s); /* after it */
+
 /* ---- the loop (mqtt.c) ---- */
 
 #define MQTT_SERVER_MAGIC 0x309773a1u
+#define MQTT_ALIASES_IN 64u  /* topics that a client may name by number */
+#define MQTT_ALIASES_OUT 64u /* topics that it may be told by number, if it asks for that */
 
 struct mqtt_server {
 	uint32_t magic;
 	struct mqtt_door door;
 	struct mqtt_options o;
-	int port, listen_fd, epoll_fd, wake_fd;
+	struct mqtt__port {
+		int fd, port; /* fd -1: none */
+		bool tls, listening;
+	} ports[2];
+	int epoll_fd, wake_fd;
 	pthread_t thread;
 	_Atomic bool closing;
-	_Atomic int saying; /* threads inside mqtt_message_done: they may still touch wake_fd */
+	_Atomic int saying; /* threads inside mqtt_message_done or mqtt_send: they may still touch wake_fd */
 	_Atomic(struct mqtt__message *) done; /* pushed by any thread, newest first */
+	_Atomic(struct mqtt__stored *) sent;  /* the same, of mqtt_send */
 
 	/* The loop's own. */
 	dur_us now; /* monotonic, of this turn */
-	bool listening, shutting;
+	bool shutting;
 	dur_us swept; /* when times were last checked */
+	int accepts;  /* since then */
 	struct mqtt__list conns;
-	int conn_count;
+	int conn_count; /* with a socket */
+	int conn_all;
 	struct mqtt__conn *dirty; /* have output, or a reason to end */
 	struct mqtt__chunk *scratch;
 	size_t memory_b;  /* of all chunks */
 	int64_t at_work;  /* messages */
+	bool fresh;       /* some were given to the door, and it was not told that these are all */
 	int waits_memory; /* connections that are not read for that */
 	struct mqtt__message *spare;
-	uint64_t made_ids;
-	struct mqtt__conn **ids; /* by hash of the client id */
-	size_t ids_mask;
+	time_us began; /* part of the client ids that are made here */
+	uint64_t made_ids, serials, stamp;
+	struct mqtt__session **names; /* sessions by hash of their name */
+	size_t names_mask;
+	int sessions;
+	struct mqtt__list away; /* sessions without a connection, the longest away first */
+	int away_count;
+	size_t kept_b; /* of all stored messages */
+	struct mqtt__tree tree;
+	struct sb text; /* what is being put together */
 };
 
 extern _Thread_local struct mqtt_server *mqtt__loop_here; /* whose loop this thread is, or NULL */
 void mqtt__dirty(struct mqtt__conn *c);
+/* Around the push of a piece of news, from any thread: true from outside the loop, which is woken then. */
+bool mqtt__say_begin(struct mqtt_server *s);
+void mqtt__say_end(struct mqtt_server *s, bool outside, bool wake);
 /* Takes in what other threads said with mqtt_message_done. */
 void mqtt__publish_done(struct mqtt_server *s);
 void mqtt__publish_free(struct mqtt_server *s); /* spare messages */

@@ -7,7 +7,7 @@ enum mqtt__framing mqtt__frame(struct str in, size_t most, struct mqtt__frame *f
 	f->total = 0;
 	if (in.n == 0)
 		return MQTT_PARTIAL;
-	if (p[0] >> 4 == 0 || p[0] >> 4 > MQTT_DISCONNECT)
+	if (p[0] >> 4 == 0)
 		return MQTT_MALFORMED;
 	for (unsigned shift = 0;; shift += 7, head++) {
 		if (head > 4)
@@ -50,6 +50,29 @@ bool mqtt__word(struct str *in, unsigned *v)
 	return true;
 }
 
+bool mqtt__four(struct str *in, uint32_t *v)
+{
+	unsigned high, low;
+	if (!mqtt__word(in, &high) || !mqtt__word(in, &low))
+		return false;
+	*v = (uint32_t)high << 16 | low;
+	return true;
+}
+
+bool mqtt__varint(struct str *in, uint32_t *v)
+{
+	unsigned byte;
+	*v = 0;
+	for (unsigned shift = 0; shift < 28; shift += 7) {
+		if (!mqtt__byte(in, &byte))
+			return false;
+		*v |= (byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return shift == 0 || byte != 0; /* the shortest form only: [MQTT-1.5.5-1] */
+	}
+	return false;
+}
+
 bool mqtt__binary(struct str *in, struct str *v)
 {
 	unsigned n;
@@ -66,14 +89,48 @@ bool mqtt__text(struct str *in, struct str *v)
 	return mqtt__binary(in, v) && utf8_valid(*v) && memchr(v->p, '\0', v->n) == NULL;
 }
 
-size_t mqtt__head(char *to, unsigned first, size_t length)
+size_t mqtt__varint_write(char to[4], size_t v)
 {
 	size_t n = 0;
-	to[n++] = (char)first;
 	do {
-		unsigned byte = length & 0x7f;
-		length >>= 7;
-		to[n++] = (char)(length > 0 ? byte | 0x80 : byte);
-	} while (length > 0);
+		unsigned byte = v & 0x7f;
+		v >>= 7;
+		to[n++] = (char)(v > 0 ? byte | 0x80 : byte);
+	} while (v > 0);
 	return n;
+}
+
+size_t mqtt__head(char *to, unsigned first, size_t length)
+{
+	to[0] = (char)first;
+	return 1 + mqtt__varint_write(to + 1, length);
+}
+
+size_t mqtt__varint_len(size_t v)
+{
+	return v < 128 ? 1 : v < 16384 ? 2 : v < 2097152 ? 3 : 4;
+}
+
+void mqtt__put_word(struct sb *b, unsigned v)
+{
+	sb_putc(b, (char)(v >> 8));
+	sb_putc(b, (char)v);
+}
+
+void mqtt__put_four(struct sb *b, uint32_t v)
+{
+	mqtt__put_word(b, v >> 16);
+	mqtt__put_word(b, v & 0xffff);
+}
+
+void mqtt__put_varint(struct sb *b, size_t v)
+{
+	char bytes[8];
+	sb_put(b, bytes, mqtt__varint_write(bytes, v));
+}
+
+void mqtt__put_text(struct sb *b, struct str s)
+{
+	mqtt__put_word(b, (unsigned)s.n);
+	sb_putstr(b, s);
 }

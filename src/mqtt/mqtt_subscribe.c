@@ -1,80 +1,174 @@
 /*
- * SUBSCRIBE and UNSUBSCRIBE: read strictly, and refused topic by topic, since nothing is published here.
+ * SUBSCRIBE and UNSUBSCRIBE.
  */
 #include "mqtt/mqtt_int.h"
 
-/* 3.1.1, 4.7.1: "+" stands alone in its level, "#" too, and ends the filter. */
-static bool is_filter(struct str f)
+enum { NO_LOCAL = 0x04, AS_PUBLISHED = 0x08, RESERVED = 0xc0, RESERVED_V311 = 0xfc };
+
+void mqtt__filter_next(struct str *payload, bool with_options, struct mqtt__filter *f)
 {
-	for (size_t i = 0; i < f.n; i++) {
-		if (f.p[i] != '+' && f.p[i] != '#')
-			continue;
-		bool last = i + 1 == f.n;
-		if (i > 0 && f.p[i - 1] != '/')
-			return false;
-		if (!last && (f.p[i] == '#' || f.p[i + 1] != '/'))
-			return false;
-	}
-	return f.n > 0;
+	unsigned o = 0;
+	*f = (struct mqtt__filter){.text = STR_NULL};
+	bool ok = mqtt__binary(payload, &f->text) && (!with_options || mqtt__byte(payload, &o));
+	must(ok); /* it was parsed before */
+	f->qos = o & 3;
+	f->no_local = o & NO_LOCAL;
+	f->as_published = o & AS_PUBLISHED;
+	f->retain_handling = o >> 4 & 3;
 }
 
-static const char *parse(const struct mqtt__frame *f, bool with_qos, struct mqtt__subscribe *s)
+static struct mqtt__bad check_options(unsigned o, int version, struct str filter)
 {
-	struct str in = f->body, filter;
-	unsigned qos;
+	if (o & (version == MQTT_V5 ? RESERVED : RESERVED_V311))
+		return mqtt__bad(MQTT_R_MALFORMED, "the options of a topic filter have reserved bits set");
+	if ((o & 3) == 3)
+		return mqtt__bad(MQTT_R_MALFORMED, "a topic filter has no valid QoS");
+	if ((o >> 4 & 3) == 3)
+		return mqtt__bad(MQTT_R_PROTOCOL, "a topic filter has no valid retain handling");
+	if ((o & NO_LOCAL) && str_starts(filter, "$share/"))
+		return mqtt__bad(MQTT_R_PROTOCOL, "a shared subscription cannot leave out its own");
+	return MQTT_FINE;
+}
+
+struct mqtt__bad mqtt__subscribe_parse(const struct mqtt__frame *f, int version, struct mqtt__subscribe *s)
+{
+	struct str in = f->body, filter, group;
+	struct mqtt__props props;
+	struct mqtt__bad bad = MQTT_FINE;
 	*s = (struct mqtt__subscribe){0};
 	if (f->flags != 2)
-		return "a subscription has wrong reserved bits";
-	if (!mqtt__word(&in, &s->id) || s->id == 0)
-		return "a subscription has no packet id";
+		return mqtt__bad(MQTT_R_MALFORMED, "a subscription has wrong reserved bits");
+	if (!mqtt__word(&in, &s->id))
+		return mqtt__bad(MQTT_R_MALFORMED, "a subscription is cut off");
+	if (s->id == 0)
+		return mqtt__bad(MQTT_R_PROTOCOL, "a subscription has no packet id");
+	if (version == MQTT_V5) {
+		bad = mqtt__props_parse(&in, f->type, &props);
+		if (bad.why)
+			return bad;
+		s->subscription_id = mqtt__num(&props, MQTT_P_SUBSCRIPTION_ID, 0);
+	}
+	s->payload = in;
 	while (in.n > 0) {
-		if (!mqtt__text(&in, &filter) || !is_filter(filter))
-			return "a topic filter is cut off, not UTF-8 or not well formed";
-		if (with_qos && (!mqtt__byte(&in, &qos) || qos > 2))
-			return "a topic filter has no valid QoS";
+		unsigned options = 0;
+		if (!mqtt__text(&in, &filter))
+			return mqtt__bad(MQTT_R_UTF8, "a topic filter is cut off or not UTF-8");
+		if (f->type == MQTT_SUBSCRIBE && !mqtt__byte(&in, &options))
+			return mqtt__bad(MQTT_R_MALFORMED, "a topic filter has no QoS");
+		bad = check_options(options, version, filter);
+		/* A client of 3.1.1 cannot be told what is wrong but by the end. */
+		if (bad.why == NULL && version == MQTT_V311)
+			bad = mqtt__filter_parse(&filter, &group);
+		if (bad.why)
+			return bad;
 		s->filters++;
 	}
-	return s->filters == 0 ? "a subscription has no topic filter" : NULL;
+	return s->filters == 0 ? mqtt__bad(MQTT_R_PROTOCOL, "a subscription has no topic filter") : MQTT_FINE;
 }
 
-const char *mqtt__subscribe_parse(const struct mqtt__frame *f, struct mqtt__subscribe *s)
+/* The answer's code for one filter; *sub is the subscription if there is one now. */
+static unsigned subscribe_one(
+        struct mqtt__conn *c, const struct mqtt__filter *f, uint32_t id, struct mqtt__sub **sub)
 {
-	return parse(f, true, s);
+	struct mqtt_server *s = c->server;
+	struct mqtt__session *x = c->session;
+	struct str filter = f->text, group;
+	*sub = NULL;
+	if (mqtt__filter_parse(&filter, &group).why)
+		return MQTT_R_FILTER;
+	if (s->door.subscribe == NULL || !s->door.subscribe(s->door.ctx, c->user, filter)) {
+		metric_add(METRIC_MQTT_BAD_RIGHT, 1);
+		return MQTT_R_NOT_AUTHORISED;
+	}
+	*sub = mqtt__sub_find(&s->tree, x, filter, group);
+	bool fresh = *sub == NULL;
+	if (fresh && x->subs_n >= s->o.subscriptions)
+		return MQTT_R_QUOTA;
+	if (fresh)
+		*sub = mqtt__sub_add(&s->tree, x, filter, group);
+	(*sub)->qos = (unsigned char)f->qos;
+	(*sub)->no_local = f->no_local;
+	(*sub)->as_published = f->as_published;
+	(*sub)->retain_handling = (unsigned char)f->retain_handling;
+	(*sub)->fresh = fresh;
+	(*sub)->id = id;
+	return (unsigned)f->qos;
 }
 
-const char *mqtt__unsubscribe_parse(const struct mqtt__frame *f, struct mqtt__subscribe *s)
+/* Packet id and one code a filter; in MQTT 5 no properties between. */
+static void answer(struct mqtt__conn *c, enum mqtt__type type, unsigned id, struct str codes)
 {
-	return parse(f, false, s);
+	char head[8];
+	size_t length = 2 + (c->version == MQTT_V5 ? 1 : 0) + codes.n;
+	mqtt__send(c, head, mqtt__head(head, (unsigned)type << 4, length));
+	const char rest[3] = {(char)(id >> 8), (char)id, 0};
+	mqtt__send(c, rest, c->version == MQTT_V5 ? 3 : 2);
+	mqtt__send(c, codes.p, codes.n);
 }
 
 void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 {
+	struct mqtt_server *s = c->server;
+	struct mqtt__session *x = c->session;
 	struct mqtt__subscribe in;
-	char head[8], refused[64];
-	const char *why = mqtt__subscribe_parse(f, &in);
-	if (why) {
-		mqtt__wrong(c, why);
+	struct mqtt__filter filter;
+	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
+	if (bad.why == NULL && x->queue.n > s->o.queue_n)
+		bad = mqtt__bad(MQTT_R_SLOW, "it subscribes on while it does not take what waits for it");
+	if (bad.why) {
+		mqtt__wrong(c, bad);
 		return;
 	}
-	size_t n = mqtt__head(head, MQTT_SUBACK << 4, 2 + in.filters);
-	head[n++] = (char)(in.id >> 8);
-	head[n++] = (char)in.id;
-	mqtt__send(c, head, n);
-	memset(refused, 0x80, sizeof(refused));
-	for (size_t left = in.filters; left > 0; left -= n) {
-		n = left < sizeof(refused) ? left : sizeof(refused);
-		mqtt__send(c, refused, n);
+	struct mqtt__sub **subs = xcalloc(in.filters, sizeof(struct mqtt__sub *));
+	char *codes = xcalloc(in.filters, 1);
+	struct str payload = in.payload;
+	for (size_t i = 0; i < in.filters; i++) {
+		mqtt__filter_next(&payload, true, &filter);
+		unsigned code = subscribe_one(c, &filter, in.subscription_id, &subs[i]);
+		codes[i] = (char)(c->version == MQTT_V311 && code > 2 ? MQTT_R_FAILED : code);
 	}
+	metric_set(METRIC_MQTT_SUBSCRIPTIONS, s->tree.subs);
+	answer(c, MQTT_SUBACK, in.id, (struct str){codes, in.filters});
+	payload = in.payload;
+	for (size_t i = 0; i < in.filters; i++) {
+		struct str text, group;
+		mqtt__filter_next(&payload, true, &filter);
+		text = filter.text;
+		/* retain_handling 0: always, 1: if it is new, 2: never. */
+		if (subs[i] && !subs[i]->group && filter.retain_handling < (subs[i]->fresh ? 2 : 1) &&
+		        mqtt__filter_parse(&text, &group).why == NULL)
+			mqtt__send_retained(x, subs[i], text);
+	}
+	free(subs);
+	free(codes);
 }
 
 void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 {
+	struct mqtt_server *s = c->server;
 	struct mqtt__subscribe in;
-	const char *why = mqtt__unsubscribe_parse(f, &in);
-	if (why) {
-		mqtt__wrong(c, why);
+	struct mqtt__filter filter;
+	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
+	if (bad.why) {
+		mqtt__wrong(c, bad);
 		return;
 	}
-	const char packet[4] = {(char)(MQTT_UNSUBACK << 4), 2, (char)(in.id >> 8), (char)in.id};
-	mqtt__send(c, packet, sizeof(packet));
+	char *codes = xcalloc(in.filters, 1);
+	for (size_t i = 0; i < in.filters; i++) {
+		struct str text, group;
+		struct mqtt__sub *sub = NULL;
+		mqtt__filter_next(&in.payload, false, &filter);
+		text = filter.text;
+		if (mqtt__filter_parse(&text, &group).why) {
+			codes[i] = (char)MQTT_R_FILTER;
+			continue;
+		}
+		sub = mqtt__sub_find(&s->tree, c->session, text, group);
+		codes[i] = (char)(sub ? MQTT_R_OK : MQTT_R_NO_SUBSCRIPTION);
+		if (sub)
+			mqtt__sub_remove(&s->tree, sub);
+	}
+	metric_set(METRIC_MQTT_SUBSCRIPTIONS, s->tree.subs);
+	answer(c, MQTT_UNSUBACK, in.id, (struct str){codes, c->version == MQTT_V5 ? in.filters : 0});
+	free(codes);
 }

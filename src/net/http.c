@@ -8,12 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* TLS 1.2 and 1.3, every key exchange with forward secrecy, every cipher with authentication, the server's
- * choice before the client's. */
-#define TLS_PRIORITIES                                                                                       \
-	"SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:"    \
-	"+AES-128-GCM:%SERVER_PRECEDENCE"
-
 static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"};
 
 const char *http_method_name(enum http_method m)
@@ -388,6 +382,16 @@ static void on_completed(
 
 /* ---- connections ---- */
 
+/* A connection begins, before its handshake. */
+static void begin_tls(struct http_server *s, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+	        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (s->tls != NULL && info != NULL)
+		gnutls_session_set_ptr(info->tls_session, s->tls);
+}
+
 static void on_connection(
         void *ctx, struct MHD_Connection *mhd, void **slot, enum MHD_ConnectionNotificationCode what)
 {
@@ -399,7 +403,7 @@ static void on_connection(
 		const union MHD_ConnectionInfo *info =
 		        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 
-		http__tls_begin(s, mhd);
+		begin_tls(s, mhd);
 		*slot = c = xcalloc(1, sizeof(*c));
 		c->fd = info != NULL ? info->connect_fd : -1;
 		c->waits = true;
@@ -480,7 +484,7 @@ static int start(struct http_server *s, struct err *e)
 	unsigned flags =
 	        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(uintptr_t)TLS_PRIORITIES},
-	        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)http__tls_give},
+	        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)cert__give},
 	        {MHD_OPTION_END, 0, NULL}};
 	struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
 	sigset_t before;
@@ -503,6 +507,25 @@ static int start(struct http_server *s, struct err *e)
 		return err_set(
 		        e, ERR_IO, "the HTTP library does not start%s", s->tls != NULL ? " with TLS" : "");
 	return 0;
+}
+
+static int open_cert(struct http_server *s, struct err *e)
+{
+	const struct cert_options o = {.cert = s->o.cert,
+	        .key = s->o.key,
+	        .look = s->o.cert_look,
+	        .handshake = 2 * s->o.body_wait}; /* the watch ends a request that is not whole by then */
+
+	if (o.cert == NULL || o.key == NULL)
+		return err_set(e, ERR_INVALID, "TLS needs both a certificate and its key");
+	return cert_open(&o, &s->tls, e);
+}
+
+int http_reload(struct http_server *s, time_us *until, struct err *e)
+{
+	if (s->tls == NULL)
+		return err_set(e, ERR_STATE, "this server has no certificate; see the setting cert");
+	return cert_reload(s->tls, until, e);
 }
 
 int http_listen(
@@ -528,7 +551,7 @@ int http_listen(
 	if (rc == 0)
 		rc = socket_listen(s->o.address, s->o.port, &s->listener, &s->port, e);
 	if (rc == 0 && (o->cert != NULL || o->key != NULL))
-		rc = http__tls_open(s, e);
+		rc = open_cert(s, e);
 	if (rc == 0) {
 		http__watch_start(s);
 		rc = start(s, e);
@@ -567,7 +590,7 @@ void http_close(struct http_server **server, dur_us grace)
 	if (s->listener >= 0)
 		close(s->listener);
 	pthread_mutex_destroy(&s->lock);
-	http__tls_close(s);
+	cert_close(&s->tls); /* after the library has let go */
 	http__proxies_close(&s->proxies);
 	free(s);
 }

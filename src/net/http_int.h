@@ -3,11 +3,10 @@
 #define HEMING_NET_HTTP_INT_H
 
 #include "net/http.h"
+#include "net/cert_int.h"
 
 #include "base/socket.h"
 
-#include <gnutls/gnutls.h>
-#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,7 +31,7 @@ struct http_server {
 	struct http_door door;
 	struct http_options o;
 	int port, listener, wake_fd;
-	struct http_tls *tls; /* NULL: none */
+	struct cert *tls; /* NULL: none */
 	struct http_proxies *proxies;
 	atomic_size_t body_bytes;
 	atomic_int at_work;   /* requests whose answer is not complete */
@@ -118,15 +117,5 @@ void http__raw_answer(struct http_server *s, int fd, int status);
 /* The library will close fd with bytes unread, which would cost the peer the answer: a copy of it is kept
  * open and read for a moment. */
 void http__linger(struct http_server *s, int fd);
-
-/* ---- certificate and key (http_tls.c) ---- */
-
-MUST_USE int http__tls_open(struct http_server *s, struct err *e);
-void http__tls_close(struct http_server *s); /* after the library has let go */
-/* Reads the files again when it is time to and they have changed. */
-void http__tls_look(struct http_server *s, dur_us now);
-/* A connection begins, before its handshake. */
-void http__tls_begin(struct http_server *s, struct MHD_Connection *mhd);
-gnutls_certificate_retrieve_function2 http__tls_give;
 
 #endif

@@ -151,7 +151,8 @@ static void *watch(void *arg)
 		if (now - looked < turn)
 			continue;
 		looked = now;
-		http__tls_look(s, now);
+		if (s->tls != NULL)
+			cert_look(s->tls, now);
 		pthread_mutex_lock(&s->lock);
 		for (struct conn *c = s->conns; c != NULL; c = c->next)
 			look_at(s, c, now);

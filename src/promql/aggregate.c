@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <xxhash.h>
 
 #include "promql/promql_int.h"
 
@@ -190,41 +191,67 @@ static double finish(enum aggregate agg, const struct state *st, size_t k)
 	}
 }
 
-static void aggregate_simple(
-        struct eval *ev, enum aggregate agg, const struct grid *g, const struct groups *gr, struct vec *out)
-{
+#define SLICE 64 /* steps that one thread takes */
+
+struct simple {
+	enum aggregate agg;
+	const struct groups *gr;
+	size_t steps;
+	const struct series *out; /* by group */
 	struct state st;
+};
 
-	st.c = ev_array(ev, g->n, sizeof *st.c);
-	st.n = ev_array(ev, g->n, sizeof *st.n);
-	st.mean = ev_array(ev, g->n, sizeof *st.mean);
-	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
-		struct series *s = vec_add(ev, out);
+/* All groups at the steps of one slice. */
+static void aggregate_slice(void *ctx, size_t slice, int thread)
+{
+	const struct simple *a = ctx;
+	const struct groups *gr = a->gr;
+	size_t from = slice * SLICE, steps = a->steps - from < SLICE ? a->steps - from : SLICE;
 
-		if (s == NULL || (s->v = st.v = ev_column(ev, g->n)) == NULL)
-			return;
-		s->labels = gr->labels[i];
-		s->drop_name = gr->drop_name[i];
-		for (size_t k = 0; k < g->n; k++) {
+	(void)thread;
+	for (size_t i = 0; i < gr->n; i++) {
+		struct state st = {a->out[i].v + from, a->st.c + from, a->st.n + from, a->st.mean + from};
+
+		for (size_t k = 0; k < steps; k++) {
 			st.v[k] = st.c[k] = st.n[k] = 0;
 			st.mean[k] = absent();
 		}
 		for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++) {
-			const double *in = member_column(gr, m);
+			const double *in = member_column(gr, m) + from;
 
-			switch (agg) {
-			case AGG_SUM: add_sum(&st, in, g->n); break;
-			case AGG_AVG: add_avg(&st, in, g->n); break;
+			switch (a->agg) {
+			case AGG_SUM: add_sum(&st, in, steps); break;
+			case AGG_AVG: add_avg(&st, in, steps); break;
 			case AGG_STDDEV:
-			case AGG_STDVAR: add_variance(&st, in, g->n); break;
+			case AGG_STDVAR: add_variance(&st, in, steps); break;
 			case AGG_MIN:
-			case AGG_MAX: add_extreme(&st, in, g->n, agg == AGG_MIN); break;
-			default: add_count(&st, in, g->n); break;
+			case AGG_MAX: add_extreme(&st, in, steps, a->agg == AGG_MIN); break;
+			default: add_count(&st, in, steps); break;
 			}
 		}
-		for (size_t k = 0; k < g->n; k++)
-			st.v[k] = finish(agg, &st, k);
+		for (size_t k = 0; k < steps; k++)
+			st.v[k] = finish(a->agg, &st, k);
 	}
+}
+
+static void aggregate_simple(
+        struct eval *ev, enum aggregate agg, const struct grid *g, const struct groups *gr, struct vec *out)
+{
+	struct simple a = {.agg = agg, .gr = gr, .steps = g->n};
+
+	a.st.c = ev_array(ev, g->n, sizeof *a.st.c);
+	a.st.n = ev_array(ev, g->n, sizeof *a.st.n);
+	a.st.mean = ev_array(ev, g->n, sizeof *a.st.mean);
+	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
+		struct series *s = vec_add(ev, out);
+
+		if (s == NULL || (s->v = ev_column(ev, g->n)) == NULL)
+			return;
+		s->labels = gr->labels[i];
+		s->drop_name = gr->drop_name[i];
+	}
+	a.out = out->s;
+	ev_spread(ev, (g->n + SLICE - 1) / SLICE, 1, gr->in.n * g->n, aggregate_slice, &a);
 }
 
 /* ---- quantile ---- */
@@ -356,14 +383,40 @@ static int rank_down(const void *a, const void *b)
 	return rank_up(a, b);
 }
 
-/* Where in [0, 1) the hash puts a series: limit_ratio takes those below the ratio. */
-static double hash_place(const struct labels *ls)
+static void hash_text(XXH64_state_t *h, struct str s)
 {
-	uint64_t h = labels_hash(ls);
+	/* A length is one byte, or 255 and three. */
+	uint8_t size[4] = {
+	        s.n < 255 ? (uint8_t)s.n : 255, (uint8_t)s.n, (uint8_t)(s.n >> 8), (uint8_t)(s.n >> 16)};
 
-	h ^= h >> 32;
-	h *= UINT64_C(0x9e3779b97f4a7c15);
-	return (double)(h >> 11) / 9007199254740992.0;
+	XXH64_update(h, size, s.n < 255 ? 1 : 4);
+	XXH64_update(h, s.p, s.n);
+}
+
+/*
+ * Where in [0, 1] the hash puts a series: limit_ratio takes those below the ratio. Which ones is not
+ * documented; this is the hash that Prometheus 3 takes of its label sets, so that both take the same.
+ */
+static double hash_place(XXH64_state_t *h, const struct labels *ls)
+{
+	XXH64_reset(h, 0);
+	for (int i = 0; i < ls->n; i++) {
+		hash_text(h, ls->l[i].name);
+		hash_text(h, ls->l[i].value);
+	}
+	return (double)XXH64_digest(h) / (double)UINT64_MAX;
+}
+
+static double *hash_places(struct eval *ev, const struct vec *v)
+{
+	double *place = ev_array(ev, v->n, sizeof *place);
+	XXH64_state_t *h = XXH64_createState();
+
+	must(h != NULL);
+	for (size_t i = 0; place != NULL && i < v->n; i++)
+		place[i] = hash_place(h, &v->s[i].labels);
+	XXH64_freeState(h);
+	return place;
 }
 
 static bool in_ratio(double ratio, double place)
@@ -394,7 +447,7 @@ static bool check_limits(struct eval *ev, const struct node *x, const double *p,
 
 /* In `column` of every series of the input only the chosen steps remain. */
 static void choose_step(struct eval *ev, const struct node *x, double p, const struct groups *gr,
-        size_t group, size_t k, struct ranked *buf, double **column, struct vec *order)
+        size_t group, size_t k, const double *place, struct ranked *buf, double **column, struct vec *order)
 {
 	size_t n = 0, most;
 
@@ -403,7 +456,7 @@ static void choose_step(struct eval *ev, const struct node *x, double p, const s
 
 		if (is_absent(v))
 			continue;
-		if (x->agg == AGG_LIMIT_RATIO && !in_ratio(p, hash_place(&gr->in.s[gr->member[m]].labels)))
+		if (place != NULL && !in_ratio(p, place[gr->member[m]]))
 			continue;
 		buf[n++] = (struct ranked){v, gr->member[m]};
 	}
@@ -429,12 +482,13 @@ static void aggregate_choose(struct eval *ev, const struct node *x, const struct
 	bool instant = g->n == 1 && ev->step == 0;
 	struct ranked *buf = ev_array(ev, gr->in.n, sizeof *buf);
 	double **column = ev_array(ev, gr->in.n, sizeof *column);
+	double *place = x->agg == AGG_LIMIT_RATIO ? hash_places(ev, &gr->in) : NULL;
 
 	for (size_t i = 0; i < gr->in.n && ev->rc == 0; i++)
 		column[i] = ev_column(ev, g->n);
 	for (size_t i = 0; i < gr->n; i++)
 		for (size_t k = 0; k < g->n && !ev_failed(ev); k++)
-			choose_step(ev, x, p[k], gr, i, k, buf, column, instant ? out : NULL);
+			choose_step(ev, x, p[k], gr, i, k, place, buf, column, instant ? out : NULL);
 	if (instant) {
 		out->ordered = true;
 		return;

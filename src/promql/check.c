@@ -101,16 +101,16 @@ void check_binary(struct parser *p, struct node *x, size_t op_pos)
 	else if (op_is_comparison(x->op) && !x->bool_mod && scalars)
 		parser_fail(p, op_pos, "comparisons between scalars must use BOOL modifier");
 	else if (op_is_set(x->op) && (l == PROMQL_SCALAR || r == PROMQL_SCALAR))
-		parser_fail(p, op_pos, "set operator \"%s\" not allowed in binary scalar expression",
+		parser_fail(p, x->pos, "set operator \"%s\" not allowed in binary scalar expression",
 		        op_text(x->op));
 	else if (op_is_set(x->op) && x->group_mod)
-		parser_fail(p, op_pos, "no grouping allowed for \"%s\" operation", op_text(x->op));
+		parser_fail(p, x->pos, "no grouping allowed for \"%s\" operation", op_text(x->op));
 	else if (op_is_set(x->op) && (x->fill_l || x->fill_r))
-		parser_fail(p, op_pos, "filling in missing series not allowed for set operators");
+		parser_fail(p, x->pos, "filling in missing series not allowed for set operators");
 	else if ((l == PROMQL_SCALAR || r == PROMQL_SCALAR) && matching && x->n_label > 0)
-		parser_fail(p, op_pos, "vector matching only allowed between instant vectors");
+		parser_fail(p, x->pos, "vector matching only allowed between instant vectors");
 	else if ((l == PROMQL_SCALAR || r == PROMQL_SCALAR) && (x->fill_l || x->fill_r))
-		parser_fail(p, op_pos, "filling in missing series only allowed between instant vectors");
+		parser_fail(p, x->pos, "filling in missing series only allowed between instant vectors");
 	for (int i = 0; x->on && i < x->n_include; i++)
 		for (int j = 0; j < x->n_label; j++)
 			if (str_eq(x->include[i], x->label[j])) {

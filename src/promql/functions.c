@@ -46,7 +46,7 @@ static bool date_of(double v, struct civil *c)
 	/* Beyond the years that civil time knows. */
 	if (!(fabs(v) < 2e11))
 		return false;
-	civil_from_utc((time_us)floor(v) * US_SECOND, c);
+	civil_from_utc((time_us)trunc(v) * US_SECOND, c);
 	return true;
 }
 
@@ -435,7 +435,7 @@ static const struct function table[] = {
         MATH("atanh", atanh),
         WINDOW("avg_over_time", w_avg, 0),
         MATH("ceil", ceil),
-        WINDOW("changes", w_changes, FN_NEEDS_CHANGES | FN_ANCHORED),
+        WINDOW("changes", w_marks, FN_NEEDS_CHANGES | FN_ANCHORED),
         OTHER("clamp", V, fn_clamp, 3, 0, V, S, S),
         OTHER("clamp_max", V, fn_clamp_max, 2, 0, V, S),
         OTHER("clamp_min", V, fn_clamp_min, 2, 0, V, S),
@@ -449,7 +449,7 @@ static const struct function table[] = {
         MATH("deg", m_deg),
         WINDOW("delta", w_delta, EXTENDED),
         WINDOW("deriv", w_deriv, 0),
-        {"double_exponential_smoothing", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, 0},
+        {"double_exponential_smoothing", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, FN_FAILS},
         OTHER("end", S, fn_end, 0, 0, S),
         MATH("exp", exp),
         WINDOW("first_over_time", w_first, FN_KEEPS_NAME),
@@ -462,7 +462,7 @@ static const struct function table[] = {
         OTHER("histogram_stddev", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_stdvar", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_sum", V, fn_histogram_only, 1, 0, V),
-        {"holt_winters", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, 0},
+        {"holt_winters", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, FN_FAILS},
         DAY("hour", d_hour),
         WINDOW("idelta", w_idelta, 0),
         WINDOW("increase", w_increase, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),
@@ -488,7 +488,7 @@ static const struct function table[] = {
         MATH("rad", m_rad),
         OTHER("range", S, fn_range, 0, 0, S),
         WINDOW("rate", w_rate, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),
-        WINDOW("resets", w_resets, FN_NEEDS_RESETS | FN_ANCHORED),
+        WINDOW("resets", w_marks, FN_NEEDS_RESETS | FN_ANCHORED),
         OTHER("round", V, fn_round, 2, 1, V, S),
         OTHER("scalar", S, fn_scalar, 1, 0, V),
         MATH("sgn", m_sgn),

@@ -242,8 +242,23 @@ static int hex_value(char c)
 	return is_digit(c) ? c - '0' : (c | 32) - 'a' + 10;
 }
 
-/* Reads an escape after its backslash; -1 if it is none. *byte: a byte, not a code point. */
-static int64_t scan_escape(struct lexer *l, char quote, bool *byte)
+/* Sets *e as Go's scanner words it: `what U+0067 'g'…`. */
+static void escape_fail(struct lexer *l, size_t start, const char *what, const char *where)
+{
+	size_t i = l->at;
+	uint32_t c = 0;
+
+	if (l->at >= l->text.n) {
+		parse_fail(l->e, l->text, start, "escape sequence not terminated");
+		return;
+	}
+	c = utf8_next(l->text, &i);
+	parse_fail(l->e, l->text, start, "%s U+%04X '" STR_FMT "'%s", what, (unsigned)c, (int)(i - l->at),
+	        l->text.p + l->at, where);
+}
+
+/* Reads an escape after its backslash; -1 with l->e set if it is none. *byte: a byte, not a code point. */
+static int64_t scan_escape(struct lexer *l, size_t start, char quote, bool *byte)
 {
 	static const char from[] = "abfnrtv\\", to[] = "\a\b\f\n\r\t\v\\";
 	char c = peek(l, 0);
@@ -268,19 +283,24 @@ static int64_t scan_escape(struct lexer *l, char quote, bool *byte)
 	} else if (c == 'U') {
 		digits = 8;
 	} else {
+		escape_fail(l, start, "unknown escape sequence", "");
 		return -1;
 	}
 	if (base == 16)
 		l->at++;
 	for (int i = 0; i < digits; i++) {
 		c = peek(l, 0);
-		if (base == 8 ? c < '0' || c > '7' : !is_hex(c))
+		if (base == 8 ? c < '0' || c > '7' : !is_hex(c)) {
+			escape_fail(l, start, "illegal character", " in escape sequence");
 			return -1;
+		}
 		v = v * base + hex_value(c);
 		l->at++;
 	}
-	if (*byte ? v > 255 : (v > 0x10ffff || (v >= 0xd800 && v < 0xe000)))
+	if (*byte ? v > 255 : (v > 0x10ffff || (v >= 0xd800 && v < 0xe000))) {
+		parse_fail(l->e, l->text, start, "escape sequence is an invalid Unicode code point");
 		return -1;
+	}
 	return v;
 }
 
@@ -308,11 +328,10 @@ static struct token lex_string(struct lexer *l)
 			break;
 		if (c == '\\' && quote != '`') {
 			bool byte;
-			int64_t v = scan_escape(l, quote, &byte);
+			int64_t v = scan_escape(l, t.pos, quote, &byte);
 
 			if (v < 0)
-				return bad(l, l->at - 1, "unknown escape sequence ",
-				        (struct str){l->text.p + l->at - 1, l->at < l->text.n ? 2 : 1});
+				return (struct token){.kind = TOK_BAD, .pos = t.pos, .end = l->at};
 			/* An escape is never shorter than what it stands for. */
 			if (byte)
 				out[n++] = (char)v;

@@ -461,6 +461,7 @@ static struct node *parse_brackets(struct parser *p, struct node *x)
 {
 	struct dur *range, *step = NULL;
 	struct node *sub;
+	size_t pos = p->cur.pos;
 
 	advance(p);
 	range = dur_parse_expr(p, 0);
@@ -475,7 +476,7 @@ static struct node *parse_brackets(struct parser *p, struct node *x)
 			return NULL;
 		if (x->type != PROMQL_VECTOR) {
 			parser_fail(p, x->pos, "subquery is only allowed on instant vector, got %s instead",
-			        type_words(x->type));
+			        x->type == PROMQL_MATRIX ? "matrix" : type_words(x->type));
 			return NULL;
 		}
 		sub = node_new(p, N_SUBQUERY, PROMQL_MATRIX, x->pos);
@@ -488,11 +489,11 @@ static struct node *parse_brackets(struct parser *p, struct node *x)
 	if (!expect(p, TOK_RBRACKET, "matrix selector", "\"]\" or \":\""))
 		return NULL;
 	if (x->kind != N_SELECTOR || x->range != NULL) {
-		parser_fail(p, x->pos, "ranges only allowed for vector selectors");
+		parser_fail(p, pos, "ranges only allowed for vector selectors");
 		return NULL;
 	}
 	if (x->offset != NULL || x->at != AT_NONE) {
-		parser_fail(p, x->pos, "no %s modifiers allowed before range", x->offset ? "offset" : "@");
+		parser_fail(p, pos, "no %s modifiers allowed before range", x->offset ? "offset" : "@");
 		return NULL;
 	}
 	x->range = range;
@@ -503,26 +504,25 @@ static struct node *parse_brackets(struct parser *p, struct node *x)
 
 static void parse_offset(struct parser *p, struct node *x)
 {
-	size_t pos = p->cur.pos;
+	struct dur *d;
 
 	advance(p);
-	struct dur *d = dur_parse_offset(p);
+	d = dur_parse_offset(p);
 
 	if (p->rc != 0)
 		return;
 	if (x->kind != N_SELECTOR && x->kind != N_SUBQUERY)
-		parser_fail(p, pos,
+		parser_fail(p, x->pos,
 		        "offset modifier must be preceded by an instant vector selector or range vector "
 		        "selector or a subquery");
 	else if (x->offset != NULL)
-		parser_fail(p, pos, "offset may not be set multiple times");
+		parser_fail(p, x->pos, "offset may not be set multiple times");
 	x->offset = d;
 	x->end = p->last_end;
 }
 
 static void parse_at(struct parser *p, struct node *x)
 {
-	size_t pos = p->cur.pos;
 	double sign = 1, v = 0;
 	enum at_kind kind = AT_TIME;
 
@@ -546,17 +546,17 @@ static void parse_at(struct parser *p, struct node *x)
 		else
 			unexpected(p, "@", "timestamp");
 		if (p->rc == 0 && !(fabs(v) < 9.2e12))
-			parser_fail(p, p->cur.pos, "timestamp out of bounds for @ modifier: %f", v);
+			parser_fail(p, x->pos, "timestamp out of bounds for @ modifier: %f", v);
 		advance(p);
 	}
 	if (p->rc != 0)
 		return;
 	if (x->kind != N_SELECTOR && x->kind != N_SUBQUERY)
-		parser_fail(p, pos,
+		parser_fail(p, x->pos,
 		        "@ modifier must be preceded by an instant vector selector or range vector selector "
 		        "or a subquery");
 	else if (x->at != AT_NONE)
-		parser_fail(p, pos, "@ <timestamp> may not be set multiple times");
+		parser_fail(p, x->pos, "@ <timestamp> may not be set multiple times");
 	x->at = kind;
 	if (kind == AT_TIME)
 		x->at_time = llround(v * 1e3) * US_MS;

@@ -17,11 +17,25 @@
 
 /* ---- storage ---- */
 
+/*
+ * What a storage may know of runs of PROMQL_CHUNK samples: run i begins at sample i * PROMQL_CHUNK - skew
+ * of the series (the first one may begin before it). Only of series that are plain.
+ */
+#define PROMQL_CHUNK 64
+struct promql_chunks {
+	const double *least, *greatest;
+	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
+	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
+	size_t n, skew;
+};
 struct promql_series {
 	struct labels labels; /* sorted, with __name__; lives at least as long as the cursor's arena */
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
 	const double *v;      /* staleness markers included */
 	size_t n;
+	bool lasting; /* t and v are valid until the cursor is closed, and other threads may read them */
+	bool plain;   /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	struct promql_chunks chunks; /* n is 0 where nothing is known */
 };
 struct promql_cursor; /* the storage's own */
 struct promql_storage {
@@ -59,6 +73,7 @@ struct promql_limits {
 	size_t max_samples; /* samples held or read by one evaluation; 0: 50,000,000 */
 	size_t max_series;  /* 0: 1,000,000 */
 	const bool *cancel; /* polled if not NULL */
+	int threads;        /* that work on a large query, the caller's among them; 0: that one alone */
 };
 struct promql_options {
 	const struct promql_storage *storage;
@@ -86,6 +101,7 @@ struct promql_result {
 	size_t n;                     /* of sample or line; lines are in the order of labels_cmp */
 	struct str *warning, *info;   /* annotations, distinct */
 	size_t warnings, infos;
+	size_t samples; /* read, and held in between */
 };
 
 MUST_USE int promql_instant(const struct promql_expr *x, const struct promql_options *o, time_us t,

@@ -263,18 +263,17 @@ struct eval {
 	dur_us lookback;
 	size_t max_samples, max_series, samples;
 	const bool *cancel;
+	int threads;
 	time_us start, end; /* of the query, whatever the grid of a subquery is */
 	dur_us step;        /* 0 in an instant query */
 	struct notes warning, info;
 	struct err *e;
 	int rc; /* the first failure; sticky */
 
-	/* One series' samples without staleness markers, and prefix counts over them. */
+	/* One series' samples without staleness markers. */
 	time_us *buf_t;
 	double *buf_v;
 	size_t buf_cap;
-	uint32_t *resets, *changes;
-	size_t prefix_cap;
 };
 
 bool ev_failed(struct eval *ev);
@@ -325,6 +324,7 @@ struct label_map {
 };
 /* The number of the set; *is_new if it was not there. (uint32_t)-1 on failure. */
 uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new);
+uint32_t label_map_find(const struct label_map *m, const struct labels *key); /* (uint32_t)-1: not there */
 
 /* Shortest decimal text without exponent, as Go's 'f' form. Writes at most 400 bytes. */
 size_t format_f(double v, char *buf);
@@ -345,6 +345,21 @@ static inline time_us timing_end(const struct timing *tm, time_us t)
 	return (tm->pinned ? tm->at : t) - tm->offset;
 }
 
+/* seek_after where the guess did not serve. */
+size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride);
+/*
+ * The first of t[at … n) after x. Steps usually lie as many samples apart as those before: *stride
+ * remembers how many, so that a look at two samples does. What lies before `at` is not after x.
+ */
+static inline size_t seek_after(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
+{
+	size_t guess = at + *stride;
+
+	if (guess <= n && (guess == n || t[guess] > x) && (guess == at || t[guess - 1] <= x))
+		return guess;
+	return seek_far(t, n, at, x, stride);
+}
+
 void select_instant(
         struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out);
 
@@ -355,22 +370,68 @@ struct samples {
 	const time_us *t;
 	const double *v;
 	size_t n;
+	bool lasting; /* until the source is closed */
+	bool plain;   /* no NaN */
+	struct promql_chunks chunks;
 };
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
 bool source_next(struct eval *ev, struct source *s, struct samples *out); /* false at the end or on failure */
 void source_close(struct source *s);
 
+/* ---- work on many series (rows.c) ---- */
+
+#define THREADS_MAX 8
+
+/*
+ * Calls one(ctx, i, thread) for every i below n, on threads 0 … THREADS_MAX - 1 if `work` (samples, about) is
+ * worth it; each takes `share` of them at once. It may not touch struct eval. Ends early when cancelled.
+ */
+void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
+        void (*one)(void *ctx, size_t i, int thread), void *ctx);
+
+struct row {
+	struct samples in;
+	double *v; /* a column for the result */
+	bool any;  /* it has a value */
+	bool done;
+};
+struct rows {
+	struct row *row;
+	size_t n, cap;
+	size_t work; /* samples and steps that wait */
+	double *spare;
+	/* Works on one row, on thread 0 … THREADS_MAX - 1; may not touch struct eval, unless serial. */
+	void (*one)(void *ctx, struct row *r, int thread);
+	void *ctx;
+	bool serial;
+};
+/* Adds a series; one that does not last is worked on at once, and left out if it has no value. */
+bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size_t steps);
+/* Works on those that wait. */
+void rows_work(struct eval *ev, struct rows *rows);
+
 /* ---- functions (functions.c, range.c, histogram.c, label.c) ---- */
 
+/* The values of a window in order; those of samples from … to - 1 of the series. */
+struct sorted {
+	double *v;
+	size_t n, cap, from, to;
+};
 struct window {
 	const time_us *t;
 	const double *v;
 	size_t n;
-	const uint32_t *resets, *changes; /* prefix counts beside v */
-	time_us start, end;               /* (start, end] */
-	time_us at;                       /* of the evaluation */
+	bool plain;                         /* no NaN */
+	const struct promql_chunks *chunks; /* of the series, in which the window begins at `base` */
+	const uint32_t *mark; /* samples that are less than the one before them, or differ from it */
+	size_t marks;         /* … of the window; mark[i] - base is an index of v */
+	size_t base;
+	struct sorted *sorted; /* of the window before, or empty */
+	time_us start, end;    /* (start, end] */
+	time_us at;            /* of the evaluation */
 	dur_us range;
+	bool anchored, smoothed;
 	double arg[3];
 	const struct node *call;
 	struct eval *ev;
@@ -398,10 +459,11 @@ struct function {
 };
 #define FN_KEEPS_NAME 1
 #define FN_COUNTER 2       /* wants to see a counter */
-#define FN_NEEDS_RESETS 4  /* window.resets */
-#define FN_NEEDS_CHANGES 8 /* window.changes */
+#define FN_NEEDS_RESETS 4  /* window.mark: falls */
+#define FN_NEEDS_CHANGES 8 /* window.mark: changes */
 #define FN_ANCHORED 16     /* knows the modifier */
 #define FN_SMOOTHED 32
+#define FN_FAILS 64 /* the window function may fail the evaluation */
 
 const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
@@ -423,8 +485,7 @@ FN_RUN(fn_histogram_only);
 	X(w_delta)                                                                                           \
 	X(w_irate)                                                                                           \
 	X(w_idelta)                                                                                          \
-	X(w_resets)                                                                                          \
-	X(w_changes)                                                                                         \
+	X(w_marks)                                                                                           \
 	X(w_avg)                                                                                             \
 	X(w_sum)                                                                                             \
 	X(w_min)                                                                                             \

@@ -5,20 +5,6 @@
 
 /* Functions of a window of samples, and the loop that slides the window over a series. */
 
-/* Neumaier's sum: what was lost to rounding is kept in *c. */
-void kahan_add(double v, double *sum, double *c)
-{
-	double t = *sum + v;
-
-	if (isinf(t))
-		*c = 0;
-	else if (fabs(*sum) >= fabs(v))
-		*c += (*sum - t) + v;
-	else
-		*c += (v - t) + *sum;
-	*sum = t;
-}
-
 static double seconds(dur_us d)
 {
 	return (double)d / 1e6;
@@ -31,11 +17,8 @@ static double reset_sum(const struct window *w)
 {
 	double sum = 0;
 
-	if (w->n < 2 || w->resets[w->n - 1] == w->resets[0])
-		return 0;
-	for (size_t i = 1; i < w->n; i++)
-		if (w->v[i] < w->v[i - 1])
-			sum += w->v[i - 1];
+	for (size_t i = 0; i < w->marks; i++)
+		sum += w->v[w->mark[i] - w->base - 1];
 	return sum;
 }
 
@@ -89,12 +72,14 @@ static double extended_change(const struct window *w, bool smoothed, bool counte
 	return sum;
 }
 
-static const struct node *range_node(const struct node *call)
+/* Whether a distance of microseconds is 1.1 gaps or more; by seconds where rounding decides. */
+static bool is_far(double distance, double gap)
 {
-	for (int i = 0; i < call->n_arg; i++)
-		if (call->arg[i]->type == PROMQL_MATRIX)
-			return node_bare(call->arg[i]);
-	wrong("a window function without a range");
+	double limit = gap * 1.1;
+
+	if (fabs(distance - limit) > 1e-9 * limit)
+		return distance > limit;
+	return distance / 1e6 >= gap / 1e6 * 1.1;
 }
 
 /*
@@ -103,11 +88,10 @@ static const struct node *range_node(const struct node *call)
  */
 static double change(const struct window *w, bool counter, bool rate)
 {
-	const struct node *x = range_node(w->call);
-	double diff, to_start, to_end, sampled, gap, limit, factor;
+	double diff, to_start, to_end, sampled, gap, factor;
 
-	if (x->anchored || x->smoothed) {
-		diff = extended_change(w, x->smoothed, counter);
+	if (w->anchored || w->smoothed) {
+		diff = extended_change(w, w->smoothed, counter);
 		return is_absent(diff) || !rate ? diff : diff / seconds(w->range);
 	}
 	if (w->n < 2)
@@ -115,12 +99,12 @@ static double change(const struct window *w, bool counter, bool rate)
 	diff = w->v[w->n - 1] - w->v[0];
 	if (counter)
 		diff += reset_sum(w);
-	to_start = seconds(w->t[0] - w->start);
-	to_end = seconds(w->end - w->t[w->n - 1]);
-	sampled = seconds(w->t[w->n - 1] - w->t[0]);
+	/* In microseconds, but where a limit is met to the point: Prometheus reckons in seconds. */
+	to_start = (double)(w->t[0] - w->start);
+	to_end = (double)(w->end - w->t[w->n - 1]);
+	sampled = (double)(w->t[w->n - 1] - w->t[0]);
 	gap = sampled / (double)(w->n - 1);
-	limit = gap * 1.1;
-	if (to_start >= limit)
+	if (is_far(to_start, gap))
 		to_start = gap / 2;
 	if (counter && diff > 0 && w->v[0] >= 0) {
 		double to_zero = sampled * (w->v[0] / diff);
@@ -128,7 +112,7 @@ static double change(const struct window *w, bool counter, bool rate)
 		if (to_zero < to_start)
 			to_start = to_zero;
 	}
-	if (to_end >= limit)
+	if (is_far(to_end, gap))
 		to_end = gap / 2;
 	factor = (sampled + to_start + to_end) / sampled;
 	if (rate)
@@ -167,323 +151,80 @@ double w_idelta(const struct window *w)
 	return w->n < 2 ? absent() : w->v[w->n - 1] - w->v[w->n - 2];
 }
 
-/* Prefix counts make these a subtraction. An anchored window begins with the sample before it. */
-static double counted(const struct window *w, const uint32_t *prefix)
+/* resets() and changes(): how many marks lie in the window. An anchored one begins with the sample before it.
+ */
+double w_marks(const struct window *w)
 {
-	if (range_node(w->call)->anchored && w->t[w->n - 1] <= w->start)
+	if (w->anchored && w->t[w->n - 1] <= w->start)
 		return absent();
-	return (double)(prefix[w->n - 1] - prefix[0]);
-}
-
-double w_resets(const struct window *w)
-{
-	return counted(w, w->resets);
-}
-
-double w_changes(const struct window *w)
-{
-	return counted(w, w->changes);
-}
-
-/* ---- over time ---- */
-
-double w_sum(const struct window *w)
-{
-	double sum = 0, c = 0;
-
-	for (size_t i = 0; i < w->n; i++)
-		kahan_add(w->v[i], &sum, &c);
-	return isinf(sum) ? sum : sum + c;
-}
-
-double w_avg(const struct window *w)
-{
-	double sum = w->v[0], c = 0, mean = 0;
-	bool stepwise = false;
-
-	for (size_t i = 1; i < w->n; i++) {
-		double n = (double)(i + 1), q;
-
-		if (!stepwise) {
-			double s = sum, cc = c;
-
-			kahan_add(w->v[i], &s, &cc);
-			if (!isinf(s)) {
-				sum = s;
-				c = cc;
-				continue;
-			}
-			/* The sum left the range of a double; the mean need not. */
-			stepwise = true;
-			mean = sum / (n - 1);
-			c /= n - 1;
-		}
-		q = (n - 1) / n;
-		mean *= q;
-		c *= q;
-		kahan_add(w->v[i] / n, &mean, &c);
-	}
-	return stepwise ? mean + c : sum / (double)w->n + c / (double)w->n;
-}
-
-double w_min(const struct window *w)
-{
-	double m = w->v[0];
-
-	for (size_t i = 1; i < w->n; i++)
-		if (w->v[i] < m || isnan(m))
-			m = w->v[i];
-	return m;
-}
-
-double w_max(const struct window *w)
-{
-	double m = w->v[0];
-
-	for (size_t i = 1; i < w->n; i++)
-		if (w->v[i] > m || isnan(m))
-			m = w->v[i];
-	return m;
-}
-
-static double time_text(time_us t)
-{
-	return (double)(t / US_MS) / 1e3;
-}
-
-double w_ts_min(const struct window *w)
-{
-	size_t at = 0;
-
-	for (size_t i = 1; i < w->n; i++)
-		if (w->v[i] <= w->v[at] || isnan(w->v[at]))
-			at = i;
-	return time_text(w->t[at]);
-}
-
-double w_ts_max(const struct window *w)
-{
-	size_t at = 0;
-
-	for (size_t i = 1; i < w->n; i++)
-		if (w->v[i] >= w->v[at] || isnan(w->v[at]))
-			at = i;
-	return time_text(w->t[at]);
-}
-
-double w_ts_last(const struct window *w)
-{
-	return time_text(w->t[w->n - 1]);
-}
-
-double w_ts_first(const struct window *w)
-{
-	return time_text(w->t[0]);
-}
-
-double w_count(const struct window *w)
-{
-	return (double)w->n;
-}
-
-double w_last(const struct window *w)
-{
-	return w->v[w->n - 1];
-}
-
-double w_first(const struct window *w)
-{
-	return w->v[0];
-}
-
-double w_present(const struct window *w)
-{
-	(void)w;
-	return 1;
-}
-
-double w_stdvar(const struct window *w)
-{
-	double mean = 0, mean_c = 0, aux = 0, aux_c = 0;
-
-	for (size_t i = 0; i < w->n; i++) {
-		double delta = w->v[i] - (mean + mean_c);
-
-		kahan_add(delta / (double)(i + 1), &mean, &mean_c);
-		kahan_add(delta * (w->v[i] - (mean + mean_c)), &aux, &aux_c);
-	}
-	return (aux + aux_c) / (double)w->n;
-}
-
-double w_stddev(const struct window *w)
-{
-	return sqrt(w_stdvar(w));
-}
-
-static int double_cmp(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	if (isnan(x) || isnan(y))
-		return (int)isnan(y) - (int)isnan(x) > 0 ? 1 : isnan(x) && isnan(y) ? 0 : -1;
-	return (x > y) - (x < y);
-}
-
-double quantile_of(double q, double *v, size_t n)
-{
-	double rank, lower, weight;
-	size_t lo, hi;
-
-	if (n == 0 || isnan(q))
-		return NAN;
-	if (q < 0)
-		return -INFINITY;
-	if (q > 1)
-		return INFINITY;
-	qsort(v, n, sizeof *v, double_cmp);
-	rank = q * ((double)n - 1);
-	lower = floor(rank);
-	lo = (size_t)fmax(0, lower);
-	hi = lo + 1 < n ? lo + 1 : n - 1;
-	weight = rank - lower;
-	return v[lo] * (1 - weight) + v[hi] * weight;
-}
-
-/* A copy of the window's values that may be sorted. */
-static double *copy_values(const struct window *w)
-{
-	double *v = xcalloc(w->n, sizeof *v);
-
-	memcpy(v, w->v, w->n * sizeof *v);
-	return v;
-}
-
-double w_quantile(const struct window *w)
-{
-	double *v = copy_values(w), q;
-
-	q = quantile_of(w->arg[0], v, w->n);
-	free(v);
-	return q;
-}
-
-double w_mad(const struct window *w)
-{
-	double *v = copy_values(w), m;
-
-	m = quantile_of(0.5, v, w->n);
-	for (size_t i = 0; i < w->n; i++)
-		v[i] = fabs(w->v[i] - m);
-	m = quantile_of(0.5, v, w->n);
-	free(v);
-	return m;
-}
-
-/* ---- regression, smoothing ---- */
-
-/* Least squares; x counts seconds from `zero`. */
-static void regress(const struct window *w, time_us zero, double *slope, double *intercept)
-{
-	double n = (double)w->n, x = 0, cx = 0, y = 0, cy = 0, xy = 0, cxy = 0, xx = 0, cxx = 0, cov, var;
-	bool flat = true;
-
-	for (size_t i = 0; i < w->n; i++) {
-		double s = seconds(w->t[i] - zero);
-
-		flat = flat && w->v[i] == w->v[0];
-		kahan_add(s, &x, &cx);
-		kahan_add(w->v[i], &y, &cy);
-		kahan_add(s * w->v[i], &xy, &cxy);
-		kahan_add(s * s, &xx, &cxx);
-	}
-	if (flat) {
-		*slope = isinf(w->v[0]) ? NAN : 0;
-		*intercept = isinf(w->v[0]) ? NAN : w->v[0];
-		return;
-	}
-	x += cx;
-	y += cy;
-	xy += cxy;
-	xx += cxx;
-	cov = xy - x * y / n;
-	var = xx - x * x / n;
-	*slope = cov / var;
-	*intercept = y / n - *slope * x / n;
-}
-
-double w_deriv(const struct window *w)
-{
-	double slope, intercept;
-
-	if (w->n < 2)
-		return absent();
-	regress(w, w->t[0], &slope, &intercept);
-	return slope;
-}
-
-double w_predict_linear(const struct window *w)
-{
-	double slope, intercept;
-
-	if (w->n < 2)
-		return absent();
-	regress(w, w->at, &slope, &intercept);
-	return slope * w->arg[0] + intercept;
-}
-
-double w_smoothing(const struct window *w)
-{
-	double sf = w->arg[0], tf = w->arg[1], s0 = 0, s1, b;
-
-	if (!(sf > 0 && sf < 1)) {
-		ev_fail(w->ev, ERR_UNPROCESSED, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f",
-		        sf);
-		return absent();
-	}
-	if (!(tf > 0 && tf < 1)) {
-		ev_fail(w->ev, ERR_UNPROCESSED, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
-		return absent();
-	}
-	if (w->n < 2)
-		return absent();
-	s1 = w->v[0];
-	b = w->v[1] - w->v[0];
-	for (size_t i = 1; i < w->n; i++) {
-		double y;
-
-		if (i > 1)
-			b = tf * (s1 - s0) + (1 - tf) * b;
-		y = sf * w->v[i] + (1 - sf) * (s1 + b);
-		s0 = s1;
-		s1 = y;
-	}
-	return s1;
+	return (double)w->marks;
 }
 
 /* ---- the loop ---- */
 
-static bool make_prefixes(struct eval *ev, const struct samples *in, uint8_t flags)
+static const struct node *range_node(const struct node *call)
 {
-	if (in->n > ev->prefix_cap) {
-		ev->resets = ev_array(ev, in->n * 2, sizeof *ev->resets);
-		ev->changes = ev_array(ev, in->n * 2, sizeof *ev->changes);
-		ev->prefix_cap = ev->rc == 0 ? in->n * 2 : 0;
+	for (int i = 0; i < call->n_arg; i++)
+		if (call->arg[i]->type == PROMQL_MATRIX)
+			return node_bare(call->arg[i]);
+	wrong("a window function without a range");
+}
+
+/* Whether any of v[0 … 7] is less than the one before it. */
+static bool falls(const double *v)
+{
+	typedef double two __attribute__((vector_size(16)));
+	typedef long long mask __attribute__((vector_size(16)));
+	mask any = {0, 0};
+
+	for (int i = 0; i < 8; i += 2) {
+		two now, before;
+
+		memcpy(&now, v + i, sizeof now);
+		memcpy(&before, v + i - 1, sizeof before);
+		any |= now < before;
 	}
-	if (ev->rc != 0)
-		return false;
+	return (any[0] | any[1]) != 0;
+}
+
+/* Where a series falls or changes; one for each thread. */
+struct marks {
+	uint32_t *p;
+	size_t n, cap;
+};
+
+/* Where the series falls, or changes, from one sample to the next. */
+static void make_marks(struct marks *m, const struct samples *in, uint8_t flags)
+{
+	const double *v = in->v;
+	uint32_t *mark = m->p = xgrow(m->p, &m->cap, in->n, sizeof *m->p);
+	size_t n = 0;
+
 	if (flags & FN_NEEDS_RESETS) {
-		ev->resets[0] = 0;
-		for (size_t i = 1; i < in->n; i++)
-			ev->resets[i] = ev->resets[i - 1] + (in->v[i] < in->v[i - 1]);
+		for (size_t i = 1; i < in->n;) {
+			size_t run = (i + in->chunks.skew) / PROMQL_CHUNK;
+			size_t to = (run + 1) * PROMQL_CHUNK - in->chunks.skew;
+
+			if (to > in->n)
+				to = in->n;
+			if (run < in->chunks.n && !in->chunks.falls[run]) {
+				i = to;
+				continue;
+			}
+			while (i + 8 <= to && !falls(v + i)) /* as most counters do not */
+				i += 8;
+			for (size_t end = i + 8 < to ? i + 8 : to; i < end; i++)
+				if (v[i] < v[i - 1])
+					mark[n++] = (uint32_t)i;
+		}
+	} else if (flags & FN_NEEDS_CHANGES) {
+		/* Written always, kept where it is a change: no branch to guess. */
+		for (size_t i = 1; i < in->n; i++) {
+			mark[n] = (uint32_t)i;
+			n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));
+		}
 	}
-	if (flags & FN_NEEDS_CHANGES) {
-		ev->changes[0] = 0;
-		for (size_t i = 1; i < in->n; i++)
-			ev->changes[i] =
-			        ev->changes[i - 1] +
-			        (in->v[i] != in->v[i - 1] && !(isnan(in->v[i]) && isnan(in->v[i - 1])));
-	}
-	return true;
+	m->n = n;
 }
 
 /* Names the function's range modifiers cannot serve. */
@@ -528,47 +269,74 @@ static void check_counter(struct eval *ev, const struct node *at, const struct l
 	        STR_ARG(name));
 }
 
-/* One series over all steps. True if any step has a value. */
-static bool slide(struct eval *ev, const struct function *f, const struct node *range,
-        const struct timing *tm, const struct grid *g, size_t steps, const struct samples *in,
-        double *const *scalar, int scalars, struct window *w, double *v)
-{
-	size_t lo = 0, hi = 0;
-	bool any = false, extended = range->anchored || range->smoothed;
+#define LONG_WINDOW 1000 /* samples that take longer than a look at the flag */
 
-	for (size_t k = 0; k < steps && ev->rc == 0; k++) {
+struct sliding {
+	const struct function *f;
+	const struct timing *tm;
+	const struct grid *g;
+	size_t steps;
+	dur_us lookback;
+	const bool *cancel;
+	double *scalar[3];
+	int scalars;
+	struct window window; /* what all series have in common */
+	struct marks marks[THREADS_MAX];
+	struct sorted sorted[THREADS_MAX];
+};
+
+static void slide(void *ctx, struct row *r, int thread)
+{
+	struct sliding *sl = ctx;
+	struct marks *m = &sl->marks[thread];
+	struct window w = sl->window;
+	const struct samples *in = &r->in;
+	size_t lo = 0, hi = 0, lo_stride = 1, hi_stride = 1, first_mark = 0, end_mark = 0;
+	uint64_t all = 0;
+
+	w.plain = in->plain;
+	w.chunks = &in->chunks;
+	w.sorted = &sl->sorted[thread];
+	w.sorted->n = w.sorted->from = w.sorted->to = 0;
+	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
+		make_marks(m, in, sl->f->flags);
+	for (size_t k = 0; k < sl->steps; k++) {
 		size_t from, to;
 
-		w->at = grid_time(g, k);
-		w->end = timing_end(tm, w->at);
-		w->start = w->end - tm->range;
-		while (lo < in->n && in->t[lo] <= w->start)
-			lo++;
-		while (hi < in->n && in->t[hi] <= w->end)
-			hi++;
+		w.at = grid_time(sl->g, k);
+		w.end = timing_end(sl->tm, w.at);
+		w.start = w.end - sl->tm->range;
+		lo = seek_after(in->t, in->n, lo, w.start, &lo_stride);
+		hi = seek_after(in->t, in->n, hi, w.end, &hi_stride);
 		from = lo;
 		to = hi;
-		if (extended) {
-			if (from > 0 && in->t[from - 1] > w->start - ev->lookback)
-				from--;
-			if (range->smoothed && to < in->n && in->t[to] <= w->end + ev->lookback)
-				to++;
-		}
+		if ((w.anchored || w.smoothed) && from > 0 && in->t[from - 1] > w.start - sl->lookback)
+			from--;
+		if (w.smoothed && to < in->n && in->t[to] <= w.end + sl->lookback)
+			to++;
 		if (from >= to) {
-			v[k] = absent();
+			r->v[k] = absent();
 			continue;
 		}
-		w->t = in->t + from;
-		w->v = in->v + from;
-		w->n = to - from;
-		w->resets = ev->resets != NULL ? ev->resets + from : NULL;
-		w->changes = ev->changes != NULL ? ev->changes + from : NULL;
-		for (int i = 0; i < scalars; i++)
-			w->arg[i] = scalar[i][k];
-		v[k] = f->window(w);
-		any = any || !is_absent(v[k]);
+		while (first_mark < m->n && m->p[first_mark] <= from)
+			first_mark++;
+		while (end_mark < m->n && m->p[end_mark] < to)
+			end_mark++;
+		w.t = in->t + from;
+		w.v = in->v + from;
+		w.n = to - from;
+		w.mark = m->p + first_mark;
+		w.marks = end_mark > first_mark ? end_mark - first_mark : 0;
+		w.base = from;
+		for (int i = 0; i < sl->scalars; i++)
+			w.arg[i] = sl->scalar[i][k];
+		/* A long window at many steps is work for minutes. */
+		if (w.n > LONG_WINDOW && sl->cancel != NULL && __atomic_load_n(sl->cancel, __ATOMIC_RELAXED))
+			return;
+		r->v[k] = sl->f->window(&w);
+		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	}
-	return any;
+	r->any = all != 0;
 }
 
 static void check_quantile(struct eval *ev, const struct node *at, const double *q, size_t n)
@@ -586,50 +354,54 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 {
 	const struct function *f = x->fn;
 	const struct node *range = range_node(x), *range_arg = range;
-	double *scalar[3] = {NULL}, *v = NULL;
-	int scalars = 0;
-	size_t steps = g->n;
 	struct timing tm;
 	struct source *s;
 	struct samples in;
-	struct window w = {.call = x, .ev = ev};
+	struct sliding sl = {
+	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
+	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
 
 	if (!modifiers_fit(ev, f, range))
 		return;
 	for (int i = 0; i < x->n_arg; i++) {
 		if (x->arg[i]->type == PROMQL_SCALAR)
-			scalar[scalars++] = eval_scalar(ev, x->arg[i], g);
+			sl.scalar[sl.scalars++] = eval_scalar(ev, x->arg[i], g);
 		else
 			range_arg = x->arg[i];
 	}
 	if (ev->rc == 0 && f->window == w_quantile)
-		check_quantile(ev, x->arg[0], scalar[0], g->n);
+		check_quantile(ev, x->arg[0], sl.scalar[0], g->n);
 	s = source_open(ev, range, g, &tm);
-	w.range = tm.range;
+	sl.window = (struct window){.call = x,
+	        .ev = ev,
+	        .range = tm.range,
+	        .anchored = range->anchored,
+	        .smoothed = range->smoothed};
 	/* A pinned window is the same at every step, and so is what is made of it. */
-	if (tm.pinned && scalars == 0)
-		steps = 1;
-	while (s != NULL && source_next(ev, s, &in)) {
-		struct series *o;
-
-		if (in.n > UINT32_MAX / 2 || ((f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES)) &&
-		                                     !make_prefixes(ev, &in, f->flags)))
+	if (tm.pinned && sl.scalars == 0)
+		sl.steps = 1;
+	while (s != NULL && source_next(ev, s, &in) && in.n <= UINT32_MAX / 2)
+		if (!rows_add(ev, &rows, &in, g->n))
 			break;
-		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
-			break;
-		if (!slide(ev, f, range, &tm, g, steps, &in, scalar, scalars, &w, v))
-			continue;
-		for (size_t k = steps; k < g->n; k++)
-			v[k] = v[0];
-		if (f->flags & FN_COUNTER)
-			check_counter(ev, range_arg, &in.labels);
-		if ((o = vec_add(ev, &out->vec)) == NULL)
-			break;
-		o->labels = in.labels;
-		o->drop_name = in.drop_name || !(f->flags & FN_KEEPS_NAME);
-		o->v = v;
-		v = NULL;
-	}
+	rows_work(ev, &rows);
 	source_close(s);
+	for (int i = 0; i < THREADS_MAX; i++) {
+		free(sl.marks[i].p);
+		free(sl.sorted[i].v);
+	}
+	for (size_t i = 0; i < rows.n && ev->rc == 0; i++) {
+		struct row *r = &rows.row[i];
+		struct series *o = r->any ? vec_add(ev, &out->vec) : NULL;
+
+		if (o == NULL)
+			continue;
+		if (f->flags & FN_COUNTER)
+			check_counter(ev, range_arg, &r->in.labels);
+		o->labels = r->in.labels;
+		o->drop_name = r->in.drop_name || !(f->flags & FN_KEEPS_NAME);
+		o->v = r->v;
+		for (size_t k = sl.steps; k < g->n; k++)
+			o->v[k] = o->v[0];
+	}
 	vec_sort(&out->vec);
 }

@@ -20,72 +20,107 @@ static int open_cursor(
 	return ev->rc;
 }
 
-static bool next_series(struct eval *ev, struct promql_cursor *c, struct promql_series *s)
+static bool next_samples(struct eval *ev, struct promql_cursor *c, struct samples *out)
 {
+	struct promql_series s = {0};
 	int rc;
 
 	if (ev_failed(ev))
 		return false;
-	rc = ev->storage->next(c, s, ev->e);
+	rc = ev->storage->next(c, &s, ev->e);
 	if (rc < 0) {
 		ev->rc = rc;
 		return false;
 	}
-	return rc > 0 && ev_count(ev, s->n);
+	*out = (struct samples){.labels = s.labels,
+	        .t = s.t,
+	        .v = s.v,
+	        .n = s.n,
+	        .lasting = s.lasting,
+	        .plain = s.plain,
+	        .chunks = s.chunks};
+	return rc > 0 && ev_count(ev, s.n);
 }
 
 /* ---- instant selectors ---- */
 
-/* The index of the first sample after t, from `at` on. */
-static size_t after(const struct promql_series *s, size_t at, time_us t)
+size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
 {
-	/* Steps usually lie a few samples apart; where they do not, gallop. */
-	size_t jump = 1, lo = at;
+	size_t jump = 1, lo = at, hi = at;
 
-	while (at < s->n && s->t[at] <= t) {
-		lo = at;
-		at += jump;
+	while (hi < n && t[hi] <= x) {
+		lo = hi + 1;
+		hi += jump;
 		jump *= 2;
 	}
-	if (at > s->n)
-		at = s->n;
-	while (lo < at) {
-		size_t mid = lo + (at - lo) / 2;
+	if (hi > n)
+		hi = n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
 
-		if (s->t[mid] <= t)
+		if (t[mid] <= x)
 			lo = mid + 1;
 		else
-			at = mid;
+			hi = mid;
 	}
-	return at;
+	*stride = lo - at;
+	return lo;
 }
 
-static double interpolate(const struct promql_series *s, size_t i, time_us t)
+static double interpolate(const struct samples *s, size_t i, time_us t)
 {
 	double part = (double)(t - s->t[i]) / (double)(s->t[i + 1] - s->t[i]);
 
 	return s->v[i] + (s->v[i + 1] - s->v[i]) * part;
 }
 
-/* The value at t; at *k the search goes on. Extended selectors come with markers already removed. */
-static double value_at(struct eval *ev, const struct node *x, const struct promql_series *s, time_us t,
-        size_t *k, bool timestamps)
+/* The time of sample i - 1, or the value at t drawn between it and the next. */
+static double read_odd(const struct samples *s, size_t i, time_us t, dur_us lookback, bool timestamps)
 {
-	size_t i = *k = after(s, *k, t);
-
-	if (i == 0 || s->t[i - 1] <= t - ev->lookback || is_absent(s->v[i - 1]))
+	if (is_absent(s->v[i - 1]))
 		return absent();
 	if (timestamps)
 		return (double)(s->t[i - 1] / US_MS) / 1e3;
-	if (x->smoothed && s->t[i - 1] != t && i < s->n && s->t[i] <= t + ev->lookback)
+	if (s->t[i - 1] != t && i < s->n && s->t[i] <= t + lookback)
 		return interpolate(s, i - 1, t);
 	return s->v[i - 1];
 }
 
-static void drop_markers(struct eval *ev, struct promql_series *s)
+struct laying {
+	const struct grid *g;
+	dur_us offset, lookback;
+	bool smoothed, timestamps;
+};
+
+/* One series on the grid. A marker is ABSENT by itself. */
+static void lay(void *ctx, struct row *r, int thread)
+{
+	const struct laying *l = ctx;
+	const struct samples *s = &r->in;
+	size_t at = 0, stride = 1;
+	uint64_t all = 0;
+	bool odd = l->timestamps || l->smoothed;
+
+	(void)thread;
+	for (size_t k = 0; k < l->g->n; k++) {
+		time_us t = grid_time(l->g, k) - l->offset;
+
+		at = seek_after(s->t, s->n, at, t, &stride);
+		if (at == 0 || s->t[at - 1] <= t - l->lookback)
+			r->v[k] = absent();
+		else
+			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->timestamps) : s->v[at - 1];
+		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
+	}
+	r->any = all != 0;
+}
+
+static void drop_markers(struct eval *ev, struct samples *s)
 {
 	size_t n = 0, i = 0;
 
+	if (s->plain)
+		return;
 	while (i < s->n && !is_absent(s->v[i]))
 		i++;
 	if (i == s->n)
@@ -107,6 +142,7 @@ static void drop_markers(struct eval *ev, struct promql_series *s)
 	s->t = ev->buf_t;
 	s->v = ev->buf_v;
 	s->n = n;
+	s->lasting = false;
 }
 
 void select_instant(
@@ -114,48 +150,45 @@ void select_instant(
 {
 	struct timing tm;
 	struct promql_cursor *c = NULL;
-	struct promql_series in;
+	struct samples in;
+	struct grid pin = {0, 0, 1};
+	struct laying l = {
+	        .g = g, .lookback = ev->lookback, .smoothed = x->smoothed, .timestamps = timestamps};
+	struct rows rows = {.one = lay, .ctx = &l};
 	time_us first, last;
-	double *v = NULL;
 
 	if (!timing_of(ev, x, &tm))
 		return;
-	first = timing_end(&tm, g->start);
+	pin.start = first = timing_end(&tm, g->start);
 	last = timing_end(&tm, grid_time(g, g->n - 1));
+	l.offset = tm.offset;
+	if (tm.pinned) {
+		l.g = &pin;
+		l.offset = 0;
+	}
 	if (open_cursor(ev, x, first - ev->lookback + 1, x->smoothed ? last + ev->lookback : last, &c) != 0)
 		return;
-	while (next_series(ev, c, &in)) {
-		size_t at = 0;
-		bool any = false;
-		struct series *s;
-
+	while (next_samples(ev, c, &in)) {
 		if (in.n == 0)
 			continue;
 		if (x->smoothed || x->anchored)
 			drop_markers(ev, &in);
-		if (v == NULL && (v = ev_column(ev, g->n)) == NULL)
+		if (!rows_add(ev, &rows, &in, g->n))
 			break;
-		if (tm.pinned) {
-			double one = value_at(ev, x, &in, first, &at, timestamps);
-
-			any = !is_absent(one);
-			for (size_t k = 0; any && k < g->n; k++)
-				v[k] = one;
-		} else {
-			for (size_t k = 0; k < g->n; k++) {
-				v[k] = value_at(ev, x, &in, grid_time(g, k) - tm.offset, &at, timestamps);
-				any = any || !is_absent(v[k]);
-			}
-		}
-		if (!any)
-			continue;
-		if ((s = vec_add(ev, out)) == NULL)
-			break;
-		s->labels = in.labels;
-		s->v = v;
-		v = NULL;
 	}
+	rows_work(ev, &rows);
 	ev->storage->close(c);
+	for (size_t i = 0; i < rows.n && ev->rc == 0; i++) {
+		struct row *r = &rows.row[i];
+		struct series *s = r->any ? vec_add(ev, out) : NULL;
+
+		if (s == NULL)
+			continue;
+		s->labels = r->in.labels;
+		s->v = r->v;
+		for (size_t k = 1; tm.pinned && k < g->n; k++)
+			s->v[k] = s->v[0];
+	}
 	vec_sort(out);
 }
 
@@ -230,17 +263,11 @@ bool source_next(struct eval *ev, struct source *s, struct samples *out)
 {
 	*out = (struct samples){0};
 	if (s->cursor != NULL) {
-		struct promql_series in;
-
 		do {
-			if (!next_series(ev, s->cursor, &in))
+			if (!next_samples(ev, s->cursor, out))
 				return false;
-			drop_markers(ev, &in);
-		} while (in.n == 0 && ev->rc == 0);
-		out->labels = in.labels;
-		out->t = in.t;
-		out->v = in.v;
-		out->n = in.n;
+			drop_markers(ev, out);
+		} while (out->n == 0 && ev->rc == 0);
 		return ev->rc == 0;
 	}
 	while (s->at < s->vec.n && !ev_failed(ev)) {

@@ -107,6 +107,7 @@ static void add_late(struct series_db *db, struct series *s, uint32_t id, time_u
 {
 	struct late *l = s->late;
 
+	s->settled++;
 	if (!l || l->n == l->cap) {
 		uint32_t cap = l ? l->cap * 2 : 4;
 

@@ -137,7 +137,8 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		if (!s)
 			continue;
 		s->tail.last = INT64_MAX; /* what the files have of it has changed */
-		pthread_rwlock_rdlock(&db->data_lock);
+		pthread_rwlock_wrlock(&db->data_lock);
+		s->settled++;
 		lost = lost_its_last(s, d, i);
 		pthread_rwlock_unlock(&db->data_lock);
 		if (!lost)

@@ -30,6 +30,7 @@ static void forget_blocks(struct series_db *db, size_t n)
 		struct block *b = db->fifo;
 		struct series *s = series__at(db, b->series);
 
+		s->filed = b->t1 > s->filed ? b->t1 : s->filed;
 		must(s->sealed == b); /* a series' blocks stand in the queue in their order */
 		s->sealed = b->younger;
 		if (!s->sealed)
@@ -172,6 +173,7 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 		struct series *s = series__at(db, id);
 		bool empty = !s->head.n && !s->late && !s->sealed;
 
+		s->settled++;
 		if (!index_has(&db->index, id) || !empty)
 			continue;
 		if (s->last_t != TIME_NONE && s->last_t < t && files_span_last(&db->files, s->last_t) < t) {
@@ -179,6 +181,9 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
 			atomic_store(&s->idle, true);
 		} else if (s->last_t == TIME_NONE && atomic_load(&s->idle)) {
+			pthread_mutex_lock(&db->columns.lock);
+			columns_drop(&db->columns, &s->column);
+			pthread_mutex_unlock(&db->columns.lock);
 			index_remove(&db->index, id);
 			s->logged = false;
 		} else {
@@ -225,6 +230,9 @@ static void remove_broken(struct series_db *db)
 
 		if (files_remove_broken(&db->files, b->file, b->series, b->t0, &e))
 			LOG(SERIES_FAULT, log_s("what", "quarantine"), log_s("why", e.text));
+		pthread_rwlock_wrlock(&db->data_lock);
+		series__at(db, b->series)->settled++;
+		pthread_rwlock_unlock(&db->data_lock);
 		free(b);
 		b = next;
 	}

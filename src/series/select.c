@@ -102,15 +102,23 @@ static bool virtual_matches(const struct matching *g, struct thing *t, uint32_t 
 	return true;
 }
 
-/* Stored and virtual labels in one sorted set, in the arena. */
+/* Stored and virtual labels in one sorted set, in the arena; stored names are never freed, and are shared. */
 static struct labels all_labels(const struct matching *g, uint32_t id, const struct thing *t, struct arena *a)
 {
 	struct label stored[LABELS_MAX];
 	int n = index_labels(&g->db->index, id, stored), k = 0, i = 0, j = 0;
 	struct labels out = {arena_array(a, (size_t)(n + g->names) + 1, sizeof(struct label)), 0};
+	size_t bytes = 0;
+	char *text;
 
-	if (!out.l)
+	for (i = 0; i < n; i++)
+		bytes += stored[i].value.n;
+	for (j = 0; j < g->names; j++)
+		bytes += strlen(g->virt->names[j]) + t->label[j].n;
+	text = arena_alloc(a, bytes + 1);
+	if (!out.l || !text)
 		return LABELS_NONE;
+	i = j = 0;
 	while (i < n || j < g->names) {
 		struct str name = j < g->names ? str_of(g->virt->names[j]) : STR_NULL;
 		int c = i == n ? 1 : j == g->names ? -1 : str_cmp(stored[i].name, name);
@@ -120,17 +128,16 @@ static struct labels all_labels(const struct matching *g, uint32_t id, const str
 			j++;
 			continue;
 		}
-		if (c < 0)
+		if (c < 0) {
 			l = stored[i++];
-		else
-			l = (struct label){name, t->label[j++]};
+		} else {
+			l = (struct label){{text, name.n}, t->label[j++]};
+			text = mempcpy(text, name.p, name.n);
+		}
 		if (c == 0)
 			i++;
-		l.name.p = arena_memdup(a, l.name.p, l.name.n);
-		l.value.p = arena_memdup(a, l.value.p, l.value.n);
-		if (!l.name.p || !l.value.p)
-			return LABELS_NONE;
-		out.l[k++] = l;
+		out.l[k++] = (struct label){l.name, {text, l.value.n}};
+		text = mempcpy(text, l.value.p, l.value.n);
 	}
 	out.n = k;
 	return out;

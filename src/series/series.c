@@ -11,6 +11,7 @@
 
 #define QUEUE_POINTS 4000000
 #define QUEUE_BATCHES 4000000
+#define CACHE_B ((size_t)256 << 20)
 
 /* A stream of readers must not keep the committer out. */
 static void init_rwlock(pthread_rwlock_t *l)
@@ -78,6 +79,7 @@ static void destroy(struct series_db *db)
 		db->broken = b->next;
 		free(b);
 	}
+	columns_fini(&db->columns);
 	index_fini(&db->index);
 	if (db->files.dir)
 		files_close(&db->files);
@@ -125,6 +127,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	init_cond(&db->job_cond);
 	init_cond(&db->done_cond);
 	db->queue = queue_new(QUEUE_BATCHES);
+	columns_init(&db->columns, o->cache_b ? o->cache_b : CACHE_B);
 	index_init(&db->index, sizeof(struct series), offsetof(struct series, index));
 
 	rc = file_mkdirs(db->dir, e);

@@ -62,6 +62,7 @@ struct series_options {
 	size_t queue_points;       /* points that may wait; 0: 4,000,000 */
 	dur_us head_age;           /* the log is never much older: heads are checkpointed by then; 0: 1 h */
 	dur_us partition;          /* time span of one block file; 0: 7 days */
+	size_t cache_b;            /* decoded points kept for the next reader; 0: 256 MiB */
 	series_observe_f *observe; /* may be NULL */
 	void *observe_ctx;
 };
@@ -124,12 +125,26 @@ struct series_query {
 	size_t max_series, max_points; /* 0: none. Past them ERR_TOOBIG says which. */
 	const bool *cancel;            /* polled if not NULL: ERR_CANCELLED */
 };
+/*
+ * What is known of runs of SERIES_CHUNK points, so that they need not be looked at: run i begins at point
+ * i * SERIES_CHUNK - skew of the view (the first one may begin before it).
+ */
+#define SERIES_CHUNK 64
+struct series_chunks {
+	const double *least, *greatest;
+	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
+	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
+	size_t n, skew;
+};
 struct series_view {
 	series_id id;
 	struct labels labels; /* sorted, virtual labels among them; lives in the cursor's arena */
 	const time_us *t;     /* ascending, unique; valid until the next series_next */
 	const double *v;
-	size_t n; /* may be 0 */
+	size_t n;                    /* may be 0 */
+	bool lasting;                /* t and v are valid until the cursor is freed */
+	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
+	struct series_chunks chunks; /* n is 0 unless plain */
 };
 struct series_cursor;
 /* A snapshot of what was durable at the call. At least one matcher must not match the empty value. */

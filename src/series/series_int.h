@@ -7,6 +7,7 @@
  *                    its view of the files stands, so that no block is in neither
  *   index    rwlock  labels, ids, postings
  *   data     rwlock  heads, late points, sealed blocks that still wait in memory, newest points
+ *   columns  mutex   decoded points that are kept
  *   files    mutex   the list of block files and their idle connections
  *   jobs     mutex   wishes to the sealer, its state
  *   spare    mutex   room for the next cursor
@@ -16,6 +17,7 @@
 #define HEMING_SERIES_INT_H
 
 #include "series/block.h"
+#include "series/column.h"
 #include "series/frame.h"
 #include "series/head.h"
 #include "series/index.h"
@@ -43,6 +45,9 @@ struct series {
 	double last_v;                 /* data */
 	struct late *late;             /* data; overlays the head, which overlays what is sealed */
 	struct block *sealed, *newest; /* data; blocks without a file yet, oldest first */
+	time_us filed;                 /* data; no later point has gone into a file since the start */
+	uint32_t settled;              /* data; counts what was changed but by appending */
+	struct column *column;         /* columns */
 	struct block_tail tail;        /* sealer */
 	bool logged;                   /* committer; its labels are in the log */
 	bool logging;                  /* committer; … in the group being written */
@@ -110,6 +115,7 @@ struct series_db {
 
 	pthread_rwlock_t seal_lock;
 	struct block_files files;
+	struct columns columns;
 
 	pthread_mutex_t commit_lock;
 	struct wal wal;     /* commit */

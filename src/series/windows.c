@@ -53,7 +53,7 @@ int series_select_windows(struct series_db *db, const struct series_query *q, du
 		        e, ERR_TOOBIG, "%zu windows of one series; take a shorter time or longer windows", n);
 	points.from = n ? first - step + 1 : 1;
 	points.to = n ? last : 0;
-	rc = series_select(db, &points, a, out, e);
+	rc = cursor__open(db, &points, true, a, out, e);
 	if (rc)
 		return rc;
 	w = xcalloc(1, sizeof(*w));
@@ -178,15 +178,16 @@ static void read_parts(struct series_cursor *c, uint32_t id)
 static int redo(struct series_cursor *c, size_t a, size_t b, uint32_t id, struct err *e)
 {
 	struct windows *w = c->windows;
+	const struct layer span = {.from = w->grid.first + ((time_us)a - 1) * w->grid.step + 1,
+	        .to = w->grid.first + (time_us)b * w->grid.step,
+	        .keep = true}; /* max_points is for windows */
 	int rc;
 
-	c->from = w->grid.first + ((time_us)a - 1) * w->grid.step + 1;
-	c->to = w->grid.first + (time_us)b * w->grid.step;
 	c->all.n = 0;
-	rc = cursor__read_files(c, id, e);
+	rc = cursor__read_files(c, &span, id, e);
 	if (rc)
 		return rc;
-	cursor__add(c, w->memory.t, w->memory.v, w->memory.n);
+	cursor__add(c, &span, w->memory.t, w->memory.v, w->memory.n);
 	memset(w->grid.w + a, 0, (b - a + 1) * sizeof(*w->grid.w));
 	grid_points(&w->grid, c->all.t, c->all.v, c->all.n);
 	return 0;
@@ -208,14 +209,14 @@ int series_next_windows(struct series_cursor *c, struct series_windows *out, str
 	memset(w->grid.w, 0, w->grid.n * sizeof(*w->grid.w));
 	memset(w->dirty, 0, w->grid.n * sizeof(*w->dirty));
 	w->newest = INT64_MIN;
-	c->from = w->from;
-	c->to = w->to;
 	c->all.n = 0;
-	cursor__read_memory(c, &c->layer[c->next], id);
+	if (c->layer[c->next].read) {
+		cursor__read_memory(c, &c->layer[c->next], id);
+		read_parts(c, id);
+	}
 	swap = w->memory;
 	w->memory = c->all;
 	c->all = swap;
-	read_parts(c, id);
 	for (size_t i = 0; i < w->memory.n; i++) {
 		time_us end = window_end(w->memory.t[i], w->grid.step);
 		size_t k = (size_t)((end - w->grid.first) / w->grid.step);

@@ -56,7 +56,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: dmn_bench [SECONDS]\n");
 		return 2;
 	}
-	if (dmn_load(STR_LIT(XML), "bench", &m, &e) < 0)
+	if (dmn_load(STR_LIT(XML), "bench", NULL, &m, &e) < 0)
 		panic(__FILE__, __LINE__, "%s", e.text);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		in[i] = (struct feel_value){.type = FEEL_CONTEXT};

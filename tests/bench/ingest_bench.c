@@ -1,7 +1,8 @@
 /*
  * ingest_bench FOLDER [seconds] - readings per second by both doors, against a server in this process: line
- * protocol over HTTP, one reading and 1,000 readings a post; MQTT at QoS 1, one JSON reading a message. Every
- * answer means "on the disk", so that the disk's own sync stands beside it. FOLDER must be empty or new.
+ * protocol over HTTP, one reading and 1,000 readings a post; MQTT at QoS 1, one reading a message, in rounds
+ * of 200 messages one a write, and with up to 1,000 on their way, many a write. Every answer means "on the
+ * disk", so that the disk's own sync stands beside it. FOLDER must be empty or new.
  */
 #include "api/server.h"
 #include "base/file.h"
@@ -170,6 +171,99 @@ static void *mqtt_client(void *arg)
 	return NULL;
 }
 
+#define PIPELINED 1000 /* what the broker takes of one client without an answer */
+
+static void put_text(struct sb *b, const char *s)
+{
+	sb_putc(b, (char)(strlen(s) >> 8));
+	sb_putc(b, (char)strlen(s));
+	sb_puts(b, s);
+}
+
+static void put_packet(struct sb *b, unsigned first, const struct sb *body)
+{
+	if (body->n >= 128)
+		exit(1);
+	sb_putc(b, (char)first);
+	sb_putc(b, (char)body->n);
+	sb_put(b, body->p, body->n);
+}
+
+/* CONNECT, and its answer. */
+static int open_mqtt(const struct client *c)
+{
+	struct sb body = SB_INIT, packet = SB_INIT;
+	struct err e = ERR_INIT;
+	struct pollfd pf = {.events = POLLIN};
+	char id[32], answer[4];
+	int fd = -1;
+
+	need(socket_connect("127.0.0.1", c->b->mqtt, 5 * US_SECOND, &fd, &e), &e);
+	snprintf(id, sizeof(id), "pipe-%d", c->number);
+	put_text(&body, "MQTT");
+	sb_put(&body, "\4\xc2\0\0", 4);
+	put_text(&body, id);
+	put_text(&body, "bench");
+	put_text(&body, c->b->secret);
+	put_packet(&packet, 0x10, &body);
+	send_all(fd, packet.p, packet.n);
+	pf.fd = fd;
+	if (poll(&pf, 1, 5000) != 1 || read(fd, answer, 4) != 4 || answer[3] != 0) {
+		fprintf(stderr, "no connection by MQTT\n");
+		exit(1);
+	}
+	sb_fini(&body);
+	sb_fini(&packet);
+	return fd;
+}
+
+/* A number to each of 500 series, ids 1 … 1,000, all of one length. */
+static size_t make_packets(int client, struct sb *out)
+{
+	struct sb body = SB_INIT;
+	char topic[64];
+
+	for (int i = 0; i < PIPELINED; i++) {
+		snprintf(topic, sizeof(topic), "t/P-%02d-%03d/bench_pipe", client, i % 500);
+		sb_reset(&body);
+		put_text(&body, topic);
+		sb_putc(&body, (char)((i + 1) >> 8));
+		sb_putc(&body, (char)(i + 1));
+		sb_puts(&body, "12.5");
+		put_packet(out, 0x32, &body);
+	}
+	sb_fini(&body);
+	return out->n / PIPELINED;
+}
+
+static void *mqtt_pipe(void *arg)
+{
+	struct client *c = arg;
+	struct sb packets = SB_INIT;
+	size_t each = make_packets(c->number, &packets), part = 0;
+	int fd = open_mqtt(c);
+	char buf[8192];
+
+	while (c->answers < c->readings || clock_monotonic() < c->b->until) {
+		struct pollfd pf = {.fd = fd, .events = POLLIN};
+		ssize_t n;
+
+		if (c->readings - c->answers <= PIPELINED / 2 && clock_monotonic() < c->b->until) {
+			send_all(fd, packets.p + (size_t)(c->readings % PIPELINED) * each,
+			        each * (PIPELINED / 2));
+			c->readings += PIPELINED / 2;
+		}
+		(void)poll(&pf, 1, 1000);
+		n = read(fd, buf, sizeof(buf));
+		part += n > 0 ? (size_t)n : 0;
+		c->answers += (int64_t)(part / 4);
+		part %= 4;
+	}
+	close(fd);
+	sb_fini(&packets);
+	return NULL;
+}
+
 static void run(struct bench *b, const char *name, void *(*f)(void *arg), dur_us during)
 {
 	struct client c[CLIENTS] = {0};
@@ -224,7 +318,8 @@ int main(int argc, char **argv)
 	run(&b, "HTTP line protocol, 1 reading a post", http_client, seconds * US_SECOND);
 	b.per_post = 1000;
 	run(&b, "HTTP line protocol, 1,000 readings a post", http_client, seconds * US_SECOND);
-	run(&b, "MQTT QoS 1, 1 reading a message", mqtt_client, seconds * US_SECOND);
+	run(&b, "MQTT QoS 1, one message a write", mqtt_client, seconds * US_SECOND);
+	run(&b, "MQTT QoS 1, many messages a write", mqtt_pipe, seconds * US_SECOND);
 	api_stop(&api);
 	ingest_stop(&in);
 	site_close(&site);

@@ -2,8 +2,9 @@
  * record_bench - a register of many records: a sheet of 100,000 comes in, the register grows, lists are asked
  * for.
  *
- *   record_bench [RECORDS [FOLDER]]    1,000,000 in a folder below /tmp by default; a folder that holds such
- * a register already is not filled again; RECORDS 0: it is asked only
+ *   record_bench [RECORDS [FOLDER [STORE]]]    1,000,000 in a folder below /tmp by default; a store that
+ * holds such a register already is not filled again, and the sheet comes into it as it is; RECORDS 0: it is
+ * asked only. STORE: address of the records, as "postgres:host=…"
  *
  * The register is filled as a restored or converted one is: its rows in the order of their codes, then its
  * index in one go. What comes in later comes by the sheet and by single changes.
@@ -14,6 +15,7 @@
 #include "base/file.h"
 #include "city/pack.h"
 #include "city/record_import.h"
+#include "city/view.h"
 #include "store/sql.h"
 
 #include <math.h>
@@ -566,6 +568,57 @@ static void ask_all(struct site *s)
 	ask_relations(s);
 }
 
+/* A question over the register: what is copied is all of it, or what `where` leaves. */
+static void ask_sql(struct site *s, const char *what, const char *sql, const char *where)
+{
+	struct view_limits limits = view_limits_usual;
+	struct arena *a = arena_new(0);
+	struct store_tx *tx = NULL;
+	struct view_query *q = NULL;
+	struct view_value v[16];
+	struct doc *narrowed = NULL;
+	int64_t rows = 0;
+	dur_us began = clock_monotonic();
+	int rc;
+
+	limits.within = 600 * US_SECOND;
+	must_ok(doc_parse_json(a, str_of(where), "where", &narrowed, &e));
+	must_ok(store_read_begin(s->store, "bench", &tx, &e));
+	rc = view_ask(tx, s,
+	        &(struct view_ask){
+	                .sql = str_of(sql), .who = &who_system, .where = narrowed, .limits = &limits},
+	        a, &q, &rows, &e);
+	if (rc == ERR_TOOBIG) {
+		printf("%s: refused after %.2f s, as it should be: %s\n", what, since(began), e.text);
+		e = (struct err)ERR_INIT;
+	} else {
+		double copied = since(began);
+
+		must_ok(rc);
+		must_ok(view_query_run(q, NULL, 0, &e));
+		while ((rc = view_query_next(q, v, &e)) > 0)
+			continue;
+		must_ok(rc);
+		printf("%s: %lld rows copied in %.2f s, answered in %.3f s\n", what, (long long)rows, copied,
+		        since(began) - copied);
+	}
+	view_query_free(&q);
+	store_read_end(&tx);
+	arena_free(&a);
+}
+
+static void ask_all_sql(struct site *s)
+{
+	static const char by_trade[] = "SELECT trade, count(*), avg(staff) FROM v_firm GROUP BY trade";
+
+	ask_sql(s, "in SQL, all by trade", by_trade, "{}");
+	ask_sql(s, "in SQL, narrowed by two fields", by_trade,
+	        "{\"v_firm\": {\"trade\": \"a\", \"staff\": \"100..120\"}}");
+	ask_sql(s, "in SQL, narrowed and joined with itself",
+	        "SELECT count(*) FROM v_firm a JOIN v_firm b ON b.founded = a.founded",
+	        "{\"v_firm\": {\"trade\": \"a\", \"staff\": \"100..120\"}}");
+}
+
 static void write_file(const char *dir, const char *name, const char *text)
 {
 	char path[600];
@@ -582,7 +635,8 @@ int main(int argc, char **argv)
 	struct pack_report report;
 	struct arena *a = arena_new(0);
 	struct site *s = NULL;
-	struct site_options o = {.dir = dir, .create = true, .clock = clock_new_real()};
+	struct site_options o = {
+	        .dir = dir, .create = true, .clock = clock_new_real(), .store = argc > 3 ? argv[3] : NULL};
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/pack/kinds", dir);
@@ -604,9 +658,10 @@ int main(int argc, char **argv)
 	}
 	parks = count_parks(s);
 	snprintf(path, sizeof(path), "%s/records.db", dir);
-	must(stat(path, &st) == 0);
-	printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
+	if (stat(path, &st) == 0)
+		printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
 	ask_all(s);
+	ask_all_sql(s);
 	if (records > 0) { /* 0: the register is asked only */
 		int64_t fresh = clock_now(s->clock) / US_SECOND % 1000000 * 1000000;
 

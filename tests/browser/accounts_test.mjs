@@ -88,6 +88,8 @@ test('its person changes the password, sets up a second factor, and comes back i
 	await by('factor-password').fill(second);
 	await by('factor-go').click();
 	const secret = await by('secret').textContent();
+	await by('qr').waitFor();
+	await look(tab, 'accounts-3-qr');
 	await by('factor-code').fill(code(secret, START));
 	await by('factor-confirm').click();
 	await by('recovery').locator('code').nth(9).waitFor();

@@ -1,9 +1,10 @@
 #include "bpmn/bpmn.h"
 
 /*
- * Text that begins with "{" is a state, read and written again; any other is a definition, which is then
- * played: everything open is answered, oldest first. What decide says must fold, and the folded state must
- * come back from its text.
+ * Text that begins with "{" is a state, read and written again; any other is a definition, which is checked
+ * and then played: everything open is answered, oldest first. Whatever is called is the process itself. What
+ * decide says must fold, and the folded state must come back from its text; half-way it migrates to the
+ * definition that it has, which must be possible.
  */
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -26,9 +27,18 @@ static void rewrite(struct bpmn_state **s)
 	sb_fini(&second);
 }
 
+static const struct bpmn_def *called(void *ctx, const char *process, int *version)
+{
+	const struct bpmn_def *const *d = ctx;
+
+	(void)process;
+	*version = 1;
+	return *d;
+}
+
 static bool step(const struct bpmn_def *d, struct bpmn_state **s, const struct bpmn_input *in)
 {
-	struct bpmn_services sv = {.now = INT64_C(1784000000) * US_SECOND};
+	struct bpmn_services sv = {.ctx = &d, .now = INT64_C(1784000000) * US_SECOND, .called = called};
 	struct arena *a = arena_new(32 << 20);
 	struct err e = ERR_INIT;
 	struct bpmn_events ev;
@@ -44,7 +54,7 @@ static bool step(const struct bpmn_def *d, struct bpmn_state **s, const struct b
 
 static void answer(const struct bpmn_def *d, struct bpmn_state **s, const struct bpmn_open *o, int turn)
 {
-	const struct bpmn_element *x = bpmn_element(d, o->element);
+	const struct bpmn_element *x = bpmn_element(d, o->element); /* of a called process it is the same */
 	struct arena *a = arena_new(0);
 	struct feel_value vars = {.type = FEEL_CONTEXT};
 	struct bpmn_input in = {.key = o->key, .variables = &vars};
@@ -90,6 +100,10 @@ static void play(const struct bpmn_def *d)
 		arena_free(&a);
 		if (!go)
 			break;
+		if (turn == 8 && !bpmn_state_ended(s)) {
+			must(bpmn_migration_check(d, s, NULL, NULL, NULL) == 0);
+			step(d, &s, &(struct bpmn_input){.type = BPMN_MIGRATE, .from = d});
+		}
 	}
 	step(d, &s, &(struct bpmn_input){.type = BPMN_SET});
 	step(d, &s, &(struct bpmn_input){.type = BPMN_CANCEL});

@@ -31,6 +31,12 @@ static void look_at(struct arena *a, const struct feel_value *v)
 	sb_fini(&json);
 }
 
+static void hear(void *ctx, struct str name, int line, int column)
+{
+	(void)ctx;
+	must(name.n > 0 && line > 0 && column > 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
 	struct feel_names in_scope = {.name = names, .n = ARRAY_LEN(names), .member = members, .members = 1};
@@ -41,15 +47,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct sb notes = SB_INIT;
 	struct feel_expr *x;
 	struct err e = ERR_INIT;
+	struct feel_cell cell;
 	bool hit;
 
 	must(feel_read_json(a, STR_LIT(variables), &vars, &e) == 0);
-	if (n < 4000 && feel_compile(a, text, &in_scope, &x, &e) == 0 &&
-	        feel_eval(x, &scope, a, &v, &notes, &e) == 0)
-		look_at(a, &v);
-	if (n < 4000 && feel_compile_tests(a, text, &in_scope, &x, &e) == 0)
+	if (n < 4000 && feel_compile(a, text, &in_scope, &x, &e) == 0) {
+		feel_unknown_names(x, hear, NULL);
+		(void)feel_read_literal(x, a, &v);
+		if (feel_eval(x, &scope, a, &v, &notes, &e) == 0)
+			look_at(a, &v);
+	}
+	if (n < 4000 && feel_compile_tests(a, text, &in_scope, &x, &e) == 0) {
+		if (feel_read_cell(x, a, &cell))
+			must(cell.n == 0 || cell.part != NULL);
 		for (int i = 0; i < vars.context.n; i++)
 			(void)!feel_test(x, &scope, vars.context.entry[i].value, a, &hit, &e);
+	}
 	sb_fini(&notes);
 	arena_free(&a);
 	return 0;

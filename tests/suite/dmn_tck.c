@@ -3,6 +3,7 @@
  *
  *   dmn-tck DIR…     a level's folder, a case's folder, or any above them
  *
+ * A case's folder holds models and, in *-test-*.xml, what they are to say; a model may import its neighbours.
  * A line for each failed case, `N passed, N failed` at the end. Numbers are compared to a relative 1e-8, as
  * the kit's own runner does.
  */
@@ -31,33 +32,41 @@ static bool parse_feel(struct arena *a, const char *function, const char *text, 
 
 static struct feel_value read_value(struct arena *a, const struct xml *x);
 
+static bool is_one_of(const char *s, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(s, *names) == 0)
+			return true;
+	return false;
+}
+
 static struct feel_value read_scalar(struct arena *a, const struct xml *x)
 {
+	static const char *const numbers[] = {
+	        "decimal", "double", "float", "integer", "int", "long", "short", NULL};
+	static const struct {
+		const char *type, *function;
+	} moments[] = {{"date", "date"}, {"time", "time"}, {"dateTime", "date and time"},
+	        {"duration", "duration"}, {"dayTimeDuration", "duration"}, {"yearMonthDuration", "duration"}};
 	const char *type = xml_attr_ns(x, xsi, "type", "xsd:string"), *colon = strchr(type, ':');
+	const char *text = arena_strndup(a, str_trim(str_of(x->text)).p, str_trim(str_of(x->text)).n);
 	struct feel_value v = FEEL_NULL_VALUE;
 
 	if (strcmp(xml_attr_ns(x, xsi, "nil", "false"), "true") == 0)
 		return v;
 	type = colon != NULL ? colon + 1 : type;
-	if (strcmp(type, "string") == 0)
-		return feel_string(str_of(x->text));
 	if (strcmp(type, "boolean") == 0)
-		return feel_bool(strcmp(x->text, "true") == 0 || strcmp(x->text, "1") == 0);
-	if (strcmp(type, "decimal") == 0 || strcmp(type, "double") == 0 || strcmp(type, "integer") == 0 ||
-	        strcmp(type, "int") == 0 || strcmp(type, "float") == 0 || strcmp(type, "long") == 0) {
+		return feel_bool(strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
+	if (is_one_of(type, numbers)) {
 		v.type = FEEL_NUMBER;
-		if (!feel_number_parse(str_of(x->text), &v.number))
-			v = feel_double(strtod(x->text, NULL));
+		if (!feel_number_parse(str_of(text), &v.number))
+			v = feel_double(strtod(text, NULL));
 		return v;
 	}
-	if (!parse_feel(a,
-	            strcmp(type, "date") == 0       ? "date"
-	            : strcmp(type, "time") == 0     ? "time"
-	            : strcmp(type, "dateTime") == 0 ? "date and time"
-	                                            : "duration",
-	            x->text, &v))
-		return FEEL_NULL_VALUE;
-	return v;
+	for (size_t i = 0; i < ARRAY_LEN(moments); i++)
+		if (strcmp(type, moments[i].type) == 0)
+			return parse_feel(a, moments[i].function, text, &v) ? v : FEEL_NULL_VALUE;
+	return feel_string(str_of(x->text));
 }
 
 /* The value that an element (inputNode, expected, component, item) holds. */
@@ -131,6 +140,61 @@ static bool same(const struct feel_value *want, const struct feel_value *got)
 	}
 }
 
+/* What a result node speaks of: of a decision service with several outputs, the one of its name. */
+static const struct feel_value *result_of(const struct feel_value *v, const char *name, bool of_service)
+{
+	const struct feel_value *inner = of_service ? feel_get(v, name) : NULL;
+
+	return inner != NULL ? inner : v;
+}
+
+static void tell(const char *file, const char *id, const char *node, const struct feel_value *want,
+        const struct feel_value *got, struct str notes)
+{
+	struct sb w = SB_INIT, g = SB_INIT;
+
+	feel_write_text(want, &w);
+	if (got != NULL)
+		feel_write_text(got, &g);
+	printf("%s: case %s, %s: wanted %s, got %s%s" STR_FMT "\n", file, id, node, w.n ? w.p : "",
+	        g.n ? g.p : "", notes.n > 0 ? "; " : "", STR_ARG(notes));
+	sb_fini(&w);
+	sb_fini(&g);
+}
+
+static void run_result(struct arena *a, const struct dmn_model *m, const struct xml *test,
+        const struct xml *node, const struct feel_scope *s, const char *file)
+{
+	const char *name = xml_attr(node, "name", ""), *id = xml_attr(test, "id", "?");
+	const char *invocable = xml_attr(test, "invocableName", "");
+	bool of_service = strcmp(xml_attr(test, "type", "decision"), "decisionService") == 0;
+	bool failure = strcmp(xml_attr(node, "errorResult", "false"), "true") == 0;
+	const struct xml *expected = xml_child(node, "expected");
+	struct feel_value want = FEEL_NULL_VALUE;
+	const struct feel_value *got;
+	struct dmn_result result;
+	struct err e = ERR_INIT;
+
+	if (expected != NULL && !failure)
+		want = read_value(a, expected);
+	if (dmn_evaluate(m, *invocable != 0 ? invocable : name, s, a, &result, &e) < 0) {
+		if (failure) {
+			passed++;
+			return;
+		}
+		failed++;
+		tell(file, id, name, &want, NULL, str_of(e.text));
+		return;
+	}
+	got = result_of(&result.value, name, of_service);
+	if (same(&want, got) || same(&want, &result.value)) {
+		passed++;
+		return;
+	}
+	failed++;
+	tell(file, id, name, &want, got, result.notes);
+}
+
 static void run_case(struct arena *a, const struct dmn_model *m, const struct xml *test, const char *file)
 {
 	struct feel_value context = {.type = FEEL_CONTEXT};
@@ -139,36 +203,48 @@ static void run_case(struct arena *a, const struct dmn_model *m, const struct xm
 	for (const struct xml *c = test->child; c != NULL; c = c->next)
 		if (strcmp(c->name, "inputNode") == 0)
 			feel_put(a, &context, str_of(xml_attr(c, "name", "")), read_value(a, c));
-	for (const struct xml *c = test->child; c != NULL; c = c->next) {
-		const char *decision = xml_attr(c, "name", "");
-		struct feel_value want;
-		struct dmn_result got;
-		struct err e = ERR_INIT;
-		int rc;
+	for (const struct xml *c = test->child; c != NULL; c = c->next)
+		if (strcmp(c->name, "resultNode") == 0)
+			run_result(a, m, test, c, &s, file);
+}
 
-		if (strcmp(c->name, "resultNode") != 0)
-			continue;
-		want = xml_child(c, "expected") != NULL ? read_value(a, xml_child(c, "expected"))
-		                                        : FEEL_NULL_VALUE;
-		rc = dmn_evaluate(m, decision, &s, a, &got, &e);
-		if (rc == 0 && same(&want, &got.value)) {
-			passed++;
-			continue;
-		}
-		struct sb w = SB_INIT, g = SB_INIT;
+/* All models of the folder, for those that import others. */
+static int read_models(struct arena *a, const char *dir, struct dmn_options *options, struct err *e)
+{
+	char **name = NULL;
+	struct dmn_source *source = NULL;
+	size_t cap = 0;
+	int rc = file_list(a, dir, &name, e);
 
-		failed++;
-		feel_write_text(&want, &w);
-		if (rc == 0)
-			feel_write_text(&got.value, &g);
-		else
-			sb_puts(&g, e.text);
-		printf("%s: case %s, %s: wanted %s, got %s%s" STR_FMT "\n", file, xml_attr(test, "id", "?"),
-		        decision, w.n ? w.p : "", g.n ? g.p : "", rc == 0 && got.notes.n > 0 ? "; " : "",
-		        rc == 0 ? (int)got.notes.n : 0, rc == 0 ? got.notes.p : "");
-		sb_fini(&w);
-		sb_fini(&g);
+	for (; rc == 0 && *name != NULL; name++) {
+		size_t n = strlen(*name);
+
+		if (n < 4 || strcmp(*name + n - 4, ".dmn") != 0)
+			continue;
+		source = arena_grow(a, source, &cap, (size_t)options->sources + 1, sizeof(*source));
+		source[options->sources].name = *name;
+		rc = file_read(a, path_join(a, dir, *name), 16 << 20, &source[options->sources].xml, e);
+		options->sources++;
 	}
+	options->source = source;
+	return rc;
+}
+
+/* The model that a file of test cases is about. */
+static int load_model(
+        struct arena *a, const char *dir, const struct xml *root, struct dmn_model **m, struct err *e)
+{
+	struct dmn_options options = {.lenient = true};
+	const struct xml *of = xml_child(root, "modelName");
+	struct str name = str_trim(str_of(of != NULL ? of->text : ""));
+	int rc = read_models(a, dir, &options, e);
+
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < options.sources; i++)
+		if (str_is(name, options.source[i].name))
+			return dmn_load(options.source[i].xml, options.source[i].name, &options, m, e);
+	return err_set(e, ERR_NOTFOUND, "there is no model \"" STR_FMT "\"", STR_ARG(name));
 }
 
 static void run_file(const char *dir, const char *name)
@@ -178,21 +254,14 @@ static void run_file(const char *dir, const char *name)
 	struct dmn_model *m = NULL;
 	struct err e = ERR_INIT;
 	struct str text;
-	const char *path = path_join(a, dir, name), *model;
+	const char *path = path_join(a, dir, name);
 	char buf[1024];
 	int rc = file_read(a, path, 16 << 20, &text, &e);
 
 	if (rc == 0)
 		rc = doc_parse_xml(a, text, path, &root, &e);
-	if (rc == 0) {
-		model = path_join(a, dir,
-		        xml_child(root, "modelName") != NULL
-		                ? str_trim(str_of(xml_child(root, "modelName")->text)).p
-		                : "");
-		rc = file_read(a, model, 16 << 20, &text, &e);
-		if (rc == 0)
-			rc = dmn_load_lenient(text, model, &m, &e);
-	}
+	if (rc == 0)
+		rc = load_model(a, dir, root, &m, &e);
 	if (rc < 0) {
 		printf("%s: %s\n", path, err_str(&e, buf, sizeof(buf)));
 		failed++;

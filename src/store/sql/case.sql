@@ -170,3 +170,17 @@ UPDATE case_flow SET state = :state, taken = :taken WHERE case_id = :case_id;
 -- in: case_id int
 -- out: state text, taken text
 SELECT state, taken FROM case_flow WHERE case_id = :case_id;
+
+-- case_of_flow: open cases of a flow that have another version than `to_`, in order of ids; from_ 0: any other
+-- many
+-- in: flow text, from_ int, to_ int, after_id int, limit_ int
+-- out: id int, code text, flow_version int
+SELECT id, code, flow_version FROM case_
+WHERE state = 'open' AND flow = :flow AND flow_version <> :to_ AND (:from_ = 0 OR flow_version = :from_)
+	AND id > :after_id
+ORDER BY id LIMIT :limit_;
+
+-- case_set_flow_version: the case goes on with another version of its flow
+-- do
+-- in: id int, flow_version int
+UPDATE case_ SET flow_version = :flow_version WHERE id = :id;

@@ -46,15 +46,15 @@ DELETE FROM record_batch_row WHERE batch = :batch;
 
 -- record_batch_row_put: a row
 -- do
--- in: batch int, line int, code text, verdict text, row text, rev int, field text, words text
-INSERT INTO record_batch_row (batch, line, code, verdict, row, rev, field, words) VALUES (:batch, :line,
-	:code, :verdict, :row, :rev, :field, :words);
+-- in: batch int, line int, code text, verdict text, row text, rev int, field text, words text, words_zh text
+INSERT INTO record_batch_row (batch, line, code, verdict, row, rev, field, words, words_zh) VALUES (:batch,
+	:line, :code, :verdict, :row, :rev, :field, :words, :words_zh);
 
 -- record_batch_row_set: what became of it
 -- do
--- in: batch int, line int, verdict text, rev int, field text, words text
-UPDATE record_batch_row SET verdict = :verdict, rev = :rev, field = :field, words = :words WHERE batch =
-	:batch AND line = :line;
+-- in: batch int, line int, verdict text, rev int, field text, words text, words_zh text
+UPDATE record_batch_row SET verdict = :verdict, rev = :rev, field = :field, words = :words, words_zh = :words_zh
+	WHERE batch = :batch AND line = :line;
 
 -- record_batch_row_rev: the version that it became
 -- do
@@ -70,13 +70,13 @@ SELECT line FROM record_batch_row WHERE batch = :batch AND code = :code ORDER BY
 -- record_batch_rows: rows past a line; of one verdict, or all
 -- many
 -- in: batch int, after int, verdict text?, limit_ int
--- out: line int, code text, verdict text, row text, rev int, field text, words text
-SELECT line, code, verdict, row, rev, field, words FROM record_batch_row WHERE batch = :batch AND line >
+-- out: line int, code text, verdict text, row text, rev int, field text, words text, words_zh text
+SELECT line, code, verdict, row, rev, field, words, words_zh FROM record_batch_row WHERE batch = :batch AND line >
 	:after AND (:verdict IS NULL OR verdict = :verdict) ORDER BY line LIMIT :limit_;
 
 -- record_batch_rows_down: rows before a line, last first
 -- many
 -- in: batch int, before int, limit_ int
--- out: line int, code text, verdict text, row text, rev int, field text, words text
-SELECT line, code, verdict, row, rev, field, words FROM record_batch_row WHERE batch = :batch AND line <
+-- out: line int, code text, verdict text, row text, rev int, field text, words text, words_zh text
+SELECT line, code, verdict, row, rev, field, words, words_zh FROM record_batch_row WHERE batch = :batch AND line <
 	:before ORDER BY line DESC LIMIT :limit_;

@@ -36,3 +36,9 @@ WHERE case_id = :case_id AND key = :key AND state = 'open';
 -- in: login text
 -- out: name text, org text, roles text, disabled bool
 SELECT name, org, roles, disabled FROM account WHERE login = :login;
+
+-- task_describe: what an open task is by another version of its flow
+-- do
+-- in: case_id int, key int, element text, name text, role text, stage text, outcomes text
+UPDATE task SET element = :element, name = :name, role = :role, stage = :stage, outcomes = :outcomes
+WHERE case_id = :case_id AND key = :key AND state = 'open';

@@ -193,7 +193,7 @@ static bool make_site(struct ctx *c, const struct stmt *s, struct city *y)
 static bool read_ready(struct ctx *c, struct city *y, const char *path)
 {
 	struct str rest = str_of(scn_file(c->a, path));
-	int64_t n, http = 0, mqtt = 0;
+	int64_t n, http = 0, mqtt = 0, mqtts = 0;
 
 	while (rest.p != NULL) {
 		struct str line = str_cut(&rest, '\n'), key = str_cut(&line, ' ');
@@ -204,6 +204,8 @@ static bool read_ready(struct ctx *c, struct city *y, const char *path)
 			http = n;
 		else if (str_is(key, "mqtt"))
 			mqtt = n;
+		else if (str_is(key, "mqtts"))
+			mqtts = n;
 	}
 	if (http == 0)
 		return false;
@@ -215,6 +217,7 @@ static bool read_ready(struct ctx *c, struct city *y, const char *path)
 	pthread_mutex_unlock(&c->run->lock);
 	scn_set(c->run, "http", arena_printf(c->a, "%lld", (long long)http));
 	scn_set(c->run, "mqtt", arena_printf(c->a, "%lld", (long long)mqtt));
+	scn_set(c->run, "mqtts", arena_printf(c->a, "%lld", (long long)mqtts));
 	scn_set(c->run, "pid", arena_printf(c->a, "%d", (int)y->pid));
 	return true;
 }
@@ -247,6 +250,8 @@ static bool start_city(struct ctx *c, const struct stmt *s, struct city *y)
 	argv[n++] = ARG("--port");
 	argv[n++] = ARG("0");
 	argv[n++] = ARG("--mqtt-port");
+	argv[n++] = ARG("0");
+	argv[n++] = ARG("--mqtt-tls-port");
 	argv[n++] = ARG("0");
 	argv[n++] = ARG("--log");
 	argv[n++] = y->log;

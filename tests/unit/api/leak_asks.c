@@ -89,6 +89,14 @@ static const struct {
         {"match[]", {"{__name__!=\"\"}", "ch4", "{kind=\"vault\"}", "hush", "{region=~\"1002.*\"}"}},
         {"metric", {"ch4", "hush"}},
         {"type", {"alert"}},
+        {"stats", {"all"}},
+        {"limit_per_metric", {"1"}},
+        {"rule_name[]", {"Leak", "Odd"}},
+        {"rule_group[]", {"mini"}},
+        {"file[]", {"mini"}},
+        {"exclude_alerts", {"true"}},
+        {"group_limit", {"1"}},
+        {"group_next_token", {"x"}},
         {"query", {"{__name__!=\"\"}", "count({__name__!=\"\"})", "absent(ch4{thing=\"X-9\"})",
                           "sum by (thing, region, org, kind) ({__name__!=\"\"})",
                           "count_over_time({thing!=\"\"}[2h])", "{kind=\"vault\"} or {region=~\"1002.*\"}",
@@ -112,9 +120,21 @@ static const struct {
 
 /* Words for bodies. */
 static const struct {
-	const char *schema, *body[4];
+	const char *schema, *body[8];
 } bodies[] = {
+        {"Query", {"{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_firm ORDER BY phone, code\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT f.*, p.* FROM v_firm f LEFT JOIN v_park "
+                          "p ON "
+                          "p.code = f.park OR p.code = f.watch\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_cases, v_alarms\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_things\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_measures\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT * FROM v_informer, v_vault, v_dossier\"}",
+                          "{\"reason\":\"looking\",\"sql\":\"SELECT count(*) FROM "
+                          "v_firm\",\"where\":{\"v_firm\":"
+                          "{\"phone\":\"13912345678\",\"q\":\"密\"}}}"}},
         {"ThingIn", {"{\"kind\":\"valve\",\"name\":\"y\",\"region\":\"1002\",\"org\":\"water\"}"}},
+        {"CommandIn", {"{\"command\":{\"open\":true},\"timeout_s\":1}"}},
         {"RecordIn", {"{\"code\":\"new\",\"name\":\"n\",\"attrs\":{\"park\":\"x9\",\"about\":\"x9\","
                       "\"above\":\"x9\"}}",
                              "{\"code\":\"new\",\"name\":\"n\",\"region\":\"1002\",\"org\":\"water\"}"}},
@@ -128,6 +148,8 @@ static const struct {
         {"CaseStep", {"{\"note\":\"n\"}"}},
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
+        {"CaseMessage", {"{\"name\":\"m\"}"}},
+        {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 
 /* Codes that both cities know, that one of them knows, and that none knows. */
@@ -140,21 +162,23 @@ static const char *const foreign_codes[] = {"x9", "X-9", "V-9", "nothing", NULL}
 /* Numbers of the process, not of the city. */
 static void without(struct sb *out, const char *s)
 {
-	static const char *const names[] = {
-	        "\"request\":\"", "\"evaluationTime\":", "\"next\":\"sealed:", NULL};
+	static const struct {
+		const char *name, *end;
+	} parts[] = {{"\"request\":\"", "\""}, {"\"evaluationTime\":", ",}"}, {"\"next\":\"sealed:", "\""},
+	        {"\"timings\":{", "}"}};
 
 	while (*s != '\0') {
-		const char *const *p = names;
+		size_t i = 0;
 
-		while (*p != NULL && strncmp(s, *p, strlen(*p)) != 0)
-			p++;
-		if (*p == NULL) {
+		while (i < ARRAY_LEN(parts) && strncmp(s, parts[i].name, strlen(parts[i].name)) != 0)
+			i++;
+		if (i == ARRAY_LEN(parts)) {
 			sb_putc(out, *s++);
 			continue;
 		}
-		sb_puts(out, *p);
-		s += strlen(*p);
-		s += strcspn(s, "\",}");
+		sb_puts(out, parts[i].name);
+		s += strlen(parts[i].name);
+		s += strcspn(s, parts[i].end);
 	}
 }
 

@@ -42,6 +42,17 @@ TEST(instant_queries)
 	        "\"org\":\"o1\",\"region\":\"3202\",\"thing\":\"G-2\"},\"values\":[[1783987198.500,\"7\"]]}"
 	        "]");
 	check_has(get("/prometheus/api/v1/query?query=ch4_lel&limit=1"), "results truncated due to limit");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel&stats=all"),
+	        "\"stats\":{\"timings\":{\"evalTotalTime\":");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel&stats=all"), "\"totalQueryableSamples\":");
+	check_has(get("/prometheus/api/v1/query?query=rate(ch4_lel%5B1m%5D)"),
+	        "\"infos\":[\"PromQL info: metric might not be a counter");
+	check_has(get("/prometheus/api/v1/query?query=quantile(2,ch4_lel)"),
+	        "\"warnings\":[\"PromQL warning: quantile value should be between 0 and 1, got 2 (1:10)\"]");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel&lookback_delta=1s&time=1783987205"),
+	        "\"result\":[]");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel&timeout=x"), "\"bad_data\"");
+	check_has(get("/prometheus/api/v1/query?query=ch4_lel&limit=-1"), "\"bad_data\"");
 	city_close(&town);
 }
 
@@ -105,6 +116,10 @@ TEST(queries_that_are_wrong)
 	        NULL, NULL);
 	check_eq_i(a.status, 401);
 	check_has(a.body, "\"status\":\"error\"");
+	a = ask("GET", "/prometheus/api/v1/query?query=ch4_lel%20%2B%20on(x)%20ch4_lel", duty, NULL);
+	check_eq_i(a.status, 422);
+	check_has(a.body,
+	        "\"errorType\":\"execution\",\"error\":\"found duplicate series for the match group {}");
 	city_close(&town);
 }
 
@@ -189,5 +204,41 @@ TEST(rules_may_be_picked_out)
 	check_has(get("/prometheus/api/v1/rules?rule_group[]=x"), "\"groups\":[]");
 	check_has(get("/prometheus/api/v1/rules?file[]=x"), "\"groups\":[]");
 	check_has(get("/prometheus/api/v1/rules?exclude_alerts=x"), "\"bad_data\"");
+	check_has(get("/prometheus/api/v1/rules?match[]=%7Bnone=%22x%22%7D"), "\"groups\":[]");
+	check_has(
+	        get("/prometheus/api/v1/rules?match[]=%7Bnone=%22x%22%7D&match[]=%7Bseverity=~%22.%2B%22%7D"),
+	        "\"name\":\"Pm25High\"");
+	check_has(get("/prometheus/api/v1/rules?match[]=x%7B"), "\"bad_data\"");
+	city_close(&town);
+}
+
+/* All pages together have every group once. */
+TEST(rules_come_in_pages)
+{
+	char token[200] = "";
+	const char *at, *all;
+	int groups = 0, pages = 0;
+
+	city_open_pack(&town, SOURCE "/packs/yancheng");
+	duty = sign_in(&town, "duty");
+	all = get("/prometheus/api/v1/rules");
+	for (at = all; (at = strstr(at, "\"interval\":")) != NULL; at++)
+		groups++;
+	check(groups > 1);
+	do {
+		const char *page =
+		        get(text("/prometheus/api/v1/rules?group_limit=1&group_next_token=%s", token));
+
+		check_has(page, "\"interval\":");
+		pages++;
+		at = strstr(page, "\"groupNextToken\":\"");
+		if (at != NULL)
+			snprintf(token, sizeof token, "%.*s", (int)strcspn(at + 18, "\""), at + 18);
+	} while (at != NULL && pages < 100);
+	check_eq_i(pages, groups);
+	check_has(get("/prometheus/api/v1/rules?group_limit=1&group_next_token=x"),
+	        "were rule groups changed?");
+	check_has(get("/prometheus/api/v1/rules?group_next_token=x"), "group_limit needs to be set");
+	check_has(get("/prometheus/api/v1/rules?group_limit=x"), "\"bad_data\"");
 	city_close(&town);
 }

@@ -113,6 +113,17 @@ TEST(a_failed_check_digit_is_a_doubt)
 	city_close(&town);
 }
 
+/* A reader who prefers this is told in that language. */
+static void speaks(const char *who, const char *prefers, const char *words, const char *language)
+{
+	struct answer a = ask("GET", "/api/v1/records/firm?sort=colour",
+	        text("%sAccept-Language: %s\n", who, prefers), NULL);
+
+	check_eq_i(a.status, 400);
+	check_has(a.body, words);
+	check_eq_s(answer_header(&a, "Content-Language"), language);
+}
+
 TEST(lists_are_filtered_sorted_and_searched)
 {
 	const char *duty;
@@ -143,6 +154,13 @@ TEST(lists_are_filtered_sorted_and_searched)
 	check_eq_i(ask("GET", "/api/v1/records/firm?f.staff=many", duty, NULL).status, 400);
 	check_eq_i(ask("GET", "/api/v1/records/firm?sort=colour", duty, NULL).status, 400);
 	check_eq_i(ask("GET", "/api/v1/records/firm?cursor=x", duty, NULL).status, 400);
+	speaks(duty, "zh", "不能按“colour”排序", "zh-CN");
+	speaks(duty, "zh-Hans-CN, en;q=0.5", "不能按“colour”排序", "zh-CN");
+	speaks(duty, "en-GB,en;q=0.9,zh;q=0.8", "cannot be sorted by", "en");
+	speaks(duty, "zh;q=0,en;q=0.1", "cannot be sorted by", "en");
+	speaks(duty, "zh;q=x, fr", "cannot be sorted by", "en");
+	speaks(duty, "zhx, ;q=1,,", "cannot be sorted by", "en");
+	speaks(duty, "*", "cannot be sorted by", "en");
 	a = ask("PUT", "/api/v1/records/firm/F2", duty, FIRM("F2", "盐城滨海电子", "\"parent\":\"F3\""));
 	check_eq_i(a.status, 400);
 	check_has(a.body, "below itself");
@@ -323,6 +341,9 @@ TEST(a_sheet_comes_in_and_goes_again)
 	check_has(a.body, "\"line\":4,\"code\":\"F2\",\"verdict\":\"refused\",\"rev\":0,\"field\":\"staff\"");
 	check_has(a.body, "line 5 of the file has this code already");
 	check_has(a.body, "\"field\":\"region\"");
+	a = ask("GET", text("/api/v1/changesets/%s/rows?verdict=refused", id),
+	        text("%sAccept-Language: zh-CN,zh;q=0.9,en;q=0.8\n", duty), NULL);
+	check_has(a.body, "文件第 5 行已有此编码");
 	a = ask("GET", text("/api/v1/changesets/%s/rows?verdict=changed", id), duty, NULL);
 	check_has(a.body, "\"before\":{");
 

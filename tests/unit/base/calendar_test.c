@@ -19,6 +19,7 @@ static struct calendar *week(const char *zone_text, const struct calendar_period
 
 	for (int d = 1; d <= 5; d++)
 		check_ok(calendar_set_weekday(c, d, p, n, &e), &e);
+	calendar_ready(c);
 	return c;
 }
 
@@ -36,8 +37,9 @@ static struct calendar *china(void)
 	static const struct calendar_period p[] = {{480, 720}, {840, 1080}};
 	struct calendar *c = week("Asia/Shanghai", p, 2);
 
-	calendar_add_holiday(c, 2026, 4, 6);
-	calendar_add_workday(c, 2026, 4, 12);
+	calendar_add_holiday(c, 2026, 4, 6, "");
+	calendar_add_workday(c, 2026, 4, 12, 1, "");
+	calendar_ready(c);
 	return c;
 }
 
@@ -85,6 +87,16 @@ TEST(golden_glpi_and_osticket)
 	check(c == NULL);
 }
 
+/* Amsterdam finds gross overruns at three times the limit: Monday to Friday, holidays or not. */
+TEST(golden_signalen_factor)
+{
+	struct calendar *c = from_to(0, 24);
+
+	check_time(calendar_deadline(c, at("2026-07-13 10:00"), LIMIT_WORK_DAY, 5), "2026-07-21 00:00");
+	check_time(calendar_deadline(c, at("2026-07-13 10:00"), LIMIT_WORK_DAY, 3 * 5), "2026-08-04 00:00");
+	calendar_free(&c);
+}
+
 TEST(add_at_the_edges)
 {
 	struct calendar *c = china();
@@ -114,7 +126,8 @@ TEST(workdays)
 	check(!calendar_is_workday(c, 2026, 4, 4));
 	check(!calendar_is_workday(c, 2026, 4, 6));
 	check(calendar_is_workday(c, 2026, 4, 12));
-	calendar_add_holiday(c, 2026, 4, 12); /* the later word holds */
+	calendar_add_holiday(c, 2026, 4, 12, ""); /* the later word holds */
+	calendar_ready(c);
 	check(!calendar_is_workday(c, 2026, 4, 12));
 	calendar_free(&c);
 }
@@ -149,6 +162,7 @@ TEST(natural_days_keep_the_time_of_day)
 	struct calendar *c = calendar_new(zone("America/New_York"));
 	time_us t = 0, want = 0;
 
+	calendar_ready(c);
 	check(time_parse(STR_LIT("2026-03-07T09:00:00-05:00"), NULL, &t));
 	check(time_parse(STR_LIT("2026-03-08T09:00:00-04:00"), NULL, &want));
 	check_eq_i(calendar_deadline(c, t, LIMIT_NATURAL_DAY, 1), want);
@@ -159,7 +173,8 @@ TEST(no_working_time)
 {
 	struct calendar *c = calendar_new(zone_utc());
 
-	calendar_add_workday(c, 2026, 4, 12); /* as Monday, which has none */
+	calendar_add_workday(c, 2026, 4, 12, 1, ""); /* as Monday, which has none */
+	calendar_ready(c);
 	check_eq_i(calendar_add(c, 0, US_HOUR), TIME_NONE);
 	check_eq_i(calendar_between(c, 0, US_DAY * 1000), 0);
 	check_eq_i(calendar_deadline(c, 0, LIMIT_WORK_DAY, 1), TIME_NONE);
@@ -176,83 +191,219 @@ TEST(no_working_time)
 TEST(bad_periods)
 {
 	static const struct calendar_period rows[][2] = {{{480, 480}, {0, 0}}, {{500, 480}, {0, 0}},
-	        {{-1, 480}, {0, 0}}, {{480, 1441}, {0, 0}}, {{480, 720}, {719, 800}},
+	        {{-1, 480}, {0, 0}}, {{480, 1921}, {0, 0}}, {{1440, 1500}, {0, 0}}, {{480, 720}, {719, 800}},
 	        {{480, 720}, {100, 200}}};
+	struct calendar_period many[CALENDAR_PERIODS_MAX + 1];
 	struct calendar *c = calendar_new(zone_utc());
 	struct err e = ERR_INIT;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		check_err(calendar_set_weekday(c, 1, rows[i], i < 4 ? 1 : 2, &e), ERR_INVALID);
+		check_err(calendar_set_weekday(c, 1, rows[i], i < 5 ? 1 : 2, &e), ERR_INVALID);
+	for (int i = 0; i <= CALENDAR_PERIODS_MAX; i++)
+		many[i] = (struct calendar_period){i * 10, i * 10 + 5};
+	check_err(calendar_set_weekday(c, 1, many, CALENDAR_PERIODS_MAX + 1, &e), ERR_INVALID);
+	check_ok(calendar_set_weekday(c, 2, many, CALENDAR_PERIODS_MAX, &e), &e);
 	check_err(calendar_set_weekday(c, 7, rows[0], 0, &e), ERR_INVALID);
 	check_err(calendar_set_weekday(c, -1, rows[0], 0, NULL), ERR_INVALID);
+	calendar_ready(c);
 	check(!calendar_is_workday(c, 2026, 7, 13));
 	calendar_free(&c);
 }
 
-/* The slow model: each minute of 60 days is either worked or not, by its wall clock alone. */
-#define MODEL_MIN (60 * 1440)
+TEST(subtracts)
+{
+	struct calendar *c = china();
+
+	/* An hour of work before Tuesday 09:00, over the long weekend. */
+	check_time(calendar_sub(c, at("2026-04-07 09:00"), 2 * US_HOUR), "2026-04-03 17:00");
+	/* It stays at a beginning, as adding stays at an end. */
+	check_time(calendar_sub(c, at("2026-04-02 18:00"), 4 * US_HOUR), "2026-04-02 14:00");
+	check_time(calendar_sub(c, at("2026-04-02 18:00"), 4 * US_HOUR + US_MINUTE), "2026-04-02 11:59");
+	check_time(calendar_sub(c, at("2026-04-05 12:00"), 0), "2026-04-05 12:00");
+	/* From inside a gap. */
+	check_time(calendar_sub(c, at("2026-04-05 12:00"), US_HOUR), "2026-04-03 17:00");
+	check_time(calendar_sub(c, at("2026-04-13 09:00"), 9 * US_HOUR), "2026-04-12 08:00");
+	check_eq_i(calendar_sub(c, at("2026-04-13 09:00"), INT64_MAX), TIME_NONE);
+	calendar_free(&c);
+}
+
+/* A watch from Friday 22:00 to Saturday 06:00, and office hours on Saturday from 05:00. */
+TEST(shifts_past_midnight)
+{
+	static const struct calendar_period watch[] = {{1320, 1800}}, office[] = {{300, 720}};
+	struct calendar *c = calendar_new(zone("Asia/Shanghai"));
+	struct calendar_day d;
+	struct err e = ERR_INIT;
+
+	check_ok(calendar_set_weekday(c, 5, watch, 1, &e), &e);
+	check_ok(calendar_set_weekday(c, 6, office, 1, &e), &e);
+	calendar_ready(c);
+	/* 2026-07-17 is a Friday. The hour from 05:00 counts once. */
+	check_eq_i(calendar_between(c, at("2026-07-17 00:00"), at("2026-07-19 00:00")), 14 * US_HOUR);
+	check_time(calendar_add(c, at("2026-07-17 21:00"), 8 * US_HOUR), "2026-07-18 06:00");
+	check_time(calendar_add(c, at("2026-07-17 21:00"), 9 * US_HOUR), "2026-07-18 07:00");
+	check_time(calendar_sub(c, at("2026-07-18 07:00"), 9 * US_HOUR), "2026-07-17 22:00");
+	check_time(calendar_deadline(c, at("2026-07-16 09:00"), LIMIT_WORK_DAY, 0), "2026-07-18 06:00");
+	calendar_look(c, calendar_day_of(c, at("2026-07-18 01:00")), &d);
+	check_eq_i(d.periods, 2);
+	check_eq_i(d.period[1].from_min, 360);
+	/* A holiday on Friday has no watch, and none reaches into Saturday. */
+	calendar_add_holiday(c, 2026, 7, 17, "台风");
+	calendar_ready(c);
+	check_eq_i(calendar_between(c, at("2026-07-17 00:00"), at("2026-07-19 00:00")), 7 * US_HOUR);
+	/* One on Saturday has the rest of Friday's. */
+	calendar_add_holiday(c, 2026, 7, 25, "");
+	calendar_ready(c);
+	check_eq_i(calendar_between(c, at("2026-07-24 00:00"), at("2026-07-26 00:00")), 8 * US_HOUR);
+	calendar_free(&c);
+}
+
+TEST(make_up_days_have_the_hours_of_a_weekday)
+{
+	static const struct calendar_period full[] = {{480, 720}, {840, 1080}}, half[] = {{480, 720}};
+	struct calendar *c = week("Asia/Shanghai", full, 2);
+	struct calendar_day d;
+	struct err e = ERR_INIT;
+
+	check_ok(calendar_set_weekday(c, 5, half, 1, &e), &e);
+	calendar_add_workday(c, 2026, 10, 10, 5, "国庆节调休");
+	calendar_add_holiday(c, 2026, 10, 1, "国庆节");
+	calendar_add_year(c, 2026);
+	calendar_add_year(c, 2025);
+	calendar_add_year(c, 2026);
+	calendar_ready(c);
+	check_eq_i(calendar_between(c, at("2026-10-10 00:00"), at("2026-10-11 00:00")), 4 * US_HOUR);
+	calendar_look(c, calendar_day_of(c, at("2026-10-10 12:00")), &d);
+	check(d.make_up && d.work_day && d.known && d.as == 5 && d.weekday == 6);
+	check_eq_s(d.name, "国庆节调休");
+	calendar_look(c, calendar_day_of(c, at("2026-10-01 12:00")), &d);
+	check(!d.make_up && !d.work_day && d.as == -1);
+	calendar_look(c, calendar_day_of(c, at("2027-01-01 00:00")), &d);
+	check(!d.known);
+	check_eq_i(calendar_lacks(c, at("2025-01-01 00:00"), at("2026-12-31 23:59")), 0);
+	check_eq_i(calendar_lacks(c, at("2026-12-31 23:59"), at("2027-01-01 00:00")), 2027);
+	check_eq_i(calendar_lacks(c, at("2026-01-01 00:00"), at("2024-12-31 23:59")), 2024);
+	calendar_free(&c);
+}
+
+/* The slow model: each minute of 90 days is either worked or not, by its wall clock and the kinds of its day
+ * and of the day before alone. */
+#define MODEL_MIN (90 * 1440)
 struct model {
 	time_us start;
 	int worked[MODEL_MIN + 1]; /* minutes worked before minute i */
 };
+struct model_week {
+	struct calendar_period period[7][4];
+	int n[7];
+};
 
-static void build(
-        struct model *m, const char *zone_text, time_us start, const struct calendar_period *p, int n)
+/* The weekday whose shifts a date has; -1: none. The same dates as in check_against_model(). */
+static int model_kind(int64_t day, int weekday)
+{
+	struct civil c;
+
+	civil_from_days(day, &c);
+	if (c.year != 2026)
+		return weekday;
+	if (c.month == 3 && (c.day == 10 || c.day == 28))
+		return -1;
+	if ((c.month == 3 && c.day == 8) || (c.month == 11 && c.day == 1))
+		return 1;
+	return weekday;
+}
+
+static bool model_worked(const struct model_week *w, int kind, int minute)
+{
+	for (int k = 0; kind >= 0 && k < w->n[kind]; k++)
+		if (minute >= w->period[kind][k].from_min && minute < w->period[kind][k].to_min)
+			return true;
+	return false;
+}
+
+static void build(struct model *m, const char *zone_text, time_us start, const struct model_week *w)
 {
 	m->start = start;
 	m->worked[0] = 0;
 	for (int i = 0; i < MODEL_MIN; i++) {
 		struct civil l;
-		bool works = false;
+		int64_t day;
+		int minute;
+		bool works;
+
 		zone_civil(zone(zone_text), start + i * US_MINUTE, &l);
-		if (l.weekday >= 1 && l.weekday <= 5)
-			for (int k = 0; k < n; k++)
-				works |= l.hour * 60 + l.minute >= p[k].from_min &&
-				         l.hour * 60 + l.minute < p[k].to_min;
-		/* The exceptions of check_against_model(). */
-		if (l.month == 3 && l.day == 10)
-			works = false;
-		if (l.month == 3 && l.day == 8)
-			for (int k = 0; k < n; k++)
-				works |= l.hour * 60 + l.minute >= p[k].from_min &&
-				         l.hour * 60 + l.minute < p[k].to_min;
+		day = civil_days(l.year, l.month, l.day);
+		minute = l.hour * 60 + l.minute;
+		works = model_worked(w, model_kind(day, l.weekday), minute) ||
+		        model_worked(w, model_kind(day - 1, (l.weekday + 6) % 7), minute + 1440);
 		m->worked[i + 1] = m->worked[i] + works;
 	}
 }
 
-static void check_against_model(
-        const char *zone_text, const char *start, const struct calendar_period *p, int n)
+static uint64_t rolled(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 16;
+}
+
+static void check_against_model(const char *zone_text, const char *start, const struct model_week *w)
 {
 	static struct model m;
-	struct calendar *c = week(zone_text, p, n);
+	struct calendar *c = calendar_new(zone(zone_text));
+	struct err e = ERR_INIT;
 	uint64_t seed = 7;
 	time_us t0 = 0;
+	bool ok = true;
 
 	check(time_parse(str_of(start), zone_utc(), &t0));
-	calendar_add_holiday(c, 2026, 3, 10);
-	calendar_add_workday(c, 2026, 3, 8); /* the Sunday on which New York changes to summer time */
-	build(&m, zone_text, t0, p, n);
-	for (int i = 0; i < 5000; i++) {
-		int a, b, work, want;
-		seed = seed * 6364136223846793005u + 1442695040888963407u;
-		a = (int)((seed >> 20) % MODEL_MIN);
-		b = (int)((seed >> 40) % MODEL_MIN);
-		if (calendar_between(c, t0 + a * US_MINUTE, t0 + b * US_MINUTE) !=
-		        (m.worked[b] - m.worked[a]) * US_MINUTE) {
-			check_fail("%s: between %d and %d", zone_text, a, b);
-			break;
+	for (int d = 0; d < 7; d++)
+		check_ok(calendar_set_weekday(c, d, w->period[d], w->n[d], &e), &e);
+	calendar_add_holiday(c, 2026, 3, 10, "");
+	calendar_add_holiday(c, 2026, 3, 28, "");
+	/* Sundays on which New York changes its clocks. */
+	calendar_add_workday(c, 2026, 3, 8, 1, "");
+	calendar_add_workday(c, 2026, 11, 1, 1, "");
+	calendar_ready(c);
+	build(&m, zone_text, t0, w);
+	for (int i = 0; i < 4000 && ok; i++) {
+		int a = (int)(rolled(&seed) % MODEL_MIN), b = (int)(rolled(&seed) % MODEL_MIN), want;
+		int work = 1 + (int)(rolled(&seed) % 3000);
+		time_us t = t0 + a * US_MINUTE;
+
+		ok = calendar_between(c, t, t0 + b * US_MINUTE) == (m.worked[b] - m.worked[a]) * US_MINUTE;
+		if (!ok)
+			check_fail("%s from %s: between %d and %d: %lld, not %d", zone_text, start, a, b,
+			        (long long)(calendar_between(c, t, t0 + b * US_MINUTE) / US_MINUTE),
+			        m.worked[b] - m.worked[a]);
+		if (ok && m.worked[MODEL_MIN] - m.worked[a] >= work) {
+			for (want = a; m.worked[want] - m.worked[a] < work; want++)
+				;
+			ok = calendar_add(c, t, work * US_MINUTE) == t0 + want * US_MINUTE;
+			if (!ok)
+				check_fail("%s: %d minutes after %d", zone_text, work, a);
 		}
-		work = 1 + (int)((seed >> 50) % 3000);
-		if (m.worked[MODEL_MIN] - m.worked[a] < work)
-			continue;
-		for (want = a; m.worked[want] - m.worked[a] < work; want++)
-			;
-		if (calendar_add(c, t0 + a * US_MINUTE, work * US_MINUTE) != t0 + want * US_MINUTE) {
-			check_fail("%s: %d minutes after %d", zone_text, work, a);
-			break;
+		if (ok && m.worked[a] >= work) {
+			for (want = a; m.worked[a] - m.worked[want] < work; want--)
+				;
+			ok = calendar_sub(c, t, work * US_MINUTE) == t0 + want * US_MINUTE;
+			if (!ok)
+				check_fail("%s: %d minutes before %d", zone_text, work, a);
 		}
 	}
 	calendar_free(&c);
+}
+
+/* The same periods from Monday to Friday, or every day. */
+static struct model_week weekly(bool weekend, const struct calendar_period *p, int n)
+{
+	struct model_week w = {0};
+
+	for (int d = weekend ? 0 : 1; d <= (weekend ? 6 : 5); d++) {
+		w.n[d] = n;
+		for (int i = 0; i < n; i++)
+			w.period[d][i] = p[i];
+	}
+	return w;
 }
 
 TEST(agrees_with_a_slow_model)
@@ -261,13 +412,71 @@ TEST(agrees_with_a_slow_model)
 	static const struct calendar_period round[] = {{0, 1440}};
 	/* Bounds inside the hour that New York skips on 2026-03-08. */
 	static const struct calendar_period night[] = {{60, 135}, {140, 150}, {165, 200}, {1300, 1440}};
+	/* None begins inside an hour that comes twice: a shift goes on through it, the model's clock does
+	 * not. */
+	static const struct calendar_period watch[] = {{130, 200}, {1300, 1900}};
+	const struct model_week weeks[] = {weekly(false, office, 2), weekly(false, round, 1),
+	        weekly(true, round, 1), weekly(false, night, 4), weekly(true, watch, 2),
+	        weekly(false, watch, 2),
+	        {.period = {[5] = {{1380, 2700}}, [6] = {{400, 500}, {1200, 1500}}},
+	                .n = {[5] = 1, [6] = 2}}};
+	static const struct {
+		const char *zone, *start;
+	} places[] = {{"Asia/Shanghai", "2026-02-20T00:00:00Z"}, {"America/New_York", "2026-02-20T00:00:00Z"},
+	        {"America/New_York", "2026-09-10T00:00:00Z"}, {"Australia/Lord_Howe", "2026-03-20T00:00:00Z"},
+	        /* Clocks change at midnight; half a year of summer time at war; a day that never was. */
+	        {"America/Sao_Paulo", "2018-10-01T00:00:00Z"}, {"America/Havana", "2026-09-15T00:00:00Z"},
+	        {"Africa/Casablanca", "2026-02-01T00:00:00Z"}, {"Pacific/Apia", "2011-12-01T00:00:00Z"},
+	        {"Asia/Shanghai", "1988-03-10T00:00:00Z"}};
 
-	check_against_model("Asia/Shanghai", "2026-02-20T00:00:00Z", office, 2);
-	check_against_model("America/New_York", "2026-02-20T00:00:00Z", office, 2);
-	check_against_model("America/New_York", "2026-02-20T00:00:00Z", round, 1);
-	check_against_model("America/New_York", "2026-02-20T00:00:00Z", night, 4);
-	check_against_model("America/New_York", "2026-10-10T00:00:00Z", round, 1);
-	check_against_model("Australia/Lord_Howe", "2026-03-20T00:00:00Z", office, 2);
+	for (size_t p = 0; p < ARRAY_LEN(places); p++)
+		for (size_t w = 0; w < ARRAY_LEN(weeks); w++)
+			check_against_model(places[p].zone, places[p].start, &weeks[w]);
+}
+
+/* Over centuries: exact both ways, monotonic, and never inside a gap. */
+static void check_laws(const char *zone_text)
+{
+	static const struct calendar_period p[] = {{480, 720}, {840, 1080}, {1320, 1500}};
+	struct calendar *c = week(zone_text, p, 3);
+	uint64_t seed = 11;
+	time_us base = at("1990-01-01 00:00");
+
+	for (int y = 2000; y < 2030; y++) {
+		calendar_add_holiday(c, y, 10, 1, "");
+		calendar_add_workday(c, y, 10, 12, 5, "");
+	}
+	calendar_ready(c);
+	for (int i = 0; i < 3000; i++) {
+		time_us t = base + (time_us)(rolled(&seed) % (uint64_t)(60 * 365 * US_DAY)), u, v;
+		dur_us w = 1 + (dur_us)(rolled(&seed) % (uint64_t)(i % 3 == 0 ? 3000 * US_DAY : 9 * US_HOUR));
+
+		u = calendar_add(c, t, w);
+		v = calendar_sub(c, t, w);
+		if (calendar_between(c, t, u) != w || calendar_between(c, v, t) != w ||
+		        calendar_between(c, u, t) != -w) {
+			check_fail("%s: %lld from %lld is not exact", zone_text, (long long)w, (long long)t);
+			break;
+		}
+		/* The last instant of work before, the first after: one step farther is one step of work. */
+		if (calendar_between(c, u - 1, u) != 1 || calendar_between(c, v, v + 1) != 1 ||
+		        calendar_add(c, t, w + 1) <= u || calendar_sub(c, t, w + 1) >= v ||
+		        calendar_add(c, v, w) > t || calendar_sub(c, u, w) < t) {
+			check_fail("%s: %lld from %lld ends in a gap", zone_text, (long long)w, (long long)t);
+			break;
+		}
+		if (calendar_add(c, v, w) != t && calendar_between(c, calendar_add(c, v, w), t) != 0)
+			check_fail("%s: there and back differs by work", zone_text);
+	}
+	calendar_free(&c);
+}
+
+TEST(laws)
+{
+	check_laws("Asia/Shanghai");
+	check_laws("America/New_York");
+	check_laws("Australia/Lord_Howe");
+	check_laws("Africa/Casablanca");
 }
 
 TEST(limits_in_words)

@@ -35,6 +35,42 @@ TEST(prefix_and_place_are_added_on_the_way_up)
 	check_err(err_at(NULL, "x", 1, 1, "y"), ERR_BUG);
 }
 
+static int vset(struct err *e, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static int vset(struct err *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	err_vset(e, code, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+TEST(words_are_kept_in_chinese_too)
+{
+	struct err e = ERR_INIT;
+	err_set(&e, ERR_NOTFOUND, "there is no account %s", "li");
+	check_eq_s(err_words(&e, true), "没有账号 li");
+	check_eq_s(err_words(&e, false), "there is no account li");
+	vset(&e, ERR_NOTFOUND, "version %d of the flow %s is not loaded", 3, "handling"); /* another order */
+	check_eq_s(err_words(&e, true), "流程 handling 的版本 3 未加载");
+	check_eq_s(err_words(&e, false), "version 3 of the flow handling is not loaded");
+	const char *words = "a number is needed";
+	err_set(&e, ERR_INVALID, "%s", words); /* words that were chosen elsewhere */
+	check_eq_s(err_words(&e, true), "需要数字");
+	err_prefix(&e, "line %d of the file: %s", 7, "x");
+	check_eq_s(err_words(&e, true), "文件第 7 行：x：需要数字");
+	check_eq_s(err_words(&e, false), "line 7 of the file: x: a number is needed");
+	err_set(&e, ERR_INVALID, "again: %s", e.zh); /* what the table has not stays English */
+	check_eq_s(e.zh, "");
+	check(strstr(err_words(&e, true), "again: ") != NULL);
+	err_prefix(&e, "number %s", "5");
+	check(strstr(err_words(&e, true), "第 5 号：again: ") != NULL);
+	e = (struct err){.code = ERR_FULL};
+	check_eq_s(err_words(&e, true), "磁盘已满");
+	check_eq_s(err_words(&e, false), "the disk is full");
+	check(err_zh("") == NULL && err_zh("zz") == NULL && err_zh("%s") == NULL);
+}
+
 TEST(errno_becomes_a_code_with_advice)
 {
 	struct err e = ERR_INIT;
@@ -72,6 +108,9 @@ TEST(long_text_is_cut_between_characters)
 
 TEST(every_row_has_a_name_a_status_and_words)
 {
+#define X(name, code, http, text) check(err_zh(text) != NULL);
+#include "base/err.tbl"
+#undef X
 #define X(name, code, http, text)                                                                            \
 	check_eq_s(err_name(ERR_##name), #name);                                                             \
 	check_eq_i(err_http(code), http);                                                                    \

@@ -464,3 +464,36 @@ TEST(adds_calendar_months)
 	check_eq_i(time_add(z, 0, INT32_MIN, 0), INT64_MIN + 1);
 	check_eq_i(time_add(z, INT64_MAX - 5, 0, 10), INT64_MAX);
 }
+
+static void check_changes(const char *name, const char *from, const char *const *want, int n)
+{
+	const struct zone *z = zone(name);
+	time_us t = at(from);
+
+	for (int i = 0; i < n; i++) {
+		time_us next = zone_next_change(z, t);
+
+		check_eq_i(next, want[i] != NULL ? at(want[i]) : TIME_NONE);
+		if (want[i] == NULL || next == TIME_NONE)
+			return;
+		check(zone_offset_s(z, next - 1) != zone_offset_s(z, next));
+		check_eq_i(zone_next_change(z, next - 1), next);
+		t = next;
+	}
+}
+
+TEST(next_changes_of_zones)
+{
+	static const char *const york[] = {
+	        "2026-03-08T07:00:00Z", "2026-11-01T06:00:00Z", "2027-03-14T07:00:00Z"};
+	static const char *const later[] = {"2300-03-11T07:00:00Z", "2300-11-04T06:00:00Z"};
+	static const char *const china[] = {"1991-09-14T17:00:00Z", NULL};
+	static const char *const none[] = {NULL};
+
+	check_changes("America/New_York", "2026-01-01T00:00:00Z", york, 3);
+	check_changes("America/New_York", "2300-01-01T00:00:00Z", later, 2);
+	check_changes("Asia/Shanghai", "1991-06-01T00:00:00Z", china, 2);
+	check_changes("UTC", "2026-01-01T00:00:00Z", none, 1);
+	check_changes("+08:00", "2026-01-01T00:00:00Z", none, 1);
+	check_eq_i(zone_next_change(zone("America/New_York"), INT64_MAX), TIME_NONE);
+}

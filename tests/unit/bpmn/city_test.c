@@ -22,7 +22,7 @@ static struct dmn_model *city_begin(struct play *p)
 		check_ok(bpmn_load(text, "city-case.bpmn", NULL, &p->d, &p->e), &p->e);
 	if (check_ok(file_read(p->a, SOURCE "/packs/yancheng/decisions/dispatch.dmn", 1 << 20, &text, &p->e),
 	            &p->e))
-		check_ok(dmn_load(text, "dispatch.dmn", &m, &p->e), &p->e);
+		check_ok(dmn_load(text, "dispatch.dmn", NULL, &m, &p->e), &p->e);
 	p->sv.ctx = m;
 	return m;
 }

@@ -3,18 +3,6 @@
 
 #include "check.h"
 
-#define BOUNDARY(id, host, cancel, def)                                                                      \
-	"<boundaryEvent id='" id "' attachedToRef='" host "' cancelActivity='" cancel "'>" def               \
-	"</boundaryEvent>\n"
-#define TIMER_IN(what, text) "<timerEventDefinition><" what ">" text "</" what "></timerEventDefinition>"
-#define CATCH(id, def) "<intermediateCatchEvent id='" id "'>" def "</intermediateCatchEvent>\n"
-#define THROW(id, def) "<intermediateThrowEvent id='" id "'>" def "</intermediateThrowEvent>\n"
-#define MESSAGE(m) "<messageEventDefinition messageRef='" m "'/>"
-#define SIGNAL "<signalEventDefinition signalRef='g1'/>"
-#define ERROR(x) "<errorEventDefinition errorRef='" x "'/>"
-#define ESCALATION(x) "<escalationEventDefinition escalationRef='" x "'/>"
-#define CONDITION(x) "<conditionalEventDefinition><condition>" x "</condition></conditionalEventDefinition>"
-
 #define PLAY(body)                                                                                           \
 	struct play p;                                                                                       \
 	if (!play_begin(&p, body)) {                                                                         \

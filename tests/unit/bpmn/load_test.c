@@ -20,12 +20,46 @@ static const struct {
         {WRONG(USER("e")), 6, "e", "used twice"},
         {WRONG("<userTask/>"), 6, NULL, "has no id"},
         {WRONG("<scriptTask id='a'/>"), 6, "a", "scriptTask is not executed"},
-        {WRONG("<callActivity id='a'/>"), 6, "a", "callActivity is not executed"},
+        {WRONG("<callActivity id='a'/>"), 6, "a", "no calledElement"},
+        {WRONG("<callActivity id='a' calledElement='q'><extensionElements><h:in "
+               "value='=1'/></extensionElements>"
+               "</callActivity>"),
+                6, "a", "names no variable"},
+        {WRONG("<callActivity id='a' calledElement='q'><extensionElements><h:out name='x' value='=1 +'/>"
+               "</extensionElements></callActivity>"),
+                6, "a", "through the call"},
         {WRONG("<complexGateway id='a'/>"), 6, "a", "complexGateway is not executed"},
         {WRONG("<transaction id='a'/>"), 6, "a", "transaction is not executed"},
-        {WRONG("<userTask id='a'><multiInstanceLoopCharacteristics/></userTask>"), 6, "a", "multiInstance"},
-        {WRONG("<subProcess id='a'><standardLoopCharacteristics/></subProcess>"), 6, "a", "standardLoop"},
-        {WRONG("<subProcess id='a' triggeredByEvent='true'/>"), 6, "a", "event sub-process"},
+        {WRONG("<userTask id='a'><multiInstanceLoopCharacteristics/></userTask>"), 6, "a", "how often"},
+        {WRONG("<userTask id='a'><multiInstanceLoopCharacteristics h:collection='=a +'/></userTask>"), 6, "a",
+                "the collection"},
+        {WRONG("<userTask id='a'><multiInstanceLoopCharacteristics h:collection='=a' "
+               "behavior='One'/></userTask>"),
+                6, "a", "throw events"},
+        {WRONG("<userTask id='a'><multiInstanceLoopCharacteristics h:collection='=a' "
+               "h:results='r'/></userTask>"),
+                6, "a", "both or neither"},
+        {WRONG("<userTask id='a'><multiInstanceLoopCharacteristics h:collection='=a'/>"
+               "<standardLoopCharacteristics loopMaximum='2'/></userTask>"),
+                6, "a", "two ways"},
+        {WRONG("<userTask id='a'><standardLoopCharacteristics loopMaximum='-2'/></userTask>"), 6, "a",
+                "loopMaximum"},
+        {WRONG("<userTask id='a' h:local='@x'/>"), 6, "a", "begin with @"},
+        {WRONG("<subProcess id='a'><standardLoopCharacteristics/></subProcess>"), 6, "a", "never end"},
+        {WRONG("<subProcess id='a' triggeredByEvent='true'/>"), 6, "a", "no start event"},
+        {WRONG("<subProcess id='a' triggeredByEvent='true'><startEvent id='as'/></subProcess>"), 6, "as",
+                "needs an event definition"},
+        {WRONG("<subProcess id='a' triggeredByEvent='true'><startEvent id='as' isInterrupting='false'>"
+               "<errorEventDefinition/></startEvent></subProcess>"),
+                6, "as", "always interrupts"},
+        {START END FLOW("f", "s",
+                 "e") "<subProcess id='a' triggeredByEvent='true'><startEvent id='as'>" SIGNAL
+                      "</startEvent><startEvent id='bs'>" SIGNAL "</startEvent><endEvent id='ae'/>" FLOW(
+                              "g", "as", "ae") FLOW("h", "bs", "ae") "</subProcess>",
+                8, "a", "2 start events"},
+        {WRONG("<subProcess id='a' triggeredByEvent='true'><startEvent id='as'>" SIGNAL
+               "</startEvent><endEvent id='ae'/>" FLOW("g", "as", "ae") "</subProcess>" FLOW("f", "s", "a")),
+                6, "a", "may lead into an event sub-process"},
         {WRONG("<subProcess id='a'/>" FLOW("f", "s", "a") FLOW("g", "a", "e")), 6, "a", "no start event"},
         {WRONG("<task id='a' isForCompensation='true'/>"), 6, "a", "compensation"},
         {WRONG("<serviceTask id='a'/>"), 6, "a", "topic"},
@@ -99,6 +133,7 @@ TEST(refuses_by_id_and_line)
 			bpmn_free(&d);
 		}
 		check_eq_i(e.line, REFUSED[i].line);
+		check(e.column > 0);
 		check_eq_s(e.field, REFUSED[i].id ? REFUSED[i].id : "");
 		check_has(e.text, REFUSED[i].words);
 		check_eq_s(e.where, "test.bpmn");

@@ -18,9 +18,9 @@ bool play_begin(struct play *p, const char *body)
 {
 	char *xml = play_xml(body);
 
-	*p = (struct play){.sv = {.now = PLAY_NOW}, .a = arena_new(0)};
+	*p = (struct play){
+	        .sv = {.ctx = p, .now = PLAY_NOW, .called = play_called}, .a = arena_new(0), .xml = xml};
 	p->rc = bpmn_load(str_of(xml), "test.bpmn", NULL, &p->d, &p->e);
-	free(xml);
 	p->s = bpmn_state_new();
 	return check_ok(p->rc, &p->e);
 }
@@ -29,7 +29,28 @@ void play_end(struct play *p)
 {
 	bpmn_state_free(&p->s);
 	bpmn_free(&p->d);
+	for (size_t i = 0; i < ARRAY_LEN(p->called); i++)
+		bpmn_free(&p->called[i]);
 	arena_free(&p->a);
+	free(p->xml);
+}
+
+const struct bpmn_def *play_called(void *ctx, const char *process, int *version)
+{
+	struct play *p = ctx;
+	size_t i = 0;
+
+	check(*version == 0 || *version == 7);
+	*version = 7;
+	while (i < ARRAY_LEN(p->called) && p->called[i] != NULL) {
+		if (strcmp(bpmn_process_id(p->called[i]), process) == 0)
+			return p->called[i];
+		i++;
+	}
+	if (i < ARRAY_LEN(p->called) &&
+	        bpmn_load(str_of(p->xml), "test.bpmn", process, &p->called[i], NULL) == 0)
+		return p->called[i];
+	return NULL;
 }
 
 static const char *words(struct play *p, const struct bpmn_events *ev)
@@ -42,6 +63,11 @@ static const char *words(struct play *p, const struct bpmn_events *ev)
 	        [BPMN_TIMER_SET] = "timer",
 	        [BPMN_TIMER_GONE] = "untimer",
 	        [BPMN_WAITING] = "wait",
+	        [BPMN_WAIT_GONE] = "unwait",
+	        [BPMN_LOOP] = "loop",
+	        [BPMN_CALLED] = "called",
+	        [BPMN_RETURNED] = "returned",
+	        [BPMN_MIGRATED] = "migrated",
 	        [BPMN_ESCALATED] = "escalate",
 	        [BPMN_MESSAGE_SENT] = "send",
 	        [BPMN_SIGNAL_SENT] = "signal",
@@ -58,7 +84,7 @@ static const char *words(struct play *p, const struct bpmn_events *ev)
 		if (b.n > 0)
 			sb_putc(&b, ' ');
 		sb_puts(&b, WORDS[e->type]);
-		if (e->type == BPMN_ENDED)
+		if (e->type == BPMN_ENDED || e->type == BPMN_MIGRATED)
 			continue;
 		sb_putc(&b, ':');
 		if (e->type == BPMN_ESCALATED || e->type == BPMN_MESSAGE_SENT || e->type == BPMN_SIGNAL_SENT)

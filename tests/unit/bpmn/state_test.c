@@ -110,7 +110,7 @@ TEST(a_newer_state_says_so)
 {
 	struct bpmn_state *s = NULL;
 
-	check_err(bpmn_state_read(STR_LIT("{\"v\":2}"), &s, NULL), ERR_NEWER);
+	check_err(bpmn_state_read(STR_LIT("{\"v\":3}"), &s, NULL), ERR_NEWER);
 }
 
 TEST(a_state_of_another_definition_is_refused)

@@ -10,7 +10,8 @@ static struct indicator_value value_of(struct mini *m, const char *code, const c
 
 	if (!check_ok(store_read_begin(m->s->store, "test", &tx, NULL), NULL))
 		return out;
-	check_ok(indicator_values(tx, m->s, &who_system, unit, "2026-07-01", "2026-07-31", &v, &n, NULL),
+	check_ok(
+	        indicator_values(tx, m->s, &who_system, NULL, unit, "2026-07-01", "2026-07-31", &v, &n, NULL),
 	        NULL);
 	for (int i = 0; i < n; i++)
 		if (strcmp(v[i].def->code, code) == 0)
@@ -73,5 +74,88 @@ MINI(an_indicator_by_day, false)
 	        ERR_INVALID);
 	check_err(indicator_days(tx, m->s, &who_system, "on-time", NULL, "x", "2026-07-13", &v, &n, &e),
 	        ERR_INVALID);
+	store_read_end(&tx);
+}
+
+/* ---- in SQL ---- */
+
+static int values_as(struct mini *m, const struct who *who, const char *code, const char *unit,
+        struct indicator_value *out)
+{
+	struct indicator_value *v = NULL;
+	struct store_tx *tx = NULL;
+	struct err e = ERR_INIT;
+	int n = 0;
+
+	if (!check_ok(store_read_begin(m->s->store, "test", &tx, &e), &e))
+		return 0;
+	check_ok(indicator_values(tx, m->s, who, code, unit, "2026-07-14", "2026-07-14", &v, &n, &e), &e);
+	if (n > 0)
+		*out = v[0];
+	if (n > 0 && v[0].trouble != NULL)
+		out->trouble = arena_memdup(m->a, v[0].trouble, sizeof(*v[0].trouble));
+	store_read_end(&tx);
+	return n;
+}
+
+MINI(an_indicator_is_asked_of_views, false)
+{
+	struct indicator_value v = {.def = NULL};
+
+	close_one(m, "S-1");
+	check_eq_i(values_as(m, &who_system, "handled", NULL, &v), 1);
+	check_eq_d(v.value, 1);
+	check_eq_d(v.previous, 0);
+	check_eq_i(values_as(m, &who_system, "handled", "1002", &v), 1);
+	check_eq_d(v.value, 0);
+	/* How things stand has no yesterday. */
+	check_eq_i(values_as(m, &who_system, "firms", NULL, &v), 1);
+	check_eq_d(v.value, 0);
+	check_eq_d(v.previous, NAN);
+	check_eq_i(values_as(m, &who_system, "words", NULL, &v), 1);
+	check_eq_d(v.value, NAN);
+	check_has(v.trouble != NULL ? v.trouble->text : "", "answers with a number");
+}
+
+MINI(an_indicator_of_a_hidden_kind_is_not_there, false)
+{
+	struct who low = m->viewer;
+	struct indicator_value v = {.def = NULL}, *day = NULL;
+	struct store_tx *tx = NULL;
+	struct err e = ERR_INIT;
+	int n = 0;
+
+	check_eq_i(values_as(m, &low, "informers", NULL, &v), 1);
+	low.scope.clearance = 2;
+	check_eq_i(values_as(m, &low, "informers", NULL, &v), 0);
+	check_eq_i(values_as(m, &low, NULL, NULL, &v), m->s->catalog->indicators - 1);
+	if (!check_ok(store_read_begin(m->s->store, "test", &tx, &e), &e))
+		return;
+	check_err(indicator_days(tx, m->s, &low, "informers", NULL, "2026-07-14", "2026-07-14", &day, &n, &e),
+	        ERR_NOTFOUND);
+	store_read_end(&tx);
+}
+
+MINI(an_indicator_in_sql_by_day, false)
+{
+	struct indicator_value *v = NULL;
+	struct store_tx *tx = NULL;
+	struct err e = ERR_INIT;
+	int n = 0;
+
+	close_one(m, "S-1");
+	if (!check_ok(store_read_begin(m->s->store, "test", &tx, &e), &e))
+		return;
+	check_ok(indicator_days(
+	                 tx, m->s, &who_system, "handled", NULL, "2026-07-13", "2026-07-15", &v, &n, &e),
+	        &e);
+	check_eq_i(n, 3);
+	check_eq_d(v[0].value, 0);
+	check_eq_d(v[1].value, 1);
+	check_eq_d(v[1].previous, 0);
+	check_eq_d(v[2].value, 0);
+	check_ok(indicator_days(tx, m->s, &who_system, "firms", NULL, "2026-07-13", "2026-07-14", &v, &n, &e),
+	        &e);
+	check_eq_d(v[1].value, NAN);
 	store_read_end(&tx);
 }

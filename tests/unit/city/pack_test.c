@@ -112,18 +112,74 @@ TEST(bad_declarations)
 	        "kinds/sensor.yaml", 4, "x", "colour");
 	refuses("kinds/sensor.yaml", "code: sensor\nname: a\nfields:\n  - {key: x, name: X, secrecy: 9}\n",
 	        "kinds/sensor.yaml", 4, "x", "secrecy");
+#define FROM(words)                                                                                          \
+	"code: sensor\nname: a\nfields:\n  - {key: y, name: Y}\n  - {key: x, name: X, from: " words "}\n"
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: '(a'}"), "kinds/sensor.yaml", 5, "x",
+	        "cannot be read: missing closing parenthesis (its character 3)");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: 'a(b)', group: 2}"), "kinds/sensor.yaml", 5, "x",
+	        "has 1 groups");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: 'a(b)', group: 0}"), "kinds/sensor.yaml", 5, "x",
+	        "has 1 groups");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: '(*LIMIT_MATCH=1)a(b)'}"), "kinds/sensor.yaml",
+	        5, "x", "may not begin");
+	refuses("kinds/sensor.yaml", FROM("{field: y, match: 'a(b)', separator: '-'}"), "kinds/sensor.yaml",
+	        5, "x", "neither separator nor part");
+	refuses("kinds/sensor.yaml", FROM("{match: 'a(b)'}"), "kinds/sensor.yaml", 5, "x", "needs the field");
+	refuses("kinds/sensor.yaml", FROM("{field: y, group: 1}"), "kinds/sensor.yaml", 5, "x",
+	        "match and group");
+#undef FROM
 	/* Codes are seen by every reader of the kind. */
 	refuses("kinds/sensor.yaml",
 	        "code: sensor\nname: a\nkey: x\nfields:\n  - {key: x, name: X, secrecy: 2}\n",
 	        "kinds/sensor.yaml", 3, "key", "secrecy");
-	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-09:00\"]}\n",
-	        "calendars.yaml", 3, "mon", "");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"12:00-12:00\"]}\n",
+	        "calendars.yaml", 3, "mon", "22:00-06:00");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: [\"9-12\"]}\n",
+	        "calendars.yaml", 3, "mon", "09:00-12:00");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    weekdays: {mon: [\"13:00-14:00\", \"09:00-12:00\"]}\n",
+	        "calendars.yaml", 3, "mon", "order");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {mon: 8}\n", "calendars.yaml",
+	        3, "mon", "list of shifts");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    weekdays: {monday: []}\n",
+	        "calendars.yaml", 3, "monday", "sun mon tue");
+	refuses("calendars.yaml", "calendars:\n  - code: workday\n    table: cn\n", "calendars.yaml", 2,
+	        "table", "table of holidays");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    workdays: [{date: \"2026-10-10\", as: someday}]\n",
+	        "calendars.yaml", 3, "as", "sun mon");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    holidays: [{from: \"2026-10-01\", to: \"2026-09-07\"}]\n",
+	        "calendars.yaml", 3, NULL, "date");
+	refuses("calendars.yaml",
+	        "calendars:\n  - code: workday\n    holidays: [\"2026-10-01\", \"2026-10-01\"]\n",
+	        "calendars.yaml", 3, NULL, "twice");
+	refuses("holidays/cn.yaml", "code: cn\nyear: 2027\nholidays: [\"2026-10-01\"]\n", "holidays/cn.yaml",
+	        3, NULL, "does not belong to the year 2027");
+	refuses("holidays/cn.yaml", "code: cn\nholidays: []\n", "holidays/cn.yaml", 1, "year", "its year");
+	refuses("holidays/cn.yaml", "code: cn\nyear: 2027\n", "holidays/cn.yaml", 1, "source", "announced");
+	refuses("holidays/cn.yaml", "code: cn\nyear: 2027\nsource: x\nfeasts: []\n", "holidays/cn.yaml", 4,
+	        "feasts", "");
 	refuses("calendars.yaml", "calendars:\n  - code: workday\n    holidays: [\"2026-13-01\"]\n",
 	        "calendars.yaml", 3, NULL, "date");
 	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1 +\"}\n", "indicators.yaml", 2,
 	        "a", "cannot be read");
 	refuses("indicators.yaml", "indicators:\n  - {code: a, formula: \"1\", direction: sideways}\n",
 	        "indicators.yaml", 2, "direction", "up or down");
+	refuses("indicators.yaml", "indicators:\n  - {code: a}\n", "indicators.yaml", 2, "a",
+	        "a formula, or sql");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    formula: opened\n    sql: SELECT 1\n",
+	        "indicators.yaml", 4, "a", "not both");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT model, colour FROM v_sensor\n",
+	        "indicators.yaml", 3, "a", "no such column: colour");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT 1 FROM v_valve\n",
+	        "indicators.yaml", 3, "a", "no such table: v_valve");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: PRAGMA user_version\n",
+	        "indicators.yaml", 3, "a", "PRAGMA");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT count(*) FROM record\n",
+	        "indicators.yaml", 3, "a", "no such table: record");
+	refuses("indicators.yaml", "indicators:\n  - code: a\n    sql: SELECT :today\n", "indicators.yaml", 3,
+	        "a", "no parameter :today");
 }
 
 TEST(bad_rules)
@@ -141,6 +197,52 @@ TEST(bad_rules)
 	        "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: ch4 > 1\n        for: "
 	        "soon\n",
 	        "rules/gas.yaml", 6, "for", "duration");
+}
+
+#define DMN "https://www.omg.org/spec/DMN/20230324/MODEL/"
+
+TEST(what_is_odd_in_a_table_is_a_warning)
+{
+	static const char *const want[] = {
+	        "decisions/level.dmn:6 \"level\": no row takes ch4 above 3 and below 5",
+	        "decisions/level.dmn:9 \"level\": row 2 gives many, which is not of type lib.tLevel"};
+	struct arena *a = arena_new(0);
+	const char *dir = town_pack();
+	struct pack_report r = {0};
+	struct err e = ERR_INIT;
+
+	town_write(dir, "decisions/lib.dmn",
+	        "<definitions xmlns='" DMN "' namespace='urn:lib' name='lib'><itemDefinition name='tLevel'>"
+	        "<typeRef>number</typeRef></itemDefinition></definitions>");
+	town_write(dir, "decisions/level.dmn",
+	        "<definitions xmlns='" DMN "' namespace='urn:town' name='town'>\n"
+	        "<import namespace='urn:lib' name='lib' importType='" DMN "'/>\n"
+	        "<inputData id='ch4' name='ch4'><variable name='ch4' typeRef='number'/></inputData>\n"
+	        "<decision id='level' name='level'>\n"
+	        "<informationRequirement><requiredInput href='#ch4'/></informationRequirement>\n"
+	        "<decisionTable><input><inputExpression><text>ch4</text></inputExpression></input>\n"
+	        "<output typeRef='lib.tLevel'/>\n"
+	        "<rule><inputEntry><text>&lt;= "
+	        "3</text></inputEntry><outputEntry><text>1</text></outputEntry></rule>\n"
+	        "<rule><inputEntry><text>&gt;= "
+	        "5</text></inputEntry><outputEntry><text>\"many\"</text></outputEntry>"
+	        "</rule></decisionTable></decision></definitions>");
+	check_ok(pack_check(dir, a, &r, &e), &e);
+	check_eq_i(r.findings, 2);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+		bool found = false;
+
+		for (int k = 0; k < r.findings; k++) {
+			const struct err *f = &r.finding[k].e;
+
+			found |=
+			        !r.finding[k].error &&
+			        strcmp(arena_printf(a, "%s:%d %s", f->where, f->line, f->text), want[i]) == 0;
+		}
+		if (!found)
+			check_fail("no warning %s", want[i]);
+	}
+	arena_free(&a);
 }
 
 TEST(a_dangling_flow_is_named)

@@ -430,6 +430,44 @@ MINI(kinds_move_their_records, false)
 	check_eq_s(attrs(m, "D5"), "五号 shut {\"no\":\"D5\",\"water\":4,\"berth\":2,\"place\":\"东岸\"}");
 }
 
+/* "北岸-一段": the bank by its first sign, the section by the last, of those that have one. */
+MINI(fields_are_cut_out_by_patterns, false)
+{
+	static const char kind[] =
+	        "code: dock\nname: 码头\nkey: no\nwrite: [desk]\nstates: [{code: open, name: "
+	        "在用}]\nfields:\n"
+	        "  - {key: no, name: 编号, required: true, list: true}\n"
+	        "  - {key: depth, name: 水深, type: decimal}\n"
+	        "  - {key: bank, name: 岸, from: {field: place, match: \"(.)岸(-.*)?\", group: 1}}\n"
+	        "  - {key: section, name: 段, from: {field: place, match: '(.*)-(.+)段(-.)?', group: 2}}\n"
+	        "  - {key: number, name: 号, type: integer, from: {field: place, match: '(.+)岸.*', group: "
+	        "1}}\n"
+	        "  - {key: place, name: 位置}\n";
+	struct pack_report r, look;
+	struct err e = ERR_INIT;
+
+	first(m);
+	edit(m, "D5", "{\"code\":\"D5\",\"name\":\"五号\",\"attrs\":{\"no\":\"D5\",\"place\":\" 东岸 \"}}");
+	write_head(m, "2.0.0", "");
+	town_write(folder(m), "kinds/dock.yaml", kind);
+	town_write(folder(m), "records/dock.csv",
+	        "code,name,region,depth,place,bank,section,no\nD1,一号,H1,5.5,北岸-一段,北,一,D1\n"
+	        "D2,二号,H1,6,南岸-二段-甲,南,二,D2\nD3,三号,H2,,,,,D3\n");
+	look = apply(m, &looking, 0, &e);
+	check(strstr(attrs(m, "D1"), "bank") == NULL);
+	r = apply(m, &plain, 0, &e);
+	for (const struct pack_report *x = &look; x != NULL; x = x == &look ? &r : NULL) {
+		check_eq_i(count(x, PACK_SPLIT, "", "bank"), 3);
+		check_eq_i(count(x, PACK_SPLIT, "", "section"), 2);
+		check_eq_i(count(x, PACK_UNCUT, "D5", "section"), 1);
+		check_eq_i(count(x, PACK_UNCUT, "D1", "number"), 3); /* cut, but no number */
+		check_eq_s(find(x, PACK_UNCUT, "D5", "section")->was, "place");
+	}
+	check_has(attrs(m, "D1"), "\"bank\":\"北\",\"section\":\"一\",\"place\":\"北岸-一段\"");
+	check_has(attrs(m, "D2"), "\"bank\":\"南\",\"section\":\"二\"");
+	check_has(attrs(m, "D5"), "\"bank\":\"东\",\"place\"");
+}
+
 MINI(what_is_gone_stands_in_the_history, false)
 {
 	struct store_tx *tx = NULL;

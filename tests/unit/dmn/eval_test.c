@@ -8,16 +8,6 @@
 #define ONE_TABLE(policy, out)                                                                               \
 	MODEL(INPUT("x", "number") DECISION("d", NEEDS("x") TABLE(policy, IN("x") out ROWS)))
 
-static void decides(const char *xml, const char *decision, const char *json, const char *want)
-{
-	struct arena *a = arena_new(64 << 20);
-	const char *got = decide(a, xml, decision, json);
-
-	if (strcmp(got, want) != 0)
-		check_fail("%s of %s with %s\ngives %s\nnot   %s", decision, xml, json, got, want);
-	arena_free(&a);
-}
-
 TEST(follows_the_hit_policy)
 {
 	decides(ONE_TABLE("hitPolicy='FIRST'", OUT("name='r'")), "d", "{\"x\": 7}", "middle #2");
@@ -115,10 +105,6 @@ TEST(evaluates_the_boxed_expressions)
 	        "d", "{}", "[{a: 5}]");
 }
 
-#define BKM(id, parameters, body)                                                                            \
-	"<businessKnowledgeModel id='" id "' name='" id "'>" KNOWS(                                          \
-	        id) "<encapsulatedLogic>" parameters body "</encapsulatedLogic></businessKnowledgeModel>\n"
-
 TEST(calls_business_knowledge)
 {
 	static const char xml[] = MODEL(BKM("fact", "<formalParameter name='n' typeRef='number'/>",
@@ -138,10 +124,10 @@ TEST(calls_business_knowledge)
 TEST(stops_endless_recursion)
 {
 	struct arena *a = arena_new(64 << 20);
-	const char *got = decide(a,
+	const char *got = decide_with(a,
 	        MODEL(BKM("f", "<formalParameter name='n'/>", LITERAL("f(n + 1)"))
 	                        DECISION("d", KNOWS("f") LITERAL("f(1)"))),
-	        "d", "{}");
+	        NULL, "d", "{}");
 
 	check_has(got, "nests too deeply");
 	arena_free(&a);
@@ -205,6 +191,97 @@ TEST(conforms_values_to_types)
 	        "null (the input ages is not of type tAges, so it is null)");
 	decides(xml, "unit", "{\"p\": {\"cost/unit\": 4}}", "8");
 	decides(xml, "is", "{\"p\": {\"cost/unit\": 4, \"level\": \"a\"}}", "true");
+}
+
+#define FOR_EACH(domain)                                                                                     \
+	MODEL(DECISION("d", "<for iteratorVariable='i'><in>" LITERAL(domain) "</in><return>" LITERAL(        \
+	                            "i") "</return></for>"))
+
+TEST(iterates_over_what_the_language_does)
+{
+	decides(FOR_EACH("[3..1]"), "d", "{}", "[3, 2, 1]");
+	decides(FOR_EACH("(1..3]"), "d", "{}", "[2, 3]");
+	decides(FOR_EACH("(1..1]"), "d", "{}", "[]");
+	decides(FOR_EACH("[@\"2024-02-28\"..@\"2024-03-01\")"), "d", "{}", "[2024-02-28, 2024-02-29]");
+	decides(FOR_EACH("7"), "d", "{}", "[7]");
+	decides(FOR_EACH("null"), "d", "{}", "null");
+	decides(FOR_EACH("[1.5..3]"), "d", "{}", "null");
+}
+
+TEST(takes_one_element_by_a_boxed_filter)
+{
+	decides(MODEL(DECISION("d", "<filter><in>" LITERAL("[4, 5, 6]") "</in><match>" LITERAL(
+	                                    "-1") "</match></filter>")),
+	        "d", "{}", "6");
+	decides(MODEL(DECISION(
+	                "d", "<filter><in>" LITERAL("[4]") "</in><match>" LITERAL("2") "</match></filter>")),
+	        "d", "{}", "null (line 2: the list has no such element)");
+	decides(MODEL(DECISION("d",
+	                "<filter><in>" LITERAL("[4]") "</in><match>" LITERAL("\"x\"") "</match></filter>")),
+	        "d", "{}", "null (line 2: a filter is a condition or an index)");
+}
+
+TEST(keeps_the_cells_of_a_relation_apart)
+{
+	decides(MODEL(INPUT("k", "number") DECISION("d",
+	                NEEDS("k") "<relation><column name='k'/><column name='v' "
+	                           "typeRef='string'/><row>" LITERAL("1") LITERAL("k") "</row></relation>")),
+	        "d", "{\"k\": 7}", "[{k: 1, v: null}] (the entry v is not of type string, so it is null)");
+	decides(MODEL(INPUT("k", "number")
+	                        DECISION("d", NEEDS("k") "<relation><column name='k'/><column name='v'/>"
+	                                                 "<row>" LITERAL("1") LITERAL("k") "</row>"
+	                                                                                   "</relation>")),
+	        "d", "{\"k\": 7}", "[{k: 1, v: 7}]");
+}
+
+#define FUNCTION_TYPE                                                                                        \
+	"<itemDefinition name='tF'><functionItem outputTypeRef='number'><parameters name='n' "               \
+	"typeRef='number'/></functionItem></itemDefinition>\n"
+
+TEST(knows_types_of_functions)
+{
+	static const char xml[] = MODEL(FUNCTION_TYPE
+	        "<businessKnowledgeModel id='b' name='b'><variable name='b' typeRef='tF'/><encapsulatedLogic>"
+	        "<formalParameter name='n' typeRef='number'/>" LITERAL(
+	                "if n = 0 then \"none\" else n * 2") "</encapsulatedLogic></"
+	                                                     "businessKnowledgeModel>\n" DECISION(
+	                                                             "d", KNOWS("b") LITERAL(
+	                                                                          "[b(2), b([3]), b(\"x\")]"))
+	                                                             DECISION("wrong",
+	                                                                     KNOWS("b") LITERAL(
+	                                                                             "b(0)")) DECISION("two",
+	                                                                     "<variable name='two' "
+	                                                                     "typeRef='tF'/>" LITERAL(
+	                                                                             "function(a, b) a"))
+	                                                                     DECISION("one",
+	                                                                             "<variable name='one' "
+	                                                                             "typeRef='tF'/>" LITERAL(
+	                                                                                     "function(a) "
+	                                                                                     "a")));
+
+	decides(xml, "d", "{}", "[4, 6, null] (the argument n is not of type number, so it is null)");
+	decides(xml, "wrong", "{}", "null (the result of a function is not of type tF, so it is null)");
+	decides(xml, "two", "{}", "null (the result of two is not of type tF, so it is null)");
+	decides(xml, "one", "{}", "function");
+}
+
+TEST(fits_inputs_of_tables_to_their_types)
+{
+	static const char xml[] = MODEL(INPUT("x", "Any") DECISION("d",
+	        NEEDS("x") TABLE("hitPolicy='COLLECT' aggregation='MAX'",
+	                "<input><inputExpression "
+	                "typeRef='number'><text>x</text></inputExpression></input>\n" OUT("name='r'")
+	                        ROW(I("&gt; 0") O("@\"2024-01-01\"")) ROW(I("-") O("@\"2023-01-01\"")))));
+
+	decides(xml, "d", "{\"x\": [5]}", "2024-01-01 #1 #2");
+	decides(xml, "d", "{\"x\": \"5\"}",
+	        "2023-01-01 #2 (the input x is not of type number, so it is null)");
+}
+
+TEST(calls_a_function_that_an_input_has_the_name_of)
+{
+	decides(MODEL(INPUT("date", "string") DECISION("d", NEEDS("date") LITERAL("date(date).year"))), "d",
+	        "{\"date\": \"2024-05-06\"}", "2024");
 }
 
 TEST(tells_a_decision_that_is_not_there)

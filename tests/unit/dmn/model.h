@@ -8,6 +8,9 @@
 #define MODEL(body)                                                                                          \
 	"<definitions xmlns='https://www.omg.org/spec/DMN/20230324/MODEL/' name='m' id='m'>\n" body          \
 	"</definitions>"
+#define BKM(id, parameters, body)                                                                            \
+	"<businessKnowledgeModel id='" id "' name='" id "'>" KNOWS(                                          \
+	        id) "<encapsulatedLogic>" parameters body "</encapsulatedLogic></businessKnowledgeModel>\n"
 #define INPUT(id, type)                                                                                      \
 	"<inputData id='" id "' name='" id "'><variable name='" id "' typeRef='" type "'/></inputData>\n"
 #define NEEDS(id) "<informationRequirement><requiredInput href='#" id "'/></informationRequirement>\n"
@@ -29,7 +32,8 @@
 #define O(text) "<outputEntry><text>" text "</text></outputEntry>"
 
 /* The value's text, or "!" and the words of the failure; in the arena. */
-static inline const char *decide(struct arena *a, const char *xml, const char *decision, const char *json)
+static inline const char *decide_with(struct arena *a, const char *xml, const struct dmn_options *options,
+        const char *decision, const char *json)
 {
 	struct dmn_model *m = NULL;
 	struct feel_value in = FEEL_NULL_VALUE;
@@ -40,7 +44,7 @@ static inline const char *decide(struct arena *a, const char *xml, const char *d
 	const char *text;
 
 	check_ok(feel_read_json(a, str_of(json), &in, &e), &e);
-	if (dmn_load(str_of(xml), "test.dmn", &m, &e) < 0)
+	if (dmn_load(str_of(xml), "test.dmn", options, &m, &e) < 0)
 		return arena_printf(a, "!%d: %s", e.line, e.text);
 	if (dmn_evaluate(m, decision, &scope, a, &r, &e) < 0) {
 		text = arena_printf(a, "!%s", e.text);
@@ -55,6 +59,22 @@ static inline const char *decide(struct arena *a, const char *xml, const char *d
 	sb_fini(&b);
 	dmn_free(&m);
 	return text;
+}
+
+static inline void decides_with(const char *xml, const struct dmn_options *options, const char *decision,
+        const char *json, const char *want)
+{
+	struct arena *a = arena_new(64 << 20);
+	const char *got = decide_with(a, xml, options, decision, json);
+
+	if (strcmp(got, want) != 0)
+		check_fail("%s of %s with %s\ngives %s\nnot   %s", decision, xml, json, got, want);
+	arena_free(&a);
+}
+
+static inline void decides(const char *xml, const char *decision, const char *json, const char *want)
+{
+	decides_with(xml, NULL, decision, json, want);
 }
 
 #endif

@@ -15,15 +15,14 @@ static void keep_text(char *to, size_t size, struct str s)
 	snprintf(to, size, STR_FMT, STR_ARG(s));
 }
 
-static enum mqtt_connack on_connect(void *ctx, struct str client_id, struct str username, struct str password,
-        const char *remote, void **user)
+static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, void **user)
 {
 	struct broker *b = ctx;
-	check_eq_s(remote, "127.0.0.1");
+	check_eq_s(hello->remote, "127.0.0.1");
 	pthread_mutex_lock(&b->lock);
-	keep_text(b->id, sizeof(b->id), client_id);
-	keep_text(b->username, sizeof(b->username), username);
-	keep_text(b->password, sizeof(b->password), password);
+	keep_text(b->id, sizeof(b->id), hello->client_id);
+	keep_text(b->username, sizeof(b->username), hello->username);
+	keep_text(b->password, sizeof(b->password), hello->password);
 	b->connects++;
 	pthread_cond_broadcast(&b->changed);
 	pthread_mutex_unlock(&b->lock);
@@ -45,8 +44,26 @@ static void on_publish(void *ctx, struct mqtt_message *m)
 	pthread_cond_broadcast(&b->changed);
 	pthread_mutex_unlock(&b->lock);
 	check(m->user == b);
+	if (str_starts(m->topic, "refused/")) {
+		m->forward = false;
+		m->reason = MQTT_R_NOT_AUTHORISED;
+	}
 	if (!hold)
-		mqtt_message_done(m, true);
+		mqtt_message_done(m, !str_starts(m->topic, "lost/"));
+}
+
+static bool on_subscribe(void *ctx, void *user, struct str filter)
+{
+	struct broker *b = ctx;
+	check(user == b);
+	return !str_starts(filter, "secret/");
+}
+
+static bool on_receive(void *ctx, void *user, struct str topic)
+{
+	struct broker *b = ctx;
+	check(user == b);
+	return !str_starts(topic, "hidden/");
 }
 
 static void on_close(void *ctx, void *user, const char *why)
@@ -62,7 +79,12 @@ static void on_close(void *ctx, void *user, const char *why)
 
 void broker_start(struct broker *b, struct mqtt_options o)
 {
-	struct mqtt_door door = {b, on_connect, on_publish, on_close};
+	struct mqtt_door door = {.ctx = b,
+	        .connect = on_connect,
+	        .publish = on_publish,
+	        .subscribe = on_subscribe,
+	        .receive = on_receive,
+	        .close = on_close};
 	struct err e = ERR_INIT;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->changed, NULL);

@@ -55,10 +55,10 @@ TEST(runs_through_all_packet_ids)
 TEST(tells_why_it_was_refused)
 {
 	static const struct {
-		enum mqtt_connack say;
+		enum mqtt_reason say;
 		int code;
-	} cases[] = {{MQTT_BAD_CREDENTIALS, ERR_UNAUTH}, {MQTT_NOT_AUTHORISED, ERR_DENIED},
-	        {MQTT_UNAVAILABLE, ERR_UNAVAILABLE}, {MQTT_BAD_IDENTIFIER, ERR_INVALID}};
+	} cases[] = {{MQTT_R_CREDENTIALS, ERR_UNAUTH}, {MQTT_R_NOT_AUTHORISED, ERR_DENIED},
+	        {MQTT_R_UNAVAILABLE, ERR_UNAVAILABLE}, {MQTT_R_IDENTIFIER, ERR_INVALID}};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct broker b = {.say = cases[i].say};
 		struct mqtt_client *c = NULL;

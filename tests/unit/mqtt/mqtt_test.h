@@ -1,5 +1,6 @@
 /*
- * A broker whose door keeps notes, and a raw socket to it.
+ * A broker whose door keeps notes, and a raw socket to it. Nobody may subscribe below secret/ nor receive
+ * what is below hidden/; what is published below refused/ is refused, below lost/ it cannot be stored.
  */
 #ifndef HEMING_MQTT_TEST_H
 #define HEMING_MQTT_TEST_H
@@ -15,8 +16,8 @@ struct broker {
 	struct mqtt_server *server;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	enum mqtt_connack say; /* to every CONNECT */
-	bool hold;             /* messages are kept instead of done at once */
+	enum mqtt_reason say; /* to every CONNECT */
+	bool hold;            /* messages are kept instead of done at once */
 	struct mqtt_message *kept[KEEP_MOST];
 	int kept_n, connects, closes, published;
 	struct sb text; /* "topic=payload;" of each message */

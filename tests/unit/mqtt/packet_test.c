@@ -40,11 +40,12 @@ TEST(reads_lengths_of_up_to_four_bytes)
 	check_eq_i(frame(STR("\x30\xff\xff\xff"), &f), MQTT_PARTIAL);
 }
 
-TEST(knows_fourteen_types)
+TEST(knows_fifteen_types)
 {
 	struct mqtt__frame f;
 	check_eq_i(frame(STR("\0\0"), &f), MQTT_MALFORMED);
-	check_eq_i(frame(STR("\xf0\0"), &f), MQTT_MALFORMED);
+	check_eq_i(frame(STR("\xf0\0"), &f), MQTT_WHOLE);
+	check_eq_i(f.type, MQTT_AUTH);
 	check_eq_i(frame(STR("G"), &f), MQTT_PARTIAL); /* "GET /": a PUBACK so far */
 }
 
@@ -63,8 +64,8 @@ TEST(writes_lengths_as_it_reads_them)
 static const char *connect_why(struct str body, unsigned flags, struct mqtt__connect *c)
 {
 	struct mqtt__frame f = {.type = MQTT_CONNECT, .flags = flags, .body = body};
-	const char *why = mqtt__connect_parse(&f, c);
-	return why ? why : "ok";
+	struct mqtt__bad bad = mqtt__connect_parse(&f, c);
+	return bad.why ? bad.why : "ok";
 }
 
 TEST(reads_connect)
@@ -85,8 +86,8 @@ TEST(reads_connect)
 TEST(reads_connect_of_other_versions_as_far_as_the_level)
 {
 	struct mqtt__connect c;
-	check_eq_s(connect_why(STR("\0\4MQTT\5\2\0\0\0\0\0"), 0, &c), "ok");
-	check_eq_u(c.level, 5);
+	check_eq_s(connect_why(STR("\0\4MQTT\6\2\0\0\0\0\0"), 0, &c), "ok");
+	check_eq_u(c.level, 6);
 	check_eq_s(connect_why(STR("\0\6MQIsdp\3\2\0\0\0\0"), 0, &c), "ok");
 	check_eq_u(c.level, 3);
 	check_eq_s(connect_why(STR("\0\4MQTT\x84\2\0\0\0\0"), 0, &c), "ok");
@@ -125,8 +126,8 @@ TEST(refuses_wrong_connects)
 static const char *publish_why(struct str body, unsigned flags, struct mqtt__publish *p)
 {
 	struct mqtt__frame f = {.type = MQTT_PUBLISH, .flags = flags, .body = body};
-	const char *why = mqtt__publish_parse(&f, p);
-	return why ? why : "ok";
+	struct mqtt__bad bad = mqtt__publish_parse(&f, MQTT_V311, p);
+	return bad.why ? bad.why : "ok";
 }
 
 TEST(reads_publish)
@@ -157,14 +158,14 @@ TEST(refuses_wrong_publishes)
 	check_has(publish_why(STR("\0\4abc"), 0, &p), "cut off");
 	check_has(publish_why(STR("\0"), 0, &p), "cut off");
 	check_has(publish_why(STR("\0\1t\0\0x"), 2, &p), "packet id");
-	check_has(publish_why(STR("\0\1t\1"), 2, &p), "packet id");
+	check_has(publish_why(STR("\0\1t\1"), 2, &p), "cut off");
 }
 
 static const char *subscribe_why(struct str body, unsigned flags, struct mqtt__subscribe *s)
 {
 	struct mqtt__frame f = {.type = MQTT_SUBSCRIBE, .flags = flags, .body = body};
-	const char *why = mqtt__subscribe_parse(&f, s);
-	return why ? why : "ok";
+	struct mqtt__bad bad = mqtt__subscribe_parse(&f, MQTT_V311, s);
+	return bad.why ? bad.why : "ok";
 }
 
 TEST(reads_subscriptions)
@@ -188,10 +189,10 @@ TEST(reads_subscriptions)
 TEST(bare_packets_are_empty)
 {
 	struct mqtt__frame f = {.type = MQTT_PINGREQ};
-	check(mqtt__bare_parse(&f) == NULL);
+	check(mqtt__bare_parse(&f).why == NULL);
 	f.flags = 1;
-	check(mqtt__bare_parse(&f) != NULL);
+	check(mqtt__bare_parse(&f).why != NULL);
 	f.flags = 0;
 	f.body = STR("x");
-	check(mqtt__bare_parse(&f) != NULL);
+	check(mqtt__bare_parse(&f).why != NULL);
 }

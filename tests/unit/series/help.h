@@ -6,14 +6,20 @@
 
 #include "check.h"
 
-static inline struct series_db *open_at(const char *dir, struct clock *c)
+/* cache_b: of decoded points; 0: what is usual. */
+static inline struct series_db *open_cached(const char *dir, struct clock *c, size_t cache_b)
 {
-	struct series_options o = {.dir = dir, .clock = c, .partition = US_DAY};
+	struct series_options o = {.dir = dir, .clock = c, .partition = US_DAY, .cache_b = cache_b};
 	struct series_db *db = NULL;
 	struct err e = ERR_INIT;
 
 	check_ok(series_open(&o, &db, &e), &e);
 	return db;
+}
+
+static inline struct series_db *open_at(const char *dir, struct clock *c)
+{
+	return open_cached(dir, c, 0);
 }
 
 static inline series_id id_of(struct series_db *db, const char *name, const char *thing)

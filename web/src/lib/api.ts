@@ -3,6 +3,7 @@
  * they are asked with and what they answer are typed by the server's own description: `npm run client` makes
  * openapi.ts of docs/openapi.json.
  */
+import { lang } from '../i18n';
 import type { components, paths } from './openapi';
 
 export type Schemas = components['schemas'];
@@ -27,7 +28,7 @@ export function pathOf<P extends keyof paths>(path: P, holes: Holes<P>): Target<
 }
 
 export class Problem extends Error {
-	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0) {
+	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0, readonly faults: Schemas['FormFault'][] = []) {
 		super(detail);
 	}
 	/* Nothing came back at all. */
@@ -57,16 +58,16 @@ function queried(path: string, query: object = {}): string {
 
 function problemOf(status: number, statusText: string, body: string): Problem {
 	try {
-		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string };
+		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string; errors?: Schemas['FormFault'][] };
 
-		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line);
+		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line, p.errors);
 	} catch {
 		return new Problem(status, '', statusText || `HTTP ${status}`);
 	}
 }
 
 async function ask(method: string, path: string, { body, version, signal }: { body?: unknown; version?: number; signal?: AbortSignal } = {}): Promise<Response> {
-	const headers: Record<string, string> = { Accept: 'application/json' };
+	const headers: Record<string, string> = { Accept: 'application/json', 'Accept-Language': lang.value };
 	let answer: Response;
 
 	if (method !== 'GET')
@@ -108,6 +109,7 @@ export function upload<P extends Path<'post'>>(path: Target<P>, file: Blob, prog
 
 		x.open('POST', path);
 		x.setRequestHeader('Accept', 'application/json');
+		x.setRequestHeader('Accept-Language', lang.value);
 		x.setRequestHeader('Content-Type', 'application/octet-stream');
 		x.setRequestHeader('X-CSRF-Token', csrf);
 		x.upload.onprogress = (e) => progress(e.lengthComputable ? e.loaded / e.total : 0);

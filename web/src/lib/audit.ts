@@ -10,14 +10,14 @@ import type { JournalRow } from './types';
 export interface Part { text: string; href?: string; strong?: boolean }
 
 /* What the page asks by name, in the order of its menu. "." at the end: all that begin so. */
-export const groups = ['record', 'account', 'device', 'case', 'alarm', 'pack', 'drill', 'standby', 'journal'] as const;
+export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'pack', 'drill', 'standby', 'query', 'journal'] as const;
 export const presets = {
 	reveals: 'record.revealed',
 	exports: 'record.exported',
 	accounts: 'account.',
 	changes: 'record.added,record.changed,record.removed,record.restored,record.imported,record.undone',
 } as const;
-export const subjects = ['record', 'kind', 'changeset', 'case', 'alarm', 'account', 'device', 'pack'] as const;
+export const subjects = ['record', 'kind', 'changeset', 'case', 'alarm', 'account', 'device', 'thing', 'pack'] as const;
 
 const prefix = 'ak.';
 export const kindsOf = (group: string) => wordsOf(`${prefix}${group}.`).map((key) => key.slice(prefix.length));
@@ -65,6 +65,7 @@ export function subjectOf(e: Pick<JournalRow, 'subject' | 'subject_id' | 'payloa
 	case 'alarm': return { text: text(p.thing ?? id), href: p.thing ? hashFor('things', String(p.thing)) : undefined };
 	case 'account': return { text: id, href: can('admin') ? hashFor('accounts', id) : undefined };
 	case 'device': return { text: id };
+	case 'thing': return { text: id, href: hashFor('things', id) };
 	case 'pack': return { text: id, href: can('admin') ? hashFor('packs') : undefined };
 	default: return { text: `${e.subject} ${id}` };
 	}

@@ -63,6 +63,8 @@ async function everyOpenCase(): Promise<Case[]> {
 }
 
 export function sayProblem(e: unknown): string {
+	if (e instanceof Problem && e.faults.length)
+		return e.faults.map((f) => `${f.label}: ${f.text}`).join('; ');
 	if (e instanceof Problem)
 		return e.offline ? t('state.offline') : e.message;
 	return e instanceof Error ? e.message : String(e);

@@ -1,46 +1,44 @@
-/*
- * Certificate and key of the door, and how new ones come in while it is open.
- *
- * The library asks for the certificate at every handshake (a callback of GnuTLS), so that a swap concerns the
- * connections that begin after it. An old one is kept until no handshake can use it any more: the watch ends
- * a connection whose request is not whole within `body_wait`.
- */
-#include "net/http_int.h"
+#include "net/cert_int.h"
 
+#include "base/arena.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/metric.h"
 
-#include <gnutls/abstract.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
+#define CERT_MAGIC 0x43e27001u
 #define CHAIN_MOST 8
 #define FILE_MOST (1 << 20)
 #define LOOK_EVERY US_MINUTE
 
-struct tls_cert {
+struct pair {
 	gnutls_pcert_st chain[CHAIN_MOST];
 	unsigned chain_n;
 	gnutls_privkey_t key;
 	time_us from, until;
 	dur_us retired; /* monotonic */
-	struct tls_cert *next;
+	struct pair *next;
 };
 struct stamp {
 	struct stat cert, key;
 };
-struct http_tls {
-	const char *cert, *key; /* files; the caller's */
-	dur_us handshake;       /* no handshake lasts longer */
+struct cert {
+	uint32_t magic;
+	gnutls_certificate_credentials_t credentials; /* which ask cert__give */
+	const char *cert, *key;                       /* files; the caller's */
+	dur_us handshake;                             /* no handshake lasts longer */
 	dur_us every, looked;
 	struct clock *clock;  /* the world's: who looks at the certificate has no other */
 	pthread_mutex_t load; /* one at a time; of `seen` and `looked` */
 	struct stamp seen;    /* the files as last read, taken or not */
 	pthread_mutex_t lock; /* of what follows; taken inside `load` */
-	struct tls_cert *now, *old;
+	struct pair *now, *old;
 };
 
-static void cert_free(struct tls_cert *c)
+static void pair_free(struct pair *c)
 {
 	if (c == NULL)
 		return;
@@ -58,7 +56,7 @@ static int fault(struct err *e, const char *file, int rc, const char *what)
 }
 
 /* A certificate and a key that do not belong together would fail every handshake. */
-static int fits(const struct http_tls *t, const struct tls_cert *c, struct err *e)
+static int fits(const struct cert *t, const struct pair *c, struct err *e)
 {
 	unsigned char a[64], b[64];
 	size_t a_n = sizeof(a), b_n = sizeof(b);
@@ -80,7 +78,7 @@ static int fits(const struct http_tls *t, const struct tls_cert *c, struct err *
 	return err_at(e, t->key, 0, 0, NULL);
 }
 
-static int read_span(const struct http_tls *t, struct tls_cert *c, struct err *e)
+static int read_span(const struct cert *t, struct pair *c, struct err *e)
 {
 	gnutls_x509_crt_t leaf;
 	int rc = gnutls_pcert_export_x509(&c->chain[0], &leaf);
@@ -93,10 +91,10 @@ static int read_span(const struct http_tls *t, struct tls_cert *c, struct err *e
 	return 0;
 }
 
-static int cert_read(const struct http_tls *t, struct tls_cert **out, struct err *e)
+static int cert_read(const struct cert *t, struct pair **out, struct err *e)
 {
 	struct arena *a = arena_new(0);
-	struct tls_cert *c = xcalloc(1, sizeof(*c));
+	struct pair *c = xcalloc(1, sizeof(*c));
 	struct str cert, key;
 	gnutls_datum_t d;
 	unsigned n = CHAIN_MOST;
@@ -126,7 +124,7 @@ static int cert_read(const struct http_tls *t, struct tls_cert **out, struct err
 		rc = read_span(t, c, e);
 out:
 	if (rc < 0) {
-		cert_free(c);
+		pair_free(c);
 		c = NULL;
 	}
 	*out = c;
@@ -134,7 +132,7 @@ out:
 	return rc;
 }
 
-static bool stamp_of(const struct http_tls *t, struct stamp *s)
+static bool stamp_of(const struct cert *t, struct stamp *s)
 {
 	memset(s, 0, sizeof(*s));
 	return stat(t->cert, &s->cert) == 0 && stat(t->key, &s->key) == 0;
@@ -151,7 +149,7 @@ static const char *day(time_us t, char buf[40])
 	return time_format(t, zone_utc(), buf);
 }
 
-static void take(struct http_tls *t, struct tls_cert *c)
+static void take(struct cert *t, struct pair *c)
 {
 	dur_us now = clock_monotonic();
 	char until[40];
@@ -159,15 +157,15 @@ static void take(struct http_tls *t, struct tls_cert *c)
 	LOG(TLS_CERT, log_s("file", t->cert), log_s("until", day(c->until, until)));
 	metric_set(METRIC_TLS_UNTIL, c->until / US_SECOND);
 	pthread_mutex_lock(&t->lock);
-	for (struct tls_cert **p = &t->old; *p != NULL;) {
-		struct tls_cert *x = *p;
+	for (struct pair **p = &t->old; *p != NULL;) {
+		struct pair *x = *p;
 
 		if (now - x->retired < t->handshake) {
 			p = &x->next;
 			continue;
 		}
 		*p = x->next;
-		cert_free(x);
+		pair_free(x);
 	}
 	if (t->now != NULL) {
 		t->now->retired = now;
@@ -179,7 +177,7 @@ static void take(struct http_tls *t, struct tls_cert *c)
 }
 
 /* A new certificate out of its time is a mistake of who put it there; at the start there is no other. */
-static int in_time(const struct http_tls *t, const struct tls_cert *c, struct err *e)
+static int in_time(const struct cert *t, const struct pair *c, struct err *e)
 {
 	time_us now = clock_now(t->clock);
 	char text[40];
@@ -193,56 +191,62 @@ static int in_time(const struct http_tls *t, const struct tls_cert *c, struct er
 	return err_at(e, t->cert, 0, 0, NULL);
 }
 
-int http__tls_open(struct http_server *s, struct err *e)
+int cert_open(const struct cert_options *o, struct cert **out, struct err *e)
 {
-	struct http_tls *t = xcalloc(1, sizeof(*t));
-	struct tls_cert *c = NULL;
+	struct cert *t = xcalloc(1, sizeof(*t));
+	struct pair *c = NULL;
 	struct err late = ERR_INIT;
 	int rc;
 
-	s->tls = t;
-	t->cert = s->o.cert;
-	t->key = s->o.key;
-	t->handshake = 2 * s->o.body_wait;
-	t->every = s->o.cert_look > 0 ? s->o.cert_look : LOOK_EVERY;
+	t->magic = CERT_MAGIC;
+	t->cert = o->cert;
+	t->key = o->key;
+	t->handshake = o->handshake > 0 ? o->handshake : 2 * US_MINUTE;
+	t->every = o->look > 0 ? o->look : LOOK_EVERY;
 	t->looked = clock_monotonic();
 	t->clock = clock_new_real();
 	must(pthread_mutex_init(&t->load, NULL) == 0);
 	must(pthread_mutex_init(&t->lock, NULL) == 0);
-	if (t->cert == NULL || t->key == NULL)
-		return err_set(e, ERR_INVALID, "TLS needs both a certificate and its key");
+	must(gnutls_certificate_allocate_credentials(&t->credentials) == 0);
+	gnutls_certificate_set_retrieve_function2(t->credentials, cert__give);
 	(void)stamp_of(t, &t->seen);
 	rc = cert_read(t, &c, e);
-	if (rc < 0)
+	if (rc < 0) {
+		cert_close(&t);
 		return rc;
+	}
 	if (in_time(t, c, &late) < 0)
 		LOG(TLS_KEPT, log_s("file", t->cert), log_s("why", late.text));
 	take(t, c);
+	*out = t;
 	return 0;
 }
 
-void http__tls_close(struct http_server *s)
+void cert_close(struct cert **tp)
 {
-	struct http_tls *t = s->tls;
+	struct cert *t = *tp;
 
 	if (t == NULL)
 		return;
-	s->tls = NULL;
-	for (struct tls_cert *c = t->old, *next; c != NULL; c = next) {
+	OBJ_CHECK(t, CERT_MAGIC);
+	*tp = NULL;
+	for (struct pair *c = t->old, *next; c != NULL; c = next) {
 		next = c->next;
-		cert_free(c);
+		pair_free(c);
 	}
-	cert_free(t->now);
+	pair_free(t->now);
+	gnutls_certificate_free_credentials(t->credentials);
 	clock_free(&t->clock);
 	pthread_mutex_destroy(&t->lock);
 	pthread_mutex_destroy(&t->load);
+	t->magic = 0;
 	free(t);
 }
 
 /* Under `load`. */
-static int reload(struct http_tls *t, time_us *until, struct err *e)
+static int reload(struct cert *t, time_us *until, struct err *e)
 {
-	struct tls_cert *c = NULL;
+	struct pair *c = NULL;
 	int rc;
 
 	/* Before the files are read: a change in between is seen at the next look. */
@@ -252,7 +256,7 @@ static int reload(struct http_tls *t, time_us *until, struct err *e)
 		rc = in_time(t, c, e);
 	if (rc < 0) {
 		LOG(TLS_KEPT, log_s("file", e->where), log_s("why", e->text));
-		cert_free(c);
+		pair_free(c);
 		return rc;
 	}
 	*until = c->until;
@@ -260,27 +264,24 @@ static int reload(struct http_tls *t, time_us *until, struct err *e)
 	return 0;
 }
 
-int http_reload(struct http_server *s, time_us *until, struct err *e)
+int cert_reload(struct cert *t, time_us *until, struct err *e)
 {
 	int rc;
 
-	if (s->tls == NULL)
-		return err_set(e, ERR_STATE, "this server has no certificate; see the setting cert");
-	pthread_mutex_lock(&s->tls->load);
-	rc = reload(s->tls, until, e);
-	pthread_mutex_unlock(&s->tls->load);
+	OBJ_CHECK(t, CERT_MAGIC);
+	pthread_mutex_lock(&t->load);
+	rc = reload(t, until, e);
+	pthread_mutex_unlock(&t->load);
 	return rc;
 }
 
-void http__tls_look(struct http_server *s, dur_us now)
+void cert_look(struct cert *t, dur_us now)
 {
-	struct http_tls *t = s->tls;
 	struct err e = ERR_INIT;
 	struct stamp is;
 	time_us until;
 
-	if (t == NULL)
-		return;
+	OBJ_CHECK(t, CERT_MAGIC);
 	pthread_mutex_lock(&t->load);
 	if (now - t->looked >= t->every) {
 		t->looked = now;
@@ -291,20 +292,21 @@ void http__tls_look(struct http_server *s, dur_us now)
 	pthread_mutex_unlock(&t->load);
 }
 
-void http__tls_begin(struct http_server *s, struct MHD_Connection *mhd)
+int cert_begin(struct cert *t, struct gnutls_session_int *session)
 {
-	const union MHD_ConnectionInfo *info =
-	        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	int rc;
 
-	if (s->tls != NULL && info != NULL)
-		gnutls_session_set_ptr(info->tls_session, s->tls);
+	OBJ_CHECK(t, CERT_MAGIC);
+	gnutls_session_set_ptr(session, t);
+	rc = gnutls_priority_set_direct(session, TLS_PRIORITIES, NULL);
+	return rc < 0 ? rc : gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, t->credentials);
 }
 
-int http__tls_give(gnutls_session_t session, const gnutls_datum_t *authorities, int authorities_n,
+int cert__give(gnutls_session_t session, const gnutls_datum_t *authorities, int authorities_n,
         const gnutls_pk_algorithm_t *algorithms, int algorithms_n, gnutls_pcert_st **chain, unsigned *chain_n,
         gnutls_privkey_t *key)
 {
-	struct http_tls *t = gnutls_session_get_ptr(session);
+	struct cert *t = gnutls_session_get_ptr(session);
 
 	(void)authorities;
 	(void)authorities_n;

@@ -1,0 +1,19 @@
+/*
+ * prometheus_int - between the queries of Prometheus' API (prometheus.c) and its rules (prometheus_rules.c).
+ */
+#ifndef HEMING_API_PROMETHEUS_INT_H
+#define HEMING_API_PROMETHEUS_INT_H
+
+#include "api/api_int.h"
+
+/* ERR_INVALID in Prometheus' words; gives the code. */
+int prom__bad_parameter(struct err *e, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* {"status":"success","data": */
+void prom__begin(struct call *c);
+/* An object of names and values. */
+void prom__labels(struct jw *w, const struct labels *ls);
+/* The matchers of a match[]; the reader's scope is among them if `scoped`. In the call's arena. */
+int prom__selector(
+        struct call *c, const char *text, bool scoped, const struct matcher **m, int *n, struct err *e);
+
+#endif

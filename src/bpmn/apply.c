@@ -1,0 +1,470 @@
+/* Applying events: the only way in which a state changes. A draft within decide is changed by the same
+ * functions as the state that the caller keeps. */
+#include "bpmn/bpmn_int.h"
+
+/* Below this the garbage of replaced variables is not worth remaking their arena. */
+#define VARS_KEEP_B (64 * 1024)
+
+static void *grow(struct bpmn_state *s, void *p, size_t *cap, size_t need, size_t size)
+{
+	return s->draft ? arena_grow(s->a, p, cap, need, size) : xgrow(p, cap, need, size);
+}
+
+static struct str keep_text(struct bpmn_state *s, struct str t)
+{
+	if (!s->draft && t.n > 0)
+		t.p = arena_strndup(s->a, t.p, t.n);
+	return t;
+}
+
+/* Ids outlive neither definition nor event in a draft; a state keeps its own. i: node, or n_nodes + flow. */
+static const char *keep_id(struct bpmn_state *s, const struct bpmn_def *d, int i)
+{
+	const char *id = i < d->n_nodes ? d->node[i].pub.id : d->flow[i - d->n_nodes].id;
+
+	if (s->draft)
+		return id;
+	if (d->serial != s->serial) /* of a called process */
+		return arena_strdup(s->a, id);
+	if (s->ids[i] == NULL)
+		s->ids[i] = arena_strdup(s->a, id);
+	return s->ids[i];
+}
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ERR_NOMEM, "the step of the flow does not fit the memory of this request");
+}
+
+#define BUG(e, ...) err_set(e, ERR_BUG, __VA_ARGS__)
+
+/* Can a token of d lie on the node within that scope? */
+static bool lies_in(const struct bpmn_def *d, int node, const struct bpmn__token *scope)
+{
+	int parent = d->node[node].parent;
+
+	if (scope == NULL || scope->doing == DOING_CALL)
+		return parent < 0;
+	return strcmp(scope->doing == DOING_LOOP ? d->node[node].pub.id
+	               : parent < 0              ? ""
+	                                         : d->node[parent].pub.id,
+	               scope->element) == 0;
+}
+
+static int apply_token(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, int node, struct err *e)
+{
+	const struct bpmn__token *scope = ev->scope ? bpmn__token_find(s, ev->scope) : NULL;
+	struct bpmn__token *t;
+	int via = -1;
+
+	if (ev->key < s->next_key)
+		return BUG(e, "the key %u of a token was used before", ev->key);
+	if ((ev->scope != 0 && scope == NULL) || !lies_in(d, node, scope))
+		return BUG(e, "a token was put on \"%.100s\" outside its scope %u", ev->element, ev->scope);
+	if (ev->text.n > 0) {
+		via = bpmn__flow_find(d, ev->text);
+		if (via < 0 || d->flow[via].to != node)
+			return BUG(e,
+			        "a token came to \"%.100s\" by the flow \"" STR_FMT
+			        "\", which does not lead there",
+			        ev->element, (int)(ev->text.n < 100 ? ev->text.n : 100), ev->text.p);
+	}
+	t = grow(s, s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *t);
+	if (t == NULL)
+		return no_memory(e);
+	s->token = t;
+	s->token[s->n_tokens++] = (struct bpmn__token){
+	        .key = ev->key,
+	        .scope = ev->scope,
+	        .element = keep_id(s, d, node),
+	        .flow = via < 0 ? "" : keep_id(s, d, d->n_nodes + via),
+	        .def = d,
+	        .node = node,
+	        .via = via,
+	};
+	s->next_key = ev->key + 1;
+	return 0;
+}
+
+static void drop_local(struct bpmn_state *s, uint32_t owner)
+{
+	struct bpmn__local *l = bpmn__local_find(s, owner);
+
+	if (l == NULL)
+		return;
+	memmove(l, l + 1, (size_t)(&s->local[s->n_locals] - (l + 1)) * sizeof *l);
+	s->n_locals--;
+}
+
+static void drop_call(struct bpmn_state *s, uint32_t key)
+{
+	struct bpmn__call *c = bpmn__call_find(s, key);
+
+	if (c == NULL)
+		return;
+	memmove(c, c + 1, (size_t)(&s->call[s->n_calls] - (c + 1)) * sizeof *c);
+	s->n_calls--;
+}
+
+static int apply_token_gone(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	struct bpmn__token *t = bpmn__token_find(s, ev->key);
+	size_t kept = 0;
+
+	if (t == NULL)
+		return BUG(e, "there is no token %u to take away", ev->key);
+	if (t->doing == DOING_TASK || t->doing == DOING_SERVICE)
+		return BUG(e, "the token %u was taken away from an open task", ev->key);
+	for (size_t k = 0; k < s->n_tokens; k++)
+		if (s->token[k].scope == ev->key)
+			return BUG(e, "the token %u was taken away and left what lies inside it", ev->key);
+	for (size_t k = 0; k < s->n_waits; k++) {
+		if (s->wait[k].owner != ev->key)
+			s->wait[kept++] = s->wait[k];
+		else if (s->wait[k].what == WAIT_TIMER)
+			return BUG(e, "the token %u was taken away and left its timer %u", ev->key,
+			        s->wait[k].key);
+	}
+	s->n_waits = kept;
+	drop_local(s, ev->key);
+	drop_call(s, ev->key);
+	memmove(t, t + 1, (size_t)(&s->token[s->n_tokens] - (t + 1)) * sizeof *t);
+	s->n_tokens--;
+	return 0;
+}
+
+/* What the token is doing now. */
+static int apply_doing(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	struct bpmn__token *t = bpmn__token_find(s, ev->key);
+	bool open;
+
+	if (t == NULL || strcmp(t->element, ev->element) != 0)
+		return BUG(e, "there is no token %u at \"%.100s\"", ev->key, ev->element);
+	open = t->doing == DOING_TASK || t->doing == DOING_SERVICE;
+	switch (ev->type) {
+	case BPMN_TASK_OPENED:
+	case BPMN_SERVICE_CALLED:
+	case BPMN_LOOP:
+		if (t->doing != DOING_REST)
+			return BUG(e, "the task %u was opened twice", ev->key);
+		t->doing = ev->type == BPMN_TASK_OPENED      ? DOING_TASK
+		           : ev->type == BPMN_SERVICE_CALLED ? DOING_SERVICE
+		                                             : DOING_LOOP;
+		return 0;
+	case BPMN_TASK_DONE:
+	case BPMN_TASK_CANCELLED:
+		if (!open)
+			return BUG(e, "the task %u is not open", ev->key);
+		t->doing = DOING_REST;
+		return 0;
+	case BPMN_RETURNED:
+		if (t->doing != DOING_CALL)
+			return BUG(e, "the token %u has called nothing", ev->key);
+		t->doing = DOING_REST;
+		drop_call(s, ev->key);
+		return 0;
+	default:
+		if (open)
+			return BUG(e, "an incident at the open task %u", ev->key);
+		t->doing = ev->value.type == FEEL_BOOL && ev->value.boolean ? DOING_STUCK : DOING_INCIDENT;
+		return 0;
+	}
+}
+
+static int apply_called(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	struct bpmn__token *t = bpmn__token_find(s, ev->key);
+	struct bpmn__call *c;
+	int64_t version = 0;
+	size_t i = s->n_calls;
+
+	if (t == NULL || t->doing != DOING_REST || ev->value.type != FEEL_NUMBER ||
+	        !feel_number_to_int(ev->value.number, &version) || version < 1 || version > INT32_MAX)
+		return BUG(e, "the token %u cannot call \"" STR_FMT "\"", ev->key,
+		        (int)(ev->text.n < 100 ? ev->text.n : 100), ev->text.p);
+	c = grow(s, s->call, &s->cap_calls, s->n_calls + 1, sizeof *c);
+	if (c == NULL)
+		return no_memory(e);
+	s->call = c;
+	for (; i > 0 && c[i - 1].key > ev->key; i--)
+		c[i] = c[i - 1];
+	c[i] = (struct bpmn__call){.key = ev->key,
+	        .version = (int)version,
+	        .process = arena_strndup(s->a, ev->text.p, ev->text.n)};
+	s->n_calls++;
+	s->unbound = true; /* decide looks the process up */
+	t->doing = DOING_CALL;
+	return c[i].process ? 0 : no_memory(e);
+}
+
+static int apply_wait(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, int node, struct err *e)
+{
+	bool timer = ev->type == BPMN_TIMER_SET;
+	bool condition = d->node[node].trigger == TRIGGER_CONDITION, inner = d->node[node].kind == KIND_START;
+	struct bpmn__wait *w = bpmn__wait_find(s, ev->key);
+
+	if (w != NULL && !timer && w->what == WAIT_CONDITION && strcmp(w->element, ev->element) == 0) {
+		w->was = ev->value.type == FEEL_BOOL && ev->value.boolean;
+		return 0;
+	}
+	if (ev->key < s->next_key)
+		return BUG(e, "the key %u of a wait was used before", ev->key);
+	if ((ev->scope != 0 || !inner) && bpmn__token_find(s, ev->scope) == NULL)
+		return BUG(e, "there is no token %u to wait at \"%.100s\"", ev->scope, ev->element);
+	w = grow(s, s->wait, &s->cap_waits, s->n_waits + 1, sizeof *w);
+	if (w == NULL)
+		return no_memory(e);
+	s->wait = w;
+	s->wait[s->n_waits++] = (struct bpmn__wait){
+	        .key = ev->key,
+	        .owner = ev->scope,
+	        .element = keep_id(s, d, node),
+	        .def = d,
+	        .node = node,
+	        .inner = inner,
+	        .what = timer       ? WAIT_TIMER
+	                : condition ? WAIT_CONDITION
+	                            : WAIT_NAME,
+	        .at = timer ? ev->at : TIME_NONE,
+	        .text = keep_text(s, ev->text),
+	        .was = ev->value.type == FEEL_BOOL && ev->value.boolean,
+	};
+	s->next_key = ev->key + 1;
+	return 0;
+}
+
+static int apply_wait_gone(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	struct bpmn__wait *w = bpmn__wait_find(s, ev->key);
+
+	if (w == NULL || (w->what == WAIT_TIMER) != (ev->type == BPMN_TIMER_GONE))
+		return BUG(e, "there is no such timer or wait %u", ev->key);
+	memmove(w, w + 1, (size_t)(&s->wait[s->n_waits] - (w + 1)) * sizeof *w);
+	s->n_waits--;
+	return 0;
+}
+
+static void remake_context(struct arena *a, struct feel_context *c, bool own_list)
+{
+	struct feel_entry *list = c->entry;
+
+	if (own_list && c->n > 0)
+		c->entry = arena_array(a, (size_t)c->n, sizeof *c->entry);
+	for (int i = 0; i < c->n; i++) {
+		struct feel_value *v = arena_alloc(a, sizeof *v);
+
+		*v = feel_copy(a, list[i].value);
+		c->entry[i].value = v;
+		c->entry[i].key = (struct str){arena_strndup(a, list[i].key.p, list[i].key.n), list[i].key.n};
+	}
+}
+
+/* Values of variables that were replaced stay in the arena until most of it is garbage. */
+static void remake_variables(struct bpmn_state *s)
+{
+	struct arena *a;
+
+	if (arena_used(s->vars_arena) < VARS_KEEP_B || arena_used(s->vars_arena) < 2 * s->vars_live)
+		return;
+	a = arena_new(0);
+	remake_context(a, &s->vars.context, false);
+	for (size_t i = 0; i < s->n_locals; i++) {
+		remake_context(a, &s->local[i].vars.context, true);
+		s->local[i].cap = (size_t)s->local[i].vars.context.n;
+	}
+	arena_free(&s->vars_arena);
+	s->vars_arena = a;
+	s->vars_live = arena_used(a);
+}
+
+/* The context of the token `owner`, made if it is not there; NULL without memory. */
+static struct bpmn__local *local_of(struct bpmn_state *s, uint32_t owner)
+{
+	struct bpmn__local *l = bpmn__local_find(s, owner);
+	size_t i = s->n_locals;
+
+	if (l != NULL)
+		return l;
+	l = grow(s, s->local, &s->cap_locals, s->n_locals + 1, sizeof *l);
+	if (l == NULL)
+		return NULL;
+	s->local = l;
+	for (; i > 0 && l[i - 1].owner > owner; i--)
+		l[i] = l[i - 1];
+	l[i] = (struct bpmn__local){.owner = owner, .vars = {.type = FEEL_CONTEXT}};
+	s->n_locals++;
+	return &l[i];
+}
+
+static int apply_variable(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	struct bpmn__local *local = NULL;
+	struct feel_context *c = &s->vars.context;
+	struct feel_value *v = arena_alloc(s->vars_arena, sizeof *v);
+	struct feel_entry *entry;
+	int i;
+
+	if (ev->scope != 0 && bpmn__token_find(s, ev->scope) == NULL)
+		return BUG(e, "a variable of the token %u, which is not there", ev->scope);
+	if (ev->scope != 0) {
+		local = local_of(s, ev->scope);
+		c = local ? &local->vars.context : NULL;
+	}
+	if (v == NULL || c == NULL)
+		return no_memory(e);
+	*v = s->draft ? ev->value : feel_copy(s->vars_arena, &ev->value);
+	for (i = 0; i < c->n; i++)
+		if (str_eq(c->entry[i].key, ev->text))
+			break;
+	if (i == c->n) {
+		struct str key = ev->text;
+
+		if (local != NULL)
+			entry = arena_grow(
+			        s->vars_arena, c->entry, &local->cap, (size_t)c->n + 1, sizeof *c->entry);
+		else
+			entry = grow(s, c->entry, &s->cap_vars, (size_t)c->n + 1, sizeof *c->entry);
+		if (entry == NULL)
+			return no_memory(e);
+		c->entry = entry;
+		if (!s->draft)
+			key.p = arena_strndup(s->vars_arena, key.p, key.n);
+		c->entry[c->n++].key = key;
+	}
+	c->entry[i].value = v;
+	if (!s->draft)
+		remake_variables(s);
+	return 0;
+}
+
+/* ---- another version of the definition ---- */
+
+/*
+ * Renames, and binds what is the instance's own. What an activity waits for and the new definition has not
+ * is dropped; such a timer stays without a node, for the event that follows and takes it away.
+ */
+static int apply_migrated(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->n_tokens; i++)
+		if (!bpmn__in_call(s, s->token[i].scope) &&
+		        bpmn__node_find(d, bpmn__migrated_id(&ev->value, s->token[i].element)) < 0)
+			return BUG(
+			        e, "migrated, but there is no element for \"%.100s\"", s->token[i].element);
+	s->serial = d->serial;
+	s->unbound = s->n_calls > 0;
+	if (!s->draft)
+		s->ids = arena_array(s->a, (size_t)(d->n_nodes + d->n_flows), sizeof *s->ids);
+	for (size_t i = 0; i < s->n_tokens; i++) {
+		struct bpmn__token *t = &s->token[i];
+		struct str flow = bpmn__migrated_id(&ev->value, t->flow);
+
+		if (bpmn__in_call(s, t->scope))
+			continue;
+		t->def = d;
+		t->node = bpmn__node_find(d, bpmn__migrated_id(&ev->value, t->element));
+		t->element = keep_id(s, d, t->node);
+		t->via = flow.n > 0 ? bpmn__flow_find(d, flow) : -1;
+		if (t->via >= 0 && d->flow[t->via].to != t->node)
+			t->via = -1;
+		t->flow = t->via < 0 ? "" : keep_id(s, d, d->n_nodes + t->via);
+	}
+	for (size_t i = 0; i < s->n_waits; i++) {
+		struct bpmn__wait w = s->wait[i];
+
+		if (!bpmn__in_call(
+		            s, w.inner || w.owner == 0 ? w.owner : bpmn__token_find(s, w.owner)->scope)) {
+			w.def = d;
+			w.node = bpmn__node_find(d, bpmn__migrated_id(&ev->value, w.element));
+			if (w.node >= 0 &&
+			        (bpmn__wait_misfit(s, &w) != NULL ||
+			                (w.what == WAIT_NAME && !str_is(w.text, d->node[w.node].pub.ref))))
+				w.node = -1;
+			if (w.node < 0 && w.what != WAIT_TIMER)
+				continue;
+			if (w.node >= 0)
+				w.element = keep_id(s, d, w.node);
+		}
+		s->wait[kept++] = w;
+	}
+	s->n_waits = kept;
+	return 0;
+}
+
+static bool names_element(enum bpmn_event_type t)
+{
+	switch (t) {
+	case BPMN_TOKEN:
+	case BPMN_TASK_OPENED:
+	case BPMN_TASK_DONE:
+	case BPMN_TASK_CANCELLED:
+	case BPMN_SERVICE_CALLED:
+	case BPMN_INCIDENT:
+	case BPMN_TIMER_SET:
+	case BPMN_WAITING:
+	case BPMN_LOOP:
+	case BPMN_CALLED:
+	case BPMN_RETURNED: return true;
+	default: return false;
+	}
+}
+
+int bpmn_apply(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+{
+	const struct bpmn_def *in = ev->def ? ev->def : d;
+	int node = -1, rc;
+
+	OBJ_CHECK(d, BPMN__DEF_MAGIC);
+	OBJ_CHECK(s, BPMN__STATE_MAGIC);
+	rc = ev->type == BPMN_MIGRATED ? 0 : bpmn__state_bind(s, d, NULL, e);
+	if (rc < 0)
+		return rc;
+	if (s->phase != (ev->type == BPMN_STARTED ? PHASE_NEW : PHASE_RUNNING))
+		return BUG(e, "an event of type %d while the instance is %s", (int)ev->type,
+		        s->phase == PHASE_NEW     ? "not started"
+		        : s->phase == PHASE_ENDED ? "ended"
+		                                  : "started already");
+	if (names_element(ev->type)) {
+		node = ev->element ? bpmn__node_find(in, str_of(ev->element)) : -1;
+		if (node < 0)
+			return BUG(e,
+			        "an event names the element \"%.100s\", which the definition does not have",
+			        ev->element ? ev->element : "");
+	}
+	switch (ev->type) {
+	case BPMN_STARTED: s->phase = PHASE_RUNNING; return 0;
+	case BPMN_TOKEN: return apply_token(in, s, ev, node, e);
+	case BPMN_TOKEN_GONE: return apply_token_gone(s, ev, e);
+	case BPMN_TASK_OPENED:
+	case BPMN_TASK_DONE:
+	case BPMN_TASK_CANCELLED:
+	case BPMN_SERVICE_CALLED:
+	case BPMN_LOOP:
+	case BPMN_RETURNED:
+	case BPMN_INCIDENT: return apply_doing(s, ev, e);
+	case BPMN_CALLED: return apply_called(s, ev, e);
+	case BPMN_TIMER_SET:
+	case BPMN_WAITING: return apply_wait(in, s, ev, node, e);
+	case BPMN_TIMER_GONE:
+	case BPMN_WAIT_GONE: return apply_wait_gone(s, ev, e);
+	case BPMN_VARIABLE: return apply_variable(s, ev, e);
+	case BPMN_MIGRATED: return apply_migrated(d, s, ev, e);
+	case BPMN_ENDED:
+		if (s->n_tokens > 0)
+			return BUG(e, "the instance ended with %zu tokens left", s->n_tokens);
+		s->phase = PHASE_ENDED;
+		s->n_waits = 0;
+		return 0;
+	case BPMN_FLOW_TAKEN:
+	case BPMN_DECIDED:
+	case BPMN_ESCALATED:
+	case BPMN_MESSAGE_SENT:
+	case BPMN_SIGNAL_SENT: return 0;
+	}
+	return BUG(e, "an event of the unknown type %d", (int)ev->type);
+}

@@ -1,0 +1,292 @@
+/*
+ * call - functions: made where they are written, and called with arguments by place or by name.
+ */
+#include "feel/eval_int.h"
+
+typedef struct feel_node node;
+typedef struct feel_value value;
+
+#define NULL_VALUE FEEL_NULL_VALUE
+
+/* Frames live on the stack of the evaluation; a function that outlives it takes them along. */
+static const struct feel_frame *keep_frames(struct feel_run *r, const struct feel_frame *f)
+{
+	struct feel_frame *copy;
+	value *v;
+
+	if (!f)
+		return NULL;
+	copy = arena_alloc(r->arena, sizeof(*copy));
+	if (!copy) {
+		feel__nomem(r);
+		return NULL;
+	}
+	*copy = *f;
+	/* The entries of a context under construction stay where they are: its functions see later ones. */
+	if (f->name.p || f->item) {
+		v = feel__alloc_items(r, 1);
+		if (!v)
+			return NULL;
+		*v = *f->value;
+		copy->value = v;
+	}
+	copy->up = keep_frames(r, f->up);
+	return copy;
+}
+
+value feel__eval_function(struct feel_run *r, const node *x, const struct feel_frame *f)
+{
+	struct feel_function *fn = arena_alloc(r->arena, sizeof(*fn));
+
+	if (!fn) {
+		feel__nomem(r);
+		return NULL_VALUE;
+	}
+	fn->kind = x->kind == N_EXTERNAL ? FUNCTION_EXTERNAL : FUNCTION_LAMBDA;
+	fn->lambda = x;
+	fn->closure = keep_frames(r, f);
+	return (value){.type = FEEL_FUNCTION, .function = fn};
+}
+
+value feel__builtin_value(struct feel_run *r, const struct feel_builtin *b)
+{
+	struct feel_function *fn = arena_alloc(r->arena, sizeof(*fn));
+
+	if (!fn) {
+		feel__nomem(r);
+		return NULL_VALUE;
+	}
+	fn->kind = FUNCTION_BUILTIN;
+	fn->builtin = b;
+	return (value){.type = FEEL_FUNCTION, .function = fn};
+}
+
+struct feel_value feel_native_value(struct arena *a, const struct feel_native *f)
+{
+	struct feel_function *fn = arena_alloc(a, sizeof(*fn));
+
+	if (!fn)
+		return NULL_VALUE;
+	fn->kind = FUNCTION_NATIVE;
+	fn->native = *f;
+	return (value){.type = FEEL_FUNCTION, .function = fn};
+}
+
+int feel_parameters(const struct feel_value *function, const struct str **names)
+{
+	const struct feel_function *fn = function->function;
+
+	must(function->type == FEEL_FUNCTION);
+	switch (fn->kind) {
+	case FUNCTION_BUILTIN: return -1;
+	case FUNCTION_NATIVE: *names = fn->native.parameter; return fn->native.n;
+	case FUNCTION_LAMBDA:
+	case FUNCTION_EXTERNAL: break;
+	}
+	*names = fn->lambda->names;
+	return fn->lambda->names_n;
+}
+
+static value call_lambda(struct feel_run *r, const struct feel_function *fn, const value *arg)
+{
+	const node *x = fn->lambda;
+	const struct feel_frame *up = fn->closure;
+	struct feel_frame *frame;
+	value *v, result;
+
+	frame = arena_array(r->arena, (size_t)x->names_n, sizeof(*frame));
+	v = frame ? feel__alloc_items(r, x->names_n) : NULL;
+	if (!v) {
+		feel__nomem(r);
+		return NULL_VALUE;
+	}
+	for (int i = 0; i < x->names_n; i++) {
+		v[i] = feel__conform(r, x->types ? x->types[i] : NULL, &arg[i]);
+		frame[i] = (struct feel_frame){.up = up, .name = x->names[i], .value = &v[i]};
+		up = &frame[i];
+	}
+	result = feel__eval(r, x->kid[0], up);
+	return result;
+}
+
+static const struct feel_builtin *builtin_for(const struct feel_builtin *b, int n)
+{
+	const struct feel_builtin *row;
+	struct str name = str_of(b->name);
+
+	for (int i = 0; (row = feel__builtin(name, i)); i++)
+		if (n >= row->least && (row->most < 0 || n <= row->most))
+			return row;
+	return NULL;
+}
+
+struct feel_value feel__invoke(struct feel_run *r, const value *function, const value *arg, int n)
+{
+	const struct feel_function *fn;
+	value out = NULL_VALUE;
+
+	if (function->type != FEEL_FUNCTION)
+		return feel__fail(r, "a %s cannot be called", feel__type_name(function->type));
+	fn = function->function;
+	if (!step(r) || !deeper(r))
+		return NULL_VALUE;
+	switch (fn->kind) {
+	case FUNCTION_BUILTIN: {
+		const struct feel_builtin *b = builtin_for(fn->builtin, n);
+
+		if (b)
+			out = b->call(r, arg, n);
+		else
+			out = feel__fail(r, "%s does not take %d arguments", fn->builtin->name, n);
+		break;
+	}
+	case FUNCTION_LAMBDA:
+		if (n == fn->lambda->names_n)
+			out = call_lambda(r, fn, arg);
+		else
+			out = feel__fail(
+			        r, "the function takes %d arguments, not %d", fn->lambda->names_n, n);
+		break;
+	case FUNCTION_NATIVE:
+		if (n != fn->native.n) {
+			out = feel__fail(r, "the function takes %d arguments, not %d", fn->native.n, n);
+		} else {
+			int rc = fn->native.call(fn->native.arg, r, arg, &out, r->rc < 0 ? NULL : &r->err);
+
+			if (rc < 0 && r->rc == 0)
+				r->rc = rc;
+		}
+		break;
+	case FUNCTION_EXTERNAL: out = feel__fail(r, "functions outside (Java, PMML) are not run"); break;
+	}
+	r->depth--;
+	return r->rc < 0 ? NULL_VALUE : out;
+}
+
+/* The place of a parameter in "a,b,c", -1 if it is none. */
+static int parameter_index(const char *parameters, struct str name)
+{
+	struct str rest = str_of(parameters);
+
+	for (int i = 0; rest.p && rest.n; i++)
+		if (str_eq(str_cut(&rest, ','), name))
+			return i;
+	return -1;
+}
+
+/* The arguments as a row of a built-in function takes them: their number, -1 if they do not fit. */
+static int place_in_row(
+        const node *x, const struct feel_builtin *row, bool in_order, const value *given, value *arg, int cap)
+{
+	int most = -1;
+
+	for (int k = 0; k < cap; k++)
+		arg[k] = NULL_VALUE;
+	for (int k = 0; k < x->n - 1; k++) {
+		int at = parameter_index(row->parameters, x->names[k]);
+
+		if (at < 0 || at >= cap || (in_order && at <= most))
+			return -1;
+		arg[at] = given[k];
+		if (at > most)
+			most = at;
+	}
+	return most + 1 >= row->least ? most + 1 : -1;
+}
+
+/* Arguments by name, put in the order of the parameters. Returns their number, -1 if they do not fit. */
+static int place_named(const node *x, const struct feel_function *fn, const value *given, value *arg, int cap,
+        const struct feel_builtin **chosen)
+{
+	const struct feel_builtin *row;
+	int n = x->n - 1;
+
+	if (fn->kind == FUNCTION_BUILTIN) {
+		struct str name = str_of(fn->builtin->name);
+
+		/* before(point, range) and before(range, point) have the same names: the order tells */
+		for (int in_order = 1; in_order >= 0; in_order--)
+			for (int i = 0; (row = feel__builtin(name, i)); i++) {
+				int placed = place_in_row(x, row, in_order, given, arg, cap);
+
+				*chosen = row;
+				if (placed >= 0)
+					return placed;
+			}
+		return -1;
+	}
+	{
+		int want = fn->kind == FUNCTION_NATIVE ? fn->native.n : fn->lambda->names_n;
+		const struct str *names =
+		        fn->kind == FUNCTION_NATIVE ? fn->native.parameter : fn->lambda->names;
+
+		if (n != want || n > cap)
+			return -1;
+		for (int i = 0; i < want; i++) {
+			int k;
+
+			for (k = 0; k < n && !str_eq(x->names[k], names[i]); k++)
+				;
+			if (k == n)
+				return -1;
+			arg[i] = given[k];
+		}
+		return want;
+	}
+}
+
+static value __attribute__((noinline))
+call_named(struct feel_run *r, const node *x, const value *function, const value *given)
+{
+	const struct feel_builtin *chosen = NULL;
+	int cap = x->n + 7, n;
+	value *arg = feel__alloc_items(r, cap);
+
+	if (!arg)
+		return NULL_VALUE;
+	n = place_named(x, function->function, given, arg, cap, &chosen);
+	if (n < 0)
+		return feel__fail(r, "%d:%d: the function has no such parameters", x->line, x->column);
+	if (chosen)
+		return step(r) ? chosen->call(r, arg, n) : NULL_VALUE;
+	return feel__invoke(r, function, arg, n);
+}
+
+value feel__eval_call(struct feel_run *r, const node *x, const struct feel_frame *f)
+{
+	const node *callee = x->kid[0];
+	int n = x->n - 1;
+	value few[4], *arg = few, function = NULL_VALUE;
+	const value *variable = NULL;
+	const struct feel_builtin *b = NULL;
+
+	if (n > 4 && !(arg = feel__alloc_items(r, n)))
+		return NULL_VALUE;
+	if (callee->kind == N_NAME) {
+		variable = feel__lookup(f, callee->name);
+		/* an input called "date" hides no function: it cannot be called */
+		if (!variable || variable->type != FEEL_FUNCTION)
+			b = feel__builtin(callee->name, 0);
+		if (b)
+			variable = NULL;
+	}
+	for (int i = 0; i < n; i++)
+		arg[i] = feel__eval(r, x->kid[i + 1], f);
+	if (r->rc < 0)
+		return NULL_VALUE;
+	if (b && x->kind == N_CALL) { /* without making a value of it */
+		const struct feel_builtin *row = builtin_for(b, n);
+
+		if (!row)
+			return feel__fail(
+			        r, "%d:%d: %s does not take %d arguments", x->line, x->column, b->name, n);
+		return row->call(r, arg, n);
+	}
+	function = variable ? *variable : feel__eval(r, callee, f);
+	if (function.type != FEEL_FUNCTION)
+		return feel__fail(r, "%d:%d: a %s cannot be called", x->line, x->column,
+		        feel__type_name(function.type));
+	if (x->kind == N_CALL_NAMED)
+		return call_named(r, x, &function, arg);
+	return feel__invoke(r, &function, arg, n);
+}

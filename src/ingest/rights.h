@@ -1,0 +1,50 @@
+/*
+ * rights - who may say and hear what over MQTT.
+ *
+ *   a device            publishes readings and answers of its things; hears their readings and commands
+ *   an account's token  hears readings and answers of the things in its scope, as of now; publishes nothing
+ *   nobody              if the site lets clients without credentials in
+ *   all but tokens      exchange messages under the topics that the site sets aside for that
+ *
+ * Wildcards are allowed in a subscription; what lies outside is not sent.
+ */
+#ifndef HEMING_INGEST_RIGHTS_H
+#define HEMING_INGEST_RIGHTS_H
+
+#include "city/account.h"
+#include "city/site.h"
+
+/* Filters by blanks, those with "!" before them forbid. */
+struct exchange {
+	const char *filters;
+};
+/* ERR_INVALID names the one that is no filter. */
+MUST_USE int exchange_check(const char *filters, struct err *e);
+
+struct rights {
+	struct site *site;
+	const struct exchange *exchange;
+	enum { RIGHTS_DEVICE, RIGHTS_TOKEN, RIGHTS_OPEN } kind;
+	const char *name; /* for the log */
+	struct device device;
+	/* Of a token: looked up again now and then, since a connection lives long. */
+	const char *token;
+	struct arena *who_arena;
+	struct who who;
+	bool ended;
+	dur_us looked; /* monotonic */
+};
+/* username or password STR_NULL: not given. open: nobody is let in. ERR_UNAUTH. */
+MUST_USE int rights_find(struct site *s, const struct exchange *x, bool open, struct str username,
+        struct str password, struct arena *a, struct rights *out, struct err *e);
+void rights_free(struct rights *r);
+
+/* The topics of the house: t/THING…, things/THING/commands/ID and things/THING/answers/ID, lp…. */
+enum topic_kind { TOPIC_READING, TOPIC_LINES, TOPIC_COMMAND, TOPIC_ANSWER, TOPIC_OTHER };
+/* thing: STR_NULL if the topic names none; rest: behind it, or STR_NULL. Of filters too. */
+enum topic_kind topic_kind(struct str topic, struct str *thing, struct str *rest);
+bool rights_publish(const struct rights *r, struct str topic); /* to the topics of the exchange */
+bool rights_subscribe(const struct rights *r, struct str filter);
+bool rights_receive(struct rights *r, struct str topic);
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * model - random processes, and a slow interpreter of them that keeps to the words of the standard: tokens
+ * lie on sequence flows, a node fires when its rule allows, a scope is an object of its own with what runs
+ * inside it.
+ *
+ * Nodes and flows are n0, n1, … and f0, f1, … over all processes of a model; a node's scope is the
+ * sub-process or process that it lies in. Conditions are single variables v0 … v4.
+ */
+#ifndef HEMING_TESTS_MODEL_H
+#define HEMING_TESTS_MODEL_H
+
+#include "bpmn/bpmn.h"
+
+enum { MODEL_NODES = 400, MODEL_FLOWS = 600, MODEL_VARS = 5 };
+
+enum what {
+	W_PROCESS, /* node 0, and each that is called */
+	W_START,
+	W_END,
+	W_TERMINATE,
+	W_ERROR,
+	W_TASK,
+	W_XOR,
+	W_AND,
+	W_OR,
+	W_SUB,
+	W_CALL,
+	W_TIMER, /* boundary events */
+	W_CATCHES_ERROR,
+	W_HANDLER, /* an event sub-process, by a message with its id as name */
+};
+
+struct mnode {
+	enum what what;
+	int scope;         /* sub-process or process it lies in, -1 for processes */
+	int host;          /* of a boundary event */
+	bool interrupting; /* timer, handler */
+	int called;        /* the process */
+	int times;         /* carried out so often, -1: once, no instances */
+	bool sequential;
+	int until; /* variable: enough when true, -1: never */
+};
+struct mflow {
+	int from, to;
+	int var; /* condition: this variable is true; -1 none */
+	bool dflt;
+};
+struct model {
+	struct mnode node[MODEL_NODES];
+	struct mflow flow[MODEL_FLOWS];
+	int n, f;
+	uint64_t seed;
+};
+
+unsigned model_roll(struct model *m, unsigned n); /* below n */
+void model_make(struct model *m, uint64_t seed);
+void model_write(const struct model *m, struct sb *b); /* the body for play_begin, with the messages' names */
+
+/* What runs: a process, an activity as a whole, one of its instances, an event sub-process. */
+struct inst {
+	int node, counter; /* counter: of an instance, from 1; else 0 */
+	struct inst *up;
+	struct inst **kid;
+	int kids;
+	int token[MODEL_FLOWS];
+	bool armed[MODEL_NODES]; /* timers of an activity */
+	bool body;               /* the kids are its instances */
+	int begun, completed;    /* of them */
+	bool scope, interrupted; /* scope: tokens run inside */
+	bool own_vars, var[MODEL_VARS];
+};
+
+struct inst *ref_start(const struct model *m, const bool *vars);
+void ref_free(struct inst *i);
+bool ref_ended(const struct inst *root);
+/* "n4#2/n7": what is open within, one a line, sorted: tasks "n7", timers "n9", and "n12!" for what a handler
+ * waits for. */
+void ref_open(const struct model *m, const struct inst *root, struct sb *b);
+/* What a path names: the activity, or for a timer or handler what it belongs to. NULL if there is none. */
+struct inst *ref_find(struct inst *root, const char *path);
+void ref_complete(const struct model *m, struct inst *task, const bool *vars);
+void ref_timer(const struct model *m, struct inst *activity, int timer);
+void ref_message(const struct model *m, struct inst *scope, int handler);
+
+#endif

@@ -1,0 +1,56 @@
+/* Types, `instance of` and the conversions of arguments (DMN 1.5, 10.3.2). */
+#include "golden.h"
+
+TEST(tells_types)
+{
+	static const struct golden g[] = {
+	        {"@\"2020-01-01T10:00:00\" instance of date and time", "true"},
+	        {"@\"P1D\" instance of days and time duration", "true"},
+	        {"@\"P1Y\" instance of years and months duration", "true"},
+	        {"@\"P1Y\" instance of days and time duration", "false"},
+	        {"@\"2020-01-01\" instance of date and time", "false"},
+	        {"1 instance of Any", "true"},
+	        {"null instance of Any", "false"},
+	        {"\"a\" instance of string and true", "true"},
+	        {"[1] instance of list", "true"},
+	        {"{a:1} instance of context", "true"},
+	        {"[1..5] instance of range<number>", "true"},
+	        {"[1..5] instance of range<string>", "false"},
+	        {"{a:1,b:\"x\"} instance of context<a:number, b: string>", "true"},
+	        {"{a:1} instance of context<a:number, b: string>", "false"},
+	        {"{a:1,c:2} instance of context<a:number>", "true"},
+	        {"[[1]] instance of list<list<number>>", "true"},
+	        {"abs instance of function<number>->number", "true"},
+	        {"(function(a:number) a) instance of function<number>->number", "true"},
+	        {"(function(a:string) \"x\") instance of function<number>->string", "false"},
+	        {"(function(a:number, b:number) \"x\") instance of function<number>->string", "false"},
+	        {"(function() 1) instance of function<>->number", "true"},
+	};
+
+	goldens(g, ARRAY_LEN(g));
+}
+
+TEST(fits_arguments_to_parameters)
+{
+	static const struct golden g[] = {
+	        {"(function(x) x + 1)(1)", "2"},
+	        {"(function(x: number) x + 1)(\"a\")", "null"},
+	        {"{f: function(a) a, r: f(1, 2)}.r", "null"},
+	        {"{f: function(a) a, r: f(b: 1)}.r", "null"},
+	        {"(function(a: list<number>) count(a))(5)", "1"},
+	        {"(function(a: number) a)([5])", "5"},
+	        {"(function(a: date and time) a)(@\"2020-01-01\")", "2020-01-01T00:00:00Z"},
+	        {"{f: function(x) external {java: {class: \"java.lang.Math\", method signature: "
+	         "\"abs(double)\"}}, r: f(1)}.r",
+	                "null"},
+	        {"substring(string: \"foobar\", start position: 3)", "obar"},
+	        {"substring(start position: 3, string: \"foobar\", length: 2)", "ob"},
+	        {"substring(\"foobar\", wrong: 3)", "!"},
+	        {"substring(string: \"foobar\", wrong: 3)", "null"},
+	        {"abs()", "null"},
+	        {"abs(1, 2)", "null"},
+	        {"nofunction(1)", "null"},
+	};
+
+	goldens(g, ARRAY_LEN(g));
+}
