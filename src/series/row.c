@@ -6,7 +6,7 @@ enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_TABLE, ROW_RU
 
 #define ESCAPE 24         /* a Rice quotient from here on is written as length and bits */
 #define RICE_FIRST_MAX 31 /* what five bits hold */
-#define TABLE_BITS 10     /* of the longest code of a table */
+#define TABLE_BITS 8      /* of the longest code of a table: once in 256 integers is rare enough */
 #define PACKED_MAX 56     /* bits of a packed integer */
 
 /* ---- Rice codes whose parameter follows the mean of what went before ---- */
@@ -281,35 +281,37 @@ static void table_put(struct bit_writer *w, const struct row *o, const int64_t *
 
 static bool table_get(struct bit_reader *r, const struct row *o, int64_t *x, int n)
 {
-	struct {
-		uint8_t symbol, len; /* 0: no code begins like that */
-	} at[1 << TABLE_BITS] = {0};
+	uint16_t at[1 << TABLE_BITS] = {
+	        0}; /* 256 * symbol + length of its code; 0: no code begins like that */
 	uint16_t code[ROW_TABLE_SYMBOLS] = {0};
 	uint8_t len[ROW_TABLE_SYMBOLS] = {0};
 	int symbols = (int)get_bits(r, 6) + 1;
+	int64_t before = o->base;
 
-	for (int i = 0; i < symbols; i++)
+	for (int i = 0; i < symbols; i++) {
 		len[i] = (uint8_t)get_bits(r, 4);
+		if (len[i] > TABLE_BITS)
+			return false;
+	}
 	if (r->at > r->end || !table_codes(len, symbols, code))
 		return false;
 	for (int i = 0; i < symbols; i++) {
-		unsigned from =
-		        len[i] && len[i] <= TABLE_BITS ? (unsigned)code[i] << (TABLE_BITS - len[i]) : 0;
+		unsigned from = (unsigned)code[i] << (TABLE_BITS - len[i]), all = 1u << (TABLE_BITS - len[i]);
 
-		for (unsigned k = 0; len[i] && len[i] <= TABLE_BITS && k < 1u << (TABLE_BITS - len[i]); k++) {
-			at[from + k].symbol = (uint8_t)i;
-			at[from + k].len = len[i];
-		}
+		for (unsigned k = 0; len[i] && k < all; k++)
+			at[from + k] = (uint16_t)(i << 8 | len[i]);
 	}
 	if (o->k == ROW_DELTA)
 		x[0] = o->base;
 	for (int i = o->k == ROW_LEVEL ? 0 : 1; i < n && r->at <= r->end; i++) {
-		unsigned top = (unsigned)(peek(r) >> (64 - TABLE_BITS));
+		uint16_t hit = at[peek(r) >> (64 - TABLE_BITS)];
 
-		if (!at[top].len)
+		if (!hit)
 			return false;
-		r->at += at[top].len;
-		x[i] = wrap_add(o->k == ROW_LEVEL ? o->base : x[i - 1], unzigzag(at[top].symbol));
+		r->at += hit & 0xff;
+		x[i] = wrap_add(before, unzigzag(hit >> 8));
+		if (o->k == ROW_DELTA)
+			before = x[i];
 	}
 	return r->at <= r->end;
 }
