@@ -111,9 +111,10 @@ static void plan_layer(struct series_cursor *c, struct series *s, struct layer *
 	if (l->column) {
 		l->n = l->column->n;
 		l->plain = l->column->plain;
-		l->from = l->column->last + 1;
 		l->to = s->last_t;
 		l->read = l->column->last < s->last_t && c->to > l->column->last;
+		if (l->read)
+			l->from = l->column->last + 1;
 	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
 		l->keep = true;
 		l->to = s->last_t;
