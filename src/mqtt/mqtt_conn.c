@@ -26,8 +26,19 @@
 struct mqtt__chunk *mqtt__chunk_new(struct mqtt_server *s, size_t cap)
 {
 	struct mqtt__chunk *k = xrealloc(NULL, sizeof(*k) + cap);
-	*k = (struct mqtt__chunk){.server = s, .refs = 1, .cap = cap};
+	*k = (struct mqtt__chunk){.counter = &s->memory_b, .refs = 1, .cap = cap};
 	s->memory_b += cap;
+	return k;
+}
+
+struct mqtt__chunk *mqtt__chunk_hold(struct mqtt_server *s, size_t cap)
+{
+	if (s->held_b + cap > s->o.memory_max_b)
+		return NULL;
+	struct mqtt__chunk *k = mqtt__chunk_new(s, cap);
+	s->memory_b -= cap;
+	s->held_b += cap;
+	k->counter = &s->held_b;
 	return k;
 }
 
@@ -35,7 +46,7 @@ void mqtt__chunk_rel(struct mqtt__chunk *k)
 {
 	if (k == NULL || --k->refs > 0)
 		return;
-	k->server->memory_b -= k->cap;
+	*k->counter -= k->cap;
 	free(k);
 }
 

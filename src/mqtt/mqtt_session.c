@@ -185,15 +185,16 @@ void mqtt__session_resume(struct mqtt__session *x, struct mqtt__conn *c)
 			continue;
 		}
 		o->dup = true;
-		x->queue_b += o->msg->bytes;
 		mqtt__outs_push(&again, o);
 	}
 	mqtt__outs_init(&x->queue);
+	x->waiting = 0;
+	x->waiting_b = 0;
 	while ((o = mqtt__outs_pop(&again)) != NULL)
-		mqtt__outs_push(&x->queue, o);
+		mqtt__enqueue(x, o);
 	while ((o = waiting.first) != NULL) {
 		waiting.first = o->next;
-		mqtt__outs_push(&x->queue, o);
+		mqtt__enqueue(x, o);
 	}
 	mqtt__pump(x);
 }
