@@ -23,9 +23,10 @@ static int read_period(struct call *c, const char **from, const char **to, struc
 }
 
 /* Leaves the object open. */
-static void write_indicator(struct jw *w, const struct indicator_value *v)
+static void write_indicator(struct call *c, const struct indicator_value *v)
 {
 	const struct indicator *d = v->def;
+	struct jw *w = &c->w;
 
 	jw_object(w);
 	jw_kstr(w, "code", d->code);
@@ -38,7 +39,7 @@ static void write_indicator(struct jw *w, const struct indicator_value *v)
 	jw_kint(w, "decimals", d->decimals);
 	jw_kdouble(w, "value", v->value);
 	jw_kdouble(w, "previous", v->previous);
-	jw_kstr(w, "trouble", v->trouble);
+	jw_kstr(w, "trouble", v->trouble != NULL ? err_words(v->trouble, problem_in_chinese(c->r)) : "");
 	jw_ktime(w, "as_of", v->as_of);
 	jw_kstr(w, "meaning", d->meaning);
 	jw_kstr(w, "source", d->source);
@@ -61,7 +62,7 @@ int indicators_get(struct call *c, struct err *e)
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
 	for (int i = 0; i < n; i++) {
-		write_indicator(&c->w, &v[i]);
+		write_indicator(c, &v[i]);
 		jw_object_end(&c->w);
 	}
 	jw_array_end(&c->w);
@@ -101,7 +102,7 @@ int indicator_get(struct call *c, struct err *e)
 		rc = indicator_days(c->tx, c->site, &c->who, code, unit, from, to, &day, &days, e);
 	if (rc < 0)
 		return rc;
-	write_indicator(&c->w, v);
+	write_indicator(c, v);
 	write_days(&c->w, day, days);
 	jw_object_end(&c->w);
 	return 0;

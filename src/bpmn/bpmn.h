@@ -77,6 +77,9 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b);
 MUST_USE int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e);
 bool bpmn_state_ended(const struct bpmn_state *s);
 const struct feel_value *bpmn_state_variables(const struct bpmn_state *s); /* a context: the process's own */
+/* What is seen from the token of a task: its own variables and those around it. A context in the arena, whose
+ * values are the state's. */
+struct feel_value bpmn_state_seen(const struct bpmn_state *s, uint32_t key, struct arena *a);
 
 /* ---- inputs and events ---- */
 

@@ -110,6 +110,31 @@ const struct feel_value *bpmn__entry(const struct feel_value *context, struct st
 	return NULL;
 }
 
+static void add_missing(struct arena *a, struct feel_value *all, const struct feel_value *more)
+{
+	for (int i = 0; i < more->context.n; i++)
+		if (bpmn__entry(all, more->context.entry[i].key) == NULL)
+			feel_put(a, all, more->context.entry[i].key, *more->context.entry[i].value);
+}
+
+struct feel_value bpmn_state_seen(const struct bpmn_state *s, uint32_t key, struct arena *a)
+{
+	struct feel_value all = {.type = FEEL_CONTEXT};
+	bool inside = false;
+
+	for (const struct bpmn__token *t; (t = bpmn__token_find(s, key)) != NULL; key = t->scope) {
+		const struct bpmn__local *l = bpmn__local_find(s, t->key);
+
+		if (l != NULL && (t->doing != DOING_CALL || inside))
+			add_missing(a, &all, &l->vars);
+		if (t->doing == DOING_CALL && inside)
+			return all;
+		inside = true;
+	}
+	add_missing(a, &all, &s->vars);
+	return all;
+}
+
 const struct bpmn_def *bpmn__def_inside(const struct bpmn_state *s, const struct bpmn_def *d, uint32_t key)
 {
 	const struct bpmn__token *t = bpmn__token_find(s, key);

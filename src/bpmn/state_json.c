@@ -462,7 +462,7 @@ static int read_call(struct reader *r)
 static int read_local(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
-	struct feel_value vars;
+	struct feel_value vars = FEEL_NULL_VALUE;
 	int64_t key = 0;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
@@ -497,7 +497,7 @@ static int read_rows(struct reader *r, int (*row)(struct reader *))
 static int read_vars(struct reader *r)
 {
 	struct feel_context *c = &r->s->vars.context;
-	struct feel_value v;
+	struct feel_value v = FEEL_NULL_VALUE;
 	int rc = want(r, JSON_OBJECT, "the variables are missing");
 
 	if (rc == 0)

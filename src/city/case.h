@@ -54,8 +54,8 @@ struct case_act {
 	int64_t id, version;
 	uint32_t task; /* 0: the one open task */
 	const char *note;
-	struct sb
-	        *faults; /* of completing: what the task's form does not take, as a JSON list; NULL at will */
+	struct sb *faults; /* of completing: all that the task's form does not take, as JSON; NULL at will */
+	bool chinese;      /* the language of its words */
 };
 MUST_USE int case_claim(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
 MUST_USE int case_release(struct site *s, const struct case_act *a, const struct who *by, struct err *e);
@@ -67,6 +67,9 @@ MUST_USE int case_hand_over(struct site *s, const struct case_act *a, const char
  * not take. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
 MUST_USE int case_complete(struct site *s, const struct case_act *a, const char *outcome,
         struct str variables, const struct who *by, struct err *e);
+/* A message that the flow waits for, by its name; ERR_STATE if it does not. variables: as of case_complete. */
+MUST_USE int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
+        const struct who *by, struct err *e);
 /* What the open task's form is drawn from. Texts are JSON, in the arena of the transaction. */
 struct case_form {
 	const char *id; /* "" if the task has none */
@@ -106,10 +109,10 @@ struct case_move {
 	bool moved;
 	const char *why; /* it cannot: "element: reason; …"; "" if it can, or is closed by now */
 };
-/* Open cases of the flow that `by` sees, one transaction each; tells each of them. Texts of a move live in the
- * arena. ERR_NOTFOUND: there is no such flow or version. */
-MUST_USE int case_migrate(struct site *s, const struct case_migration *m, const struct who *by, struct arena *a,
-        void (*told)(void *ctx, const struct case_move *move), void *ctx, struct err *e);
+/* Open cases of the flow that `by` sees, one transaction each; tells each of them. Texts of a move live in
+ * the arena. ERR_NOTFOUND: there is no such flow or version. */
+MUST_USE int case_migrate(struct site *s, const struct case_migration *m, const struct who *by,
+        struct arena *a, void (*told)(void *ctx, const struct case_move *move), void *ctx, struct err *e);
 
 /* ---- reading ---- */
 

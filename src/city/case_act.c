@@ -242,7 +242,7 @@ struct acting {
 	struct site *s;
 	const struct case_act *act;
 	const struct who *by;
-	const char *login, *org, *outcome;
+	const char *login, *org, *outcome, *message;
 	struct str variables;
 	bool closed;
 };
@@ -328,10 +328,10 @@ out:
 }
 
 /* Rework goes to whom the task was handed: the flow's own variable says so. */
-static int tell_flow(struct stepping *x, const char *org, struct err *e)
+static int tell_flow(struct stepping *x, uint32_t task, const char *org, struct err *e)
 {
 	struct feel_value v = {.type = FEEL_CONTEXT};
-	const struct bpmn_input in = {.type = BPMN_SET, .name = STR_LIT(""), .variables = &v};
+	const struct bpmn_input in = {.type = BPMN_SET, .key = task, .name = STR_LIT(""), .variables = &v};
 
 	feel_put(x->a, &v, STR_LIT("org"), feel_string(str_of(org)));
 	return step__run(x, &in, e);
@@ -408,7 +408,7 @@ static int hand_over_write(struct store_tx *tx, void *arg, struct err *e)
 	rc = step__entry_end(&x, &j, "case.handed_over", e);
 	if (rc == 0 && moved && strcmp(t->stage, "handle") == 0) {
 		x.owner = org;
-		rc = tell_flow(&x, org, e);
+		rc = tell_flow(&x, t->key, org, e);
 	}
 	if (rc == 0)
 		rc = step__save(&x, false, e);
@@ -456,7 +456,7 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 	int rc = read_variables(x, w->variables, &variables, e);
 
 	if (rc == 0 && form != NULL)
-		rc = step__fill_form(x, form, w->outcome, &variables, w->act->faults, e);
+		rc = step__fill_form(x, t, form, w->outcome, &variables, w->act, e);
 	if (rc == 0)
 		feel_put(x->a, &variables, STR_LIT("outcome"), feel_string(str_of(w->outcome)));
 	if (rc == 0 && *t->assignee == '\0')
@@ -511,6 +511,37 @@ static int complete_write(struct store_tx *tx, void *arg, struct err *e)
 	if (rc == 0)
 		rc = step__save(&x, false, e);
 	w->closed = rc == 0 && x.closed_now;
+	step__end(&x);
+	return rc;
+}
+
+static int message_write(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct acting *w = arg;
+	struct bpmn_input in = {.type = BPMN_MESSAGE, .name = str_of(w->message)};
+	struct feel_value variables;
+	struct step_entry j;
+	struct stepping x;
+	int rc = step__load(&x, tx, w->s, w->by, w->act->id, e);
+
+	if (rc == 0 && strcmp(x.c.state, "open") != 0)
+		rc = err_set(e, ERR_STATE, "the case %s is %s", x.c.code, x.c.state);
+	if (rc == 0)
+		rc = read_variables(&x, w->variables, &variables, e);
+	if (rc == 0)
+		rc = step__history(&x, "received", "", "", w->message, "", e);
+	if (rc < 0)
+		goto out;
+	step__entry(&x, &j);
+	jw_kstr(&j.w, "message", w->message);
+	rc = step__entry_end(&x, &j, "case.received", e);
+	in.variables = &variables;
+	if (rc == 0)
+		rc = step__run(&x, &in, e);
+	if (rc == 0)
+		rc = step__save(&x, false, e);
+	w->closed = rc == 0 && x.closed_now;
+out:
 	step__end(&x);
 	return rc;
 }
@@ -570,4 +601,12 @@ int case_note(struct site *s, const struct case_act *a, const struct who *by, st
 	struct acting w = {.s = s, .act = a, .by = by};
 
 	return act(&w, "note on a case", note_write, "note", e);
+}
+
+int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
+        const struct who *by, struct err *e)
+{
+	struct acting w = {.s = s, .act = a, .by = by, .message = name, .variables = variables};
+
+	return act(&w, "give a case a message", message_write, "message", e);
 }

@@ -6,7 +6,7 @@ const struct form_def *step__form(const struct stepping *x, const struct case_ta
 {
 	/* The desk's tasks about what went wrong are ours, not the flow's. */
 	const struct bpmn_element *el = strcmp(t->stage, "incident") != 0 && strcmp(t->stage, "service") != 0
-	                                        ? bpmn_element(x->flow->def, t->element)
+	                                        ? step__element(x, t)
 	                                        : NULL;
 
 	/* An older version of a flow may name one that the pack has no longer: its task ends without. */
@@ -39,13 +39,13 @@ static struct feel_value shown_thing(const struct stepping *x, const struct feel
 
 /* Of the flow's variables, those that the form asks for; a browser gets the same, so that both decide alike.
  */
-static struct feel_value variables_of(const struct stepping *x, const struct form_def *form)
+static struct feel_value variables_of(
+        const struct stepping *x, const struct case_task *t, const struct form_def *form)
 {
-	const struct feel_value *all = bpmn_state_variables(x->state);
-	struct feel_value out = {.type = FEEL_CONTEXT};
+	struct feel_value all = bpmn_state_seen(x->state, t->key, x->a), out = {.type = FEEL_CONTEXT};
 
 	for (const char *const *name = form_names(form->form); *name != NULL; name++) {
-		const struct feel_value *v = feel_get(all, *name);
+		const struct feel_value *v = feel_get(&all, *name);
 
 		if (v != NULL)
 			feel_put(x->a, &out, str_of(*name),
@@ -72,7 +72,7 @@ int case_form(struct store_tx *tx, struct site *s, const struct who *who, int64_
 	if (t != NULL)
 		form = step__form(&x, t);
 	if (form != NULL) {
-		v = variables_of(&x, form);
+		v = variables_of(&x, t, form);
 		jw_init(&w, &b);
 		feel_write_json(&v, &w);
 		*out = (struct case_form){.id = form->code,
@@ -84,7 +84,7 @@ int case_form(struct store_tx *tx, struct site *s, const struct who *who, int64_
 	return rc;
 }
 
-static void write_faults(struct sb *out, const struct form_answer *answer)
+static void write_faults(struct sb *out, const struct form_answer *answer, bool chinese)
 {
 	struct jw w;
 
@@ -95,17 +95,13 @@ static void write_faults(struct sb *out, const struct form_answer *answer)
 		const struct form_fault *f = &answer->fault[i];
 		struct sb b = SB_INIT;
 
+		form_fault_words(f, chinese, &b);
 		jw_object(&w);
 		jw_kstr(&w, "field", f->path);
 		jw_kstr(&w, "label", f->label);
 		jw_kstr(&w, "rule", form_rule_names[f->rule]);
 		jw_kstr(&w, "limit", f->limit);
-		form_fault_words(f, true, &b);
 		jw_key(&w, "text");
-		jw_str(&w, sb_str(&b));
-		sb_reset(&b);
-		form_fault_words(f, false, &b);
-		jw_key(&w, "text_en");
 		jw_str(&w, sb_str(&b));
 		jw_object_end(&w);
 		sb_fini(&b);
@@ -113,25 +109,34 @@ static void write_faults(struct sb *out, const struct form_answer *answer)
 	jw_array_end(&w);
 }
 
-static int refuse(struct stepping *x, const struct form_answer *answer, struct sb *faults, struct err *e)
+/* The first fault as the failure; its words have both languages already. */
+static int refuse(
+        struct stepping *x, const struct form_answer *answer, const struct case_act *act, struct err *e)
 {
 	const struct form_fault *f = &answer->fault[0];
-	struct sb b = SB_INIT;
+	struct sb en = SB_INIT, zh = SB_INIT;
 
-	form_fault_words(f, false, &b);
-	if (answer->faults > 1)
-		sb_printf(&b, "; %d more values are not right", answer->faults - 1);
-	err_set(e, ERR_INVALID, "%s: " STR_FMT, f->label, STR_ARG(sb_str(&b)));
-	sb_fini(&b);
-	if (faults != NULL)
-		write_faults(faults, answer);
-	return err_at(e, NULL, 0, 0, arena_printf(x->a, "variables.%s", f->path)), ERR_INVALID;
+	form_fault_words(f, false, &en);
+	form_fault_words(f, true, &zh);
+	if (answer->faults > 1) {
+		sb_printf(&en, "; %d more values are not right", answer->faults - 1);
+		sb_printf(&zh, "；另有 %d 处不符", answer->faults - 1);
+	}
+	err_set(e, ERR_INVALID, "%s: " STR_FMT, f->label, STR_ARG(sb_str(&en)));
+	if (e != NULL)
+		snprintf(e->zh, sizeof(e->zh), "%s：" STR_FMT, f->label, STR_ARG(sb_str(&zh)));
+	sb_fini(&en);
+	sb_fini(&zh);
+	if (act->faults != NULL)
+		write_faults(act->faults, answer, act->chinese);
+	err_at(e, NULL, 0, 0, arena_printf(x->a, "variables.%s", f->path));
+	return ERR_INVALID;
 }
 
-int step__fill_form(struct stepping *x, const struct form_def *form, const char *outcome,
-        struct feel_value *variables, struct sb *faults, struct err *e)
+int step__fill_form(struct stepping *x, const struct case_task *t, const struct form_def *form,
+        const char *outcome, struct feel_value *variables, const struct case_act *act, struct err *e)
 {
-	struct feel_value known = variables_of(x, form);
+	struct feel_value known = variables_of(x, t, form);
 	const struct feel_value *org = feel_get(variables, "org");
 	struct form_answer answer = {0};
 	int rc;
@@ -141,7 +146,7 @@ int step__fill_form(struct stepping *x, const struct form_def *form, const char 
 	if (rc < 0)
 		return rc;
 	if (answer.faults > 0)
-		return refuse(x, &answer, faults, e);
+		return refuse(x, &answer, act, e);
 	/* To whom a task goes is told beside the form, and was checked. */
 	if (org != NULL && feel_get(&answer.data, "org") == NULL)
 		feel_put(x->a, &answer.data, STR_LIT("org"), *org);

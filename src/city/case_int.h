@@ -91,16 +91,18 @@ void step__entry(struct stepping *x, struct step_entry *j);
 MUST_USE int step__entry_end(struct stepping *x, struct step_entry *j, const char *kind, struct err *e);
 MUST_USE int step__count(struct stepping *x, const char *measure, time_us at, int64_t n, struct err *e);
 struct case_task *step__task(struct stepping *x, uint32_t key); /* an open one, NULL if none */
+/* What the task is in the case's flow, or in the one it calls; NULL if the flow does not know it. */
+const struct bpmn_element *step__element(const struct stepping *x, const struct case_task *t);
 MUST_USE int step__mark_overdue(struct stepping *x, struct err *e);
 
 /* ---- case_form.c ---- */
 
 /* The form that a task ends with; NULL: none. */
 const struct form_def *step__form(const struct stepping *x, const struct case_task *t);
-/* Judges what was sent in *variables, which becomes what the flow gets. ERR_INVALID with the first fault, all
- * of them as a JSON list in `faults` unless that is NULL. */
-MUST_USE int step__fill_form(struct stepping *x, const struct form_def *form, const char *outcome,
-        struct feel_value *variables, struct sb *faults, struct err *e);
+/* Judges what was sent in *variables, which becomes what the flow gets. ERR_INVALID with the first fault; act
+ * takes all of them. */
+MUST_USE int step__fill_form(struct stepping *x, const struct case_task *t, const struct form_def *form,
+        const char *outcome, struct feel_value *variables, const struct case_act *act, struct err *e);
 
 /* ---- case.c ---- */
 

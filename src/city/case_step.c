@@ -100,6 +100,23 @@ struct case_task *step__task(struct stepping *x, uint32_t key)
 	return NULL;
 }
 
+const struct bpmn_element *step__element(const struct stepping *x, const struct case_task *t)
+{
+	struct bpmn_open *o = NULL;
+	size_t n = bpmn_state_open(x->state, x->a, &o);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct flow_def *f = x->flow;
+
+		if (o[i].key != t->key)
+			continue;
+		if (*o[i].process != '\0')
+			f = catalog_flow(x->s->catalog, o[i].process, o[i].version);
+		return f != NULL ? bpmn_element(f->def, o[i].element) : NULL;
+	}
+	return NULL;
+}
+
 /* ---- history and journal ---- */
 
 int step__history(struct stepping *x, const char *action, const char *task, const char *outcome,
@@ -316,6 +333,20 @@ static int on_escalated(struct stepping *x, const struct bpmn_event *ev, struct 
 	return step__entry_end(x, &j, "case.escalated", e);
 }
 
+/* Whoever reads the journal may carry it on. */
+static int on_message(struct stepping *x, const struct bpmn_event *ev, struct err *e)
+{
+	struct step_entry j;
+	int rc = step__history(x, "sent", "", "", keep(x, ev->text), ev->element, e);
+
+	if (rc < 0)
+		return rc;
+	step__entry(x, &j);
+	jw_key(&j.w, "message");
+	jw_str(&j.w, ev->text);
+	return step__entry_end(x, &j, "case.sent", e);
+}
+
 static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err *e)
 {
 	switch (ev->type) {
@@ -342,6 +373,7 @@ static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err 
 		return step__history(
 		        x, "decided", element_name(x, ev), "", keep(x, ev->text), ev->element, e);
 	case BPMN_ESCALATED: return on_escalated(x, ev, e);
+	case BPMN_MESSAGE_SENT: return on_message(x, ev, e);
 	case BPMN_ENDED: x->closed_now = true; return 0;
 	case BPMN_STARTED:
 	case BPMN_TOKEN:
@@ -353,7 +385,6 @@ static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err 
 	case BPMN_RETURNED:
 	case BPMN_MIGRATED:
 	case BPMN_VARIABLE:
-	case BPMN_MESSAGE_SENT:
 	case BPMN_SIGNAL_SENT: return 0;
 	}
 	return 0;

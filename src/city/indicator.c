@@ -188,7 +188,7 @@ static int ask_value(struct store_tx *tx, struct site *s, const struct who *who,
 	if (rc == 0)
 		return 0;
 	v->value = v->previous = NAN;
-	v->trouble = arena_strdup(store_arena(tx), own.text);
+	v->trouble = arena_memdup(store_arena(tx), &own, sizeof(own));
 	if (is_its_own(rc))
 		return 0;
 	if (e != NULL)
@@ -216,7 +216,7 @@ static int ask_days(struct store_tx *tx, struct site *s, const struct who *who, 
 	for (int i = 0; i < n; i++) {
 		v[i].value = rc < 0 ? NAN : v[i].value;
 		v[i].previous = i > 0 ? v[i - 1].value : NAN;
-		v[i].trouble = rc < 0 ? arena_strdup(store_arena(tx), own.text) : "";
+		v[i].trouble = rc < 0 ? arena_memdup(store_arena(tx), &own, sizeof(own)) : NULL;
 	}
 	return 0;
 }
@@ -260,7 +260,6 @@ int indicator_values(struct store_tx *tx, struct site *s, const struct who *who,
 		        .to = arena_strdup(a, to),
 		        .value = NAN,
 		        .previous = NAN,
-		        .trouble = "",
 		        .as_of = store_now(tx)};
 		if (def->expr == NULL) {
 			rc = ask_value(tx, s, who, &before, v, e);
@@ -308,7 +307,6 @@ int indicator_days(struct store_tx *tx, struct site *s, const struct who *who, c
 		        .to = text,
 		        .value = value,
 		        .previous = previous,
-		        .trouble = "",
 		        .as_of = store_now(tx)};
 		previous = value;
 	}

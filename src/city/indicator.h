@@ -23,11 +23,11 @@ const char *measure_day(const struct catalog *c, time_us t, char *buf);
 
 struct indicator_value {
 	const struct indicator *def;
-	const char *unit;      /* reporting unit code, "" for the whole scope */
-	const char *from, *to; /* local dates, both inclusive */
-	double value;          /* NaN: nothing to compute from yet */
-	double previous;       /* of the period of equal length before; NaN */
-	const char *trouble;   /* why there is no value, "" */
+	const char *unit;          /* reporting unit code, "" for the whole scope */
+	const char *from, *to;     /* local dates, both inclusive */
+	double value;              /* NaN: nothing to compute from yet */
+	double previous;           /* of the period of equal length before; NaN */
+	const struct err *trouble; /* why there is no value; NULL: nothing failed */
 	time_us as_of;
 };
 /* One value for each indicator that the reader may know of, or of one alone. unit NULL: whole scope. */

@@ -73,6 +73,18 @@ static void read_weekday(
 		pack__tell(d, true, f->path, list->line, list->column, list->key, "%s", e.text);
 }
 
+static void read_weekdays(
+        struct pack_data *d, const struct pack_file *f, const struct doc *map, struct calendar *c)
+{
+	if (map != NULL && map->type != DOC_MAP && map->type != DOC_NULL)
+		pack__tell(d, true, f->path, map->line, map->column, "weekdays",
+		        "weekdays are a map, such as {mon: [\"09:00-12:00\"]}");
+	DOC_EACH(list, map != NULL && map->type == DOC_MAP ? map : NULL)
+	{
+		read_weekday(d, f, list, c);
+	}
+}
+
 /* ---- dates ---- */
 
 static bool read_date(const struct doc *x, struct civil *out)
@@ -216,10 +228,7 @@ void pack__read_calendars(struct pack_data *d, const struct pack_file *f)
 		arena_cleanup(d->a, free_calendar, k);
 		if (doc_only_keys(x, f->path, keys, &e) < 0)
 			pack__tell_err(d, &e, f->path, x->line);
-		DOC_EACH(day, doc_get(x, "weekdays"))
-		{
-			read_weekday(d, f, day, k);
-		}
+		read_weekdays(d, f, doc_get(x, "weekdays"), k);
 		read_both(&own, x);
 		if (pack__taken(d, f->path, x->line, "calendar", code, owner_of_calendar(c, code)))
 			continue;

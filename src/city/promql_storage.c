@@ -35,8 +35,13 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		        .n = v.n,
 		        .lasting = v.lasting,
 		        .plain = v.plain,
-		        .chunks = {v.chunks.least, v.chunks.greatest, v.chunks.falls, v.chunks.n,
-		                v.chunks.skew}};
+		        .chunks = {.least = v.chunks.least,
+		                .greatest = v.chunks.greatest,
+		                .falls = v.chunks.falls,
+		                .sum = v.chunks.sum,
+		                .lost = v.chunks.lost,
+		                .n = v.chunks.n,
+		                .skew = v.chunks.skew}};
 	return rc;
 }
 

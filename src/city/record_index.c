@@ -554,10 +554,10 @@ int record__index_fill(struct store *st, struct catalog *c, const struct record_
 	int rc = 0;
 
 	if (strcmp(store_backend(st), "sqlite") != 0)
-		return store_write(st, "index records", sync_whole, c, e);
+		return store_write_bulk(st, "index records", sync_whole, c, e);
 	x.s.a = arena_new(0);
 	while (rc == 0 && x.more)
-		rc = store_write(st, "index records", sync_step, &x, e);
+		rc = store_write_bulk(st, "index records", sync_step, &x, e);
 	sorter_free(&x.s.sorted);
 	arena_free(&x.s.a);
 	return rc;

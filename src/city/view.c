@@ -149,8 +149,11 @@ static int put(struct filler *f, const struct view_value *row, struct err *e)
 
 static int bad_condition(const struct filler *f, const char *name, const char *words, struct err *e)
 {
-	err__set(e, ERR_INVALID, "%s of %s: %s", name, f->view_def->name, words);
-	(void)err_at(e, NULL, 0, 0, "where");
+	char where[96];
+
+	snprintf(where, sizeof(where), "where.%s.%s", f->view_def->name, name);
+	err_set(e, ERR_INVALID, "%s", words);
+	(void)err_at(e, NULL, 0, 0, where);
 	return ERR_INVALID;
 }
 
@@ -621,15 +624,18 @@ int view_check(
 
 static int check_where(const struct publication *p, const struct view_ask *ask, struct err *e)
 {
+	char where[96];
+
 	DOC_EACH(x, ask->where)
 	{
 		if (is_there(p, x->key) && x->type == DOC_MAP)
 			continue;
-		err__set(e, ERR_INVALID,
-		        is_there(p, x->key) ? "%s: its conditions are an object of names and texts"
-		                            : "%s is no published view",
-		        x->key);
-		(void)err_at(e, NULL, 0, 0, "where");
+		snprintf(where, sizeof(where), "where.%s", x->key);
+		if (is_there(p, x->key))
+			err_set(e, ERR_INVALID, "the conditions of a view are an object of names and texts");
+		else
+			err_set(e, ERR_INVALID, "no published view has this name");
+		(void)err_at(e, NULL, 0, 0, where);
 		return ERR_INVALID;
 	}
 	return 0;

@@ -348,6 +348,9 @@ static void check_cover(struct teller *t, struct arena *a, const struct grid *g)
 		}
 	}
 	whole = descend(&w, all, all, 0);
+	if (!whole)
+		dmn__tell(t, b->line,
+		        "the table is too large to be searched for all gaps and rows that never fire");
 	if (w.gaps > TOLD_MAX)
 		dmn__tell(t, b->line, "and %d more cases that no row takes", w.gaps - TOLD_MAX);
 	for (int r = 0; r < b->rules; r++)
@@ -361,7 +364,9 @@ static void check_table(struct teller *t, const struct box *b)
 	struct grid g;
 
 	dmn__check_cells(t, a, b);
-	if (dmn__grid(a, t->d, b, &g)) {
+	if (!dmn__grid(a, t->d, b, &g)) {
+		dmn__tell(t, b->line, "the table is too large to be searched for gaps and overlaps");
+	} else {
 		if (b->hit == HIT_ANY || b->hit == HIT_UNIQUE)
 			check_pairs(t, &g);
 		if (b->inputs > 0 && b->rules > 0)

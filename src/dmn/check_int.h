@@ -18,6 +18,7 @@ void dmn__tell(struct teller *t, int line, const char *fmt, ...) PRINTF_LIKE(3, 
  */
 struct piece {
 	enum feel_type type;
+	int place;                           /* in the order of its type */
 	const struct feel_value *low, *high; /* one value: both; of a stretch NULL is no end */
 	bool point, other, null;
 };

@@ -272,38 +272,51 @@ static int eval_if(struct dmn__run *r, const struct box *b, const struct feel_sc
 	return eval_box(r, b->entry[condition.type == FEEL_BOOL && condition.boolean ? 1 : 2].box, s, out, e);
 }
 
-/* What an iteration goes over: a list, a range of whole numbers, or one value. False for null. */
-static int domain_of(struct dmn__run *r, struct feel_value *v, struct feel_list *out, struct err *e)
+/* The whole numbers or dates of a range, from its begin to its end, whichever is higher. 0 for null. */
+static int elements_of(
+        struct dmn__run *r, const struct feel_range *range, struct feel_list *out, struct err *e)
 {
-	int64_t low, high;
+	int64_t low, high, way;
+	bool dates;
 
-	if (v->type == FEEL_LIST) {
-		*out = v->list;
-		return 1;
-	}
-	if (v->type == FEEL_NULL)
+	if (range->low == NULL || range->high == NULL)
 		return 0;
-	if (v->type != FEEL_RANGE) {
-		*out = (struct feel_list){v, 1};
-		return 1;
-	}
-	if (v->range.low == NULL || v->range.high == NULL || v->range.low->type != FEEL_NUMBER ||
-	        v->range.high->type != FEEL_NUMBER || !feel_number_to_int(v->range.low->number, &low) ||
-	        !feel_number_to_int(v->range.high->number, &high))
+	dates = range->low->type == FEEL_DATE && range->high->type == FEEL_DATE;
+	if (dates) {
+		low = range->low->moment.days;
+		high = range->high->moment.days;
+	} else if (range->low->type != FEEL_NUMBER || range->high->type != FEEL_NUMBER ||
+	           !feel_number_to_int(range->low->number, &low) ||
+	           !feel_number_to_int(range->high->number, &high)) {
 		return 0;
-	low += !v->range.low_in;
-	high -= !v->range.high_in;
-	out->n = 0;
-	if (low > high)
-		return 1;
-	if ((uint64_t)high - (uint64_t)low > DOMAIN_MAX)
-		return err_set(e, ERR_UNPROCESSED, "an iteration over more than %d numbers", DOMAIN_MAX);
-	out->item = arena_array(r->a, (size_t)(high - low) + 1, sizeof(*out->item));
+	}
+	way = low <= high ? 1 : -1;
+	if ((way > 0 ? (uint64_t)high - (uint64_t)low : (uint64_t)low - (uint64_t)high) > DOMAIN_MAX)
+		return err_set(e, ERR_UNPROCESSED, "an iteration over more than %d values", DOMAIN_MAX);
+	out->item = arena_array(r->a, (size_t)((high - low) * way) + 1, sizeof(*out->item));
 	if (out->item == NULL)
 		return nomem(e);
-	for (int64_t i = low; i <= high; i++)
-		out->item[out->n++] = feel_int(i);
+	out->n = 0;
+	for (int64_t i = low;; i += way) {
+		if ((i != low || range->low_in) && (i != high || range->high_in))
+			out->item[out->n++] =
+			        dates ? (struct feel_value){.type = FEEL_DATE, .moment = {.days = i}}
+			              : feel_int(i);
+		if (i == high)
+			break;
+	}
 	return 1;
+}
+
+/* What an iteration goes over: a list, a range, or one value. 0 for null. */
+static int domain_of(struct dmn__run *r, struct feel_value *v, struct feel_list *out, struct err *e)
+{
+	switch (v->type) {
+	case FEEL_NULL: return 0;
+	case FEEL_LIST: *out = v->list; return 1;
+	case FEEL_RANGE: return elements_of(r, &v->range, out, e);
+	default: *out = (struct feel_list){v, 1}; return 1;
+	}
 }
 
 /* A filter that is a number takes one element: from the begin, or, negative, from the end. */

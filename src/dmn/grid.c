@@ -32,6 +32,14 @@ static int by_order(const void *a, const void *b)
 	return x->type != y->type ? (int)x->type - (int)y->type : order(x, y);
 }
 
+static const struct feel_value yes = {.type = FEEL_BOOL, .boolean = true},
+                               no = {.type = FEEL_BOOL, .boolean = false};
+
+static const struct feel_value *some_end(const struct feel_range *part)
+{
+	return part->low != NULL ? part->low : part->high;
+}
+
 struct cutting { /* of one column */
 	struct arena *a;
 	const struct feel_cell **cell; /* literal cells, the allowed values among them */
@@ -57,6 +65,11 @@ static bool collect_ends(struct cutting *c)
 			const struct feel_range *p = &c->cell[i]->part[k];
 
 			c->at = arena_grow(c->a, c->at, &cap, (size_t)c->ends + 2, sizeof(*c->at));
+			if (some_end(p)->type == FEEL_BOOL) {
+				c->at[c->ends++] = &no;
+				c->at[c->ends++] = &yes;
+				continue;
+			}
 			if (p->low != NULL)
 				c->at[c->ends++] = p->low;
 			if (p->high != NULL && p->high != p->low)
@@ -98,30 +111,29 @@ static bool nothing_between(const struct feel_value *low, const struct feel_valu
 	return high != NULL && high->type == FEEL_TIME && !high->moment.has_zone && high->moment.nanos == 0;
 }
 
-/* The pieces of one type, whose ends are at[from … to). */
+/* The pieces of one type, whose ends are at[from … to). The value at[i] stands at 2i + 1, what lies before it
+ * at 2i. */
 static void cut_type(struct cutting *c, int from, int to)
 {
-	static const struct feel_value yes = {.type = FEEL_BOOL, .boolean = true},
-	                               no = {.type = FEEL_BOOL, .boolean = false};
 	enum feel_type type = c->at[from]->type;
+	bool points = type == FEEL_BOOL || (type == FEEL_STRING && c->points);
 	const struct feel_value *before = NULL;
 
-	if (type == FEEL_BOOL) {
-		add(c, (struct piece){.type = type, .low = &yes, .high = &yes, .point = true});
-		add(c, (struct piece){.type = type, .low = &no, .high = &no, .point = true});
-		return;
-	}
 	for (int i = from; i <= to; i++) {
 		const struct feel_value *here = i < to ? c->at[i] : NULL;
 
-		if (!(type == FEEL_STRING && c->points) && !nothing_between(before, here))
-			add(c, (struct piece){.type = type, .low = before, .high = here});
+		if (!points && !nothing_between(before, here))
+			add(c, (struct piece){.type = type, .place = 2 * i, .low = before, .high = here});
 		if (here != NULL)
-			add(c, (struct piece){.type = type, .low = here, .high = here, .point = true});
+			add(c, (struct piece){.type = type,
+			               .place = 2 * i + 1,
+			               .low = here,
+			               .high = here,
+			               .point = true});
 		before = here;
 	}
-	if (type == FEEL_STRING && c->points)
-		add(c, (struct piece){.type = type, .other = true});
+	if (points && type == FEEL_STRING)
+		add(c, (struct piece){.type = type, .place = 2 * to, .other = true});
 }
 
 static void cut(struct cutting *c)
@@ -133,98 +145,121 @@ static void cut(struct cutting *c)
 		c->column->types++;
 	}
 	if (c->ends == 0)
-		add(c, (struct piece){0});
+		add(c, (struct piece){.place = -1});
 	if (c->null)
-		add(c, (struct piece){.null = true});
+		add(c, (struct piece){.place = -1, .null = true});
 }
 
-static const struct feel_value *some_end(const struct feel_range *part)
+/* ---- cells as sets of pieces ---- */
+
+static void set_bit(uint64_t *set, int i)
 {
-	return part->low != NULL ? part->low : part->high;
+	set[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
-static bool part_takes(const struct feel_range *part, const struct piece *p)
+static int rank(const struct cutting *c, const struct feel_value *v)
 {
-	int o;
+	const struct feel_value *const *found = bsearch(&v, c->at, (size_t)c->ends, sizeof(*c->at), by_order);
 
-	if (p->other || some_end(part)->type != p->type)
-		return false;
-	if (p->point) {
-		if (part->low != NULL) {
-			o = order(p->low, part->low);
-			if (o < 0 || (o == 0 && !part->low_in))
-				return false;
+	return found != NULL ? (int)(found - c->at) : 0;
+}
+
+/* From the place of the part's begin to that of its end; without an end, to that of the type. */
+static void take_part(const struct cutting *c, const struct feel_range *part, uint64_t *set)
+{
+	const struct column *col = c->column;
+	enum feel_type type = some_end(part)->type;
+	int from = part->low != NULL ? 2 * rank(c, part->low) + (part->low_in ? 1 : 2) : 0;
+	int to = part->high != NULL ? 2 * rank(c, part->high) + part->high_in : INT32_MAX;
+	int low = 0, high = col->n;
+
+	while (low < high) {
+		int mid = (low + high) / 2;
+
+		if (col->piece[mid].type < type ||
+		        (col->piece[mid].type == type && col->piece[mid].place < from))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (int i = low; i < col->n && col->piece[i].type == type && col->piece[i].place <= to; i++)
+		if (!col->piece[i].other)
+			set_bit(set, i);
+}
+
+/* null equals null alone; whether it lies in a range is null, negated or not */
+static bool takes_null(const struct feel_cell *cell)
+{
+	for (int i = 0; i < cell->n; i++)
+		if (cell->part[i].low != cell->part[i].high)
+			return cell->null && !cell->negated;
+	return cell->null != cell->negated;
+}
+
+static void take(const struct cutting *c, const struct feel_cell *cell, uint64_t *set)
+{
+	const struct column *col = c->column;
+	enum feel_type type = cell->n > 0 ? some_end(&cell->part[0])->type : FEEL_NULL;
+
+	for (int i = 0; i < cell->n; i++) {
+		take_part(c, &cell->part[i], set);
+		if (some_end(&cell->part[i])->type != type)
+			type = FEEL_NULL;
+	}
+	for (int i = 0; i < col->n; i++) {
+		if (col->piece[i].null) {
+			if (cell->any || takes_null(cell))
+				set_bit(set, i);
+		} else if (cell->any) {
+			set_bit(set, i);
+		} else if (cell->negated) {
+			/* not("a") of a number is null */
+			if (cell->n == 0 || (type != FEEL_NULL && col->piece[i].type == type))
+				set[i / 64] ^= UINT64_C(1) << (i % 64);
+			else
+				set[i / 64] &= ~(UINT64_C(1) << (i % 64));
 		}
-		if (part->high != NULL) {
-			o = order(p->low, part->high);
-			if (o > 0 || (o == 0 && !part->high_in))
-				return false;
-		}
-		return true;
 	}
-	/* a stretch lies inside as a whole or not at all, since every end is a cut */
-	return (part->low == NULL || (p->low != NULL && order(part->low, p->low) <= 0)) &&
-	       (part->high == NULL || (p->high != NULL && order(part->high, p->high) >= 0));
-}
-
-static bool cell_takes(const struct feel_cell *c, const struct piece *p)
-{
-	bool yes = false;
-
-	if (c->any)
-		return true;
-	if (p->null) { /* null equals null alone; whether it lies in a range is null, negated or not */
-		for (int i = 0; i < c->n; i++)
-			if (c->part[i].low != c->part[i].high)
-				return c->null && !c->negated;
-		return c->null != c->negated;
-	}
-	for (int i = 0; i < c->n && !yes; i++) {
-		if (c->negated && some_end(&c->part[i])->type != p->type)
-			return false; /* not("a") of a number is null */
-		yes = part_takes(&c->part[i], p);
-	}
-	return yes != c->negated;
 }
 
 /* Pieces that the allowed values leave out cannot come. */
-static void keep_allowed(struct column *col, const struct feel_cell *allowed)
+static void keep_allowed(struct cutting *c, const struct feel_cell *allowed)
 {
+	struct column *col = c->column;
+	uint64_t *set = arena_array(c->a, ((size_t)col->n + 63) / 64, sizeof(*set));
 	int kept = 0;
 
+	take(c, allowed, set);
 	for (int i = 0; i < col->n; i++)
-		if (col->piece[i].null || cell_takes(allowed, &col->piece[i]))
+		if (col->piece[i].null || bit(set, i))
 			col->piece[kept++] = col->piece[i];
 	col->n = kept;
 }
 
-static bool fill(struct arena *a, struct grid *g, int c)
+static bool fill(struct cutting *c, struct grid *g, int place)
 {
-	struct column *col = &g->column[c];
+	struct column *col = c->column;
 	size_t rows = (size_t)g->b->rules;
 
 	col->words = ((size_t)col->n + 63) / 64;
 	if (rows * ((size_t)col->n + 64) > BITS_MAX)
 		return false;
-	col->sure = arena_array(a, rows * col->words, sizeof(uint64_t));
-	col->may = arena_array(a, rows * col->words, sizeof(uint64_t));
-	col->rows_sure = arena_array(a, (size_t)col->n * g->row_words, sizeof(uint64_t));
-	col->rows_may = arena_array(a, (size_t)col->n * g->row_words, sizeof(uint64_t));
-	for (int r = 0; r < g->b->rules; r++) {
-		size_t place = (size_t)r * (size_t)g->b->inputs + (size_t)c;
-		const struct feel_cell *cell = &g->cell[place];
+	col->sure = arena_array(c->a, rows * col->words, sizeof(uint64_t));
+	col->may = arena_array(c->a, rows * col->words, sizeof(uint64_t));
+	col->rows_sure = arena_array(c->a, (size_t)col->n * g->row_words, sizeof(uint64_t));
+	col->rows_may = arena_array(c->a, (size_t)col->n * g->row_words, sizeof(uint64_t));
+	for (int r = 0; r < g->b->rules; r++, place += g->b->inputs) {
+		uint64_t *sure = row_of(col->sure, col->words, r), *may = row_of(col->may, col->words, r);
+		bool known = g->known[place] && (!col->any || g->cell[place].any);
 
+		if (known)
+			take(c, &g->cell[place], sure);
 		for (int i = 0; i < col->n; i++) {
-			bool all = g->known[place] && cell->any, known = g->known[place] && !col->any;
-			bool yes = all || (known && cell_takes(cell, &col->piece[i]));
-
-			if (yes) {
-				row_of(col->sure, col->words, r)[i / 64] |= UINT64_C(1) << (i % 64);
-				row_of(col->rows_sure, g->row_words, i)[r / 64] |= UINT64_C(1) << (r % 64);
-			}
-			if (yes || !(all || known)) {
-				row_of(col->may, col->words, r)[i / 64] |= UINT64_C(1) << (i % 64);
-				row_of(col->rows_may, g->row_words, i)[r / 64] |= UINT64_C(1) << (r % 64);
+			if (bit(sure, i))
+				set_bit(row_of(col->rows_sure, g->row_words, i), r);
+			if (bit(sure, i) || !known) {
+				set_bit(may, i);
+				set_bit(row_of(col->rows_may, g->row_words, i), r);
 			}
 		}
 	}
@@ -252,13 +287,13 @@ static bool read_column(struct arena *a, const struct drg *d, struct grid *g, in
 	if (collect_ends(&cutting)) {
 		cut(&cutting);
 		if (limited && cutting.ends > 0)
-			keep_allowed(&g->column[c], allowed);
-		g->column[c].any = cutting.ends == 0 && !cutting.null;
+			keep_allowed(&cutting, allowed);
+		cutting.column->any = cutting.ends == 0 && !cutting.null;
 	} else {
-		add(&cutting, (struct piece){0});
-		g->column[c].any = true;
+		add(&cutting, (struct piece){.place = -1});
+		cutting.column->any = true;
 	}
-	return fill(a, g, c);
+	return fill(&cutting, g, c);
 }
 
 bool dmn__grid(struct arena *a, const struct drg *d, const struct box *b, struct grid *g)

@@ -168,38 +168,55 @@ static void cover(const struct vec *v, const struct chains *c, uint32_t sig, boo
 }
 
 /* Leaves in v only the steps at which the other side's chain has a sample (or has none). */
-static void filter(struct eval *ev, struct vec *v, const uint32_t *sig, const struct vec *other,
+static void filter(struct eval *ev, struct vec *v, const uint32_t *sig, size_t sigs, const struct vec *other,
         const struct chains *c, size_t steps, bool keep_covered)
 {
 	bool *any = ev_array(ev, steps, sizeof *any);
+	struct chains own;
 
-	for (size_t i = 0; i < v->n && !ev_failed(ev); i++) {
-		cover(other, c, sig[i], any, steps);
-		for (size_t k = 0; k < steps; k++)
-			if (any[k] != keep_covered)
-				v->s[i].v[k] = absent();
+	if (!chain(ev, sig, v->n, sigs, &own))
+		return;
+	for (size_t s = 0; s < sigs && !ev_failed(ev); s++) {
+		if (own.head[s] == NONE)
+			continue;
+		cover(other, c, (uint32_t)s, any, steps);
+		for (uint32_t i = own.head[s]; i != NONE; i = own.next[i])
+			for (size_t k = 0; k < steps; k++)
+				if (any[k] != keep_covered)
+					v->s[i].v[k] = absent();
 	}
 }
 
 /*
- * Adds a series of the right side of `or`. One with the same labels may stand at the left, with samples at
+ * Adds the series of the right side of `or`. One with the same labels may stand at the left, with samples at
  * other steps: both are one series then, or a window over a subquery would see two.
  */
-static void unite(struct eval *ev, struct vec *out, const struct series *r, uint32_t sig,
-        const struct chains *c, size_t steps)
+static void unite(struct eval *ev, struct vec *out, const struct vec *right, size_t steps)
 {
-	struct series *o;
+	struct label_map left = {0};
+	size_t n = right->n > 0 ? out->n : 0;
+	uint32_t *series = ev_array(ev, n, sizeof *series); /* by number in the map */
+	bool is_new;
 
-	for (uint32_t i = c->head[sig]; i != NONE; i = c->next[i]) {
-		if (out->s[i].drop_name != r->drop_name || !labels_equal(&out->s[i].labels, &r->labels))
-			continue;
-		for (size_t k = 0; k < steps; k++)
-			if (!is_absent(r->v[k]))
-				out->s[i].v[k] = r->v[k];
-		return;
+	for (size_t i = 0; i < n && ev->rc == 0; i++) {
+		uint32_t at = label_map_get(ev, &left, &out->s[i].labels, &is_new);
+
+		if (is_new)
+			series[at] = (uint32_t)i;
 	}
-	if ((o = vec_add(ev, out)) != NULL)
-		*o = *r;
+	for (size_t r = 0; r < right->n && !ev_failed(ev); r++) {
+		const struct series *from = &right->s[r];
+		uint32_t at = label_map_find(&left, &from->labels);
+		struct series *o = at != NONE ? &out->s[series[at]] : NULL;
+
+		if (o != NULL && o->drop_name == from->drop_name) {
+			for (size_t k = 0; k < steps; k++)
+				if (!is_absent(from->v[k]))
+					o->v[k] = from->v[k];
+		} else if ((o = vec_add(ev, out)) != NULL) {
+			*o = *from;
+		}
+	}
 }
 
 static void set_operator(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
@@ -211,17 +228,16 @@ static void set_operator(struct eval *ev, const struct node *x, const struct gri
 		return;
 	if (x->op != OP_OR) {
 		if (chain(ev, s.r_sig, s.r.n, s.map.n, &c))
-			filter(ev, &s.l, s.l_sig, &s.r, &c, g->n, x->op == OP_AND);
+			filter(ev, &s.l, s.l_sig, s.map.n, &s.r, &c, g->n, x->op == OP_AND);
 		vec_compact(&s.l, g->n);
 		out->vec = s.l;
 		return;
 	}
 	if (!chain(ev, s.l_sig, s.l.n, s.map.n, &c))
 		return;
-	filter(ev, &s.r, s.r_sig, &s.l, &c, g->n, false);
+	filter(ev, &s.r, s.r_sig, s.map.n, &s.l, &c, g->n, false);
 	out->vec = s.l;
-	for (size_t i = 0; i < s.r.n && !ev_failed(ev); i++)
-		unite(ev, &out->vec, &s.r.s[i], s.r_sig[i], &c, g->n);
+	unite(ev, &out->vec, &s.r, g->n);
 	vec_compact(&out->vec, g->n);
 	out->vec.ordered = false;
 }
@@ -240,6 +256,7 @@ struct match {
 	double fill_many_value, fill_one_value;
 	bool *many_any; /* steps at which the many side has any sample at all */
 	bool *one_here, *many_here;
+	uint32_t *last, *before; /* room for check_unique: the many side's number each */
 	struct vec *out;
 	double *spare; /* a column not yet given to a series */
 };
@@ -332,33 +349,47 @@ static bool check_many_side(struct eval *ev, const struct match *m, uint32_t sig
 	return true;
 }
 
+/* Whether two series of the many side have a sample at one step where that of the one side has one. */
+static bool meet(const struct match *m, uint32_t i, uint32_t j, uint32_t o)
+{
+	const double *a = m->many->s[i].v, *b = m->many->s[j].v, *c = m->one->s[o].v;
+
+	for (size_t k = 0; k < m->g->n; k++)
+		if (!is_absent(a[k]) && !is_absent(b[k]) && !is_absent(c[k]))
+			return true;
+	return false;
+}
+
 /* With grouping, results of one match group must differ in their labels before the filter acts. */
 static bool check_unique(struct eval *ev, const struct match *m, uint32_t sig)
 {
 	const struct chains *c = &m->many_chain;
+	uint32_t first = c->head[sig];
 
-	if (m->x->card == CARD_ONE_TO_ONE)
+	if (m->x->card == CARD_ONE_TO_ONE || first == NONE || c->next[first] == NONE)
 		return true;
-	for (uint32_t i = c->head[sig]; i != NONE; i = c->next[i])
-		for (uint32_t j = c->next[i]; j != NONE; j = c->next[j])
-			for (uint32_t o = m->one_chain.head[sig]; o != NONE; o = m->one_chain.next[o]) {
-				struct labels a =
-				        result_labels(ev, m, &m->many->s[i].labels, &m->one->s[o].labels);
-				struct labels b =
-				        result_labels(ev, m, &m->many->s[j].labels, &m->one->s[o].labels);
+	for (uint32_t o = m->one_chain.head[sig]; o != NONE; o = m->one_chain.next[o]) {
+		struct label_map map = {0};
 
-				if (ev->rc != 0 || !labels_equal(&a, &b))
-					continue;
-				for (size_t k = 0; k < m->g->n; k++)
-					if (!is_absent(m->many->s[i].v[k]) &&
-					        !is_absent(m->many->s[j].v[k]) &&
-					        !is_absent(m->one->s[o].v[k])) {
-						ev_fail(ev, ERR_UNPROCESSED,
-						        "multiple matches for labels: grouping labels must "
-						        "ensure unique matches");
-						return false;
-					}
-			}
+		/* last: of a result, before: of a series, who had the same labels. */
+		for (uint32_t i = first; i != NONE; i = c->next[i]) {
+			struct labels ls = result_labels(ev, m, &m->many->s[i].labels, &m->one->s[o].labels);
+			bool is_new;
+			uint32_t at = label_map_get(ev, &map, &ls, &is_new);
+
+			if (ev_failed(ev))
+				return false;
+			m->before[i] = is_new ? NONE : m->last[at];
+			m->last[at] = i;
+			for (uint32_t j = m->before[i]; j != NONE; j = m->before[j])
+				if (meet(m, i, j, o)) {
+					ev_fail(ev, ERR_UNPROCESSED,
+					        "multiple matches for labels: grouping labels must ensure "
+					        "unique matches");
+					return false;
+				}
+		}
+	}
 	return ev->rc == 0;
 }
 
@@ -448,6 +479,8 @@ static void vectors(struct eval *ev, const struct node *x, const struct grid *g,
 	m.many_any = ev_array(ev, g->n, sizeof *m.many_any);
 	m.one_here = ev_array(ev, g->n, sizeof *m.one_here);
 	m.many_here = ev_array(ev, g->n, sizeof *m.many_here);
+	m.last = ev_array(ev, m.many->n, sizeof *m.last);
+	m.before = ev_array(ev, m.many->n, sizeof *m.before);
 	if (!chain(ev, m.many_sig, m.many->n, s.map.n, &m.many_chain) ||
 	        !chain(ev, m.swapped ? s.l_sig : s.r_sig, m.one->n, s.map.n, &m.one_chain) || ev->rc != 0)
 		return;

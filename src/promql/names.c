@@ -109,6 +109,28 @@ static bool map_grow(struct eval *ev, struct label_map *m)
 	return true;
 }
 
+/* Where the set stands, or the free slot where it would. */
+static size_t map_slot(const struct label_map *m, const struct labels *key, uint64_t h)
+{
+	size_t at = (size_t)h & (m->cap - 1);
+
+	while (m->slot[at] != 0) {
+		uint32_t i = m->slot[at] - 1;
+
+		if (m->hash[i] == h && labels_equal(&m->key[i], key))
+			break;
+		at = (at + 1) & (m->cap - 1);
+	}
+	return at;
+}
+
+uint32_t label_map_find(const struct label_map *m, const struct labels *key)
+{
+	size_t at = m->n > 0 ? map_slot(m, key, labels_hash(key)) : 0;
+
+	return m->n > 0 && m->slot[at] != 0 ? m->slot[at] - 1 : UINT32_MAX;
+}
+
 uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new)
 {
 	uint64_t h = labels_hash(key);
@@ -117,12 +139,9 @@ uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels
 	*is_new = false;
 	if (ev->rc != 0 || (m->n * 2 >= m->cap && !map_grow(ev, m)))
 		return UINT32_MAX;
-	for (at = (size_t)h & (m->cap - 1); m->slot[at] != 0; at = (at + 1) & (m->cap - 1)) {
-		uint32_t i = m->slot[at] - 1;
-
-		if (m->hash[i] == h && labels_equal(&m->key[i], key))
-			return i;
-	}
+	at = map_slot(m, key, h);
+	if (m->slot[at] != 0)
+		return m->slot[at] - 1;
 	m->hash = arena_grow(ev->a, m->hash, &m->hash_cap, m->n + 1, sizeof *m->hash);
 	m->key = arena_grow(ev->a, m->key, &m->keys_cap, m->n + 1, sizeof *m->key);
 	if (m->hash == NULL || m->key == NULL) {

@@ -324,6 +324,7 @@ struct label_map {
 };
 /* The number of the set; *is_new if it was not there. (uint32_t)-1 on failure. */
 uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new);
+uint32_t label_map_find(const struct label_map *m, const struct labels *key); /* (uint32_t)-1: not there */
 
 /* Shortest decimal text without exponent, as Go's 'f' form. Writes at most 400 bytes. */
 size_t format_f(double v, char *buf);
@@ -412,6 +413,11 @@ void rows_work(struct eval *ev, struct rows *rows);
 
 /* ---- functions (functions.c, range.c, histogram.c, label.c) ---- */
 
+/* The values of a window in order; those of samples from … to - 1 of the series. */
+struct sorted {
+	double *v;
+	size_t n, cap, from, to;
+};
 struct window {
 	const time_us *t;
 	const double *v;
@@ -421,8 +427,9 @@ struct window {
 	const uint32_t *mark; /* samples that are less than the one before them, or differ from it */
 	size_t marks;         /* … of the window; mark[i] - base is an index of v */
 	size_t base;
-	time_us start, end; /* (start, end] */
-	time_us at;         /* of the evaluation */
+	struct sorted *sorted; /* of the window before, or empty */
+	time_us start, end;    /* (start, end] */
+	time_us at;            /* of the evaluation */
 	dur_us range;
 	bool anchored, smoothed;
 	double arg[3];

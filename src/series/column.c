@@ -1,5 +1,7 @@
 #include "series/column.h"
 
+#include <math.h>
+
 #define POINT_B (sizeof(time_us) + sizeof(double))
 #define LARGEST 16 /* one column takes at most this part of the cache */
 
@@ -11,7 +13,7 @@ void columns_init(struct columns *c, size_t most_b)
 
 static size_t bytes_of(const struct column *x)
 {
-	return sizeof(*x) + x->cap * POINT_B + x->cap / SERIES_CHUNK * (2 * sizeof(double) + sizeof(bool));
+	return sizeof(*x) + x->cap * POINT_B + x->cap / SERIES_CHUNK * (4 * sizeof(double) + sizeof(bool));
 }
 
 static void discard(struct column *x)
@@ -20,6 +22,8 @@ static void discard(struct column *x)
 	free(x->v);
 	free(x->least);
 	free(x->greatest);
+	free(x->sum);
+	free(x->lost);
 	free(x->falls);
 	free(x);
 }
@@ -108,6 +112,8 @@ static struct column *column_new(const struct columns *c, uint32_t settled, time
 	x->v = xcalloc(cap, sizeof(*x->v));
 	x->least = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->least));
 	x->greatest = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->greatest));
+	x->sum = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->sum));
+	x->lost = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->lost));
 	x->falls = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->falls));
 	return x;
 }
@@ -116,13 +122,17 @@ static struct column *column_new(const struct columns *c, uint32_t settled, time
 static void summarise(struct column *x, size_t i)
 {
 	size_t run = i / SERIES_CHUNK;
-	double v = x->v[i];
+	double v = x->v[i], sum;
 
 	x->plain &= v == v;
 	if (i % SERIES_CHUNK == 0) {
 		x->least[run] = x->greatest[run] = v;
 		x->falls[run] = false;
+		x->sum[run] = x->lost[run] = 0;
 	}
+	sum = x->sum[run] + v;
+	x->lost[run] += fabs(x->sum[run]) >= fabs(v) ? (x->sum[run] - sum) + v : (v - sum) + x->sum[run];
+	x->sum[run] = sum;
 	if (v < x->least[run])
 		x->least[run] = v;
 	if (v > x->greatest[run])

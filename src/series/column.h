@@ -27,7 +27,8 @@ struct column {
 	time_us from, last; /* it holds all points of [from, last] */
 	time_us asked;      /* earliest instant asked for since it grew */
 	time_us *t;
-	double *v, *least, *greatest; /* the latter of each SERIES_CHUNK points, as struct series_chunks */
+	double *v, *least, *greatest, *sum,
+	        *lost; /* the latter of each SERIES_CHUNK points, as struct series_chunks */
 	bool *falls;
 	size_t n, cap;
 	bool plain; /* no NaN among v */

@@ -643,8 +643,13 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	if (plain && n > lo) {
 		size_t first = lo / SERIES_CHUNK;
 
-		out->chunks = (struct series_chunks){l->column->least + first, l->column->greatest + first,
-		        l->column->falls + first, n / SERIES_CHUNK - first, lo % SERIES_CHUNK};
+		out->chunks = (struct series_chunks){.least = l->column->least + first,
+		        .greatest = l->column->greatest + first,
+		        .falls = l->column->falls + first,
+		        .sum = l->column->sum + first,
+		        .lost = l->column->lost + first,
+		        .n = n / SERIES_CHUNK - first,
+		        .skew = lo % SERIES_CHUNK};
 	}
 	c->next++;
 	return 1;

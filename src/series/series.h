@@ -110,6 +110,7 @@ struct series_query {
 struct series_chunks {
 	const double *least, *greatest;
 	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
+	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
 	size_t n, skew;
 };
 struct series_view {

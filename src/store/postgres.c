@@ -7,6 +7,10 @@
  * Writes are SERIALIZABLE, so that a write which looks and then acts is as safe with several copies as
  * with SQLite's single writer; a conflict makes the group run again. Values travel in binary, with
  * their types said: nothing is guessed from the text of a statement.
+ *
+ * What a serializable transaction has touched is noted in memory that the whole server shares, page by page.
+ * One that fills an index would take all of it, and every other write of the server would fail: so bulk ones
+ * are READ COMMITTED.
  */
 
 /* Types by their numbers in every PostgreSQL. */
@@ -499,7 +503,8 @@ static int postgres_begin(struct store_conn *conn, int64_t group, time_us now, s
 	if (!conn->writer)
 		snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1");
 	else
-		n = snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL SERIALIZABLE");
+		n = snprintf(sql, sizeof(sql), "BEGIN ISOLATION LEVEL %s",
+		        conn->bulk ? "READ COMMITTED" : "SERIALIZABLE");
 	if (group != 0)
 		snprintf(sql + n, sizeof(sql) - (size_t)n,
 		        "; INSERT INTO write_group (id, at) VALUES (%lld, %lld)", (long long)group,

@@ -474,6 +474,7 @@ static enum outcome try_group(
 		err_set(e, ERR_UNAVAILABLE, "a transaction cannot begin, by a fault point");
 		return FAILED;
 	}
+	c->bulk = n == 1 && s[0].job->bulk;
 	rc = c->ops->begin(c, group, st->tx.now, e);
 	if (rc == 1) /* the slots hold the results of the try that was committed after all */
 		return *unknown ? DONE : AGAIN;
@@ -750,6 +751,8 @@ static void *writer_main(void *arg)
 			int n = 0;
 			while (list && n < GROUP_MAX) {
 				struct store_job *j = (struct store_job *)(void *)list;
+				if (j->bulk && n > 0)
+					break;
 				list = list->next;
 				if (j == &st->notice) {
 					noticed = true;
@@ -757,6 +760,8 @@ static void *writer_main(void *arg)
 				} else {
 					st->slots[n++] = (struct slot){.job = j};
 				}
+				if (j->bulk)
+					break;
 			}
 			if (n == 0)
 				continue;
@@ -865,10 +870,11 @@ void store_also(store_write_f *f, void *arg)
 	also_arg = arg;
 }
 
-int store_write(struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e)
+static int write_and_wait(
+        struct store *st, const char *purpose, store_write_f *f, void *arg, bool bulk, struct err *e)
 {
 	struct pair both = {f, also, arg, also_arg};
-	struct waiter w = {.job = {.purpose = purpose, .write = f, .arg = arg, .done = wake}};
+	struct waiter w = {.job = {.purpose = purpose, .write = f, .arg = arg, .done = wake, .bulk = bulk}};
 	if (also != NULL) {
 		w.job.write = write_pair;
 		w.job.arg = &both;
@@ -889,6 +895,16 @@ int store_write(struct store *st, const char *purpose, store_write_f *f, void *a
 	pthread_cond_destroy(&w.cond);
 	pthread_mutex_destroy(&w.lock);
 	return rc;
+}
+
+int store_write(struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e)
+{
+	return write_and_wait(st, purpose, f, arg, false, e);
+}
+
+int store_write_bulk(struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e)
+{
+	return write_and_wait(st, purpose, f, arg, true, e);
 }
 
 int store_lease(struct store *st, const char *name, dur_us ttl, bool *held, struct err *e)

@@ -55,6 +55,10 @@ const struct clock *store_clock(const struct store *st);
 typedef int store_write_f(struct store_tx *tx, void *arg, struct err *e);
 /* Runs f and waits until it is durable. `purpose` is for logs and messages, static text. */
 MUST_USE int store_write(struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e);
+/* The same for very much that nobody else writes or reads meanwhile, as an index that is made anew: in a
+ * transaction of its own, which does not ask PostgreSQL to watch all that it has touched. */
+MUST_USE int store_write_bulk(
+        struct store *st, const char *purpose, store_write_f *f, void *arg, struct err *e);
 /* Until it is called with NULL: behind every function that this thread gives to store_write, f runs in the
  * same transaction; its failure undoes both. */
 void store_also(store_write_f *f, void *arg);
@@ -64,6 +68,7 @@ struct store_job {
 	store_write_f *write;
 	void *arg;
 	void (*done)(struct store_job *j, int rc, const struct err *e); /* on the writer, after the commit */
+	bool bulk;                                                      /* see store_write_bulk */
 };
 /* ERR_BUSY when too many wait, ERR_UNAVAILABLE when closing: done is not called then. */
 MUST_USE int store_post(struct store *st, struct store_job *j, struct err *e);

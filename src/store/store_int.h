@@ -73,6 +73,7 @@ struct store_conn { /* first in each backend's own struct */
 	const struct store_ops *ops;
 	enum store_state state; /* of the transaction; set by the backend, cleared by begin */
 	bool writer;
+	bool bulk; /* the next transaction need not be safe against others' writes */
 	bool in_tx;
 };
 struct store_cursor; /* a running statement */

@@ -54,6 +54,7 @@ static int trace_prepare(struct store_conn *c, struct err *e)
 }
 static int trace_begin(struct store_conn *c, int64_t group, time_us now, struct err *e)
 {
+	of(c)->inner->bulk = c->bulk;
 	TIMED("begin", "", t->inner->ops->begin(t->inner, group, now, e));
 }
 static int trace_commit(struct store_conn *c, struct err *e)

@@ -73,6 +73,30 @@ TEST(a_case_is_opened_read_and_listed)
 	city_close(&town);
 }
 
+/* The pack of tests/scenario/c_called.scn. */
+TEST(a_message_to_a_case)
+{
+	const char *const packs[] = {YANCHENG, SOURCE "/tests/data/packs/inspect", NULL};
+	const char *id, *path;
+	struct answer a;
+
+	city_open_bare(&town, "site", packs, true);
+	city_accounts(&town, false);
+	duty = sign_in(&town, "duty");
+	a = ask("POST", "/api/v1/cases", duty,
+	        "{\"category\":\"inspect\",\"title\":\"巡查\",\"region\":\"320902\",\"source\":\"hotline\"}");
+	check_eq_i(a.status, 201);
+	id = member(&a, "id");
+	path = text("/api/v1/cases/%s/message", id);
+	check_eq_i(ask("POST", path, duty, "{\"name\":\"nothing\"}").status, 409);
+	check_eq_i(ask("POST", path, duty, "{\"variables\":{}}").status, 400);
+	a = ask("POST", path, duty, "{\"name\":\"call-off\",\"variables\":{\"why\":\"雨\"}}");
+	check_eq_i(a.status, 200);
+	check_shape(&a, "CaseNow");
+	check_eq_s(member(&a, "state"), "closed");
+	city_close(&town);
+}
+
 /* The pack of tests/scenario/c_form.scn, which looks at what a form takes. */
 TEST(the_form_of_a_task)
 {
@@ -81,6 +105,7 @@ TEST(the_form_of_a_task)
 	const char *id;
 
 	city_open_bare(&town, "site", packs, true);
+	city_add_account(&town, "duty", "viewer desk handler", "ycoc", "", 2);
 	duty = sign_in(&town, "duty");
 	a = ask("POST", "/api/v1/cases", duty,
 	        "{\"category\":\"permit\",\"title\":\"占道\",\"region\":\"320902\",\"source\":\"hotline\"}");

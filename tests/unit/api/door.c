@@ -570,7 +570,7 @@ static void write_pack(void)
 	}
 }
 
-static void add_account(struct city *t, const char *login, const char *roles, const char *org,
+void city_add_account(struct city *t, const char *login, const char *roles, const char *org,
         const char *regions, int clearance)
 {
 	struct account_in in = {.login = login,
@@ -618,6 +618,16 @@ void city_open_bare(struct city *t, const char *name, const char *const *packs, 
 	arena_free(&a);
 }
 
+void city_accounts(struct city *t, bool own)
+{
+	city_add_account(t, "admin", "viewer admin", "", "", 4);
+	city_add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
+	city_add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
+	if (own)
+		city_add_account(t, "boss", "viewer leader", "", "", 3);
+	city_add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
+}
+
 void city_open_pack(struct city *t, const char *pack)
 {
 	bool own = pack == NULL;
@@ -626,14 +636,8 @@ void city_open_pack(struct city *t, const char *pack)
 	if (own)
 		write_pack();
 	city_open_bare(t, "site", packs, !own);
-	if (t->api == NULL)
-		return;
-	add_account(t, "admin", "viewer admin", "", "", 4);
-	add_account(t, "duty", "viewer desk handler", own ? "o1" : "ycoc", "", 2);
-	add_account(t, "worker", "viewer handler", own ? "o1" : "zhujian", "", 2);
-	if (own)
-		add_account(t, "boss", "viewer leader", "", "", 3);
-	add_account(t, "yi", "viewer handler", own ? "o2" : "zhujian", own ? "3202" : "320903", 2);
+	if (t->api != NULL)
+		city_accounts(t, own);
 }
 
 void city_open(struct city *t)

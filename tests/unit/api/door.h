@@ -26,8 +26,13 @@ void city_open(struct city *t);
 /* Of another pack, with its rules at work, where duty is of ycoc, worker and yi of zhujian, and yi sees
  * 320903 only. */
 void city_open_pack(struct city *t, const char *pack);
+/* The accounts of those two: own, of city_open, or of city_open_pack. */
+void city_accounts(struct city *t, bool own);
 /* Of these packs (folders, NULL-ended), in a folder of the test's of this name, without accounts. */
 void city_open_bare(struct city *t, const char *name, const char *const *packs, bool rules);
+/* With the password of all. */
+void city_add_account(struct city *t, const char *login, const char *roles, const char *org,
+        const char *regions, int clearance);
 void city_close(struct city *t);
 /* One reading at CITY_NOW + after_s. */
 void city_reading(struct city *t, const char *metric, const char *thing, double after_s, double v);

@@ -140,6 +140,7 @@ static const struct {
         {"CaseStep", {"{\"note\":\"n\"}"}},
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
+        {"CaseMessage", {"{\"name\":\"m\"}"}},
         {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 

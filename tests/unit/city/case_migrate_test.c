@@ -1,47 +1,6 @@
 /* Open cases go on with another version of their flow, each by itself; who cannot says why. */
 #include "mini.h"
 
-#include "store/sql.h"
-
-struct version {
-	const char *xml;
-};
-
-static int put_version(struct store_tx *tx, void *arg, struct err *e)
-{
-	const struct version *v = arg;
-
-	return sql_flow_put(tx,
-	        &(struct sql_flow_put_in){.code = STR_LIT("handling"),
-	                .version = 2,
-	                .file = STR_LIT("flows/handling.bpmn"),
-	                .xml = str_of(v->xml),
-	                .hash = STR_LIT("2"),
-	                .at = store_now(tx),
-	                .pack = STR_LIT("mini")},
-	        NULL, e);
-}
-
-/* Every `old` in the flow becomes `new`; the site opens with that as version 2. */
-static void new_version(struct mini *m, const char *old, const char *new)
-{
-	const char *at = catalog_flow(m->s->catalog, "handling", 0)->xml, *next;
-	struct version v = {0};
-	struct sb b = SB_INIT;
-	struct err e = ERR_INIT;
-
-	while ((next = strstr(at, old)) != NULL) {
-		sb_put(&b, at, (size_t)(next - at));
-		sb_puts(&b, new);
-		at = next + strlen(old);
-	}
-	sb_puts(&b, at);
-	v.xml = b.p;
-	check_ok(store_write(m->s->store, "a new version", put_version, &v, &e), &e);
-	sb_fini(&b);
-	mini_again(m, false);
-}
-
 struct told {
 	int moved, could, cannot;
 	char why[400];
@@ -77,7 +36,7 @@ MINI(cases_go_on_with_the_new_version, false)
 	struct told t;
 
 	check_ok(mini_do(m, id, "done", &m->east), NULL);
-	new_version(m, "\"verify\" name=\"核查\"", "\"verify\" name=\"复查\"");
+	mini_flow(m, "\"verify\" name=\"核查\"", "\"verify\" name=\"复查\"");
 	check_eq_i(mini_get(m, id).flow_version, 1);
 	check_eq_i(migrate(m, NULL, true).could, 2);
 	check_eq_i(mini_get(m, id).flow_version, 1);
@@ -103,7 +62,7 @@ MINI(an_element_that_is_gone_keeps_the_case_where_it_is, false)
 	struct told t;
 
 	check_ok(mini_do(m, id, "done", &m->east), NULL);
-	new_version(m, "\"verify\"", "\"recheck\"");
+	mini_flow(m, "\"verify\"", "\"recheck\"");
 	t = migrate(m, NULL, false);
 	check_eq_i(t.moved, 1);
 	check_eq_i(t.cannot, 1);

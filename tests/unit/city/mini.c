@@ -242,3 +242,41 @@ const char *mini_history(struct mini *m, int64_t id)
 	store_read_end(&tx);
 	return out;
 }
+
+struct version {
+	const char *xml;
+};
+
+static int put_version(struct store_tx *tx, void *arg, struct err *e)
+{
+	const struct version *v = arg;
+
+	return sql_flow_put(tx,
+	        &(struct sql_flow_put_in){.code = STR_LIT("handling"),
+	                .version = 2,
+	                .file = STR_LIT("flows/handling.bpmn"),
+	                .xml = str_of(v->xml),
+	                .hash = STR_LIT("2"),
+	                .at = store_now(tx),
+	                .pack = STR_LIT("mini")},
+	        NULL, e);
+}
+
+void mini_flow(struct mini *m, const char *old, const char *new)
+{
+	const char *at = catalog_flow(m->s->catalog, "handling", 0)->xml, *next;
+	struct version v = {0};
+	struct sb b = SB_INIT;
+	struct err e = ERR_INIT;
+
+	while ((next = strstr(at, old)) != NULL) {
+		sb_put(&b, at, (size_t)(next - at));
+		sb_puts(&b, new);
+		at = next + strlen(old);
+	}
+	sb_puts(&b, at);
+	v.xml = b.p;
+	check_ok(store_write(m->s->store, "a new version", put_version, &v, &e), &e);
+	sb_fini(&b);
+	mini_again(m, false);
+}

@@ -193,6 +193,21 @@ TEST(conforms_values_to_types)
 	decides(xml, "is", "{\"p\": {\"cost/unit\": 4, \"level\": \"a\"}}", "true");
 }
 
+#define FOR_EACH(domain)                                                                                     \
+	MODEL(DECISION("d", "<for iteratorVariable='i'><in>" LITERAL(domain) "</in><return>" LITERAL(        \
+	                            "i") "</return></for>"))
+
+TEST(iterates_over_what_the_language_does)
+{
+	decides(FOR_EACH("[3..1]"), "d", "{}", "[3, 2, 1]");
+	decides(FOR_EACH("(1..3]"), "d", "{}", "[2, 3]");
+	decides(FOR_EACH("(1..1]"), "d", "{}", "[]");
+	decides(FOR_EACH("[@\"2024-02-28\"..@\"2024-03-01\")"), "d", "{}", "[2024-02-28, 2024-02-29]");
+	decides(FOR_EACH("7"), "d", "{}", "[7]");
+	decides(FOR_EACH("null"), "d", "{}", "null");
+	decides(FOR_EACH("[1.5..3]"), "d", "{}", "null");
+}
+
 TEST(takes_one_element_by_a_boxed_filter)
 {
 	decides(MODEL(DECISION("d", "<filter><in>" LITERAL("[4, 5, 6]") "</in><match>" LITERAL(
@@ -226,9 +241,9 @@ TEST(knows_types_of_functions)
 	        "<businessKnowledgeModel id='b' name='b'><variable name='b' typeRef='tF'/><encapsulatedLogic>"
 	        "<formalParameter name='n' typeRef='number'/>" LITERAL(
 	                "if n = 0 then \"none\" else n * 2") "</encapsulatedLogic></"
-	                                                     "businessKnowledgeModel>\n" DECISION("d",
-	                                                             KNOWS("b") LITERAL(
-	                                                                     "[b(2), b([3]), b(\"x\")]"))
+	                                                     "businessKnowledgeModel>\n" DECISION(
+	                                                             "d", KNOWS("b") LITERAL(
+	                                                                          "[b(2), b([3]), b(\"x\")]"))
 	                                                             DECISION("wrong",
 	                                                                     KNOWS("b") LITERAL(
 	                                                                             "b(0)")) DECISION("two",

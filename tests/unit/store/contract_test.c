@@ -776,3 +776,63 @@ ON_BOTH(a_damaged_backup_is_refused)
 	check_err(store__restore(&to.o, &probe_schema, test_path("noise"), &e), ERR_INVALID);
 	site_fini(&to);
 }
+
+/* ---- bulk ---- */
+
+struct watched {
+	struct site *s;
+	int64_t id;
+	int64_t noted; /* what PostgreSQL notes of the transaction to keep it serializable */
+};
+
+static int watched_write(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct watched *w = arg;
+	struct sql_probe_get_row row = {0};
+	char name[24];
+	struct sql_probe_put_in in = {w->id, STR_NULL, 1, 1, STR_LIT(""), true};
+	int rc = sql_probe_get(tx, &(struct sql_probe_get_in){1}, &row, e);
+	snprintf(name, sizeof(name), "%lld", (long long)w->id);
+	in.name = str_of(name);
+	if (rc >= 0)
+		rc = sql_probe_put(tx, &in, NULL, e);
+	if (w->s->postgres)
+		w->noted = site_number(w->s,
+		        "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+		        " WHERE l.mode = 'SIReadLock' AND a.application_name = '%s' AND EXISTS (SELECT 1"
+		        " FROM pg_locks v WHERE v.pid = l.pid AND v.locktype = 'virtualxid'"
+		        " AND v.virtualtransaction = l.virtualtransaction)", /* not of one that is over */
+		        w->s->schema);
+	return rc < 0 ? rc : 0;
+}
+
+static void *bulk_main(void *arg)
+{
+	struct watched *w = arg;
+	struct err e = ERR_INIT;
+	for (int i = 0; i < 20; i++) {
+		struct watched one = {w->s, w->id + i, 0};
+		check_ok(i % 3 == 0 ? store_write_bulk(w->s->st, "bulk", watched_write, &one, &e)
+		                    : store_write(w->s->st, "single", watched_write, &one, &e),
+		        &e);
+	}
+	return NULL;
+}
+
+ON_BOTH(a_bulk_write_is_alone_and_not_watched)
+{
+	struct watched usual = {s, 1, 0}, bulk = {s, 2, 0}, many[4];
+	struct err e = ERR_INIT;
+	pthread_t t[ARRAY_LEN(many)];
+	check_ok(store_write(s->st, "usual", watched_write, &usual, &e), &e);
+	check_ok(store_write_bulk(s->st, "bulk", watched_write, &bulk, &e), &e);
+	check(!s->postgres || usual.noted > 0);
+	check_eq_i(bulk.noted, 0);
+	for (size_t i = 0; i < ARRAY_LEN(many); i++) {
+		many[i] = (struct watched){s, 100 * ((int64_t)i + 1), 0};
+		must(pthread_create(&t[i], NULL, bulk_main, &many[i]) == 0);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(many); i++)
+		pthread_join(t[i], NULL);
+	check_eq_i(count(s), 2 + 4 * 20);
+}

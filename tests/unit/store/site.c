@@ -44,6 +44,21 @@ static void on_server(struct site *s, const char *sql)
 	PQfinish(c);
 }
 
+int64_t site_number(struct site *s, const char *fmt, ...)
+{
+	PGconn *c = PQconnectdb(s->server);
+	char sql[500];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(sql, sizeof(sql), fmt, ap);
+	va_end(ap);
+	PGresult *r = PQexec(c, sql);
+	int64_t n = PQresultStatus(r) == PGRES_TUPLES_OK ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -1;
+	PQclear(r);
+	PQfinish(c);
+	return n;
+}
+
 void site_init(struct site *s, bool postgres)
 {
 	static int made;

@@ -35,6 +35,8 @@ void site_close(struct site *s);
 struct store *site_second(struct site *s, struct id_source *ids);
 /* Runs SQL behind the store's back. */
 void site_sql(struct site *s, const char *sql);
+/* A number that PostgreSQL's server answers, -1 if it does not. */
+int64_t site_number(struct site *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Registers a test that runs body on one database, as TEST() does. */
 void site_register(struct check_test *t);

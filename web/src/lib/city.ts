@@ -2,7 +2,7 @@
 import { computed, reactive, shallowReactive } from 'vue';
 import type { FeatureCollection } from 'geojson';
 import { get, post, Problem, remove, setCsrf, whenSignedOut, type Schemas } from './api';
-import { lang, named, t } from '../i18n';
+import { named, t } from '../i18n';
 import { onEvent, staleBy, startStream, stopStream, type Part } from './stream';
 import { heardServerTime, setZone } from './time';
 import type { Alarm, AlarmHour, Case, Category, Here, Indicator, Kind, Org, Region, Summary } from './types';
@@ -64,7 +64,7 @@ async function everyOpenCase(): Promise<Case[]> {
 
 export function sayProblem(e: unknown): string {
 	if (e instanceof Problem && e.faults.length)
-		return e.faults.map((f) => `${f.label}: ${lang.value === 'zh' ? f.text : f.text_en}`).join('; ');
+		return e.faults.map((f) => `${f.label}: ${f.text}`).join('; ');
 	if (e instanceof Problem)
 		return e.offline ? t('state.offline') : e.message;
 	return e instanceof Error ? e.message : String(e);

@@ -19,7 +19,7 @@ export function staleBy(kind: string): Part[] {
 
 export const kinds = [
 	'alarm.firing', 'alarm.resolved', 'alarm.acked', 'case.opened', 'case.joined', 'case.claimed', 'case.released',
-	'case.handed_over', 'case.task_opened', 'case.completed', 'case.overdue', 'case.escalated', 'case.closed', 'case.noted', 'case.migrated',
+	'case.handed_over', 'case.task_opened', 'case.completed', 'case.overdue', 'case.escalated', 'case.closed', 'case.noted', 'case.migrated', 'case.received', 'case.sent',
 ];
 
 export interface StreamState { state: 'connecting' | 'live' | 'lost'; seq: number; recent: JournalEvent[] }

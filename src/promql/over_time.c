@@ -1,0 +1,444 @@
+#include <math.h>
+#include <stdlib.h>
+
+#include "promql/promql_int.h"
+
+/* Functions of a window of samples: the …_over_time, regression, smoothing. */
+
+/* Neumaier's sum: what was lost to rounding is kept in *c. */
+void kahan_add(double v, double *sum, double *c)
+{
+	double t = *sum + v;
+
+	if (isinf(t))
+		*c = 0;
+	else if (fabs(*sum) >= fabs(v))
+		*c += (*sum - t) + v;
+	else
+		*c += (v - t) + *sum;
+	*sum = t;
+}
+
+/* The whole runs of the window: those from *first up to *end; their samples are v[*from … *to). */
+static bool whole_runs(const struct window *w, size_t *first, size_t *end, size_t *from, size_t *to)
+{
+	const struct promql_chunks *c = w->chunks;
+
+	*first = (w->base + c->skew + PROMQL_CHUNK - 1) / PROMQL_CHUNK;
+	*end = (w->base + w->n + c->skew) / PROMQL_CHUNK;
+	if (*end > c->n)
+		*end = c->n;
+	if (*first >= *end)
+		return false;
+	*from = *first * PROMQL_CHUNK - c->skew - w->base;
+	*to = *end * PROMQL_CHUNK - c->skew - w->base;
+	return true;
+}
+
+static void add_all(const double *v, size_t n, double *sum, double *c)
+{
+	for (size_t i = 0; i < n; i++)
+		kahan_add(v[i], sum, c);
+}
+
+/* The sum of the window and what was lost of it: of whole runs where they are known, if none is infinite. */
+static double window_sum(const struct window *w, double *lost)
+{
+	size_t first, end, from, to;
+	double sum = 0, c = 0;
+
+	if (whole_runs(w, &first, &end, &from, &to)) {
+		add_all(w->v, from, &sum, &c);
+		for (size_t i = first; i < end; i++) {
+			kahan_add(w->chunks->sum[i], &sum, &c);
+			c += w->chunks->lost[i];
+		}
+		add_all(w->v + to, w->n - to, &sum, &c);
+		*lost = c;
+		if (isfinite(sum) && isfinite(c))
+			return sum;
+		sum = c = 0;
+	}
+	add_all(w->v, w->n, &sum, &c);
+	*lost = c;
+	return sum;
+}
+
+double w_sum(const struct window *w)
+{
+	double c, sum = window_sum(w, &c);
+
+	return isinf(sum) ? sum : sum + c;
+}
+
+double w_avg(const struct window *w)
+{
+	double c, sum = window_sum(w, &c), mean = 0;
+	bool stepwise = false;
+
+	if (isfinite(sum))
+		return sum / (double)w->n + c / (double)w->n;
+	sum = w->v[0];
+	c = 0;
+	for (size_t i = 1; i < w->n; i++) {
+		double n = (double)(i + 1), q;
+
+		if (!stepwise) {
+			double s = sum, cc = c;
+
+			kahan_add(w->v[i], &s, &cc);
+			if (!isinf(s)) {
+				sum = s;
+				c = cc;
+				continue;
+			}
+			/* The sum left the range of a double; the mean need not. */
+			stepwise = true;
+			mean = sum / (n - 1);
+			c /= n - 1;
+		}
+		q = (n - 1) / n;
+		mean *= q;
+		c *= q;
+		kahan_add(w->v[i] / n, &mean, &c);
+	}
+	return stepwise ? mean + c : sum / (double)w->n + c / (double)w->n;
+}
+
+/* Four at a time, which do not wait for one another; without NaN the order does not matter. */
+static double plain_least(const double *v, size_t n)
+{
+	double m[4] = {v[0], v[0], v[0], v[0]};
+	size_t i = 0;
+
+	for (; i + 4 <= n; i += 4)
+		for (int k = 0; k < 4; k++)
+			m[k] = v[i + k] < m[k] ? v[i + k] : m[k];
+	for (; i < n; i++)
+		m[0] = v[i] < m[0] ? v[i] : m[0];
+	for (int k = 1; k < 4; k++)
+		m[0] = m[k] < m[0] ? m[k] : m[0];
+	return m[0];
+}
+
+static double plain_greatest(const double *v, size_t n)
+{
+	double m[4] = {v[0], v[0], v[0], v[0]};
+	size_t i = 0;
+
+	for (; i + 4 <= n; i += 4)
+		for (int k = 0; k < 4; k++)
+			m[k] = v[i + k] > m[k] ? v[i + k] : m[k];
+	for (; i < n; i++)
+		m[0] = v[i] > m[0] ? v[i] : m[0];
+	for (int k = 1; k < 4; k++)
+		m[0] = m[k] > m[0] ? m[k] : m[0];
+	return m[0];
+}
+
+/* Without NaN, of the window's ends and of what is known of the runs between them. */
+static double window_extreme(
+        const struct window *w, double (*best)(const double *v, size_t n), const double *run)
+{
+	size_t first, end, from, to;
+	double of[3];
+	size_t n = 0;
+
+	if (!whole_runs(w, &first, &end, &from, &to))
+		return best(w->v, w->n);
+	of[n++] = best(run + first, end - first);
+	if (from > 0)
+		of[n++] = best(w->v, from);
+	if (to < w->n)
+		of[n++] = best(w->v + to, w->n - to);
+	return best(of, n);
+}
+
+double w_min(const struct window *w)
+{
+	double m = w->v[0];
+
+	if (w->plain)
+		return window_extreme(w, plain_least, w->chunks->least);
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] < m || isnan(m))
+			m = w->v[i];
+	return m;
+}
+
+double w_max(const struct window *w)
+{
+	double m = w->v[0];
+
+	if (w->plain)
+		return window_extreme(w, plain_greatest, w->chunks->greatest);
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] > m || isnan(m))
+			m = w->v[i];
+	return m;
+}
+
+static double time_text(time_us t)
+{
+	return (double)(t / US_MS) / 1e3;
+}
+
+double w_ts_min(const struct window *w)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] <= w->v[at] || isnan(w->v[at]))
+			at = i;
+	return time_text(w->t[at]);
+}
+
+double w_ts_max(const struct window *w)
+{
+	size_t at = 0;
+
+	for (size_t i = 1; i < w->n; i++)
+		if (w->v[i] >= w->v[at] || isnan(w->v[at]))
+			at = i;
+	return time_text(w->t[at]);
+}
+
+double w_ts_last(const struct window *w)
+{
+	return time_text(w->t[w->n - 1]);
+}
+
+double w_ts_first(const struct window *w)
+{
+	return time_text(w->t[0]);
+}
+
+double w_count(const struct window *w)
+{
+	return (double)w->n;
+}
+
+double w_last(const struct window *w)
+{
+	return w->v[w->n - 1];
+}
+
+double w_first(const struct window *w)
+{
+	return w->v[0];
+}
+
+double w_present(const struct window *w)
+{
+	(void)w;
+	return 1;
+}
+
+double w_stdvar(const struct window *w)
+{
+	double mean = 0, mean_c = 0, aux = 0, aux_c = 0;
+
+	for (size_t i = 0; i < w->n; i++) {
+		double delta = w->v[i] - (mean + mean_c);
+
+		kahan_add(delta / (double)(i + 1), &mean, &mean_c);
+		kahan_add(delta * (w->v[i] - (mean + mean_c)), &aux, &aux_c);
+	}
+	return (aux + aux_c) / (double)w->n;
+}
+
+double w_stddev(const struct window *w)
+{
+	return sqrt(w_stdvar(w));
+}
+
+static int double_cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	if (isnan(x) || isnan(y))
+		return (int)isnan(y) - (int)isnan(x) > 0 ? 1 : isnan(x) && isnan(y) ? 0 : -1;
+	return (x > y) - (x < y);
+}
+
+/* The value at quantile q of sorted ones. */
+static double quantile_at(double q, const double *v, size_t n)
+{
+	double rank, lower, weight;
+	size_t lo, hi;
+
+	if (n == 0 || isnan(q))
+		return NAN;
+	if (q < 0)
+		return -INFINITY;
+	if (q > 1)
+		return INFINITY;
+	rank = q * ((double)n - 1);
+	lower = floor(rank);
+	lo = (size_t)fmax(0, lower);
+	hi = lo + 1 < n ? lo + 1 : n - 1;
+	weight = rank - lower;
+	return v[lo] * (1 - weight) + v[hi] * weight;
+}
+
+double quantile_of(double q, double *v, size_t n)
+{
+	qsort(v, n, sizeof *v, double_cmp);
+	return quantile_at(q, v, n);
+}
+
+/* The first of the sorted values that is not before x. */
+static size_t rank_of(const struct sorted *s, double x)
+{
+	size_t lo = 0, hi = s->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (double_cmp(&s->v[mid], &x) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/*
+ * The window's values in order. A window that slides loses some at one end and gets some at the other: the
+ * rest is in order already.
+ */
+static const struct sorted *sort_window(const struct window *w)
+{
+	struct sorted *s = w->sorted;
+	const double *series = w->v - w->base;
+	size_t from = w->base, to = w->base + w->n;
+
+	s->v = xgrow(s->v, &s->cap, w->n + s->n, sizeof *s->v);
+	if (from < s->from || from >= s->to || (from - s->from) + (to - s->to) > w->n / 4) {
+		s->n = w->n;
+		memcpy(s->v, w->v, w->n * sizeof *s->v);
+		qsort(s->v, s->n, sizeof *s->v, double_cmp);
+	} else {
+		for (; s->from < from; s->from++) {
+			size_t at = rank_of(s, series[s->from]);
+
+			s->n--;
+			memmove(s->v + at, s->v + at + 1, (s->n - at) * sizeof *s->v);
+		}
+		for (; s->to < to; s->to++) {
+			size_t at = rank_of(s, series[s->to]);
+
+			memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof *s->v);
+			s->v[at] = series[s->to];
+			s->n++;
+		}
+	}
+	s->from = from;
+	s->to = to;
+	return s;
+}
+
+double w_quantile(const struct window *w)
+{
+	const struct sorted *s = sort_window(w);
+
+	return quantile_at(w->arg[0], s->v, s->n);
+}
+
+double w_mad(const struct window *w)
+{
+	const struct sorted *s = sort_window(w);
+	double *v = xcalloc(w->n, sizeof *v), m = quantile_at(0.5, s->v, s->n);
+
+	for (size_t i = 0; i < w->n; i++)
+		v[i] = fabs(w->v[i] - m);
+	m = quantile_of(0.5, v, w->n);
+	free(v);
+	return m;
+}
+
+/* ---- regression, smoothing ---- */
+
+static double seconds(dur_us d)
+{
+	return (double)d / 1e6;
+}
+
+/* Least squares; x counts seconds from `zero`. */
+static void regress(const struct window *w, time_us zero, double *slope, double *intercept)
+{
+	double n = (double)w->n, x = 0, cx = 0, y = 0, cy = 0, xy = 0, cxy = 0, xx = 0, cxx = 0, cov, var;
+	bool flat = true;
+
+	for (size_t i = 0; i < w->n; i++) {
+		double s = seconds(w->t[i] - zero);
+
+		flat = flat && w->v[i] == w->v[0];
+		kahan_add(s, &x, &cx);
+		kahan_add(w->v[i], &y, &cy);
+		kahan_add(s * w->v[i], &xy, &cxy);
+		kahan_add(s * s, &xx, &cxx);
+	}
+	if (flat) {
+		*slope = isinf(w->v[0]) ? NAN : 0;
+		*intercept = isinf(w->v[0]) ? NAN : w->v[0];
+		return;
+	}
+	x += cx;
+	y += cy;
+	xy += cxy;
+	xx += cxx;
+	cov = xy - x * y / n;
+	var = xx - x * x / n;
+	*slope = cov / var;
+	*intercept = y / n - *slope * x / n;
+}
+
+double w_deriv(const struct window *w)
+{
+	double slope, intercept;
+
+	if (w->n < 2)
+		return absent();
+	regress(w, w->t[0], &slope, &intercept);
+	return slope;
+}
+
+double w_predict_linear(const struct window *w)
+{
+	double slope, intercept;
+
+	if (w->n < 2)
+		return absent();
+	regress(w, w->at, &slope, &intercept);
+	return slope * w->arg[0] + intercept;
+}
+
+double w_smoothing(const struct window *w)
+{
+	double sf = w->arg[0], tf = w->arg[1], s0 = 0, s1, b;
+
+	if (!(sf > 0 && sf < 1)) {
+		ev_fail(w->ev, ERR_UNPROCESSED, "invalid smoothing factor. Expected: 0 < sf < 1, got: %f",
+		        sf);
+		return absent();
+	}
+	if (!(tf > 0 && tf < 1)) {
+		ev_fail(w->ev, ERR_UNPROCESSED, "invalid trend factor. Expected: 0 < tf < 1, got: %f", tf);
+		return absent();
+	}
+	if (w->n < 2)
+		return absent();
+	s1 = w->v[0];
+	b = w->v[1] - w->v[0];
+	for (size_t i = 1; i < w->n; i++) {
+		double y;
+
+		if (i > 1)
+			b = tf * (s1 - s0) + (1 - tf) * b;
+		y = sf * w->v[i] + (1 - sf) * (s1 + b);
+		s0 = s1;
+		s1 = y;
+	}
+	return s1;
+}
