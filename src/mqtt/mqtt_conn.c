@@ -495,6 +495,15 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		let_go(c);
 }
 
+static bool may_stay(struct mqtt__conn *c)
+{
+	struct mqtt_server *s = c->server;
+	if (!c->connected || s->door.still == NULL || s->now - c->asked < s->o.ask_every)
+		return true;
+	c->asked = s->now;
+	return s->door.still(s->door.ctx, c->user);
+}
+
 void mqtt__check_times(struct mqtt__conn *c)
 {
 	dur_us now = c->server->now;
@@ -507,6 +516,10 @@ void mqtt__check_times(struct mqtt__conn *c)
 		return;
 	if (c->pauses & MQTT_PAUSE_RATE)
 		mqtt__rate_check(c);
+	if (!may_stay(c)) {
+		mqtt__wrong(c, mqtt__bad(MQTT_R_NOT_AUTHORISED, "its credentials have ended"));
+		return;
+	}
 	if (!c->connected && now - c->accepted > CONNECT_WAIT)
 		mqtt__wrong(c, mqtt__bad(MQTT_R_TIME, "it did not send its CONNECT in time"));
 	else if (c->pauses == 0 && c->keep_alive > 0 && now - c->heard > c->keep_alive)

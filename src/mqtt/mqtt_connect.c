@@ -233,6 +233,7 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct m
 		} while (mqtt__session_find(s, in->username, client_id));
 	}
 	c->connected = true;
+	c->asked = s->now;
 	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
 	take_limits(c, in);
 	c->session = take_session(c, in, client_id, &present);

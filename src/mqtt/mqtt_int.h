@@ -405,6 +405,7 @@ struct mqtt__conn {
 	uint32_t events;   /* what epoll looks for */
 	dur_us accepted;   /* monotonic */
 	dur_us heard;      /* monotonic, of the last byte */
+	dur_us asked;      /* monotonic, whether it may still be here */
 	dur_us stuck;      /* since when output waits for the peer; 0: it does not */
 	dur_us keep_alive; /* 1.5 times what the client asked for; 0: for ever */
 	/* Bytes read and not yet taken: of an unfinished packet, or of packets behind a pause; or NULL. */

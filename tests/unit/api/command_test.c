@@ -3,6 +3,7 @@
 #include "check.h"
 #include "door.h"
 #include "ingest/ingest.h"
+#include "ingest/rights.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -132,6 +133,22 @@ TEST(a_command_comes_back_with_the_devices_answer)
 	check_has(a.body, "thing.commanded");
 	check_has(a.body, "\"answered\":false");
 	check_has(a.body, "\"answered\":true");
+	/* A new secret ends the old one, also of who is connected. */
+	struct exchange none = {NULL};
+	struct rights r;
+	struct arena *arena = arena_new(0);
+	struct err e = ERR_INIT;
+	check_ok(rights_find(town.site, &none, false, STR_LIT("pump"), str_of(secret), arena, &r, &e), &e);
+	check(rights_still(&r) && device_may(&r.device, STR_LIT("G-1")));
+	char other[65];
+	check_ok(device_add(town.site->store, "pump", "G-", "admin", other, &e), &e);
+	check(!rights_still(&r));
+	rights_free(&r);
+	check_err(rights_find(town.site, &none, false, STR_NULL, STR_NULL, arena, &r, &e), ERR_UNAUTH);
+	check_ok(rights_find(town.site, &none, true, STR_NULL, STR_NULL, arena, &r, &e), &e);
+	check(rights_still(&r));
+	rights_free(&r);
+	arena_free(&arena);
 	api_stop(&town.api);
 	ingest_stop(&ingest);
 	city_close(&town);

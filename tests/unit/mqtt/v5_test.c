@@ -265,6 +265,20 @@ TEST(wills_have_their_part_of_the_memory_and_no_more)
 	broker_stop(&b);
 }
 
+TEST(who_may_stay_no_longer_is_ended)
+{
+	struct broker b = {0};
+	struct peer p;
+	broker_start(&b, (struct mqtt_options){.ask_every = 1});
+	peer_connect(&p, &b, 5, (struct hello){.id = "p"});
+	usleep(600000); /* it was asked, and may */
+	check_eq_s(peer_quiet(&p), "PINGRESP");
+	b.over = true;
+	check_eq_s(peer_hear(&p), "DISCONNECT 87");
+	peer_close(&p);
+	broker_stop(&b);
+}
+
 TEST(the_server_says_that_it_stops)
 {
 	struct broker b = {0};
