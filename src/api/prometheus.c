@@ -297,6 +297,15 @@ static void write_result(struct call *c, const struct query *q, const struct pro
 
 /* ---- queries ---- */
 
+/* All processors, unless more than two want each of them already: who helps would then only be waited for. */
+static int query_threads(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	double load;
+
+	return getloadavg(&load, 1) == 1 && load > 2 * (double)n ? 1 : (int)n;
+}
+
 static int query_begin(struct call *c, struct query *q, struct err *e)
 {
 	const char *text = form_get(c->form, "query");
@@ -321,7 +330,7 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	q->storage = site_promql(c->site);
 	q->o.storage = &q->storage;
 	q->o.limits.cancel = &q->deadline.raised;
-	q->o.limits.threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	q->o.limits.threads = query_threads();
 	deadline_begin(c->s->deadlines, &q->deadline, timeout);
 	q->begun = clock_monotonic();
 	return 0;

@@ -48,8 +48,8 @@ int zone_offset_s(const struct zone *z, time_us t); /* seconds east of UTC at t 
 void zone_civil(const struct zone *z, time_us t, struct civil *c);
 /* The instant of a local civil time. In a gap: shifted forward by the gap; in an overlap: the first. */
 time_us zone_instant(const struct zone *z, const struct civil *c);
-/* The first instant after t at which the zone's offset changes; TIME_NONE if there is none, or only beyond the
- * year 9999. */
+/* The first instant after t at which the zone's offset changes; TIME_NONE if there is none, or only beyond
+ * the year 9999. */
 time_us zone_next_change(const struct zone *z, time_us t);
 
 /* RFC 3339: "2026-07-14T08:00:00.25+08:00", "…Z"; a space for T is taken. Needs an offset unless

@@ -161,7 +161,7 @@ typedef void bpmn__tell_f(void *ctx, bool error, const char *id, int line, const
 int bpmn__check(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
 /* Of a definition without such errors: joins that wait for ever, what runs twice, what is dead. */
 int bpmn__sound(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
-int bpmn__loops(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
+int bpmn__endless(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx);
 /* Marks the nodes from which `from` can be reached without passing through the gateway; stack: room for all.
  */
 void bpmn__mark_upstream(const struct bpmn_def *d, int gateway, int from, bool *seen, int *stack);

@@ -256,6 +256,6 @@ int bpmn_check(
 	OBJ_CHECK(d, BPMN__DEF_MAGIC);
 	errors = bpmn__check(d, f, &o);
 	if (errors == 0)
-		errors = bpmn__sound(d, f, &o) + bpmn__loops(d, f, &o);
+		errors = bpmn__sound(d, f, &o) + bpmn__endless(d, f, &o);
 	return errors;
 }

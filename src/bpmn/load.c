@@ -558,12 +558,16 @@ struct first_error {
 static void keep_first(void *ctx, bool error, const char *id, int line, const char *text)
 {
 	struct first_error *f = ctx;
+	int node = bpmn__node_find(f->l->d, str_of(id)), flow = bpmn__flow_find(f->l->d, str_of(id));
+	const struct xml *x = node >= 0   ? f->l->node_xml[node]
+	                      : flow >= 0 ? f->l->flow_xml[flow]
+	                                  : f->l->process;
 
 	if (!error || f->any)
 		return;
 	f->any = true;
 	err_set(f->l->e, ERR_INVALID, "%s", text);
-	err_at(f->l->e, f->l->name, line, 0, id);
+	err_at(f->l->e, f->l->name, line, x->column, id);
 }
 
 int bpmn_load(struct str xml, const char *name, const char *process, struct bpmn_def **out, struct err *e)
@@ -606,6 +610,7 @@ int bpmn_load(struct str xml, const char *name, const char *process, struct bpmn
 	d->id = load__keep(&l, xml_attr(x, "id", ""));
 	d->title = load__keep(&l, xml_attr(x, "name", ""));
 	d->line = x->line;
+	l.process = x;
 	do
 		d->serial = atomic_fetch_add(&serials, 1) + 1;
 	while (d->serial == 0);

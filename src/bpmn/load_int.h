@@ -8,7 +8,7 @@
 struct loader {
 	struct bpmn_def *d;
 	const char *name;
-	const struct xml *root;
+	const struct xml *root, *process;
 	struct arena *tmp;
 	const struct xml **node_xml, **flow_xml; /* by node and flow */
 	size_t cap_nodes, cap_node_xml, cap_flows, cap_flow_xml;

@@ -67,7 +67,8 @@ MUST_USE int case_hand_over(struct site *s, const struct case_act *a, const char
  * not take. A handler must have claimed first; a claim is taken implicitly when nobody has it. */
 MUST_USE int case_complete(struct site *s, const struct case_act *a, const char *outcome,
         struct str variables, const struct who *by, struct err *e);
-/* A message that the flow waits for, by its name; ERR_STATE if it does not. variables: as of case_complete. */
+/* A message that the flow waits for, by its name; ERR_STATE if it does not. variables: as of case_complete.
+ */
 MUST_USE int case_message(struct site *s, const struct case_act *a, const char *name, struct str variables,
         const struct who *by, struct err *e);
 /* What the open task's form is drawn from. Texts are JSON, in the arena of the transaction. */

@@ -48,8 +48,8 @@ struct pack_data {
 	struct located *region_at, *org_at, *record_at, *category_at;
 	size_t regions, orgs, records;
 	size_t regions_cap, orgs_cap, records_cap, kinds_cap, categories_cap, indicators_cap, rules_cap,
-	        decisions_cap, flows_cap, forms_cap, calendars_cap, tables_cap, packs_cap, region_at_cap, org_at_cap, record_at_cap,
-	        category_at_cap;
+	        decisions_cap, flows_cap, forms_cap, calendars_cap, tables_cap, packs_cap, region_at_cap,
+	        org_at_cap, record_at_cap, category_at_cap;
 	struct pack_report *report;
 	const char *pack; /* code of the pack being read */
 	bool alone;       /* nothing but this pack is read */
@@ -92,7 +92,8 @@ void pack__read_categories(struct pack_data *d, const struct pack_file *f);
 void pack__read_records(struct pack_data *d, const struct pack_file *f, const char *kind);
 void pack__read_kind(struct pack_data *d, const struct pack_file *f);
 bool pack__has_word(const char *words, const char *key);
-/* pack_calendar.c. Once all calendars and tables of a pack are read, each calendar gets the tables it names. */
+/* pack_calendar.c. Once all calendars and tables of a pack are read, each calendar gets the tables it names.
+ */
 void pack__read_calendars(struct pack_data *d, const struct pack_file *f);
 void pack__read_holidays(struct pack_data *d, const struct pack_file *f);
 void pack__join_calendars(struct pack_data *d);

@@ -262,18 +262,26 @@ static int explain(struct cli *c, struct err *e)
 
 /* ---- list ---- */
 
+static const char *shifts(struct cli *c, const struct calendar *k, int weekday)
+{
+	const struct calendar_period *p = NULL;
+	int n = calendar_weekday(k, weekday, &p);
+
+	return periods(c, p, n);
+}
+
+/* Weekdays with the same shifts on one line. */
 static void tell_week(struct cli *c, const struct calendar *k)
 {
 	for (int from = 1; from <= 7;) {
-		const struct calendar_period *p, *q;
-		int n = calendar_weekday(k, from % 7, &p), to = from;
-		const char *text = periods(c, p, n);
+		const char *text = shifts(c, k, from % 7);
+		int to = from;
 
-		while (to < 7 && strcmp(text, periods(c, q, calendar_weekday(k, (to + 1) % 7, &q))) == 0)
+		while (to < 7 && strcmp(text, shifts(c, k, (to + 1) % 7)) == 0)
 			to++;
-		if (n > 0 && to > from)
+		if (*text != '\0' && to > from)
 			fprintf(c->out, "  %s-%s  %s\n", day_names[from], day_names[to % 7], text);
-		else if (n > 0)
+		else if (*text != '\0')
 			fprintf(c->out, "  %s      %s\n", day_names[from % 7], text);
 		from = to + 1;
 	}

@@ -373,6 +373,10 @@ static int eval_iteration(struct dmn__run *r, const struct box *b, const struct 
 			return rc;
 		if (b->kind == BOX_FILTER && v.type == FEEL_NUMBER)
 			return element(r, b, &domain, &v, out);
+		if (b->kind == BOX_FILTER && v.type != FEEL_BOOL && v.type != FEEL_NULL) {
+			feel_note(r->run, "line %d: a filter is a condition or an index", b->line);
+			return 0;
+		}
 		if (b->kind == BOX_FOR) {
 			item[kept++] = v;
 		} else if (v.type != FEEL_BOOL) {

@@ -483,12 +483,8 @@ static value fn_flatten(struct feel_run *r, const value *arg, int n)
 /* Stable merge sort: `precedes` is the author's function and may be no order at all. */
 static bool precedes(struct feel_run *r, const value *f, const value *a, const value *b)
 {
-	value pair[2] = {*a, *b}, v;
-	int order;
+	value pair[2] = {*a, *b}, v = feel__invoke(r, f, pair, 2);
 
-	if (!f)
-		return feel_compare(a, b, &order) == 0 && order < 0;
-	v = feel__invoke(r, f, pair, 2);
 	return v.type == FEEL_BOOL && v.boolean;
 }
 
@@ -513,11 +509,10 @@ static value fn_sort(struct feel_run *r, const value *arg, int n)
 {
 	struct feel_list l;
 	value v, *spare;
-	const value *f = NULL;
+	const value *f = feel__arg(r, &arg[1], FEEL_FUNCTION);
 
-	if (!feel__arg_list(r, &arg[0], &l))
-		return NONE;
-	if (n > 1 && !(f = feel__arg(r, &arg[1], FEEL_FUNCTION)))
+	(void)n;
+	if (!f || !feel__arg_list(r, &arg[0], &l))
 		return NONE;
 	v = slice(r, &l, 0, l.n);
 	spare = feel__alloc_items(r, l.n);
@@ -649,7 +644,8 @@ static value fn_context_merge(struct feel_run *r, const value *arg, int n)
 	struct feel_list l;
 	value out = {.type = FEEL_CONTEXT};
 
-	if (!feel__arg_many(r, arg, n, &l))
+	(void)n;
+	if (!feel__arg_list(r, &arg[0], &l))
 		return NONE;
 	for (int i = 0; i < l.n; i++) {
 		if (l.item[i].type != FEEL_CONTEXT)
@@ -687,13 +683,13 @@ const struct feel_builtin feel__lists[] = {
         {"union", "list", 1, -1, fn_union},
         {"distinct values", "list", 1, 1, fn_distinct},
         {"flatten", "list", 1, 1, fn_flatten},
-        {"sort", "list,precedes", 1, 2, fn_sort},
+        {"sort", "list,precedes", 2, 2, fn_sort},
         {"get value", "m,key", 2, 2, fn_get_value},
         {"get value", "context,keys", 2, 2, fn_get_value},
         {"get entries", "m", 1, 1, fn_get_entries},
         {"context", "entries", 1, 1, fn_context},
         {"context put", "context,key,value", 3, 3, fn_context_put},
         {"context put", "context,keys,value", 3, 3, fn_context_put},
-        {"context merge", "contexts", 1, -1, fn_context_merge},
+        {"context merge", "contexts", 1, 1, fn_context_merge},
         {0},
 };

@@ -187,7 +187,7 @@ static value fn_number(struct feel_run *r, const value *arg, int n)
 		else
 			point = *sep->string.p;
 	}
-	if (n > 2 && arg[2].type != FEEL_NULL && group == point)
+	if (arg[2].type != FEEL_NULL && group == point)
 		return feel__fail(r, "the separators of a number must differ");
 	for (size_t i = 0; i < from->string.n; i++) {
 		char c = from->string.p[i];
@@ -218,6 +218,6 @@ const struct feel_builtin feel__numbers[] = {
         {"odd", "number", 1, 1, fn_odd},
         {"even", "number", 1, 1, fn_even},
         {"not", "negand", 1, 1, fn_not},
-        {"number", "from,grouping separator,decimal separator", 1, 3, fn_number},
+        {"number", "from,grouping separator,decimal separator", 3, 3, fn_number},
         {0},
 };

@@ -38,7 +38,7 @@ struct match {
 	struct str name;
 };
 
-/* scan.c */
+/* scan.c: white space and comments are skipped before whatever is looked at */
 int feel__code_point(const struct parser *p, const char *at, uint32_t *cp);
 bool feel__mark_places(struct parser *p); /* before anything else; false: no memory */
 void feel__position(struct parser *p, const char *at, int *line, int *column);
@@ -50,10 +50,10 @@ bool feel__is_name_part(uint32_t c);
 void feel__skip(struct parser *p);
 char feel__peek(struct parser *p);
 bool feel__looking_at(struct parser *p, const char *op);
-bool feel__take(struct parser *p, const char *op);
-const char *feel__here(struct parser *p, char buf[40]);
+bool feel__take(struct parser *p, const char *op);      /* goes past it, if it stands here */
+const char *feel__here(struct parser *p, char buf[40]); /* what stands here, for messages */
 bool feel__expect(struct parser *p, const char *op, const char *what);
-struct str feel__word(struct parser *p);
+struct str feel__word(struct parser *p); /* name characters from here, without taking them */
 bool feel__take_word(struct parser *p, const char *w);
 bool feel__is_keyword(struct str w);
 bool feel__at_dots(struct parser *p);
@@ -61,8 +61,8 @@ bool feel__at_dots(struct parser *p);
 /* parse_name.c */
 struct match feel__longest_member(struct parser *p);
 struct match feel__longest_name(struct parser *p);
-struct str feel__kept(struct parser *p, struct str name);
-struct str feel__words_name(struct parser *p);
+struct str feel__kept(struct parser *p, struct str name); /* in the expression's arena */
+struct str feel__words_name(struct parser *p);            /* words up to a keyword, taken */
 struct str feel__declared_name(struct parser *p, const char *until, bool until_in);
 bool feel__at_named_argument(struct parser *p);
 void feel__bind(struct parser *p, struct scope_name **list, struct str name);

@@ -242,7 +242,7 @@ static bool subtraction(struct reader *r, struct sb *out, struct sb *kept, int d
 static bool class_items(struct reader *r, struct sb *out, struct sb *b, int depth)
 {
 	bool any = false, is_set, ends;
-	uint32_t low, high;
+	uint32_t low = 0, high = 0;
 
 	sb_puts(b, take(r, '^') ? "[^" : "[");
 	while (r->i < r->s.n) {
@@ -307,7 +307,7 @@ static bool back_reference(struct reader *r)
 
 static bool escape(struct reader *r)
 {
-	uint32_t cp;
+	uint32_t cp = 0;
 	char c;
 	int set;
 
@@ -338,7 +338,7 @@ static bool number(struct reader *r, int *n)
 /* ?, *, + or a count in braces, whose first character was taken; then ? for as few as possible */
 static bool quantifier(struct reader *r, char c)
 {
-	int least, most;
+	int least = 0, most = 0;
 
 	sb_putc(r->out, c);
 	if (c == '{') {

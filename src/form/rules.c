@@ -246,8 +246,8 @@ bool form__is_multiple(struct feel_number n, struct feel_number step)
 
 	n = stripped(n);
 	step = stripped(step);
-	if (n.coefficient == 0)
-		return true;
+	if (n.coefficient == 0 || step.coefficient == 0)
+		return n.coefficient == 0;
 	by = n.exponent - step.exponent;
 	/* n = a·10^x, step = b·10^y: with x < y, a (whose last digit is no 0) would have to hold 10^(y-x). */
 	if (by < 0) {

@@ -32,33 +32,41 @@ static bool parse_feel(struct arena *a, const char *function, const char *text, 
 
 static struct feel_value read_value(struct arena *a, const struct xml *x);
 
+static bool is_one_of(const char *s, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(s, *names) == 0)
+			return true;
+	return false;
+}
+
 static struct feel_value read_scalar(struct arena *a, const struct xml *x)
 {
+	static const char *const numbers[] = {
+	        "decimal", "double", "float", "integer", "int", "long", "short", NULL};
+	static const struct {
+		const char *type, *function;
+	} moments[] = {{"date", "date"}, {"time", "time"}, {"dateTime", "date and time"},
+	        {"duration", "duration"}, {"dayTimeDuration", "duration"}, {"yearMonthDuration", "duration"}};
 	const char *type = xml_attr_ns(x, xsi, "type", "xsd:string"), *colon = strchr(type, ':');
+	const char *text = arena_strndup(a, str_trim(str_of(x->text)).p, str_trim(str_of(x->text)).n);
 	struct feel_value v = FEEL_NULL_VALUE;
 
 	if (strcmp(xml_attr_ns(x, xsi, "nil", "false"), "true") == 0)
 		return v;
 	type = colon != NULL ? colon + 1 : type;
-	if (strcmp(type, "string") == 0)
-		return feel_string(str_of(x->text));
 	if (strcmp(type, "boolean") == 0)
-		return feel_bool(strcmp(x->text, "true") == 0 || strcmp(x->text, "1") == 0);
-	if (strcmp(type, "decimal") == 0 || strcmp(type, "double") == 0 || strcmp(type, "integer") == 0 ||
-	        strcmp(type, "int") == 0 || strcmp(type, "float") == 0 || strcmp(type, "long") == 0) {
+		return feel_bool(strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
+	if (is_one_of(type, numbers)) {
 		v.type = FEEL_NUMBER;
-		if (!feel_number_parse(str_of(x->text), &v.number))
-			v = feel_double(strtod(x->text, NULL));
+		if (!feel_number_parse(str_of(text), &v.number))
+			v = feel_double(strtod(text, NULL));
 		return v;
 	}
-	if (!parse_feel(a,
-	            strcmp(type, "date") == 0       ? "date"
-	            : strcmp(type, "time") == 0     ? "time"
-	            : strcmp(type, "dateTime") == 0 ? "date and time"
-	                                            : "duration",
-	            x->text, &v))
-		return FEEL_NULL_VALUE;
-	return v;
+	for (size_t i = 0; i < ARRAY_LEN(moments); i++)
+		if (strcmp(type, moments[i].type) == 0)
+			return parse_feel(a, moments[i].function, text, &v) ? v : FEEL_NULL_VALUE;
+	return feel_string(str_of(x->text));
 }
 
 /* The value that an element (inputNode, expected, component, item) holds. */

@@ -89,6 +89,14 @@ static const struct {
         {"match[]", {"{__name__!=\"\"}", "ch4", "{kind=\"vault\"}", "hush", "{region=~\"1002.*\"}"}},
         {"metric", {"ch4", "hush"}},
         {"type", {"alert"}},
+        {"stats", {"all"}},
+        {"limit_per_metric", {"1"}},
+        {"rule_name[]", {"Leak", "Odd"}},
+        {"rule_group[]", {"mini"}},
+        {"file[]", {"mini"}},
+        {"exclude_alerts", {"true"}},
+        {"group_limit", {"1"}},
+        {"group_next_token", {"x"}},
         {"query", {"{__name__!=\"\"}", "count({__name__!=\"\"})", "absent(ch4{thing=\"X-9\"})",
                           "sum by (thing, region, org, kind) ({__name__!=\"\"})",
                           "count_over_time({thing!=\"\"}[2h])", "{kind=\"vault\"} or {region=~\"1002.*\"}",
@@ -154,21 +162,23 @@ static const char *const foreign_codes[] = {"x9", "X-9", "V-9", "nothing", NULL}
 /* Numbers of the process, not of the city. */
 static void without(struct sb *out, const char *s)
 {
-	static const char *const names[] = {
-	        "\"request\":\"", "\"evaluationTime\":", "\"next\":\"sealed:", NULL};
+	static const struct {
+		const char *name, *end;
+	} parts[] = {{"\"request\":\"", "\""}, {"\"evaluationTime\":", ",}"}, {"\"next\":\"sealed:", "\""},
+	        {"\"timings\":{", "}"}};
 
 	while (*s != '\0') {
-		const char *const *p = names;
+		size_t i = 0;
 
-		while (*p != NULL && strncmp(s, *p, strlen(*p)) != 0)
-			p++;
-		if (*p == NULL) {
+		while (i < ARRAY_LEN(parts) && strncmp(s, parts[i].name, strlen(parts[i].name)) != 0)
+			i++;
+		if (i == ARRAY_LEN(parts)) {
 			sb_putc(out, *s++);
 			continue;
 		}
-		sb_puts(out, *p);
-		s += strlen(*p);
-		s += strcspn(s, "\",}");
+		sb_puts(out, parts[i].name);
+		s += strlen(parts[i].name);
+		s += strcspn(s, parts[i].end);
 	}
 }
 

@@ -412,7 +412,8 @@ TEST(agrees_with_a_slow_model)
 	static const struct calendar_period round[] = {{0, 1440}};
 	/* Bounds inside the hour that New York skips on 2026-03-08. */
 	static const struct calendar_period night[] = {{60, 135}, {140, 150}, {165, 200}, {1300, 1440}};
-	/* None begins inside an hour that comes twice: a shift goes on through it, the model's clock does not. */
+	/* None begins inside an hour that comes twice: a shift goes on through it, the model's clock does
+	 * not. */
 	static const struct calendar_period watch[] = {{130, 200}, {1300, 1900}};
 	const struct model_week weeks[] = {weekly(false, office, 2), weekly(false, round, 1),
 	        weekly(true, round, 1), weekly(false, night, 4), weekly(true, watch, 2),

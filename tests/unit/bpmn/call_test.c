@@ -31,10 +31,15 @@ static const char *variable(struct play *p, const char *name)
 
 TEST(variables_go_in_and_come_out)
 {
+	struct feel_value seen;
+
 	PLAY(CALL("<extensionElements><h:in name='x' value='=y + 1'/><h:in name='z'/><h:out name='sum' "
 	          "value='=x + outcome'/></extensionElements>") CALLED(""));
 	check_eq_s(play_start(&p, "{\"y\":1,\"z\":5,\"secret\":true}"), "called:a open:a");
 	check_eq_i(p.ev.e[p.ev.n - 1].def == p.called[0], 1);
+	seen = bpmn_state_seen(p.s, play_key(&p, "a"), p.a);
+	check_eq_i(feel_get(&seen, "x")->type, FEEL_NUMBER);
+	check(feel_get(&seen, "secret") == NULL);
 	check_eq_s(play_done(&p, "a", "{\"outcome\":7,\"y\":100}"), "done:a returned:a ended");
 	check_eq_s(variable(&p, "sum"), "9");
 	check_eq_s(variable(&p, "outcome"), "none");

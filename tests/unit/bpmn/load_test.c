@@ -133,6 +133,7 @@ TEST(refuses_by_id_and_line)
 			bpmn_free(&d);
 		}
 		check_eq_i(e.line, REFUSED[i].line);
+		check(e.column > 0);
 		check_eq_s(e.field, REFUSED[i].id ? REFUSED[i].id : "");
 		check_has(e.text, REFUSED[i].words);
 		check_eq_s(e.where, "test.bpmn");

@@ -29,10 +29,16 @@ static const char *variable(struct play *p, const char *name)
 
 TEST(one_task_for_each_of_a_list)
 {
+	struct feel_value seen;
+
 	PLAY(AROUND "<userTask id='a' h:org='=who'>" MULTI(
 	        "h:collection='=orgs' h:item='who' h:results='votes' h:result='=outcome'", "") "</userTask>");
 	check_eq_s(play_start(&p, "{\"orgs\":[\"x\",\"y\",\"z\"]}"), "loop:a open:a open:a open:a");
 	check_str(play_event(&p, BPMN_TASK_OPENED)->text, "x");
+	seen = bpmn_state_seen(p.s, play_key(&p, "a"), p.a);
+	check_str(feel_get(&seen, "who")->string, "x");
+	check_eq_i(feel_get(&seen, "loopCounter")->type, FEEL_NUMBER);
+	check_eq_i(feel_get(&seen, "orgs")->list.n, 3);
 	check_eq_s(play_done(&p, "a", "{\"outcome\":\"yes\"}"), "done:a");
 	check_eq_s(play_done(&p, "a", "{\"outcome\":\"no\",\"loopCounter\":9,\"numberOfInstances\":\"x\"}"),
 	        "done:a");

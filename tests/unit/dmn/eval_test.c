@@ -216,6 +216,9 @@ TEST(takes_one_element_by_a_boxed_filter)
 	decides(MODEL(DECISION(
 	                "d", "<filter><in>" LITERAL("[4]") "</in><match>" LITERAL("2") "</match></filter>")),
 	        "d", "{}", "null (line 2: the list has no such element)");
+	decides(MODEL(DECISION("d",
+	                "<filter><in>" LITERAL("[4]") "</in><match>" LITERAL("\"x\"") "</match></filter>")),
+	        "d", "{}", "null (line 2: a filter is a condition or an index)");
 }
 
 TEST(keeps_the_cells_of_a_relation_apart)

@@ -155,7 +155,7 @@ static void repeated(struct looker *l)
 	}
 }
 
-int bpmn__loops(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx)
+int bpmn__endless(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx)
 {
 	size_t n = (size_t)d->n_nodes;
 	struct looker l = {.d = d, .tell = tell, .ctx = ctx};
