@@ -240,10 +240,15 @@ void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqt
 
 void mqtt__will_free(struct mqtt__conn *c)
 {
-	if (c->will)
-		mqtt__chunk_rel(c->will->chunk);
+	if (c->will == NULL)
+		return;
+	mqtt__chunk_rel(c->will->chunk);
 	free(c->will);
 	c->will = NULL;
+	if (c->session && c->session->will == c) {
+		c->session->will = NULL;
+		c->session = NULL;
+	}
 }
 
 void mqtt__will_send(struct mqtt__conn *c)

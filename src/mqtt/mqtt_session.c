@@ -165,12 +165,11 @@ void mqtt__session_resume(struct mqtt__session *x, struct mqtt__conn *c)
 	struct mqtt__out *o;
 	stay(x);
 	x->conn = c;
-	if (x->will) {
+	struct mqtt__conn *before = x->will;
+	if (before) {
 		/* It came back in time. */
-		mqtt__will_free(x->will);
-		x->will->session = NULL;
-		mqtt__dirty(x->will);
-		x->will = NULL;
+		mqtt__will_free(before);
+		mqtt__dirty(before);
 	}
 	drop_rights(x, c);
 	/* [MQTT-4.4.0-1]: PUBLISHes with their ids, before all that waits; PUBRELs. */
