@@ -138,9 +138,12 @@ void mqtt__sessions_check(struct mqtt_server *s)
 
 void mqtt__sessions_fini(struct mqtt_server *s)
 {
-	for (size_t i = 0; i <= s->names_mask; i++)
-		while (s->names[i])
-			mqtt__session_end(s->names[i]);
+	for (size_t i = 0; i <= s->names_mask; i++) {
+		for (struct mqtt__session *x = s->names[i], *next; x; x = next) {
+			next = x->next_same;
+			mqtt__session_end(x);
+		}
+	}
 }
 
 /* What it may no longer see since it was here last. */
