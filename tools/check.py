@@ -711,7 +711,7 @@ def part_browser(words):
 
 
 # What a measurement is called with where nothing is said; {} is a folder of its own that does not outlive it.
-BENCH_ARGS = {'store': ['{}'], 'series': ['{}'], 'ingest': ['{}'], 'flow': ['{}/site', 'tests/data/packs/mini']}
+BENCH_ARGS = {'store': ['{}'], 'series_engine': ['{}'], 'ingest': ['{}'], 'flow': ['{}/site', 'tests/data/packs/mini']}
 
 
 def part_bench(words):

@@ -151,8 +151,14 @@ const struct command commands[] = {
         {"doctor", "", "look a site over: disk, store, journal, readings, things that fell silent",
                 "Each line is ok, warn or bad, with what to do. Exits with 1 if anything is bad.\n",
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
-        {"series", "verify", "read every block and log record of the readings", "", cmd_series,
-                CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"series", "verify|repair", "read every block, roll-up and log record of the readings; mend them",
+                "verify  names every damaged place; the site may be serving\n"
+                "repair  with the site stopped: writes damaged block files, and those of an older format, "
+                "again "
+                "from\n"
+                "        what can be read of them, makes their roll-ups again, and keeps what is damaged in "
+                "quarantine/\n",
+                cmd_series, CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
         {"reload", "", "let the serving process read its certificate and key again, as SIGHUP does",
                 "Connections from now on get the new ones. Where these cannot be used the old ones stay, and "
                 "it says why.\n"

@@ -1,13 +1,17 @@
 /*
  * A block's bytes, as they stand in column `data`:
  *
- *   1 byte    1, the format
+ *   1 byte    2, the format
  *   4 bytes   CRC32C of series id (4), first instant (8) and all that follows here
- *   LEB128    last instant - first instant, us
- *   LEB128    number of values that are not NaN; if there are any, of them:
- *   5 numbers first, last, min, max, sum: LEB128 of 8 * zigzag(integer) + decimal exponent, or 7 and
- *             the 8 bytes of the double
- *   the rest  the points, see codec.c
+ *   LEB128    8 * (last instant - first instant, in units) + 4 if windows are kept + unit (0: 1 us,
+ *             1: 1 ms, 2: 1 s); 3, which is a span of 2^61 us or more, and 8 bytes
+ *   a list    of the 5-minute windows from the first to the last instant, see window.c; where these would
+ *             hold few points each, or numbers that are no decimals, of one window with all the points
+ *   the rest  the points, see codec.c, with times that count from the first instant (but for unit 3)
+ *
+ * Format 1, which is only read: last instant - first instant in us; number of values that are not NaN, and
+ * if there are any first, last, min, max, sum of them, each LEB128 of 8 * zigzag(integer) + decimal
+ * exponent, or 7 and the 8 bytes of the double; the points.
  */
 #include "series/block.h"
 
@@ -15,56 +19,11 @@
 #include "series/bytes.h"
 #include "series/decimal.h"
 
-#include <math.h>
-
-#define BLOCK_FORMAT 1
+#define BLOCK_FORMAT 2
 #define NUMBER_RAW 7
+enum { KEEPS = 4 };
 
-static void put_number(uint8_t **p, double v)
-{
-	int64_t x;
-	int e = decimal_find(v, 0, &x);
-
-	if (e >= 0) {
-		put_varint(p, zigzag(x) << 3 | (uint64_t)e);
-	} else {
-		put_varint(p, NUMBER_RAW);
-		put_u64(p, bits_of(v));
-	}
-}
-
-static bool get_number(const uint8_t **p, const uint8_t *end, double *v)
-{
-	uint64_t z, u;
-
-	if (!get_varint(p, end, &z))
-		return false;
-	if (z == NUMBER_RAW) {
-		if (!get_u64(p, end, &u))
-			return false;
-		*v = double_of(u);
-		return true;
-	}
-	if ((z & 7) > DECIMAL_EXP_MAX)
-		return false;
-	*v = decimal_value(unzigzag(z >> 3), (int)(z & 7));
-	return true;
-}
-
-void block_summarise(const time_us *t, const double *v, int n, struct block_summary *s)
-{
-	*s = (struct block_summary){.t1 = t[n - 1]};
-	for (int i = 0; i < n; i++) {
-		if (isnan(v[i]))
-			continue;
-		if (!s->numbers++)
-			s->first = s->min = s->max = v[i];
-		s->min = v[i] < s->min ? v[i] : s->min;
-		s->max = v[i] > s->max ? v[i] : s->max;
-		s->sum += v[i];
-		s->last = v[i];
-	}
-}
+static const int64_t unit_us[] = {1, US_MS, US_SECOND};
 
 static uint32_t block_crc(uint32_t series, time_us t0, const uint8_t *p, size_t n)
 {
@@ -75,24 +34,74 @@ static uint32_t block_crc(uint32_t series, time_us t0, const uint8_t *p, size_t 
 	return crc32c(crc32c(0, head, sizeof(head)), p, n);
 }
 
+/* Differences of times would run over. */
+static bool is_far(uint64_t span)
+{
+	return span >> 61 != 0;
+}
+
+/* How many windows of 5 minutes lie between two instants; 0: more than a block keeps. */
+static int windows_between(time_us t0, time_us t1)
+{
+	time_us n;
+
+	if (!window_time(t0) || !window_time(t1))
+		return 0;
+	n = (window_end(t1, BLOCK_STEP) - window_end(t0, BLOCK_STEP)) / BLOCK_STEP + 1;
+	return n <= BLOCK_WINDOWS ? (int)n : 0;
+}
+
+static void summarise(const time_us *t, const double *v, int n, int windows, struct series_window *w)
+{
+	struct window a[BLOCK_WINDOWS + 1] = {0};
+
+	for (int i = 0; i < n; i++) {
+		time_us at = windows ? window_end(t[i], BLOCK_STEP) - window_end(t[0], BLOCK_STEP) : 0;
+
+		window_point(&a[at / BLOCK_STEP], v[i]);
+	}
+	for (int i = 0; i < (windows ? windows : 1); i++) {
+		window_done(&a[i]);
+		w[i] = a[i].w;
+	}
+}
+
 struct block *block_new(uint32_t series, const time_us *t, const double *v, int n)
 {
-	uint8_t out[BLOCK_MAX_B], *p = out + 5, *crc = out + 1;
-	struct block_summary s;
+	uint8_t out[BLOCK_MAX_B], *p = out + 5, *crc = out + 1, *list;
+	struct series_window w[BLOCK_WINDOWS + 1];
+	uint64_t span = (uint64_t)t[n - 1] - (uint64_t)t[0];
+	time_us since[CODEC_POINTS];
+	int windows = windows_between(t[0], t[n - 1]), unit = 2;
+	bool decimal;
 	struct block *b;
 	size_t len;
 
-	block_summarise(t, v, n, &s);
-	put_varint(&p, (uint64_t)t[n - 1] - (uint64_t)t[0]);
-	put_varint(&p, (uint64_t)s.numbers);
-	if (s.numbers) {
-		put_number(&p, s.first);
-		put_number(&p, s.last);
-		put_number(&p, s.min);
-		put_number(&p, s.max);
-		put_number(&p, s.sum);
+	if (windows * BLOCK_DENSE > n)
+		windows = 0;
+	while (span % (uint64_t)unit_us[unit] != 0)
+		unit--;
+	if (is_far(span))
+		unit = 3; /* 8 bytes follow */
+	for (;;) {
+		list = p;
+		if (unit == 3) {
+			put_varint(&list, 3);
+			put_u64(&list, span);
+		} else {
+			put_varint(&list,
+			        span / (uint64_t)unit_us[unit] << 3 | (windows ? KEEPS : 0) | (uint64_t)unit);
+		}
+		summarise(t, v, n, windows, w);
+		list += windows_put(w, windows ? windows : 1, list, &decimal);
+		if (decimal || !windows)
+			break;
+		windows = 0;
 	}
-	p += codec_encode(t, v, n, p);
+	p = list;
+	for (int i = 0; i < n; i++)
+		since[i] = is_far(span) ? t[i] : t[i] - t[0];
+	p += codec_encode(since, v, n, p);
 	out[0] = BLOCK_FORMAT;
 	put_u32(&crc, block_crc(series, t[0], out + 5, (size_t)(p - out) - 5));
 
@@ -103,31 +112,149 @@ struct block *block_new(uint32_t series, const time_us *t, const double *v, int 
 	return b;
 }
 
-int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, struct block_summary *s,
-        time_us *t, double *v)
+/* Skips what format 1 says of its points. */
+static bool skip_summary(const uint8_t **p, const uint8_t *end)
 {
-	const uint8_t *end = p + len;
-	struct block_summary sum = {0};
-	uint64_t span, numbers;
+	uint64_t numbers, z;
+
+	if (!get_varint(p, end, &numbers) || numbers > CODEC_POINTS)
+		return false;
+	for (int i = 0; numbers && i < 5; i++)
+		if (!get_varint(p, end, &z) || (z == NUMBER_RAW && !get_u64(p, end, &z)))
+			return false;
+	return true;
+}
+
+/* Up to the points: the span, and the windows or the one summary (none: -1 of a damaged block, 0 of format
+ * 1). */
+static int get_front(uint32_t series, time_us t0, const uint8_t **p, size_t len, uint64_t *span,
+        bool *windows, struct series_window *w)
+{
+	const uint8_t *start = *p, *end = start + len;
+	uint64_t z;
+	int n = 1;
+
+	*windows = false;
+	if (len < 8 || start[0] < 1 || start[0] > BLOCK_FORMAT ||
+	        read_u32(start + 1) != block_crc(series, t0, start + 5, len - 5))
+		return -1;
+	*p += 5;
+	if (!get_varint(p, end, &z))
+		return -1;
+	if (start[0] == 1) {
+		*span = z;
+		return skip_summary(p, end) ? 0 : -1;
+	}
+	if ((z & 3) == 3) {
+		if (!get_u64(p, end, span))
+			return -1;
+	} else {
+		*span = (z >> 3) * (uint64_t)unit_us[z & 3];
+	}
+	*windows = (z & KEEPS) != 0;
+	if (*windows)
+		n = *span > INT64_MAX / 2 ? 0 : windows_between(t0, wrap_add(t0, (int64_t)*span));
+	return n && windows_get(p, end, w, n) ? n : -1;
+}
+
+int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v)
+{
+	const uint8_t *start = p, *end = p + len;
+	uint64_t span;
+	bool windows;
 	int n;
 
-	if (len < 8 || p[0] != BLOCK_FORMAT || read_u32(p + 1) != block_crc(series, t0, p + 5, len - 5))
-		return -1;
-	p += 5;
-	if (!get_varint(&p, end, &span) || !get_varint(&p, end, &numbers) || numbers > CODEC_POINTS)
-		return -1;
-	sum.numbers = (int)numbers;
-	if (numbers && (!get_number(&p, end, &sum.first) || !get_number(&p, end, &sum.last) ||
-	                       !get_number(&p, end, &sum.min) || !get_number(&p, end, &sum.max) ||
-	                       !get_number(&p, end, &sum.sum)))
+	if (get_front(series, t0, &p, len, &span, &windows, NULL) < 0)
 		return -1;
 	n = codec_decode(p, (size_t)(end - p), t, v);
+	for (int i = 0; i < n && start[0] != 1 && !is_far(span); i++)
+		t[i] = wrap_add(t[i], t0);
 	if (n < 0 || t[0] != t0 || (uint64_t)t[n - 1] - (uint64_t)t0 != span)
 		return -1;
-	sum.t1 = t[n - 1];
-	if (s)
-		*s = sum;
 	return n;
+}
+
+int block_windows(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t1,
+        struct series_window w[BLOCK_WINDOWS])
+{
+	uint64_t span = 0;
+	bool windows;
+	int n = get_front(series, t0, &p, len, &span, &windows, w);
+
+	if (n < 0)
+		return -1;
+	*t1 = wrap_add(t0, (int64_t)span);
+	if (!windows)
+		return 0;
+	for (int i = 0; i < n; i++)
+		w[i].end = window_end(t0, BLOCK_STEP) + i * BLOCK_STEP;
+	return n;
+}
+
+static bool window_same(const struct series_window *a, const struct series_window *b)
+{
+	return a->n == b->n && a->nans == b->nans &&
+	       (!a->n || (a->first == b->first && a->last == b->last && a->min == b->min &&
+	                         a->max == b->max && bits_of(a->sum) == bits_of(b->sum)));
+}
+
+bool block_summary_true(uint32_t series, time_us t0, const uint8_t *p, size_t len)
+{
+	struct series_window said[BLOCK_WINDOWS], is[BLOCK_WINDOWS + 1];
+	time_us t[CODEC_POINTS];
+	double v[CODEC_POINTS];
+	uint64_t span;
+	bool windows;
+	const uint8_t *q = p;
+	int n = get_front(series, t0, &q, len, &span, &windows, said);
+	int points = block_decode(series, t0, p, len, t, v);
+
+	if (n < 0 || points < 0)
+		return false;
+	summarise(t, v, points, windows ? n : 0, is);
+	for (int i = 0; i < n; i++)
+		if (!window_same(&said[i], &is[i]))
+			return false;
+	return true;
+}
+
+static void grid_add(struct grid *g, time_us t, double v)
+{
+	time_us end = window_end(t, g->step);
+
+	if (end >= g->first && (size_t)((end - g->first) / g->step) < g->n)
+		window_point(&g->w[(end - g->first) / g->step], v);
+}
+
+void grid_points(struct grid *g, const time_us *t, const double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (window_time(t[i]))
+			grid_add(g, t[i], v[i]);
+}
+
+bool grid_block(struct grid *g, uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t1)
+{
+	struct series_window w[BLOCK_WINDOWS];
+	time_us t[CODEC_POINTS];
+	double v[CODEC_POINTS];
+	int n = block_windows(series, t0, p, len, t1, w);
+
+	if (n > 0) {
+		for (int i = 0; i < n; i++) {
+			time_us end = window_end(w[i].end, g->step);
+
+			if (end >= g->first && (size_t)((end - g->first) / g->step) < g->n)
+				window_join(&g->w[(end - g->first) / g->step], &w[i]);
+		}
+		return true;
+	}
+	if (n == 0)
+		n = block_decode(series, t0, p, len, t, v);
+	if (n < 0)
+		return false;
+	grid_points(g, t, v, (size_t)n);
+	return true;
 }
 
 size_t points_merge(const time_us *ta, const double *va, size_t na, const time_us *tb, const double *vb,

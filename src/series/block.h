@@ -10,11 +10,14 @@
 #define HEMING_SERIES_BLOCK_H
 
 #include "base/err.h"
-#include "series/codec.h"
+#include "series/window.h"
 
 #include <pthread.h>
 
-#define BLOCK_MAX_B (CODEC_MAX_B + 96)
+#define BLOCK_MAX_B (CODEC_MAX_B + WINDOW_LIST_B + 64)
+#define BLOCK_STEP (5 * US_MINUTE) /* of the windows that a block keeps */
+#define BLOCK_DENSE 12             /* points of a window, on average, for which they are kept */
+#define BLOCK_WINDOWS (CODEC_POINTS / BLOCK_DENSE)
 
 struct block {
 	struct block *next;    /* in the queue for the files */
@@ -24,18 +27,29 @@ struct block {
 	time_us t0, t1;
 	uint8_t data[];
 };
-struct block_summary {
-	time_us t1;
-	int numbers; /* values that are not NaN; the rest speaks of them, if there are any */
-	double first, last, min, max, sum;
-};
 
 /* 1 <= n <= CODEC_POINTS, times ascending and unique. */
 struct block *block_new(uint32_t series, const time_us *t, const double *v, int n);
-void block_summarise(const time_us *t, const double *v, int n, struct block_summary *out);
-/* Checks everything; the number of points, or -1. Summary may be NULL. t and v: CODEC_POINTS each. */
-int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, struct block_summary *s,
-        time_us *t, double *v);
+/* Checks everything; the number of points, or -1. t and v: CODEC_POINTS each. */
+int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v);
+/* The windows that a block keeps, and its last instant, without a look at its points. 0: it keeps none;
+ * -1: it is damaged. */
+int block_windows(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t1,
+        struct series_window w[BLOCK_WINDOWS]);
+/* Whether what a block says of its points (windows or a summary) is what they are. */
+bool block_summary_true(uint32_t series, time_us t0, const uint8_t *p, size_t len);
+
+/* Windows that are filled side by side: the first one ends at `first`. */
+struct grid {
+	time_us first;
+	dur_us step; /* a multiple of BLOCK_STEP */
+	size_t n;
+	struct window *w;
+};
+/* Points ascending, and later than all before that fell into the grid; those beside it are passed over. */
+void grid_points(struct grid *g, const time_us *t, const double *v, size_t n);
+/* A block's points, by the windows that it keeps if it does. False: it is damaged. */
+bool grid_block(struct grid *g, uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t1);
 
 /* Merges two ascending rows; of one instant b's value stays. out has room for na + nb. Returns n. */
 size_t points_merge(const time_us *ta, const double *va, size_t na, const time_us *tb, const double *vb,
@@ -82,10 +96,18 @@ MUST_USE int files_remove_broken(
 uint32_t files_max_id(struct block_files *f);
 /* Newest point of a series, looked up; false if there is none. */
 bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v);
+/* Blocks that came one by one leave pages an eighth empty. Writes one file that ends before that time, and
+ * has not been packed since it was last written, again with full pages: 1, or 0 if there is none. */
+MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
+/* Takes the points of [from, to] out of the series, in open transactions. Counts the files that could not
+ * be changed because they are damaged. */
+MUST_USE int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us from, time_us to,
+        int *unreadable, struct err *e);
 void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes);
 /* One file, also while it is written; `to` must not be there. */
 MUST_USE int file_image(const char *path, const char *to, struct err *e);
 MUST_USE int files_copy(struct block_files *f, const char *dir, struct err *e);
+bool files_begin_before(struct block_files *f, time_us t); /* any of them */
 /* The last instant of the span that t lies in. */
 time_us files_span_last(struct block_files *f, time_us t);
 
@@ -101,10 +123,19 @@ void files_view_close(struct block_files *f, struct files_view *v);
 void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
 /* 1 and *p (valid until the next step), 0 at the end, negative if the file is damaged. */
 int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len);
+/* Roll-ups of an hour (see hours.h) that begin in [from, to]; false: the file has none. Then as above. */
+bool files_view_seek_hours(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
+int files_view_step_hours(struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len);
+void files_view_span(const struct files_view *v, size_t i, time_us *start, time_us *last);
 const char *files_view_name(const struct files_view *v, size_t i);
 
 /* One file, for verify: tell(ctx, text) a finding; the number of damaged places. */
 int file_verify(const char *path, void (*tell)(void *ctx, const char *text), void *ctx);
+bool file_is_old(const char *path); /* of a format before today's */
+/* Saves what can be read of a file into a new one in its place, with roll-ups and in today's format. Nobody
+ * else has the folder. `greatest`: no id is above it. */
+MUST_USE int file_repair(const char *dir, const char *name, uint32_t greatest,
+        void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
 bool file_name_parse(const char *name, time_us *start, time_us *last, uint32_t *generation);
 
 #endif

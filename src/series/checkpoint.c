@@ -116,7 +116,7 @@ static int write_heads(struct series_db *db, int fd, uint32_t number, uint64_t *
 	pthread_rwlock_rdlock(&db->index_lock);
 	n = db->index.n;
 	pthread_rwlock_unlock(&db->index_lock);
-	put_numbers(&b, FRAME_FILE, (uint64_t[]){HEADS_FORMAT, number, n}, 3);
+	put_numbers(&b, FRAME_FILE, (uint64_t[]){FRAME_FORMAT, number, n}, 3);
 	while (id <= n && !rc) {
 		size_t at = 0;
 
@@ -209,6 +209,10 @@ int series__checkpoint(struct series_db *db, struct err *e)
 	if (rc)
 		goto out;
 
+	/* What a deletion in the logs before says of newest points has to be in the checkpoint. */
+	rc = series__drain_deletions(db, e);
+	if (rc)
+		goto out;
 	path = wal_path(db->dir, "heads", number);
 	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0) {
@@ -407,6 +411,16 @@ static bool take_frame(struct recovery *r, const struct frame *f)
 			if (!load_series(r, &p, end))
 				return false;
 		return true;
+	case FRAME_DELETE: {
+		struct ids ids = {0};
+		time_us from, to;
+
+		ok = series__deletion_get(p, f->n, &ids, &from, &to);
+		if (ok)
+			series__deletion_add(r->db, &ids, from, to);
+		ids_fini(&ids);
+		return ok;
+	}
 	default: return f->kind == FRAME_END;
 	}
 }
@@ -416,9 +430,10 @@ static int newer(const struct frame *f, const char *path, struct err *e)
 	const uint8_t *p = f->p;
 	uint64_t format;
 
-	if (f->kind != FRAME_FILE || !get_varint(&p, f->p + f->n, &format) || format <= 1)
+	if (f->kind != FRAME_FILE || !get_varint(&p, f->p + f->n, &format) || format <= FRAME_FORMAT)
 		return 0;
-	err_set(e, ERR_NEWER, "the file has format %llu, this program knows 1", (unsigned long long)format);
+	err_set(e, ERR_NEWER, "the file has format %llu, this program knows %d", (unsigned long long)format,
+	        FRAME_FORMAT);
 	return err_at(e, path, 0, 0, NULL);
 }
 
@@ -501,6 +516,8 @@ int series__recover(struct series_db *db, struct err *e)
 	if (r.damaged && (x = files_max_id(&db->files)) > r.max_id)
 		r.max_id = x; /* blocks whose labels are lost keep their ids */
 	index_reserve(&db->index, r.max_id);
+	if (db->deletions && series__drain_deletions(db, &start))
+		LOG(SERIES_FAULT, log_s("what", "deletion"), log_s("why", start.text)); /* tried again */
 	db->checkpoint_now = r.damaged; /* else the same damage would be found again at each start */
 	metric_set(METRIC_SERIES_COUNT, db->index.alive);
 

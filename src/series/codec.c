@@ -6,15 +6,12 @@
  *                  (0 decimal, 1 XOR, 2 one constant); bits 4-6 decimal exponent; bit 7 exceptions
  *   first time     in units
  *   period         in units; time i is first + i * period + residual i
- *   form of the residuals, see below
+ *   form of the residuals
  *   values         decimal: form of the integers, and with bit 7 the number of exceptions (1 byte)
  *                  and for each its position (1 byte) and 8 bytes; constant: 8 bytes
  *   bits           of the residuals, then of the values; zeros up to the byte
  *
- * A row of integers takes one of five forms, whichever is shortest: all the same; packed in the
- * width of its range (uniform jitter, white noise); Rice-coded distances from a level, differences,
- * or differences of differences. Form: 1 byte (bits 0-2 form, bits 3-7 first Rice parameter), the
- * base, and for the packed form the range.
+ * The form and the bits of a row of integers: see row.h.
  *
  * All arithmetic wraps, so that any 64-bit times come back, and hostile bytes give garbage or -1,
  * never undefined behaviour.
@@ -23,345 +20,14 @@
 
 #include "series/bytes.h"
 #include "series/decimal.h"
+#include "series/row.h"
 
 enum { UNIT_US, UNIT_MS, UNIT_S };
 enum { VALUES_DECIMAL, VALUES_XOR, VALUES_CONSTANT };
-enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_FORMS };
 
-#define ESCAPE 24         /* a Rice quotient from here on is written as length and bits */
-#define RICE_FIRST_MAX 31 /* what five bits hold */
 #define EXCEPTIONS_MAX 16 /* more values that are no decimals: XOR is shorter */
-#define PACKED_MAX 56     /* bits of a packed integer */
 
 static const int64_t unit_us[] = {1, US_MS, US_SECOND};
-
-static int bit_length(uint64_t x)
-{
-	return x ? 64 - __builtin_clzll(x) : 0;
-}
-
-/* ---- bits ---- */
-
-struct writer {
-	uint8_t *p;
-	uint64_t acc; /* its low n bits wait for a whole byte */
-	int n;        /* below 8 between calls */
-};
-
-/* v has at most `width` bits, width at most 56. Stores 8 bytes: the room behind p is the caller's care. */
-static void put_bits(struct writer *w, uint64_t v, int width)
-{
-	uint64_t out;
-
-	w->acc = w->acc << width | v;
-	w->n += width;
-	if (!w->n)
-		return;
-	out = __builtin_bswap64(w->acc << (64 - w->n));
-	memcpy(w->p, &out, sizeof(out));
-	w->p += w->n >> 3;
-	w->n &= 7;
-}
-
-static void put_wide(struct writer *w, uint64_t v, int width)
-{
-	if (width > 32) {
-		put_bits(w, v >> 32, width - 32);
-		v &= UINT32_MAX;
-		width = 32;
-	}
-	put_bits(w, v, width);
-}
-
-struct reader {
-	const uint8_t *p; /* at least 32 zero bytes behind its end */
-	size_t at, end;   /* in bits */
-};
-
-/* At least 57 valid bits at the top. */
-static uint64_t peek(const struct reader *r)
-{
-	uint64_t x;
-
-	memcpy(&x, r->p + (r->at >> 3), sizeof(x));
-	return __builtin_bswap64(x) << (r->at & 7);
-}
-
-static uint64_t get_bits(struct reader *r, int width)
-{
-	uint64_t x;
-
-	if (!width)
-		return 0;
-	x = peek(r) >> (64 - width);
-	r->at += (size_t)width;
-	return x;
-}
-
-static uint64_t get_wide(struct reader *r, int width)
-{
-	uint64_t hi = 0;
-
-	if (width > 32) {
-		hi = get_bits(r, width - 32);
-		width = 32;
-	}
-	return hi << 32 | get_bits(r, width);
-}
-
-/* ---- Rice codes whose parameter follows the mean of what went before ---- */
-
-struct rice {
-	uint64_t mean16; /* sixteen times the running mean */
-};
-
-static void rice_init(struct rice *s, int k)
-{
-	s->mean16 = UINT64_C(24) << k;
-}
-
-static int rice_k(const struct rice *s)
-{
-	return bit_length((s->mean16 >> 5) + (s->mean16 >> 8));
-}
-
-static void rice_learn(struct rice *s, uint64_t z)
-{
-	const uint64_t most = UINT64_C(1) << 52; /* keeps the mean from running over */
-
-	s->mean16 += (z < most ? z : most) - (s->mean16 >> 4);
-}
-
-static int rice_cost(struct rice *s, uint64_t z)
-{
-	int k = rice_k(s);
-	uint64_t q = z >> k;
-
-	rice_learn(s, z);
-	return q < ESCAPE ? (int)q + 1 + k : ESCAPE + 6 + (z ? bit_length(z) : 1);
-}
-
-static void rice_put(struct writer *w, struct rice *s, uint64_t z)
-{
-	int k = rice_k(s);
-	uint64_t q = z >> k;
-
-	if (LIKELY(q < ESCAPE)) {
-		uint64_t low = z & ((UINT64_C(1) << k) - 1);
-
-		if ((int)q + 1 + k <= 56) {
-			put_bits(w, ((UINT64_C(1) << (q + 1)) - 2) << k | low, (int)q + 1 + k);
-		} else {
-			put_bits(w, (UINT64_C(1) << (q + 1)) - 2, (int)q + 1);
-			put_wide(w, low, k);
-		}
-	} else {
-		int len = bit_length(z);
-
-		put_bits(w, (UINT64_C(1) << ESCAPE) - 1, ESCAPE);
-		put_bits(w, (uint64_t)len - 1, 6);
-		put_wide(w, z, len);
-	}
-	rice_learn(s, z);
-}
-
-static uint64_t rice_get(struct reader *r, struct rice *s)
-{
-	int k = rice_k(s);
-	uint64_t x = peek(r), z;
-	int q = __builtin_clzll(~x | 1);
-
-	if (LIKELY(q < ESCAPE && q + 1 + k <= 56)) {
-		z = (uint64_t)q << k;
-		if (k)
-			z |= x << (q + 1) >> (64 - k);
-		r->at += (size_t)(q + 1 + k);
-	} else if (q < ESCAPE) {
-		r->at += (size_t)q + 1;
-		z = (uint64_t)q << k | get_wide(r, k);
-	} else {
-		r->at += ESCAPE;
-		z = get_wide(r, (int)get_bits(r, 6) + 1);
-	}
-	rice_learn(s, z);
-	return z;
-}
-
-/* ---- a row of integers ---- */
-
-struct row {
-	int form, k;
-	int64_t base;
-	uint64_t range; /* packed: the greatest distance from the base */
-	size_t bits;    /* what row_put will write */
-};
-
-/* Truncated binary: of range + 1 symbols the first ones take one bit less. */
-static void packed_width(uint64_t range, int *width, uint64_t *shorter)
-{
-	*width = bit_length(range);
-	*shorter = (UINT64_C(1) << *width) - range - 1;
-}
-
-static uint64_t row_symbol(const struct row *o, const int64_t *x, int i)
-{
-	switch (o->form) {
-	case ROW_LEVEL: return zigzag(wrap_sub(x[i], o->base));
-	case ROW_DELTA: return zigzag(wrap_sub(x[i], x[i - 1]));
-	default:
-		return zigzag(i == 1 ? wrap_sub(x[1], x[0])
-		                     : wrap_sub(wrap_sub(x[i], x[i - 1]), wrap_sub(x[i - 1], x[i - 2])));
-	}
-}
-
-static void row_choose(const int64_t *x, int n, struct row *o)
-{
-	int64_t min = x[0], max = x[0], level;
-	uint64_t range, sum = 0;
-	size_t score[ROW_FORMS] = {0}, packed = SIZE_MAX;
-	uint64_t first[ROW_FORMS] = {0};
-	struct rice s;
-
-	*o = (struct row){.form = ROW_SAME, .base = x[0]};
-	for (int i = 1; i < n; i++) {
-		min = x[i] < min ? x[i] : min;
-		max = x[i] > max ? x[i] : max;
-	}
-	range = (uint64_t)max - (uint64_t)min;
-	if (!range)
-		return;
-
-	for (int i = 0; i < n; i++)
-		sum += (uint64_t)x[i] - (uint64_t)min; /* may wrap: then the level is merely a poor one */
-	level = wrap_add(min, (int64_t)((sum + (uint64_t)n / 2) / (uint64_t)n));
-
-	/* Bit lengths tell the forms apart and are not misled by a few outliers, as sums would be. */
-	for (int i = 1; i < n; i++) {
-		int64_t d = wrap_sub(x[i], x[i - 1]);
-		int64_t before = i > 1 ? wrap_sub(x[i - 1], x[i - 2]) : 0;
-
-		score[ROW_LEVEL] += (size_t)bit_length(zigzag(wrap_sub(x[i], level)));
-		score[ROW_DELTA] += (size_t)bit_length(zigzag(d));
-		score[ROW_DELTA2] += (size_t)bit_length(zigzag(wrap_sub(d, before)));
-	}
-	first[ROW_LEVEL] = (uint64_t)bit_length(zigzag(wrap_sub(x[0], level)));
-	o->form = ROW_DELTA;
-	if (score[ROW_LEVEL] + first[ROW_LEVEL] <= score[ROW_DELTA])
-		o->form = ROW_LEVEL;
-	if (score[ROW_DELTA2] < score[o->form])
-		o->form = ROW_DELTA2;
-	o->base = o->form == ROW_LEVEL ? level : x[0];
-	o->k = (int)(score[o->form] / (size_t)(n - 1));
-	o->k = o->k > 0 ? o->k - 1 : 0;
-	if (o->k > RICE_FIRST_MAX)
-		o->k = RICE_FIRST_MAX;
-	rice_init(&s, o->k);
-	for (int i = o->form == ROW_LEVEL ? 0 : 1; i < n; i++)
-		o->bits += (size_t)rice_cost(&s, row_symbol(o, x, i));
-
-	if (bit_length(range) <= PACKED_MAX) {
-		uint64_t shorter;
-		int width;
-
-		packed_width(range, &width, &shorter);
-		packed = (size_t)n * (size_t)width;
-		if (packed - (size_t)n < o->bits)
-			for (int i = 0; i < n; i++)
-				packed -= (uint64_t)x[i] - (uint64_t)min < shorter;
-	}
-	if (packed < o->bits)
-		*o = (struct row){.form = ROW_PACKED, .base = min, .range = range, .bits = packed};
-}
-
-static void row_head_put(uint8_t **p, const struct row *o)
-{
-	*(*p)++ = (uint8_t)(o->form | o->k << 3);
-	put_zigzag(p, o->base);
-	if (o->form == ROW_PACKED)
-		put_varint(p, o->range);
-}
-
-static bool row_head_get(const uint8_t **p, const uint8_t *end, struct row *o)
-{
-	if (*p == end)
-		return false;
-	*o = (struct row){.form = **p & 7, .k = **p >> 3};
-	++*p;
-	if (o->form >= ROW_FORMS || !get_zigzag(p, end, &o->base))
-		return false;
-	return o->form != ROW_PACKED ||
-	       (get_varint(p, end, &o->range) && o->range > 0 && bit_length(o->range) <= PACKED_MAX);
-}
-
-static void row_put(struct writer *w, const struct row *o, const int64_t *x, int n)
-{
-	struct rice s;
-	uint64_t shorter;
-	int width;
-
-	if (o->form == ROW_SAME)
-		return;
-	if (o->form == ROW_PACKED) {
-		packed_width(o->range, &width, &shorter);
-		for (int i = 0; i < n; i++) {
-			uint64_t z = (uint64_t)x[i] - (uint64_t)o->base;
-
-			if (z < shorter)
-				put_bits(w, z, width - 1);
-			else
-				put_bits(w, z + shorter, width);
-		}
-		return;
-	}
-	rice_init(&s, o->k);
-	for (int i = o->form == ROW_LEVEL ? 0 : 1; i < n; i++)
-		rice_put(w, &s, row_symbol(o, x, i));
-}
-
-/* False past the end of the bits. A symbol is at most ESCAPE + 6 + 64 bits, and so lies in the padding. */
-static bool row_get(struct reader *r, const struct row *o, int64_t *x, int n)
-{
-	struct rice s;
-	uint64_t shorter;
-	int64_t d = 0;
-	int width;
-
-	switch (o->form) {
-	case ROW_SAME:
-		for (int i = 0; i < n; i++)
-			x[i] = o->base;
-		return true;
-	case ROW_PACKED:
-		packed_width(o->range, &width, &shorter);
-		for (int i = 0; i < n && r->at <= r->end; i++) {
-			uint64_t z = get_bits(r, width - 1);
-
-			if (z >= shorter)
-				z = (z << 1 | get_bits(r, 1)) - shorter;
-			x[i] = wrap_add(o->base, (int64_t)z);
-		}
-		return r->at <= r->end;
-	case ROW_LEVEL:
-		rice_init(&s, o->k);
-		for (int i = 0; i < n && r->at <= r->end; i++)
-			x[i] = wrap_add(o->base, unzigzag(rice_get(r, &s)));
-		return r->at <= r->end;
-	case ROW_DELTA:
-		rice_init(&s, o->k);
-		x[0] = o->base;
-		for (int i = 1; i < n && r->at <= r->end; i++)
-			x[i] = wrap_add(x[i - 1], unzigzag(rice_get(r, &s)));
-		return r->at <= r->end;
-	default:
-		rice_init(&s, o->k);
-		x[0] = o->base;
-		for (int i = 1; i < n && r->at <= r->end; i++) {
-			d = wrap_add(d, unzigzag(rice_get(r, &s)));
-			x[i] = wrap_add(x[i - 1], d);
-		}
-		return r->at <= r->end;
-	}
-}
 
 /* ---- times ---- */
 
@@ -491,7 +157,7 @@ static int values_decimal(const double *v, int n, int64_t *x, struct exceptions 
 }
 
 /* Leading zeros in 5 bits, length in 6, kept while the next difference fits into the same window. */
-static void xor_put(struct writer *w, const double *v, int n)
+static void xor_put(struct bit_writer *w, const double *v, int n)
 {
 	int lead = 64, width = 0;
 
@@ -520,7 +186,7 @@ static void xor_put(struct writer *w, const double *v, int n)
 	}
 }
 
-static bool xor_get(struct reader *r, double *v, int n)
+static bool xor_get(struct bit_reader *r, double *v, int n)
 {
 	int lead = 0, width = 0;
 	uint64_t u = get_wide(r, 64);
@@ -567,7 +233,7 @@ size_t codec_encode(const time_us *t, const double *v, int n, uint8_t out[CODEC_
 	struct row times, values = {0};
 	struct exceptions ex = {0};
 	uint8_t *p = out;
-	struct writer w = {0};
+	struct bit_writer w = {0};
 	int unit, form, e = 0;
 	int64_t period;
 
@@ -636,7 +302,7 @@ int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
 	int64_t x[CODEC_POINTS], first, period;
 	struct row times, values = {0};
 	struct exceptions ex = {0};
-	struct reader r;
+	struct bit_reader r;
 	const uint8_t *p = padded, *end = padded + len;
 	int n, unit, form, e;
 
@@ -668,7 +334,7 @@ int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
 			v[i] = double_of(u);
 	}
 
-	r = (struct reader){.p = p, .end = (size_t)(end - p) * 8};
+	r = (struct bit_reader){.p = p, .end = (size_t)(end - p) * 8};
 	if (!row_get(&r, &times, x, n))
 		return -1;
 	for (int i = 0; i < n; i++) {

@@ -234,7 +234,7 @@ static int write_group(struct series_db *db, const struct member *m, size_t n, s
 	return rc;
 }
 
-static void give_up(struct series_db *db, struct err *e)
+void series__give_up(struct series_db *db, struct err *e)
 {
 	struct err cut = ERR_INIT;
 
@@ -307,7 +307,7 @@ static void commit_group(struct series_db *db, struct member *m, size_t n)
 		examine(db, m, n);
 		rc = write_group(db, m, n, &e);
 		if (rc)
-			give_up(db, &e);
+			series__give_up(db, &e);
 		for (size_t i = 0; i < db->fresh.n; i++) {
 			struct series *s = series__at(db, db->fresh.p[i]);
 

@@ -3,65 +3,39 @@
  * the last instant (us) of the file's span. The name alone says what is in it, so that opening a
  * database touches no file, and a new file never has the name of one that is being removed.
  */
-#include "series/block.h"
+#include "series/files_int.h"
 
-#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
-#include <math.h>
-#include <sqlite3.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x486d5331 /* "HmS1" */
-#define FILE_FORMAT 1
-#define IDLE_MAX 4     /* connections a file keeps for the next view */
-#define WRITERS_MAX 16 /* files that stay open for writing */
+#define IDLE_MAX 4                /* connections a file keeps for the next view */
 
-static const char schema[] = "CREATE TABLE IF NOT EXISTS block(series INTEGER NOT NULL, t0 INTEGER NOT NULL, "
-                             "data BLOB NOT NULL, PRIMARY KEY(series, t0)) WITHOUT ROWID";
+static const char schema[] =
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE IF NOT EXISTS block(series INTEGER NOT NULL, t0 INTEGER NOT NULL, data BLOB NOT NULL, "
+        "PRIMARY KEY(series, t0)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS hour(series INTEGER NOT NULL, t0 INTEGER NOT NULL, data BLOB NOT NULL, "
+        "PRIMARY KEY(series, t0)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS packed(at INTEGER NOT NULL);"
+        "PRAGMA application_id=%d;PRAGMA user_version=%d;"
+        "COMMIT";
 
-enum { W_BEGIN, W_COMMIT, W_ROLLBACK, W_BEFORE, W_AFTER, W_DELETE, W_INSERT, W_ALL };
+static const char range_sql[] = RANGE_SQL;
 static const char *const writer_sql[W_ALL] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK",
         "SELECT t0, data FROM block WHERE series=?1 AND t0<=?2 ORDER BY t0 DESC LIMIT 1",
-        "SELECT t0 FROM block WHERE series=?1 AND t0>?2 ORDER BY t0 LIMIT 1",
-        "DELETE FROM block WHERE series=?1 AND t0=?2", "INSERT INTO block VALUES(?1,?2,?3)"};
+        "SELECT t0 FROM block WHERE series=?1 AND t0>?2 ORDER BY t0 LIMIT 1", range_sql,
+        "DELETE FROM block WHERE series=?1 AND t0=?2", "INSERT INTO block VALUES(?1,?2,?3)",
+        "SELECT data FROM hour WHERE series=?1 AND t0=?2", "INSERT OR REPLACE INTO hour VALUES(?1,?2,?3)",
+        "DELETE FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3", "DELETE FROM packed"};
+static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT", range_sql,
+        "SELECT t0, data FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3 ORDER BY t0"};
 
-enum { R_BEGIN, R_TOUCH, R_END, R_RANGE, R_ALL };
-#define RANGE_SQL                                                                                            \
-	"SELECT t0, data FROM block WHERE series=?1 AND t0<=?3 AND t0>=coalesce("                            \
-	"(SELECT max(t0) FROM block WHERE series=?1 AND t0<=?2), ?2) ORDER BY t0"
-static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT", RANGE_SQL};
-
-struct reader {
-	struct reader *next;
-	sqlite3 *db;
-	sqlite3_stmt *st[R_ALL];
-};
-
-struct partition {
-	time_us start, last;
-	uint32_t generation;
-	char *name, *path;
-	int refs;             /* files lock */
-	bool dead, damaged;   /* files lock */
-	int idle_n;           /* files lock */
-	struct reader *idle;  /* files lock */
-	_Atomic int64_t rows; /* -1: not counted yet */
-	sqlite3 *db;          /* writing thread, as the rest */
-	sqlite3_stmt *st[W_ALL];
-	bool writing;
-};
-
-struct view_part {
-	struct partition *p;
-	struct reader *r;
-};
-
-static int sql_err(struct err *e, sqlite3 *db, const struct partition *p, const char *what)
+int files__sql_err(struct err *e, sqlite3 *db, const struct partition *p, const char *what)
 {
 	int rc = db ? sqlite3_errcode(db) & 0xff : SQLITE_CANTOPEN, code = ERR_IO;
 
@@ -98,7 +72,7 @@ static void close_reader(struct reader *r)
 	free(r);
 }
 
-static void close_writer(struct partition *p)
+void files__close_writer(struct partition *p)
 {
 	for (int i = 0; i < W_ALL; i++) {
 		sqlite3_finalize(p->st[i]);
@@ -118,7 +92,7 @@ static void free_partition(struct partition *p)
 		p->idle = r->next;
 		close_reader(r);
 	}
-	close_writer(p);
+	files__close_writer(p);
 	if (p->dead) {
 		static const char *const ends[] = {"", "-wal", "-shm"};
 
@@ -155,7 +129,7 @@ static struct partition *add_partition(
 	p->last = last;
 	p->generation = generation;
 	p->refs = 1;
-	p->rows = -1;
+	p->rows = p->packed = -1;
 	p->name = xasprintf("blocks-%lld-%lld-%u.db", (long long)start, (long long)last, generation);
 	p->path = xasprintf("%s/%s", f->dir, p->name);
 	f->part = xgrow(f->part, &f->cap, f->n + 1, sizeof(struct partition *));
@@ -214,8 +188,7 @@ static time_us span_start(time_us t, dur_us span)
 	return t < INT64_MIN + r ? INT64_MIN : t - r;
 }
 
-/* The file to write t into: the youngest sound one of its span, else a new one in the gap. */
-static struct partition *partition_for(struct block_files *f, time_us t)
+struct partition *files__for(struct block_files *f, time_us t)
 {
 	struct partition *hit = NULL, *sick = NULL;
 	time_us start = span_start(t, f->span);
@@ -255,7 +228,17 @@ time_us files_span_last(struct block_files *f, time_us t)
 	return last;
 }
 
-static bool is_newest(struct block_files *f, const struct partition *p)
+bool files_begin_before(struct block_files *f, time_us t)
+{
+	bool yes;
+
+	pthread_mutex_lock(&f->lock);
+	yes = f->n && f->part[0]->start < t;
+	pthread_mutex_unlock(&f->lock);
+	return yes;
+}
+
+bool files__is_newest(struct block_files *f, const struct partition *p)
 {
 	bool yes;
 
@@ -265,7 +248,7 @@ static bool is_newest(struct block_files *f, const struct partition *p)
 	return yes;
 }
 
-static void mark_damaged(struct block_files *f, struct partition *p, const char *why)
+void files__mark_damaged(struct block_files *f, struct partition *p, const char *why)
 {
 	bool news;
 
@@ -292,17 +275,38 @@ static int user_version(sqlite3 *db, int *version)
 	return rc;
 }
 
-static int open_writer(struct block_files *f, struct partition *p, struct err *e)
+bool file_is_old(const char *path)
+{
+	sqlite3 *db = NULL;
+	int version = BLOCK_FILE_FORMAT;
+	bool old =
+	        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+	        user_version(db, &version) == SQLITE_OK && version < BLOCK_FILE_FORMAT;
+
+	sqlite3_close(db);
+	return old;
+}
+
+int files__make_tables(sqlite3 *db)
+{
+	char sql[sizeof(schema) + 32];
+
+	snprintf(sql, sizeof(sql), schema, APPLICATION_ID, BLOCK_FILE_FORMAT);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+int files__open_writer(struct block_files *f, struct partition *p, struct err *e)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	bool fresh = !file_exists(p->path);
+	bool fresh;
 	int version = 0, rc = 0;
 	char sql[256];
 
 	if (p->db)
 		return 0;
+	fresh = !file_exists(p->path);
 	if (sqlite3_open_v2(p->path, &p->db, flags, NULL) != SQLITE_OK) {
-		rc = sql_err(e, p->db, p, "the block file cannot be opened");
+		rc = files__sql_err(e, p->db, p, "the block file cannot be opened");
 		goto out;
 	}
 	sqlite3_busy_timeout(p->db, 10000);
@@ -313,28 +317,23 @@ static int open_writer(struct block_files *f, struct partition *p, struct err *e
 	        f->sync ? "FULL" : "NORMAL");
 	if (sqlite3_exec(p->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
 	        user_version(p->db, &version) != SQLITE_OK) {
-		rc = sql_err(e, p->db, p, "the block file cannot be used");
+		rc = files__sql_err(e, p->db, p, "the block file cannot be used");
 		goto out;
 	}
-	if (version > FILE_FORMAT) {
+	if (version > BLOCK_FILE_FORMAT) {
 		err_set(e, ERR_NEWER, "the block file has format %d, this program knows %d", version,
-		        FILE_FORMAT);
+		        BLOCK_FILE_FORMAT);
 		rc = err_at(e, p->path, 0, 0, NULL);
 		goto out;
 	}
-	if (!version) {
-		snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION_ID,
-		        FILE_FORMAT);
-		if (sqlite3_exec(p->db, schema, NULL, NULL, NULL) != SQLITE_OK ||
-		        sqlite3_exec(p->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-			rc = sql_err(e, p->db, p, "the block file cannot be made");
-			goto out;
-		}
+	if (version < BLOCK_FILE_FORMAT && files__make_tables(p->db) != SQLITE_OK) {
+		rc = files__sql_err(e, p->db, p, "the block file cannot be made");
+		goto out;
 	}
 	for (int i = 0; i < W_ALL; i++) {
 		if (sqlite3_prepare_v3(p->db, writer_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &p->st[i],
 		            NULL) != SQLITE_OK) {
-			rc = sql_err(e, p->db, p, "the block file cannot be used");
+			rc = files__sql_err(e, p->db, p, "the block file cannot be used");
 			goto out;
 		}
 	}
@@ -342,16 +341,7 @@ static int open_writer(struct block_files *f, struct partition *p, struct err *e
 		rc = file_sync_dir(f->dir, e);
 out:
 	if (rc)
-		close_writer(p);
-	return rc;
-}
-
-static int step(struct partition *p, int which)
-{
-	int rc = sqlite3_step(p->st[which]);
-
-	if (rc != SQLITE_ROW)
-		sqlite3_reset(p->st[which]);
+		files__close_writer(p);
 	return rc;
 }
 
@@ -364,260 +354,13 @@ static struct reader *open_reader(const struct partition *p)
 	sqlite3_busy_timeout(r->db, 10000);
 	for (int i = 0; i < R_ALL; i++)
 		if (sqlite3_prepare_v3(r->db, reader_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &r->st[i],
-		            NULL) != SQLITE_OK)
+		            NULL) != SQLITE_OK &&
+		        i != R_HOURS)
 			goto fail;
 	return r;
 fail:
 	close_reader(r);
 	return NULL;
-}
-
-/* ---- writing ---- */
-
-static void count_row(struct partition *p, int64_t change)
-{
-	if (atomic_load(&p->rows) >= 0)
-		atomic_fetch_add(&p->rows, change);
-}
-
-static int insert(
-        struct partition *p, uint32_t series, time_us t0, const uint8_t *data, size_t n, struct err *e)
-{
-	sqlite3_stmt *st = p->st[W_INSERT];
-
-	sqlite3_bind_int64(st, 1, series);
-	sqlite3_bind_int64(st, 2, t0);
-	sqlite3_bind_blob(st, 3, data, (int)n, SQLITE_STATIC);
-	if (step(p, W_INSERT) != SQLITE_DONE)
-		return sql_err(e, p->db, p, "a block cannot be written");
-	count_row(p, 1);
-	return 0;
-}
-
-static int delete_row(struct partition *p, uint32_t series, time_us t0, struct err *e)
-{
-	sqlite3_bind_int64(p->st[W_DELETE], 1, series);
-	sqlite3_bind_int64(p->st[W_DELETE], 2, t0);
-	if (step(p, W_DELETE) != SQLITE_DONE)
-		return sql_err(e, p->db, p, "a block cannot be removed");
-	count_row(p, -1);
-	return 0;
-}
-
-static void quarantine_row(struct block_files *f, const struct partition *p, uint32_t series, time_us t0,
-        const void *data, size_t n)
-{
-	char what[96];
-
-	snprintf(what, sizeof(what), "%s-series-%u", p->name, series);
-	f->damaged(f->ctx, what, t0, data, n);
-}
-
-/* The block at or before t: its points (n 0: none). A broken one is set aside, and the next one taken. */
-static int block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
-        time_us *t, double *v, int *n, struct err *e)
-{
-	sqlite3_stmt *st = p->st[W_BEFORE];
-
-	for (;;) {
-		const void *data;
-		size_t len;
-		time_us t0;
-		int rc;
-
-		*n = 0;
-		sqlite3_bind_int64(st, 1, series);
-		sqlite3_bind_int64(st, 2, before);
-		rc = step(p, W_BEFORE);
-		if (rc == SQLITE_DONE)
-			return 0;
-		if (rc != SQLITE_ROW)
-			return sql_err(e, p->db, p, "a block cannot be read");
-		t0 = sqlite3_column_int64(st, 0);
-		data = sqlite3_column_blob(st, 1);
-		len = (size_t)sqlite3_column_bytes(st, 1);
-		*n = block_decode(series, t0, data, len, NULL, t, v);
-		if (*n < 0)
-			quarantine_row(f, p, series, t0, data, len);
-		sqlite3_reset(st);
-		if (*n > 0)
-			return 0;
-		rc = delete_row(p, series, t0, e);
-		if (rc)
-			return rc;
-	}
-}
-
-/* Start of the block after t, INT64_MAX if there is none (`any` tells). */
-static int block_after(struct partition *p, uint32_t series, time_us t, time_us *t0, bool *any, struct err *e)
-{
-	sqlite3_stmt *st = p->st[W_AFTER];
-	int rc;
-
-	sqlite3_bind_int64(st, 1, series);
-	sqlite3_bind_int64(st, 2, t);
-	rc = step(p, W_AFTER);
-	*any = rc == SQLITE_ROW;
-	*t0 = *any ? sqlite3_column_int64(st, 0) : INT64_MAX;
-	sqlite3_reset(st);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return sql_err(e, p->db, p, "a block cannot be read");
-	return 0;
-}
-
-/* Blocks of about equal size: a point squeezed into a full one leaves two with room, not a crumb. */
-static int insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
-        int *last_n, struct err *e)
-{
-	int blocks = (n + CODEC_POINTS - 1) / CODEC_POINTS, rc = 0;
-
-	for (int i = 0, at = 0; i < blocks && !rc; i++) {
-		int size = (n - at) / (blocks - i);
-		struct block *b = block_new(series, t + at, v + at, size);
-
-		rc = insert(p, series, b->t0, b->data, b->len, e);
-		free(b);
-		at += size;
-		*last_n = size;
-	}
-	return rc;
-}
-
-/* Points (at most CODEC_POINTS) that all lie in p's span. */
-static int write_points(struct block_files *f, struct partition *p, uint32_t series, const time_us *t,
-        const double *v, int n, struct block_tail *tail, struct err *e)
-{
-	time_us old_t[CODEC_POINTS], t2[2 * CODEC_POINTS];
-	double old_v[CODEC_POINTS], v2[2 * CODEC_POINTS];
-	int rc = 0;
-
-	for (int i = 0, j; i < n && !rc; i = j) {
-		time_us next;
-		bool any;
-		int old, m, last_n = 0;
-
-		rc = block_before(f, p, series, t[i], old_t, old_v, &old, e);
-		if (!rc)
-			rc = block_after(p, series, t[i], &next, &any, e);
-		if (rc)
-			break;
-		for (j = i + 1; j < n && (!any || t[j] < next);)
-			j++;
-		if (old && t[i] > old_t[old - 1] && old + (j - i) > CODEC_POINTS)
-			old = 0; /* it ends before, and has no room */
-		m = (int)points_merge(old_t, old_v, (size_t)old, t + i, v + i, (size_t)(j - i), t2, v2);
-		if (m == old && memcmp(v2, old_v, (size_t)m * sizeof(*v2)) == 0) {
-			last_n = m; /* written before, and now replayed */
-		} else {
-			if (old)
-				rc = delete_row(p, series, old_t[0], e);
-			if (!rc)
-				rc = insert_points(p, series, t2, v2, m, &last_n, e);
-		}
-		if (tail->last == INT64_MAX ? !any && is_newest(f, p) : t2[m - 1] >= tail->last)
-			*tail = (struct block_tail){.last = t2[m - 1], .n = last_n};
-	}
-	return rc;
-}
-
-static int begin(struct block_files *f, struct partition *p, struct err *e)
-{
-	int rc = open_writer(f, p, e);
-
-	if (rc || p->writing)
-		return rc;
-	if (step(p, W_BEGIN) != SQLITE_DONE)
-		return sql_err(e, p->db, p, "the block file cannot be written");
-	p->writing = true;
-	return 0;
-}
-
-static int write_item(struct block_files *f, struct block_item *item, struct err *e)
-{
-	const struct block *b = item->b;
-	struct partition *p = partition_for(f, b->t0);
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
-	int n, rc = begin(f, p, e);
-
-	if (!rc && b->t1 <= p->last && b->t0 > item->tail->last && item->tail->n + b->n > CODEC_POINTS) {
-		rc = insert(p, b->series, b->t0, b->data, b->len, e);
-		*item->tail = (struct block_tail){.last = b->t1, .n = b->n};
-	} else if (!rc) {
-		n = block_decode(b->series, b->t0, b->data, b->len, NULL, t, v);
-		must(n == b->n);
-		for (int i = 0, j; i < n && !rc; i = j) {
-			p = partition_for(f, t[i]);
-			rc = begin(f, p, e);
-			for (j = i + 1; j < n && t[j] <= p->last;)
-				j++;
-			if (!rc)
-				rc = write_points(f, p, b->series, t + i, v + i, j - i, item->tail, e);
-		}
-	}
-	if (rc == ERR_CORRUPT)
-		mark_damaged(f, p, "the file is damaged; new blocks of its time go into another one");
-	return rc;
-}
-
-/* By series, and within one as they came; rows then land side by side. */
-static int compare_items(const void *a, const void *b)
-{
-	const struct block_item *x = a, *y = b;
-
-	if (x->b->series != y->b->series)
-		return x->b->series < y->b->series ? -1 : 1;
-	return (x->order > y->order) - (x->order < y->order);
-}
-
-int files_write(struct block_files *f, struct block_item *item, size_t n, struct err *e)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n; i++)
-		item[i].order = i;
-	qsort(item, n, sizeof(*item), compare_items);
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = write_item(f, &item[i], e);
-	if (!rc && fault(FAULT_SERIES_SEAL))
-		rc = err_set(e, ERR_IO, "a block cannot be written");
-	return rc;
-}
-
-int files_commit(struct block_files *f, struct err *e)
-{
-	int rc = 0, open = 0;
-
-	for (size_t i = 0; i < f->n && !rc; i++) {
-		struct partition *p = f->part[i];
-
-		if (!p->writing)
-			continue;
-		if (step(p, W_COMMIT) != SQLITE_DONE)
-			rc = sql_err(e, p->db, p, "the block file cannot be written");
-		else
-			p->writing = false;
-	}
-	for (size_t i = f->n; i-- > 0;)
-		if (f->part[i]->db && ++open > WRITERS_MAX && !f->part[i]->writing)
-			close_writer(f->part[i]);
-	return rc;
-}
-
-void files_rollback(struct block_files *f, struct block_item *item, size_t n)
-{
-	for (size_t i = 0; i < f->n; i++) {
-		struct partition *p = f->part[i];
-
-		if (!p->writing)
-			continue;
-		if (step(p, W_ROLLBACK) != SQLITE_DONE)
-			close_writer(p);
-		p->writing = false;
-		atomic_store(&p->rows, -1);
-	}
-	for (size_t i = 0; i < n; i++)
-		*item[i].tail = (struct block_tail){.last = INT64_MAX};
 }
 
 void files_expire(struct block_files *f, time_us t)
@@ -642,28 +385,6 @@ void files_expire(struct block_files *f, time_us t)
 	free(gone);
 }
 
-int files_remove_broken(struct block_files *f, const char *name, uint32_t series, time_us t0, struct err *e)
-{
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
-	struct partition *p = NULL;
-	int n, rc;
-
-	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->part[i]->name, name) == 0)
-			p = f->part[i];
-	if (!p)
-		return 0;
-	rc = begin(f, p, e);
-	if (!rc)
-		rc = block_before(f, p, series, t0, t, v, &n, e); /* sets aside what is broken */
-	if (!rc)
-		rc = files_commit(f, e);
-	if (rc)
-		files_rollback(f, NULL, 0);
-	return rc;
-}
-
 /* ---- looking things up, while opening ---- */
 
 static int64_t scalar(const struct partition *p, const char *sql, int64_t none)
@@ -678,6 +399,11 @@ static int64_t scalar(const struct partition *p, const char *sql, int64_t none)
 	sqlite3_finalize(st);
 	close_reader(r);
 	return none;
+}
+
+bool files__is_packed(const struct partition *p)
+{
+	return scalar(p, "SELECT count(*) FROM packed", 0) > 0;
 }
 
 uint32_t files_max_id(struct block_files *f)
@@ -708,7 +434,7 @@ bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v)
 
 		files_view_seek(&view, i, series, INT64_MIN, INT64_MAX);
 		while (files_view_step(&view, i, &t0, &p, &len) == 1) {
-			int n = block_decode(series, t0, p, len, NULL, ts, vs);
+			int n = block_decode(series, t0, p, len, ts, vs);
 
 			if (n > 0) {
 				*t = ts[n - 1];
@@ -748,18 +474,18 @@ int file_image(const char *path, const char *to, struct err *e)
 	int rc = 0;
 
 	if (sqlite3_open_v2(path, &from, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-		rc = sql_err(e, from, &source, "the block file cannot be opened");
+		rc = files__sql_err(e, from, &source, "the block file cannot be opened");
 		goto out;
 	}
 	if (sqlite3_open_v2(to, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK ||
 	        !(b = sqlite3_backup_init(db, "main", from, "main"))) {
-		rc = sql_err(e, db, &target, "the block file cannot be copied");
+		rc = files__sql_err(e, db, &target, "the block file cannot be copied");
 		goto out;
 	}
 	while ((rc = sqlite3_backup_step(b, 1024)) == SQLITE_OK)
 		;
 	sqlite3_backup_finish(b);
-	rc = rc == SQLITE_DONE ? 0 : sql_err(e, db, &target, "the block file cannot be copied");
+	rc = rc == SQLITE_DONE ? 0 : files__sql_err(e, db, &target, "the block file cannot be copied");
 out:
 	sqlite3_close(db);
 	sqlite3_close(from);
@@ -855,7 +581,7 @@ void files_view_open(struct block_files *f, time_us from, time_us to, struct fil
 			struct stat st;
 
 			if (stat(p->path, &st) == 0 && st.st_size > 0) {
-				mark_damaged(f, p, "the file cannot be read");
+				files__mark_damaged(f, p, "the file cannot be read");
 				v->unreadable++;
 			}
 		}
@@ -870,6 +596,7 @@ void files_view_close(struct block_files *f, struct files_view *v)
 		struct reader *r = v->part[i].r;
 
 		sqlite3_reset(r->st[R_RANGE]);
+		sqlite3_reset(r->st[R_HOURS]);
 		if (reader_step(r, R_END))
 			give_reader(f, v->part[i].p, r);
 		else
@@ -880,9 +607,9 @@ void files_view_close(struct block_files *f, struct files_view *v)
 	*v = (struct files_view){0};
 }
 
-void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to)
+static void seek(struct files_view *v, size_t i, int which, uint32_t series, time_us from, time_us to)
 {
-	sqlite3_stmt *st = v->part[i].r->st[R_RANGE];
+	sqlite3_stmt *st = v->part[i].r->st[which];
 
 	sqlite3_reset(st);
 	sqlite3_bind_int64(st, 1, series);
@@ -890,9 +617,9 @@ void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us fr
 	sqlite3_bind_int64(st, 3, to);
 }
 
-int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len)
+static int take_row(struct files_view *v, size_t i, int which, time_us *t0, const uint8_t **p, size_t *len)
 {
-	sqlite3_stmt *st = v->part[i].r->st[R_RANGE];
+	sqlite3_stmt *st = v->part[i].r->st[which];
 	int rc = sqlite3_step(st);
 
 	if (rc == SQLITE_ROW) {
@@ -905,82 +632,36 @@ int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t *
 	return rc == SQLITE_DONE ? 0 : ERR_CORRUPT;
 }
 
+void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to)
+{
+	seek(v, i, R_RANGE, series, from, to);
+}
+
+int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len)
+{
+	return take_row(v, i, R_RANGE, t0, p, len);
+}
+
+bool files_view_seek_hours(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to)
+{
+	if (!v->part[i].r->st[R_HOURS])
+		return false;
+	seek(v, i, R_HOURS, series, from, to);
+	return true;
+}
+
+int files_view_step_hours(struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len)
+{
+	return take_row(v, i, R_HOURS, start, p, len);
+}
+
 const char *files_view_name(const struct files_view *v, size_t i)
 {
 	return v->part[i].p->name;
 }
 
-/* ---- verify ---- */
-
-static bool summary_same(const struct block_summary *a, const struct block_summary *b)
+void files_view_span(const struct files_view *v, size_t i, time_us *start, time_us *last)
 {
-	return a->t1 == b->t1 && a->numbers == b->numbers &&
-	       (a->numbers == 0 ||
-	               (a->first == b->first && a->last == b->last && a->min == b->min && a->max == b->max &&
-	                       (a->sum == b->sum || (isnan(a->sum) && isnan(b->sum)))));
-}
-
-int file_verify(const char *path, void (*tell)(void *ctx, const char *text), void *ctx)
-{
-	time_us t[CODEC_POINTS], start, last, before = INT64_MIN;
-	double v[CODEC_POINTS];
-	sqlite3 *db = NULL;
-	sqlite3_stmt *st = NULL;
-	const char *name = strrchr(path, '/');
-	uint32_t generation;
-	int64_t series_before = -1;
-	int bad = 0, rc;
-	char text[512];
-
-	if (!file_name_parse(name ? name + 1 : path, &start, &last, &generation))
-		return 0;
-	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v2(
-		        db, "SELECT series, t0, data FROM block ORDER BY series, t0", -1, &st, NULL);
-	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
-		struct block_summary said, is = {0};
-		int64_t series;
-		time_us t0;
-		int n;
-
-		rc = sqlite3_step(st);
-		if (rc != SQLITE_ROW)
-			break;
-		series = sqlite3_column_int64(st, 0);
-		t0 = sqlite3_column_int64(st, 1);
-		n = block_decode((uint32_t)series, t0, sqlite3_column_blob(st, 2),
-		        (size_t)sqlite3_column_bytes(st, 2), &said, t, v);
-		if (n > 0)
-			block_summarise(t, v, n, &is);
-		if (n < 0)
-			snprintf(text, sizeof(text), "%s: the block of series %lld at %lld is damaged", path,
-			        (long long)series, (long long)t0);
-		else if (!summary_same(&said, &is))
-			snprintf(text, sizeof(text), "%s: the summary of series %lld at %lld is wrong", path,
-			        (long long)series, (long long)t0);
-		else if (t0 < start || t[n - 1] > last)
-			snprintf(text, sizeof(text),
-			        "%s: series %lld at %lld lies outside of the file's span", path,
-			        (long long)series, (long long)t0);
-		else if (series == series_before && t0 <= before)
-			snprintf(text, sizeof(text), "%s: series %lld at %lld overlaps the block before",
-			        path, (long long)series, (long long)t0);
-		else
-			text[0] = 0;
-		if (text[0]) {
-			tell(ctx, text);
-			bad++;
-		}
-		before = n > 0 ? t[n - 1] : t0;
-		series_before = series;
-	}
-	if (rc != SQLITE_DONE) {
-		snprintf(text, sizeof(text), "%s: %s", path, sqlite3_errmsg(db));
-		tell(ctx, text);
-		bad++;
-	}
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return bad;
+	*start = v->part[i].p->start;
+	*last = v->part[i].p->last;
 }

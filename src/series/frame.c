@@ -12,7 +12,6 @@
 
 #define MARK 0x31466d48u /* "HmF1" */
 #define WINDOW_B (1u << 20)
-#define WAL_FORMAT 1
 
 uint8_t *buf_room(struct buf *b, size_t more)
 {
@@ -201,7 +200,7 @@ int wal_start(struct wal *w, const char *dir, uint32_t number, uint32_t max_id, 
 	}
 	at = frame_begin(&b, FRAME_FILE);
 	p = buf_room(&b, 3 * VARINT_MAX_B);
-	put_varint(&p, WAL_FORMAT);
+	put_varint(&p, FRAME_FORMAT);
 	put_varint(&p, number);
 	put_varint(&p, max_id);
 	b.n = (size_t)(p - b.p);

@@ -17,6 +17,7 @@
 #include "base/time.h"
 
 #define FRAME_HEAD_B 12
+#define FRAME_FORMAT 2 /* of logs and checkpoints; 1 knew no deletions */
 #define FRAME_MAX (4u << 20)
 
 enum frame_kind {
@@ -24,7 +25,8 @@ enum frame_kind {
 	FRAME_SERIES = 2, /* new ids with their labels */
 	FRAME_POINTS = 3,
 	FRAME_HEADS = 4, /* of a checkpoint: series with labels, head and late points */
-	FRAME_END = 5    /* last of a checkpoint: number of series */
+	FRAME_END = 5,   /* last of a checkpoint: number of series */
+	FRAME_DELETE = 6 /* points taken out of series */
 };
 
 struct buf {

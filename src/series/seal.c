@@ -9,6 +9,7 @@
 #define BATCH 4096 /* blocks in one transaction */
 #define LOG_LEAST_B (UINT64_C(64) << 20)
 #define SLICE 256 /* series looked at while the committer waits */
+#define PACK_EVERY (5 * US_MINUTE)
 
 void series__seal_wake(struct series_db *db)
 {
@@ -50,15 +51,23 @@ static void forget_blocks(struct series_db *db, size_t n)
 	atomic_fetch_add(&db->written_n, n);
 }
 
+/* What stands before the next deletion, or that itself. *n 0: there is nothing left to do. */
 static int drain_some(struct series_db *db, struct block_item *item, size_t *n, struct err *e)
 {
+	size_t most = BATCH;
 	int rc;
 
 	*n = 0;
 	pthread_rwlock_rdlock(&db->data_lock);
-	for (struct block *b = db->fifo; b && *n < BATCH; b = b->next)
+	if (db->deletions && db->deletions->upto - atomic_load(&db->written_n) < most)
+		most = db->deletions->upto - atomic_load(&db->written_n);
+	for (struct block *b = db->fifo; b && *n < most; b = b->next)
 		item[(*n)++] = (struct block_item){.b = b, .tail = &series__at(db, b->series)->tail};
 	pthread_rwlock_unlock(&db->data_lock);
+	if (!most) {
+		*n = 1;
+		return series__deletion_run(db, e);
+	}
 	if (!*n)
 		return 0;
 	rc = files_write(&db->files, item, *n, e);
@@ -77,7 +86,17 @@ static int drain_some(struct series_db *db, struct block_item *item, size_t *n, 
 	return rc;
 }
 
-/* Until as many blocks were written as had been sealed at some moment. */
+static bool deletion_due(struct series_db *db)
+{
+	bool due;
+
+	pthread_rwlock_rdlock(&db->data_lock);
+	due = db->deletions && db->deletions->upto <= atomic_load(&db->written_n);
+	pthread_rwlock_unlock(&db->data_lock);
+	return due;
+}
+
+/* Until as many blocks were written as had been sealed at some moment, and no deletion waits for them. */
 int series__drain(struct series_db *db, uint64_t upto, struct err *e)
 {
 	struct block_item *item = xcalloc(BATCH, sizeof(*item));
@@ -85,7 +104,7 @@ int series__drain(struct series_db *db, uint64_t upto, struct err *e)
 	size_t n = 1;
 	int rc = 0;
 
-	while (!rc && n && atomic_load(&db->written_n) < upto)
+	while (!rc && n && (atomic_load(&db->written_n) < upto || deletion_due(db)))
 		rc = drain_some(db, item, &n, &why);
 	free(item);
 	pthread_mutex_lock(&db->job_lock);
@@ -95,6 +114,17 @@ int series__drain(struct series_db *db, uint64_t upto, struct err *e)
 	if (rc && e)
 		*e = why;
 	return rc;
+}
+
+int series__drain_deletions(struct series_db *db, struct err *e)
+{
+	uint64_t upto = 0;
+
+	pthread_rwlock_rdlock(&db->data_lock);
+	for (const struct deletion *d = db->deletions; d; d = d->next)
+		upto = d->upto;
+	pthread_rwlock_unlock(&db->data_lock);
+	return series__drain(db, upto, e);
 }
 
 static void seal_all(struct series_db *db)
@@ -166,7 +196,24 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 	pthread_rwlock_unlock(&db->index_lock);
 	pthread_rwlock_unlock(&db->seal_lock);
 	pthread_mutex_unlock(&db->commit_lock);
-	return series__checkpoint(db, e);
+	rc = series__checkpoint(db, e);
+	while (!rc && (rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1)
+		rc = 0;
+	return rc;
+}
+
+static int delete (struct series_db *db, struct err *e)
+{
+	int rc;
+
+	db->unreadable = 0;
+	rc = series__drain(db, atomic_load(&db->sealed_n), e);
+	if (!rc && db->unreadable)
+		rc = err_set(e, ERR_CORRUPT,
+		        "%d block files are damaged and keep their readings; repair them, then "
+		        "delete again",
+		        db->unreadable);
+	return rc;
 }
 
 static void remove_broken(struct series_db *db)
@@ -207,17 +254,28 @@ static bool checkpoint_due(struct series_db *db)
 	return used && clock_now(db->clock) - since >= db->head_age;
 }
 
+/* A file whose time is over, now and then. */
+static int pack(struct series_db *db, struct err *e)
+{
+	if (clock_monotonic() - db->packed_at < PACK_EVERY)
+		return 0;
+	db->packed_at = clock_monotonic();
+	return files_pack(&db->files, clock_now(db->clock) - US_HOUR, e);
+}
+
 static void routine(struct series_db *db)
 {
 	struct err e = ERR_INIT;
 	int rc = 0;
 
 	remove_broken(db);
-	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0])
+	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0] || deletion_due(db))
 		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
 	if (!rc && checkpoint_due(db))
 		rc = series__checkpoint(db, &e);
-	if (rc)
+	if (!rc)
+		rc = pack(db, &e);
+	if (rc < 0)
 		LOG(SERIES_FAULT, log_s("what", "seal"), log_s("why", e.text));
 }
 
@@ -226,6 +284,7 @@ static void run_job(struct series_db *db, struct job *j)
 	switch (j->kind) {
 	case JOB_FLUSH: j->rc = flush(db, &j->err); break;
 	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
+	case JOB_DELETE: j->rc = delete (db, &j->err); break;
 	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
 	}
 	if (j->rc)

@@ -1,17 +1,10 @@
 /*
- * Reading: which series match, and a view of their points that stands still.
+ * Which series match, and lists of them.
  *
  * A matcher on a virtual label is asked once per `thing`, outside of the locks, since the registry
- * has locks of its own. The view is taken under the seal lock: heads, late points and waiting blocks
- * are copied as the bytes they are, and a read transaction is begun on each block file. Later layers
- * override earlier ones: files, waiting blocks in their order, head, late points.
- *
- * Of a series whose column is kept (column.h) only what came later is copied, and the files are left
- * alone unless some of that is there already.
+ * has locks of its own.
  */
-#include "series/series_int.h"
-
-#include "base/log.h"
+#include "series/select_int.h"
 
 /* ---- matching, virtual labels among it ---- */
 
@@ -19,23 +12,6 @@ struct thing {
 	struct str value;
 	struct str *label; /* one for each virtual name */
 	int ok;            /* matches; -1: not asked yet */
-};
-
-struct found {
-	uint32_t *id;
-	struct labels *labels; /* in the caller's arena; with virtual ones */
-	size_t n;
-};
-
-struct matching {
-	struct series_db *db;
-	const struct series_virtual *virt;
-	int names;
-	const struct matcher *m;
-	int n;
-	bool *on_virtual; /* of each matcher */
-	bool any_virtual;
-	struct arena *temp;
 };
 
 static int virtual_index(const struct matching *g, struct str name)
@@ -46,7 +22,7 @@ static int virtual_index(const struct matching *g, struct str name)
 	return -1;
 }
 
-static void matching_init(struct matching *g, struct series_db *db, const struct matcher *m, int n)
+void select__init(struct matching *g, struct series_db *db, const struct matcher *m, int n)
 {
 	*g = (struct matching){.db = db, .m = m, .n = n, .temp = arena_new(0)};
 	pthread_rwlock_rdlock(&db->index_lock);
@@ -176,9 +152,7 @@ static int compare_ordered(const void *a, const void *b)
 	return labels_cmp(&((const struct ordered *)a)->labels, &((const struct ordered *)b)->labels);
 }
 
-/* Matching series in the order of their labels. `limit` 0: none; more than it: the first are given,
- * and *more is set. */
-static int find_series(
+int select__find(
         struct matching *g, size_t limit, struct arena *a, struct found *out, bool *more, struct err *e)
 {
 	struct series_db *db = g->db;
@@ -255,438 +229,6 @@ static int find_series(
 	return rc;
 }
 
-/* ---- the cursor ---- */
-
-/* How one series is read: what it has in memory, copied, and what is known of its column. */
-struct layer {
-	struct column *column; /* has all points before `from` that are wanted */
-	struct series *series;
-	size_t n;               /* points of the column that are the reader's */
-	bool plain;             /* … among which there is no NaN */
-	time_us from, to, last; /* what to read, if `read`; the newest point */
-	uint32_t settled;
-	bool read, keep;     /* keep: what is read becomes a column */
-	struct block *block; /* copies, oldest first */
-	struct head head;
-	struct late *late;
-};
-
-struct points {
-	time_us *t;
-	double *v;
-	size_t n, t_cap, v_cap;
-};
-
-struct series_cursor {
-	struct series_db *db;
-	struct found found;
-	struct layer *layer;
-	struct files_view view;
-	time_us from, to;
-	size_t next, points, max_points;
-	const bool *cancel;
-	bool broken; /* a block of the series at hand could not be read */
-	struct points all, other;
-};
-
-static void points_room(struct points *p, size_t more)
-{
-	p->t = xgrow(p->t, &p->t_cap, p->n + more, sizeof(*p->t));
-	p->v = xgrow(p->v, &p->v_cap, p->n + more, sizeof(*p->v));
-}
-
-static void points_add(
-        struct series_cursor *c, const struct layer *l, const time_us *t, const double *v, size_t n)
-{
-	struct points swap;
-	size_t lo = 0;
-
-	while (n && t[n - 1] > l->to)
-		n--;
-	while (lo < n && t[lo] < l->from)
-		lo++;
-	t += lo;
-	v += lo;
-	n -= lo;
-	if (!n)
-		return;
-	points_room(&c->all, n);
-	if (!c->all.n || t[0] > c->all.t[c->all.n - 1]) {
-		memcpy(c->all.t + c->all.n, t, n * sizeof(*t));
-		memcpy(c->all.v + c->all.n, v, n * sizeof(*v));
-		c->all.n += n;
-		return;
-	}
-	c->other.n = 0;
-	points_room(&c->other, c->all.n + n);
-	c->other.n = points_merge(c->all.t, c->all.v, c->all.n, t, v, n, c->other.t, c->other.v);
-	swap = c->all;
-	c->all = c->other;
-	c->other = swap;
-}
-
-/* The sealer sets the row aside; this reader goes on without it. */
-static void report_broken(struct series_db *db, const char *file, uint32_t series, time_us t0)
-{
-	size_t n = strlen(file) + 1;
-	struct broken *b = xcalloc(1, sizeof(*b) + n);
-
-	b->series = series;
-	b->t0 = t0;
-	memcpy(b->file, file, n);
-	LOG(SERIES_FAULT, log_s("file", file), log_i("series", series), log_i("t0", t0),
-	        log_s("why", "the block is damaged"));
-	pthread_mutex_lock(&db->job_lock);
-	b->next = db->broken;
-	db->broken = b;
-	db->wake = true;
-	pthread_cond_signal(&db->job_cond);
-	pthread_mutex_unlock(&db->job_lock);
-}
-
-static void copy_layer(const struct series *s, struct layer *l)
-{
-	struct block **at = &l->block;
-
-	for (const struct block *b = s->sealed; b; b = b->younger) {
-		if (b->t1 < l->from || b->t0 > l->to)
-			continue;
-		*at = xrealloc(NULL, sizeof(*b) + b->len);
-		memcpy(*at, b, sizeof(*b) + b->len);
-		(*at)->next = NULL;
-		at = &(*at)->next;
-	}
-	if (s->head.n && s->head.last >= l->from && s->head.first <= l->to) {
-		l->head = s->head;
-		l->head.p = xrealloc(NULL, s->head.used);
-		memcpy(l->head.p, s->head.p, s->head.used);
-	}
-	if (s->late && !l->column) { /* a good column has them */
-		size_t n = sizeof(*s->late) + s->late->n * sizeof(s->late->p[0]);
-
-		l->late = xrealloc(NULL, n);
-		memcpy(l->late, s->late, n);
-	}
-}
-
-/*
- * What is to be read of one series. A query that ends near the newest point is likely to be asked again:
- * then all up to that point is read and kept.
- */
-static void plan_layer(struct series_cursor *c, struct series *s, struct layer *l)
-{
-	*l = (struct layer){.series = s,
-	        .from = c->from,
-	        .to = c->to,
-	        .last = s->last_t,
-	        .settled = s->settled,
-	        .read = s->last_t != TIME_NONE && c->from <= s->last_t};
-	if (!l->read)
-		return;
-	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
-	if (l->column) {
-		l->n = l->column->n;
-		l->plain = l->column->plain;
-		l->from = l->column->last + 1;
-		l->to = s->last_t;
-		l->read = l->column->last < s->last_t && c->to > l->column->last;
-	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
-		l->keep = true;
-		l->to = s->last_t;
-	}
-}
-
-static void copy_layers(struct series_cursor *c)
-{
-	time_us from = INT64_MAX, to = INT64_MIN;
-
-	pthread_rwlock_rdlock(&c->db->seal_lock);
-	pthread_rwlock_rdlock(&c->db->data_lock);
-	pthread_mutex_lock(&c->db->columns.lock);
-	for (size_t i = 0; i < c->found.n; i++)
-		plan_layer(c, series__at(c->db, c->found.id[i]), &c->layer[i]);
-	pthread_mutex_unlock(&c->db->columns.lock);
-	for (size_t i = 0; i < c->found.n; i++) {
-		struct layer *l = &c->layer[i];
-
-		if (!l->read)
-			continue;
-		copy_layer(l->series, l);
-		if (l->column && l->series->filed < l->from)
-			continue;
-		from = l->from < from ? l->from : from;
-		to = l->to > to ? l->to : to;
-	}
-	pthread_rwlock_unlock(&c->db->data_lock);
-	if (from <= to)
-		files_view_open(&c->db->files, from, to, &c->view);
-	pthread_rwlock_unlock(&c->db->seal_lock);
-}
-
-int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
-        struct series_cursor **out, struct err *e)
-{
-	struct series_cursor *c = NULL;
-	struct matching g;
-	bool selective = false, more;
-	int rc;
-
-	for (int i = 0; i < q->n; i++)
-		selective |= !matcher_matches(&q->m[i], STR_NULL);
-	if (!selective)
-		return err_set(e, ERR_INVALID, "at least one matcher must not match the empty value");
-	c = xcalloc(1, sizeof(*c));
-	*c = (struct series_cursor){
-	        .db = db, .from = q->from, .to = q->to, .max_points = q->max_points, .cancel = q->cancel};
-	matching_init(&g, db, q->m, q->n);
-	rc = find_series(&g, q->max_series, a, &c->found, &more, e);
-	arena_free(&g.temp);
-	if (!rc && more)
-		rc = err_set(
-		        e, ERR_TOOBIG, "more than %zu series match; narrow the selection", q->max_series);
-	if (!rc && q->cancel && __atomic_load_n(q->cancel, __ATOMIC_RELAXED))
-		rc = err_set(e, ERR_CANCELLED, "the query was cancelled");
-	if (rc) {
-		c->found.n = 0;
-		series_cursor_free(&c);
-		return rc;
-	}
-	c->layer = xcalloc(c->found.n + 1, sizeof(*c->layer));
-	copy_layers(c);
-	*out = c;
-	return 0;
-}
-
-static int over(const struct series_cursor *c, size_t n, struct err *e)
-{
-	if (c->max_points && c->points + n > c->max_points)
-		return err_set(e, ERR_TOOBIG, "more than %zu points; take a shorter time or fewer series",
-		        c->max_points);
-	return 0;
-}
-
-static int read_files(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
-{
-	time_us t[CODEC_POINTS], t0;
-	double v[CODEC_POINTS];
-	const uint8_t *p;
-	size_t len;
-
-	for (size_t i = 0; i < c->view.n; i++) {
-		int got;
-
-		files_view_seek(&c->view, i, id, l->from, l->to);
-		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
-			int n = block_decode(id, t0, p, len, NULL, t, v), rc;
-
-			if (n < 0) {
-				report_broken(c->db, files_view_name(&c->view, i), id, t0);
-				c->broken = true;
-				continue;
-			}
-			points_add(c, l, t, v, (size_t)n);
-			rc = over(c, l->keep ? 0 : c->all.n, e);
-			if (rc)
-				return rc;
-			if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
-				return err_set(e, ERR_CANCELLED, "the query was cancelled");
-		}
-		c->broken = c->broken || got < 0;
-		if (got < 0)
-			LOG(SERIES_FAULT, log_s("file", files_view_name(&c->view, i)),
-			        log_s("why", "the file is damaged; the rest is served"));
-	}
-	return 0;
-}
-
-/* All layers of one series, into c->all. */
-static int read_layers(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
-{
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
-	int rc;
-
-	c->all.n = 0;
-	c->broken = false;
-	rc = read_files(c, l, id, e);
-	if (rc)
-		return rc;
-	for (struct block *b = l->block; b; b = b->next) {
-		int n = block_decode(id, b->t0, b->data, b->len, NULL, t, v);
-
-		must(n == b->n);
-		points_add(c, l, t, v, (size_t)n);
-	}
-	if (l->head.n) {
-		must(head_decode(&l->head, t, v));
-		points_add(c, l, t, v, l->head.n);
-	}
-	if (l->late)
-		points_add(c, l, t, v, series__late_sorted(l->late, t, v));
-	return 0;
-}
-
-/* What was read goes behind the points of the column, into c->all. */
-static void join_column(struct series_cursor *c, struct layer *l)
-{
-	struct points read = c->all;
-
-	c->all = c->other;
-	c->other = read;
-	c->all.n = 0;
-	points_room(&c->all, l->column->n + read.n);
-	c->all.n = points_merge(
-	        l->column->t, l->column->v, l->column->n, read.t, read.v, read.n, c->all.t, c->all.v);
-	columns_leave(l->column);
-	l->column = NULL;
-}
-
-/* What was read becomes the series' column or goes into it. Else l->column is NULL and c->all has all. */
-static void keep_column(struct series_cursor *c, struct layer *l)
-{
-	struct columns *columns = &c->db->columns;
-	const struct points *p = &c->all;
-	struct column *x = NULL;
-
-	pthread_mutex_lock(&columns->lock);
-	if (!c->broken && l->column)
-		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
-	else if (!c->broken)
-		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
-	if (x) {
-		l->column = x;
-		l->n = x->n;
-		l->plain = x->plain;
-	} else if (l->column)
-		join_column(c, l);
-	pthread_mutex_unlock(&columns->lock);
-}
-
-/* The first point after t. Readings mostly come at an even pace: the search begins where they would stand. */
-static size_t after(const time_us *p, size_t n, time_us t)
-{
-	size_t lo = 0, hi = n, jump = 1, at;
-
-	if (!n || p[n - 1] <= t)
-		return n;
-	if (p[0] > t)
-		return 0;
-	at = (size_t)((double)(t - p[0]) / (double)(p[n - 1] - p[0]) * (double)(n - 1));
-	/* p[lo] <= t < p[hi], closing in from the guess. */
-	if (p[at] <= t) {
-		for (lo = at; lo + jump < n && p[lo + jump] <= t; jump *= 2)
-			lo += jump;
-		hi = lo + jump < n ? lo + jump : n - 1;
-	} else {
-		for (hi = at; hi > jump && p[hi - jump] > t; jump *= 2)
-			hi -= jump;
-		lo = hi > jump ? hi - jump : 0;
-	}
-	while (hi - lo > 1) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (p[mid] <= t)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return hi;
-}
-
-int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
-{
-	time_us to = c->to;
-	const time_us *t;
-	const double *v;
-	struct layer *l;
-	size_t lo, n;
-	bool plain = false;
-	int rc = 0;
-
-	if (c->next == c->found.n)
-		return 0;
-	if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED))
-		return err_set(e, ERR_CANCELLED, "the query was cancelled");
-	l = &c->layer[c->next];
-	c->all.n = 0;
-	if (l->read) {
-		rc = read_layers(c, l, c->found.id[c->next], e);
-		if (rc)
-			return rc;
-		if (l->keep || l->column)
-			keep_column(c, l);
-	}
-	t = l->column ? l->column->t : c->all.t;
-	v = l->column ? l->column->v : c->all.v;
-	n = c->all.n;
-	if (l->column) {
-		/* It may have more by now: the reader's view stands still. */
-		to = to < l->last ? to : l->last;
-		n = l->n;
-		plain = l->plain;
-	}
-	n = after(t, n, to);
-	lo = c->from > INT64_MIN ? after(t, n, c->from - 1) : 0;
-	rc = over(c, n - lo, e);
-	if (rc)
-		return rc;
-	c->points += n - lo;
-	*out = (struct series_view){.id = {c->found.id[c->next]},
-	        .labels = c->found.labels[c->next],
-	        .n = n - lo,
-	        .lasting = l->column != NULL,
-	        .plain = plain};
-	if (n > lo) {
-		out->t = t + lo;
-		out->v = v + lo;
-	}
-	if (plain && n > lo) {
-		size_t first = lo / SERIES_CHUNK;
-
-		out->chunks = (struct series_chunks){.least = l->column->least + first,
-		        .greatest = l->column->greatest + first,
-		        .falls = l->column->falls + first,
-		        .sum = l->column->sum + first,
-		        .lost = l->column->lost + first,
-		        .n = n / SERIES_CHUNK - first,
-		        .skew = lo % SERIES_CHUNK};
-	}
-	c->next++;
-	return 1;
-}
-
-void series_cursor_free(struct series_cursor **cp)
-{
-	struct series_cursor *c = *cp;
-
-	if (!c)
-		return;
-	*cp = NULL;
-	pthread_mutex_lock(&c->db->columns.lock);
-	for (size_t i = 0; c->layer && i < c->found.n; i++)
-		if (c->layer[i].column)
-			columns_leave(c->layer[i].column);
-	pthread_mutex_unlock(&c->db->columns.lock);
-	for (size_t i = 0; c->layer && i < c->found.n; i++) {
-		while (c->layer[i].block) {
-			struct block *b = c->layer[i].block;
-
-			c->layer[i].block = b->next;
-			free(b);
-		}
-		free(c->layer[i].head.p);
-		free(c->layer[i].late);
-	}
-	if (c->view.part)
-		files_view_close(&c->db->files, &c->view);
-	free(c->layer);
-	free(c->all.t);
-	free(c->all.v);
-	free(c->other.t);
-	free(c->other.v);
-	free(c);
-}
-
 /* ---- labels and newest points ---- */
 
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v)
@@ -707,6 +249,29 @@ bool series_latest(struct series_db *db, series_id id, time_us *t, double *v)
 	}
 	pthread_rwlock_unlock(&db->index_lock);
 	return has;
+}
+
+void series_latest_many(struct series_db *db, const series_id *id, size_t n, struct series_point *p)
+{
+	enum { SLICE = 65536 }; /* writers wait for no more */
+
+	for (size_t at = 0; at < n; at += SLICE) {
+		size_t end = at + SLICE < n ? at + SLICE : n;
+
+		pthread_rwlock_rdlock(&db->index_lock);
+		pthread_rwlock_rdlock(&db->data_lock);
+		for (size_t i = at; i < end; i++) {
+			p[i] = (struct series_point){.id = id[i], .t = TIME_NONE};
+			if (index_has(&db->index, id[i].v)) {
+				const struct series *s = series__at(db, id[i].v);
+
+				p[i].t = s->last_t;
+				p[i].v = s->last_t == TIME_NONE ? 0 : s->last_v;
+			}
+		}
+		pthread_rwlock_unlock(&db->data_lock);
+		pthread_rwlock_unlock(&db->index_lock);
+	}
 }
 
 struct labels series_labels(struct series_db *db, series_id id, struct arena *a)
@@ -732,8 +297,8 @@ int series_list(struct series_db *db, const struct matcher *m, int n, size_t lim
 	bool more;
 	int rc;
 
-	matching_init(&g, db, m, n);
-	rc = find_series(&g, limit, a, &f, &more, e);
+	select__init(&g, db, m, n);
+	rc = select__find(&g, limit, a, &f, &more, e);
 	arena_free(&g.temp);
 	if (rc)
 		return rc;
@@ -852,7 +417,7 @@ int series_label_names(struct series_db *db, struct arena *a, struct str **out, 
 	struct matching g;
 	bool ok = true;
 
-	matching_init(&g, db, NULL, 0);
+	select__init(&g, db, NULL, 0);
 	pthread_rwlock_rdlock(&db->index_lock);
 	for (size_t i = 0; i < db->index.names && ok; i++)
 		ok = strs_add(&stored, g.temp, (struct str){db->index.name[i].name, db->index.name[i].n});
@@ -880,7 +445,7 @@ int series_label_values(
 	int which;
 	bool ok;
 
-	matching_init(&g, db, NULL, 0);
+	select__init(&g, db, NULL, 0);
 	which = virtual_index(&g, str_of(name));
 	ok = add_values(db, str_of(name), false, a, &s);
 	if (ok && which >= 0)

@@ -34,17 +34,16 @@ static void init_cond(pthread_cond_t *c)
 	pthread_condattr_destroy(&attr);
 }
 
-/* One process at a time; the lock goes with the process however it ends. */
-static int lock_dir(struct series_db *db, struct err *e)
+int series__lock(const char *dir, int *fd, struct err *e)
 {
-	char *path = xasprintf("%s/lock", db->dir);
+	char *path = xasprintf("%s/lock", dir);
 	int rc = 0;
 
-	db->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (db->lock_fd < 0)
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (*fd < 0)
 		rc = err_errno(e, errno, "cannot open %s", path);
-	else if (flock(db->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		rc = err_set(e, ERR_STATE, "%s is in use by another process", db->dir);
+	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+		rc = err_set(e, ERR_STATE, "%s is in use by another process", dir);
 	free(path);
 	return rc;
 }
@@ -68,6 +67,12 @@ static void free_series(struct series_db *db)
 static void destroy(struct series_db *db)
 {
 	free_series(db);
+	while (db->deletions) { /* the log has it */
+		struct deletion *d = db->deletions;
+
+		db->deletions = d->next;
+		series__deletion_free(d);
+	}
 	while (db->broken) {
 		struct broken *b = db->broken;
 
@@ -89,6 +94,9 @@ static void destroy(struct series_db *db)
 	pthread_rwlock_destroy(&db->seal_lock);
 	pthread_mutex_destroy(&db->commit_lock);
 	pthread_mutex_destroy(&db->job_lock);
+	pthread_mutex_destroy(&db->spare_lock);
+	free(db->spare.t);
+	free(db->spare.v);
 	pthread_cond_destroy(&db->job_cond);
 	pthread_cond_destroy(&db->done_cond);
 	free(db->dir);
@@ -115,6 +123,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	init_rwlock(&db->seal_lock);
 	must(pthread_mutex_init(&db->commit_lock, NULL) == 0);
 	must(pthread_mutex_init(&db->job_lock, NULL) == 0);
+	must(pthread_mutex_init(&db->spare_lock, NULL) == 0);
 	init_cond(&db->job_cond);
 	init_cond(&db->done_cond);
 	db->queue = queue_new(QUEUE_BATCHES);
@@ -123,7 +132,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 
 	rc = file_mkdirs(db->dir, e);
 	if (!rc)
-		rc = lock_dir(db, e);
+		rc = series__lock(db->dir, &db->lock_fd, e);
 	if (!rc)
 		rc = files_open(&db->files, db->dir, o->partition ? o->partition : 7 * US_DAY,
 		        o->durability == SERIES_FSYNC, e);
@@ -282,7 +291,7 @@ int series_append(struct series_db *db, const struct series_point *p, size_t n, 
 	return w.rc;
 }
 
-static int run_job(struct series_db *db, struct job *j, struct err *e)
+int series__job(struct series_db *db, struct job *j, struct err *e)
 {
 	struct job **at;
 	int rc = series_append(db, NULL, 0, e); /* what was posted before is in */
@@ -306,21 +315,21 @@ int series_flush(struct series_db *db, struct err *e)
 {
 	struct job j = {.kind = JOB_FLUSH};
 
-	return run_job(db, &j, e);
+	return series__job(db, &j, e);
 }
 
 int series_expire(struct series_db *db, time_us t, struct err *e)
 {
 	struct job j = {.kind = JOB_EXPIRE, .t = t};
 
-	return run_job(db, &j, e);
+	return series__job(db, &j, e);
 }
 
 int series_snapshot(struct series_db *db, const char *dir, struct err *e)
 {
 	struct job j = {.kind = JOB_SNAPSHOT, .dir = dir};
 
-	return run_job(db, &j, e);
+	return series__job(db, &j, e);
 }
 
 void series_stats(struct series_db *db, struct series_stats *out)

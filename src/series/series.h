@@ -34,6 +34,8 @@ struct series_point {
 	double v;
 };
 
+#define SERIES_STALE UINT64_C(0x7ff0000000000002) /* the bits of a staleness marker */
+
 /*
  * Labels that are not stored but asked of the registry by the stored label `thing`, so that moving a
  * thing never forks its history. They take part in matching and are added to results. Any thread.
@@ -90,8 +92,29 @@ MUST_USE int series_append(struct series_db *db, const struct series_point *p, s
 /* Seals all heads and starts a new log. Waits. */
 MUST_USE int series_flush(struct series_db *db, struct err *e);
 /* Removes block files that end before t, and series left without points: these are hidden at once
- * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again). */
+ * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again).
+ * Files whose time is over are packed, which is also done now and then by itself. */
 MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
+/*
+ * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were
+ * posted before the call: durable when it returns 0, also where it takes long to carry out. Points of that
+ * time that come later are kept. A series left without points is hidden as by series_expire. *series: how
+ * many matched; may be NULL. At least one matcher must not match the empty value. Series with points of that
+ * time in memory hold writers up, for about 10 us each. Files that are damaged keep
+ * their points (ERR_CORRUPT, the rest is done): repair, then delete again.
+ */
+MUST_USE int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
+        size_t *series, struct err *e);
+/* How long series are kept: those of the first class that matches. */
+struct series_class {
+	const struct matcher *m;
+	int n;       /* 0: every series */
+	dur_us keep; /* 0: for ever */
+};
+/* Removes what is older than its class allows, and with it files and series as series_expire does. Series of
+ * no class are kept for ever. What is still in memory goes another time. Meant to be called once a day. */
+MUST_USE int series_retain(
+        struct series_db *db, const struct series_class *class, int n, time_us now, struct err *e);
 
 /* ---- reading ---- */
 
@@ -131,8 +154,43 @@ MUST_USE int series_select(struct series_db *db, const struct series_query *q, s
 MUST_USE int series_next(struct series_cursor *c, struct series_view *out, struct err *e);
 void series_cursor_free(struct series_cursor **c);
 
+/*
+ * Windows: what spans of equal length hold of a series, from roll-ups where there are any.
+ *
+ * A window is (end - step, end], its end a multiple of the step from 1970-01-01T00:00Z on: just what
+ * PromQL's range selector [step] sees when it is evaluated at `end`. The step is a multiple of 5 min; whole
+ * hours are the quickest. The answer is always exact, never behind: points in memory, late points of any
+ * age and damaged or missing roll-ups included. What it was made from cannot be told from it.
+ *
+ * n, min, max, first, last are those of the points. The sum of decimals (|sum| * 10^e < 2^51, at most six
+ * places) is that of their exact sum, rounded once; other sums are compensated, and their last bit may depend
+ * on how points lie in blocks. Staleness markers do not count. Other NaN are counted by `nans` and nowhere
+ * else: where it is not 0 PromQL's sum, avg, min_over_time and so on are to be computed from the points.
+ */
+struct series_window {
+	time_us end;
+	uint32_t n, nans;
+	double min, max, sum, first, last; /* 0 if n is 0 */
+};
+struct series_windows {
+	series_id id;
+	struct labels labels;          /* as in series_view */
+	const struct series_window *w; /* ascending; without empty ones; valid until the next call */
+	size_t n;
+};
+#define SERIES_STEP (5 * US_MINUTE)
+#define SERIES_WINDOWS_MAX 10000000 /* of one series */
+/* Windows whose ends lie in [from, to]; max_points bounds their number. ERR_INVALID for another step. */
+MUST_USE int series_select_windows(struct series_db *db, const struct series_query *q, dur_us step,
+        struct arena *a, struct series_cursor **out, struct err *e);
+/* As series_next. */
+MUST_USE int series_next_windows(struct series_cursor *c, struct series_windows *out, struct err *e);
+
 /* Newest point; false if the series has none. A memory read. */
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v);
+/* Newest points of many at once: p[i].t and p[i].v for p[i].id = id[i]; t is TIME_NONE where there is none.
+ */
+void series_latest_many(struct series_db *db, const series_id *id, size_t n, struct series_point *p);
 /* The labels of one id as stored (no virtual labels), copied into the arena. */
 struct labels series_labels(struct series_db *db, series_id id, struct arena *a);
 /* Label sets that match (n 0: all), at most `limit`; latest[i] as series_latest where not NULL. */
@@ -161,6 +219,14 @@ void series_stats(struct series_db *db, struct series_stats *out);
 /* Reads every block and log record of a closed (or live, then read-only) database; calls tell() with
  * one sentence per finding. Returns the number of damaged places, or negative. */
 MUST_USE int series_verify(
+        const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
+/*
+ * Mends a folder that nobody has open (ERR_STATE): block files with damage, wrong roll-ups or of an older
+ * format are written again from what can be read, block by block, with their roll-ups; the files they were
+ * and each block that is damaged go to quarantine/. tell() gets a sentence per thing found or done. Returns
+ * the number of files that were written again. Logs and checkpoints mend themselves at the next opening.
+ */
+MUST_USE int series_repair(
         const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
 /* A consistent copy into an empty folder while writing goes on. */
 MUST_USE int series_snapshot(struct series_db *db, const char *dir, struct err *e);

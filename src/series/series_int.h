@@ -10,6 +10,7 @@
  *   columns  mutex   decoded points that are kept
  *   files    mutex   the list of block files and their idle connections
  *   jobs     mutex   wishes to the sealer, its state
+ *   spare    mutex   room for the next cursor
  * Fields say which lock guards them.
  */
 #ifndef HEMING_SERIES_INT_H
@@ -28,7 +29,6 @@
 #define LATE_POINTS 256     /* late points of one series that wait in memory */
 #define HEADS_FRAME_B 16384 /* a damaged frame of a checkpoint costs no more than this */
 #define POINTS_FRAME 65536  /* points in one frame of the log */
-#define HEADS_FORMAT 1
 #define FIFO_MAX_B (UINT64_C(256) << 20)
 #define FIFO_WAKE 512 /* blocks that are worth a transaction */
 
@@ -54,7 +54,19 @@ struct series {
 	_Atomic bool idle;             /* had no point at the last expiry, and nobody asked for it since */
 };
 
-enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT };
+/*
+ * Points of [from, to] to be taken out of series, as far as they were written before it. It stands between
+ * the sealed blocks: those before it are in their files when it is carried out, those behind it are not.
+ */
+struct deletion {
+	struct deletion *next;
+	struct ids ids; /* ascending */
+	time_us *last;  /* newest point of each, as it was */
+	time_us from, to;
+	uint64_t upto; /* blocks that were sealed before it */
+};
+
+enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT, JOB_DELETE };
 struct job {
 	struct job *next;
 	enum job_kind kind;
@@ -71,6 +83,13 @@ struct broken {
 	uint32_t series;
 	time_us t0;
 	char file[];
+};
+
+/* Arrays that grow, of points in order of time. */
+struct points {
+	time_us *t;
+	double *v;
+	size_t n, t_cap, v_cap;
 };
 
 struct series_db {
@@ -91,6 +110,8 @@ struct series_db {
 	pthread_rwlock_t data_lock;
 	struct block *fifo, *fifo_tail; /* data; all sealed blocks without a file, oldest first */
 	_Atomic uint64_t fifo_n, fifo_b, sealed_n, written_n;
+	struct deletion *deletions; /* data; oldest first */
+	int unreadable;             /* sealer; files that the last deletion could not change */
 
 	pthread_rwlock_t seal_lock;
 	struct block_files files;
@@ -107,6 +128,10 @@ struct series_db {
 	struct queue *queue;
 	pthread_t committer, sealer;
 
+	pthread_mutex_t spare_lock;
+	struct points
+	        spare; /* spare; of a cursor that ended: fresh pages cost more than the decoding into them */
+
 	pthread_mutex_t job_lock;
 	pthread_cond_t job_cond;  /* something to do for the sealer */
 	pthread_cond_t done_cond; /* a job is done, or blocks have found their file */
@@ -114,6 +139,7 @@ struct series_db {
 	struct broken *broken;    /* jobs */
 	bool stopping, wake;      /* jobs */
 	char seal_error[512];     /* jobs; why the last attempt failed, "" if it did not */
+	dur_us packed_at;         /* sealer; monotonic */
 	bool checkpoint_now;      /* sealer */
 	uint64_t checkpoint_b;    /* sealer; size of the last checkpoint */
 	uint32_t checkpoint;      /* sealer; its number: the first log that it does not cover. 0: none */
@@ -131,6 +157,12 @@ static inline bool series__hidden(const struct series *s)
 	return s->last_t == TIME_NONE && atomic_load_explicit(&s->idle, memory_order_relaxed);
 }
 
+/* series.c */
+/* One process at a time; the lock goes with the process however it ends. *fd: -1, or the caller's. */
+MUST_USE int series__lock(const char *dir, int *fd, struct err *e);
+/* What only the sealer may do; waits until it is done. */
+MUST_USE int series__job(struct series_db *db, struct job *j, struct err *e);
+
 /* apply.c: points into heads, heads into blocks. data held for writing. */
 void series__apply(struct series_db *db, uint32_t id, time_us t, double v);
 void series__seal(struct series_db *db, uint32_t id);
@@ -139,6 +171,8 @@ size_t series__late_sorted(const struct late *l, time_us *t, double *v);
 
 /* commit.c */
 void *series__commit_run(void *db);
+/* After a failed write or sync: cuts the log back, or refuses from now on. commit held. */
+void series__give_up(struct series_db *db, struct err *e);
 /* A label set as logs and checkpoints write it, and back (views into p; l has room for LABELS_MAX). */
 void series__labels_put(struct buf *b, const struct label *l, int n);
 bool series__labels_get(const uint8_t **p, const uint8_t *end, struct label *l, int *n);
@@ -149,6 +183,17 @@ bool series__points_get(const uint8_t *p, size_t n, void (*f)(void *ctx, struct 
 void *series__seal_run(void *db);
 void series__seal_wake(struct series_db *db);
 MUST_USE int series__drain(struct series_db *db, uint64_t upto, struct err *e);
+/* … until no deletion waits that did so at the call. */
+MUST_USE int series__drain_deletions(struct series_db *db, struct err *e);
+
+/* delete.c */
+/* index held, data held for writing; or nobody else there yet. */
+void series__deletion_add(struct series_db *db, struct ids *ids, time_us from, time_us to);
+/* Carries the oldest one out. Sealer, or nobody else there yet. */
+MUST_USE int series__deletion_run(struct series_db *db, struct err *e);
+void series__deletion_free(struct deletion *d);
+/* A FRAME_DELETE record; ids are the caller's. False where it is damaged. */
+MUST_USE bool series__deletion_get(const uint8_t *p, size_t n, struct ids *ids, time_us *from, time_us *to);
 
 /* checkpoint.c */
 MUST_USE int series__recover(struct series_db *db, struct err *e);

@@ -33,10 +33,18 @@ static bool record_sound(const struct frame *f)
 
 	if (f->kind == FRAME_POINTS)
 		return series__points_get(f->p, f->n, no_point, NULL);
+	if (f->kind == FRAME_DELETE) {
+		struct ids ids = {0};
+		time_us from, to;
+		bool ok = series__deletion_get(f->p, f->n, &ids, &from, &to);
+
+		ids_fini(&ids);
+		return ok;
+	}
 	while (f->kind == FRAME_SERIES && p < end)
 		if (!get_varint(&p, end, &id) || !series__labels_get(&p, end, l, &n))
 			return false;
-	return f->kind >= FRAME_FILE && f->kind <= FRAME_END;
+	return f->kind >= FRAME_FILE && f->kind <= FRAME_DELETE;
 }
 
 static int frames_verify(const char *path, const struct listener *to, struct err *e)
@@ -92,6 +100,72 @@ int series_verify(const char *dir, void (*tell)(void *ctx, const char *text), vo
 	}
 	arena_free(&a);
 	return rc ? rc : bad;
+}
+
+static void say_nothing(void *ctx, const char *text)
+{
+	(void)ctx;
+	(void)text;
+}
+
+/* The greatest id that a log or checkpoint knows of. */
+static uint32_t greatest_in(const char *path, uint32_t greatest)
+{
+	struct frame_reader r;
+	struct frame f;
+	struct err e = ERR_INIT;
+	bool torn;
+
+	if (frame_reader_open(&r, path, &e))
+		return greatest;
+	while (frame_next(&r, &f, &torn) != 0) {
+		const uint8_t *p = f.p, *end = f.p + f.n;
+		struct label l[LABELS_MAX];
+		uint64_t id = 0, any;
+		int n;
+
+		if (!p)
+			continue;
+		if (f.kind == FRAME_FILE && get_varint(&p, end, &any) && get_varint(&p, end, &any) &&
+		        get_varint(&p, end, &id) && id > greatest && id <= SERIES_MAX)
+			greatest = (uint32_t)id;
+		while (f.kind == FRAME_SERIES && get_varint(&p, end, &id) && id <= SERIES_MAX) {
+			greatest = id > greatest ? (uint32_t)id : greatest;
+			if (!series__labels_get(&p, end, l, &n))
+				break;
+		}
+	}
+	frame_reader_close(&r);
+	return greatest;
+}
+
+int series_repair(const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	int lock = -1, rc = series__lock(dir, &lock, e), done = 0;
+	uint32_t greatest = 0;
+	char **name = NULL;
+
+	if (!rc)
+		rc = file_list(a, dir, &name, e);
+	for (size_t i = 0; !rc && name[i]; i++)
+		if (is_framed(name[i]))
+			greatest = greatest_in(path_join(a, dir, name[i]), greatest);
+	for (; !rc && *name; name++) {
+		time_us start, last;
+		uint32_t generation;
+		const char *path = path_join(a, dir, *name);
+
+		if (!file_name_parse(*name, &start, &last, &generation) ||
+		        (!file_verify(path, say_nothing, NULL) && !file_is_old(path)))
+			continue;
+		rc = file_repair(dir, *name, greatest, tell, ctx, e);
+		done++;
+	}
+	if (lock >= 0)
+		close(lock);
+	arena_free(&a);
+	return rc ? rc : done;
 }
 
 /* ---- snapshot ---- */

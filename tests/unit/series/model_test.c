@@ -5,6 +5,7 @@
 
 #define SERIES 12
 #define SLOTS 4000 /* instants a series can have in the model */
+#define DENSE 2160
 
 struct model {
 	bool has[SERIES][SLOTS];
@@ -19,10 +20,17 @@ static uint64_t rnd(void)
 	return state ^= state << 17;
 }
 
-/* About 28 days, so that four-day-wide writes cross files. */
+/*
+ * Half a day at 20 s, for which blocks keep windows, then 12 days at 10 min, for which they do not: in
+ * files of a day, with writes that cross them. Many instants are full hours.
+ */
 static time_us instant(int slot)
 {
-	return 1752480000 * US_SECOND + (time_us)slot * 10 * US_MINUTE + (slot % 7 ? 0 : 123 * US_MS);
+	const time_us t0 = 1752480000 * US_SECOND;
+
+	if (slot < DENSE)
+		return t0 + (time_us)slot * 20 * US_SECOND + (slot % 7 ? 0 : 123 * US_MS * (slot % 2));
+	return t0 + 12 * US_HOUR + (time_us)(slot - DENSE) * 10 * US_MINUTE + (slot % 7 ? 0 : 123 * US_MS);
 }
 
 static void name_of(int s, char *thing, size_t n)
@@ -70,6 +78,81 @@ static void compare(struct series_db *db, const struct model *m, int from, int t
 		wanted += any && matcher_matches(&x, str_of(thing));
 	}
 	check_eq_i(seen, wanted);
+out:
+	series_cursor_free(&c);
+	arena_free(&a);
+}
+
+/* What a window must be, from the model's points of (end - step, end]; *slot: where to look from. */
+static struct series_window window_of(
+        const struct model *m, int k, int *slot, time_us end, dur_us step, bool *decimal)
+{
+	struct series_window w = {.end = end};
+	int64_t hundredths = 0;
+	double sum = 0;
+
+	*decimal = true;
+	for (; *slot < SLOTS && instant(*slot) <= end; ++*slot) {
+		double x = m->v[k][*slot];
+
+		if (!m->has[k][*slot] || instant(*slot) <= end - step)
+			continue;
+		if (isnan(x)) {
+			w.nans++;
+			continue;
+		}
+		if (!w.n++)
+			w.first = w.min = w.max = x;
+		w.min = x < w.min ? x : w.min;
+		w.max = x > w.max ? x : w.max;
+		w.last = x;
+		sum += x;
+		hundredths += llround(x * 100);
+		*decimal &= (double)llround(x * 100) / 100 == x;
+	}
+	w.sum = *decimal ? (double)hundredths / 100 : sum;
+	return w;
+}
+
+static void compare_windows(struct series_db *db, const struct model *m, int from, int to)
+{
+	static const int steps[] = {1, 3, 12, 24, 288, 2016};
+	dur_us step = steps[rnd() % ARRAY_LEN(steps)] * 5 * US_MINUTE;
+	struct arena *a = arena_new(0);
+	struct matcher x;
+	struct series_query q = {.m = &x, .n = 1, .from = instant(from), .to = instant(to)};
+	struct series_cursor *c = NULL;
+	struct series_windows s;
+	struct err e = ERR_INIT;
+	int rc;
+
+	check_ok(matcher_init(&x, a, MATCH_RE, STR_LIT("thing"), STR_LIT("T-.*"), &e), &e);
+	if (!check_ok(series_select_windows(db, &q, step, a, &c, &e), &e))
+		goto out;
+	while ((rc = series_next_windows(c, &s, &e)) == 1) {
+		struct str thing = labels_get(&s.labels, "thing");
+		int k = thing.n == 3 ? thing.p[2] - '0' : 10 * (thing.p[2] - '0') + thing.p[3] - '0';
+		time_us end = q.from / step * step;
+		size_t i = 0;
+		int slot = 0;
+
+		for (end += end < q.from ? step : 0; end <= q.to; end += step) {
+			bool decimal;
+			struct series_window w = window_of(m, k, &slot, end, step, &decimal);
+
+			if (!w.n && !w.nans)
+				continue;
+			if (!check(i < s.n) || !check_eq_i(s.w[i].end, end) || !check_eq_u(s.w[i].n, w.n) ||
+			        !check_eq_u(s.w[i].nans, w.nans) || !check_eq_d(s.w[i].first, w.first) ||
+			        !check_eq_d(s.w[i].last, w.last) || !check_eq_d(s.w[i].min, w.min) ||
+			        !check_eq_d(s.w[i].max, w.max) ||
+			        !check(fabs(s.w[i].sum - w.sum) <= (decimal ? 0 : 1e-9 * fabs(w.sum))))
+				goto out;
+			i++;
+		}
+		check_eq_u(i, s.n);
+	}
+	check_eq_i(rc, 0);
 out:
 	series_cursor_free(&c);
 	arena_free(&a);
@@ -164,13 +247,19 @@ static void run(uint64_t seed, size_t cache_b)
 		}
 		if (db)
 			compare_some(db, m, op);
+		if (db && op % 5 == 4) {
+			int from = (int)(rnd() % SLOTS);
+
+			compare_windows(db, m, from, from + (int)(rnd() % (uint64_t)(SLOTS - from)));
+		}
 	}
-	if (db)
+	for (int i = 0; i < 2 && db; i++) {
 		compare(db, m, 0, SLOTS - 1, "T-.*");
-	series_close(&db);
-	db = open_cached(test_path(dir), c, cache_b);
-	if (db)
-		compare(db, m, 0, SLOTS - 1, "T-.*");
+		for (int k = 0; k < 6; k++)
+			compare_windows(db, m, 0, SLOTS - 1);
+		series_close(&db);
+		db = open_cached(test_path(dir), c, cache_b);
+	}
 	series_close(&db);
 	check_eq_i(series_verify(test_path(dir), told, NULL, &e), 0);
 	clock_free(&c);

@@ -412,3 +412,27 @@ TEST(readers_and_writers_do_not_disturb_one_another)
 	series_close(&l.db);
 	clock_free(&c);
 }
+
+TEST(a_series_reaches_from_one_end_of_time_to_the_other)
+{
+	struct clock *c = clock_new_manual(0);
+	struct series_db *db = open_at(test_path("db"), c);
+	struct err e = ERR_INIT;
+	const time_us ends[] = {
+	        INT64_MIN + 1, INT64_MIN / 2, -1, 0, 1, INT64_MAX / 2, INT64_MAX - 1, INT64_MAX};
+	time_us t[8];
+	double v[8];
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+			check_ok(append(db, id_of(db, "m", "far"), ends[i], (double)i + round), NULL);
+		if (check_eq_i(read_all(db, "m", "far", t, v, 8), 8))
+			check_eq_mem(t, ends, sizeof(ends));
+		check_ok(series_flush(db, &e), &e);
+		if (check_eq_i(read_all(db, "m", "far", t, v, 8), 8))
+			check_eq_mem(t, ends, sizeof(ends));
+		check_eq_d(v[7], 7 + round);
+	}
+	series_close(&db);
+	clock_free(&c);
+}

@@ -1,6 +1,7 @@
 /*
- * series_bench [folder] - the engine alone, without any protocol, beside what the disk of the machine
- * needs for a sync. Readings: a walk with two decimals every 10 s, milliseconds of jitter.
+ * series_engine_bench [folder [SERIES [ROUNDS]]] - the engine alone, without any protocol, beside what the
+ * disk of the machine needs for a sync. Readings: a walk with two decimals every 10 s, milliseconds of
+ * jitter.
  */
 #include "series/codec.h"
 #include "series/series.h"
@@ -19,6 +20,27 @@ static uint64_t rnd(void)
 	state ^= state << 13;
 	state ^= state >> 7;
 	return state ^= state << 17;
+}
+
+/* What the process has had of the processors: on a busy machine that says more than the time that passed. */
+static dur_us cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * US_SECOND + t.tv_nsec / 1000;
+}
+
+static dur_us began, began_cpu;
+static void start(void)
+{
+	began = clock_monotonic();
+	began_cpu = cpu();
+}
+static void stop(const char *what)
+{
+	printf("%-40s %10.1f ms, CPU %9.1f ms\n", what, (double)(clock_monotonic() - began) / 1e3,
+	        (double)(cpu() - began_cpu) / 1e3);
 }
 
 static int64_t walk(int64_t x)
@@ -137,27 +159,27 @@ static dur_us ingest(struct series_db *db, const series_id *id, int n, int round
 	for (int i = 0; i < n; i++)
 		x[i] = 2000 + (int64_t)(rnd() % 1000);
 	for (int r = 0; r < rounds; r++) {
-		dur_us start;
+		dur_us at;
 
 		for (int i = 0; i < n; i++) {
 			x[i] = walk(x[i]);
 			p[i] = (struct series_point){
 			        id[i], T0 + r * 10 * US_SECOND + jitter(true), (double)x[i] / 100};
 		}
-		start = clock_monotonic();
+		at = clock_monotonic();
 		must(series_append(db, p, (size_t)n, NULL) == 0);
-		took += clock_monotonic() - start;
+		took += clock_monotonic() - at;
 	}
 	free(x);
 	free(p);
 	return took;
 }
 
-static size_t query(struct series_db *db, const char *thing, enum match_op op, double *sum)
+static size_t query(struct series_db *db, time_us from, const char *thing, enum match_op op, double *sum)
 {
 	struct arena *a = arena_new(0);
 	struct matcher m[2];
-	struct series_query q = {.m = m, .n = 2, .from = T0 - US_HOUR, .to = T0 + 25 * US_HOUR};
+	struct series_query q = {.m = m, .n = 2, .from = from, .to = T0 + 25 * US_HOUR};
 	struct series_cursor *c;
 	struct series_view s;
 	size_t n = 0;
@@ -166,12 +188,30 @@ static size_t query(struct series_db *db, const char *thing, enum match_op op, d
 	must(matcher_init(&m[1], a, op, STR_LIT("thing"), str_of(thing), NULL) == 0);
 	must(series_select(db, &q, a, &c, NULL) == 0);
 	while (series_next(c, &s, NULL) == 1) {
-		double hour[26] = {0};
-
 		for (size_t i = 0; i < s.n; i++)
-			hour[(s.t[i] - q.from) / US_HOUR] += s.v[i];
-		for (int i = 0; i < 26; i++)
-			*sum += hour[i];
+			*sum += s.v[i];
+		n += s.n;
+	}
+	series_cursor_free(&c);
+	arena_free(&a);
+	return n;
+}
+
+/* Windows over all series; their number. */
+static size_t query_windows(struct series_db *db, time_us from, time_us to, dur_us step, double *sum)
+{
+	struct arena *a = arena_new(0);
+	struct matcher m;
+	struct series_query q = {.m = &m, .n = 1, .from = from, .to = to};
+	struct series_cursor *c;
+	struct series_windows s;
+	size_t n = 0;
+
+	must(matcher_init(&m, a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("water_level_m"), NULL) == 0);
+	must(series_select_windows(db, &q, step, a, &c, NULL) == 0);
+	while (series_next_windows(c, &s, NULL) == 1) {
+		for (size_t i = 0; i < s.n; i++)
+			*sum += s.w[i].sum / s.w[i].n;
 		n += s.n;
 	}
 	series_cursor_free(&c);
@@ -250,19 +290,164 @@ static void bench_queries(const char *root)
 		must(series_latest(db, id[i], &t, &v));
 	printf("latest of 1,000 series         %8.3f ms\n", (double)(clock_monotonic() - took) / 1e3);
 	for (int i = 0; i < 2; i++) {
-		took = clock_monotonic();
-		must(query(db, "WL-000500", MATCH_EQ, &sum) == ROUNDS);
-		took = clock_monotonic() - took;
+		start();
+		must(query(db, T0 - US_HOUR, "WL-000500", MATCH_EQ, &sum) == ROUNDS);
 	}
-	printf("one series, 24 h               %8.3f ms\n", (double)took / 1e3);
-	took = clock_monotonic();
-	must(query(db, ".+", MATCH_RE, &sum) == (size_t)N * ROUNDS);
-	took = clock_monotonic() - took;
-	printf("hourly sums, 1,000 x 24 h      %8.1f ms\n", (double)took / 1e3);
+	stop("one series, 24 h");
+	start();
+	must(query(db, T0 - US_HOUR, ".+", MATCH_RE, &sum) == (size_t)N * ROUNDS);
+	stop("all points of 1,000 series, 24 h");
+	for (int i = 0; i < 2; i++) {
+		start();
+		must(query_windows(db, T0, T0 + US_DAY, US_HOUR, &sum) >= (size_t)N * 24);
+	}
+	stop("hourly averages, 1,000 series x 24 h");
+	start();
+	must(query_windows(db, T0, T0 + US_DAY, 5 * US_MINUTE, &sum) >= (size_t)N * 288);
+	stop("5 min averages, 1,000 series x 24 h");
 	getrusage(RUSAGE_SELF, &use);
 	printf("greatest memory of the process %8.1f MiB\n", (double)use.ru_maxrss / 1024);
 	series_close(&db);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	clock_free(&c);
+}
+
+/* One series at one reading a minute for a year; three others beside it. */
+static void bench_year(const char *root)
+{
+	enum { N = 525600, SERIES = 4 };
+	struct clock *c = clock_new_real();
+	char dir[256];
+	struct series_db *db;
+	series_id id[SERIES];
+	struct series_point *p = calloc(N, sizeof(*p));
+	struct series_stats st;
+	double sum = 0;
+
+	snprintf(dir, sizeof(dir), "%s/year", root);
+	db = open_db(dir, c);
+	make_series(db, id, SERIES);
+	for (int k = 0; k < SERIES; k++) {
+		int64_t x = 2000;
+
+		for (int i = 0; i < N; i++) {
+			x = walk(x);
+			p[i] = (struct series_point){
+			        id[k], T0 + (i - N) * US_MINUTE + jitter(true), (double)x / 100};
+		}
+		must(series_append(db, p, N, NULL) == 0);
+	}
+	must(series_flush(db, NULL) == 0);
+	series_stats(db, &st);
+	printf("a year at 1 min, on disk       %8.2f bytes/point\n", (double)st.block_bytes / SERIES / N);
+	for (int i = 0; i < 2; i++) {
+		start();
+		must(query(db, T0 - 366 * US_DAY, "WL-000002", MATCH_EQ, &sum) == N);
+	}
+	stop("one series, a year at 1 min");
+	start();
+	must(query_windows(db, T0 - 366 * US_DAY, T0, US_HOUR, &sum) > 8000 * SERIES);
+	stop("4 series, a year of hourly averages");
+	series_close(&db);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(p);
+	clock_free(&c);
+}
+
+static double resident_mib(void)
+{
+	long pages = 0, any;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	must(f && fscanf(f, "%ld %ld", &any, &pages) == 2);
+	fclose(f);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+}
+
+/* Names as a city has them: a kind, one of 200 places, and the thing. */
+static void resolve_city(struct series_db *db, series_id *id, int from, int n)
+{
+	char thing[32], place[32], kind[32];
+	struct label l[4] = {{STR_LIT("__name__"), STR_NULL}, {STR_LIT("kind"), STR_NULL},
+	        {STR_LIT("place"), STR_NULL}, {STR_LIT("thing"), STR_NULL}};
+	struct labels ls = {l, 4};
+
+	for (int i = from; i < from + n; i++) {
+		snprintf(thing, sizeof(thing), "SN-%08d", i);
+		snprintf(place, sizeof(place), "3209%02d", i % 200);
+		snprintf(kind, sizeof(kind), "metric_%d", i % 20);
+		l[0].value = l[1].value = str_of(kind);
+		l[2].value = str_of(place);
+		l[3].value = str_of(thing);
+		must(series_resolve(db, &ls, &id[i - from], NULL) == 0);
+	}
+}
+
+static void bench_many(const char *root, int n, int rounds)
+{
+	const int fresh = n < 100000 ? n : 100000;
+	struct clock *c = clock_new_real();
+	char dir[256], text[64];
+	struct series_db *db;
+	series_id *id = calloc((size_t)n, sizeof(*id));
+	struct series_point *p = calloc((size_t)n, sizeof(*p));
+	struct arena *a = arena_new(0);
+	struct series_latest_row *row;
+	struct matcher m;
+	double before = resident_mib();
+	size_t rows;
+	dur_us took;
+
+	snprintf(dir, sizeof(dir), "%s/many", root);
+	db = open_db(dir, c);
+	start();
+	resolve_city(db, id, 0, n);
+	snprintf(text, sizeof(text), "%d new series", n);
+	stop(text);
+	printf("memory, labels alone           %8.0f bytes/series\n",
+	        (resident_mib() - before) * (1 << 20) / n);
+	took = ingest(db, id, n, rounds);
+	printf("durable                        %8.2f M points/s in batches of %d\n",
+	        (double)n * rounds / seconds(took) / 1e6, n);
+	printf("memory with %4d points each   %8.0f bytes/series\n", rounds,
+	        (resident_mib() - before) * (1 << 20) / n);
+	series_close(&db);
+	start();
+	db = open_db(dir, c);
+	stop("reopening it, replay included");
+	memset(p, 1, (size_t)n * sizeof(*p)); /* the pages are there */
+	start();
+	series_latest_many(db, id, (size_t)n, p);
+	stop("latest of all");
+	start();
+	must(series_list(db, NULL, 0, 0, a, &row, &rows, NULL) == 0 && rows == (size_t)n);
+	stop("latest of all with labels, in order");
+	must(matcher_init(&m, a, MATCH_RE, STR_LIT("thing"), STR_LIT("SN-0000.*7"), NULL) == 0);
+	start();
+	must(series_list(db, &m, 1, 0, a, &row, &rows, NULL) == 0);
+	stop("regular expression over things");
+	must(matcher_init(&m, a, MATCH_EQ, STR_LIT("place"), STR_LIT("320907"), NULL) == 0);
+	start();
+	must(series_list(db, &m, 1, 0, a, &row, &rows, NULL) == 0);
+	snprintf(text, sizeof(text), "one place, %zu series", rows);
+	stop(text);
+	start();
+	resolve_city(db, id, n, fresh);
+	ingest(db, id, fresh, 2);
+	snprintf(text, sizeof(text), "churn: %d new series, two readings", fresh);
+	stop(text);
+	start();
+	must(series_flush(db, NULL) == 0);
+	stop("flush: a block for each series");
+	series_close(&db);
+	start();
+	db = open_db(dir, c);
+	stop("reopening it, nothing to replay");
+	series_close(&db);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	arena_free(&a);
+	free(p);
+	free(id);
 	clock_free(&c);
 }
 
@@ -275,10 +460,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s cannot be made\n", dir);
 		return 1;
 	}
+	if (argc > 2) {
+		bench_many(
+		        dir, (int)strtol(argv[2], NULL, 10), argc > 3 ? (int)strtol(argv[3], NULL, 10) : 20);
+		rmdir(dir);
+		return 0;
+	}
 	bench_codec(true);
 	bench_codec(false);
 	bench_disk(dir);
 	bench_queries(dir);
+	bench_year(dir);
 	bench_ingest(dir, 10000, 800);
 	bench_ingest(dir, 100000, 60);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -1,0 +1,456 @@
+/*
+ * The cursor: a view of the matching series' points that stands still.
+ *
+ * The view is taken under the seal lock: heads, late points and waiting blocks are copied as the bytes
+ * they are, and a read transaction is begun on each block file. Later layers override earlier ones: files,
+ * waiting blocks in their order, head, late points.
+ *
+ * Of a series whose column is kept (column.h) only what came later is copied, and the files are left
+ * alone unless some of that is there already.
+ */
+#include "series/select_int.h"
+
+#include "base/log.h"
+
+#define SPARE_POINTS (1u << 20) /* 16 MiB */
+
+static void points_room(struct points *p, size_t more)
+{
+	p->t = xgrow(p->t, &p->t_cap, p->n + more, sizeof(*p->t));
+	p->v = xgrow(p->v, &p->v_cap, p->n + more, sizeof(*p->v));
+}
+
+void cursor__add(struct series_cursor *c, const struct layer *l, const time_us *t, const double *v, size_t n)
+{
+	struct points swap;
+	size_t lo = 0;
+
+	while (n && t[n - 1] > l->to)
+		n--;
+	while (lo < n && t[lo] < l->from)
+		lo++;
+	t += lo;
+	v += lo;
+	n -= lo;
+	if (!n)
+		return;
+	points_room(&c->all, n);
+	if (!c->all.n || t[0] > c->all.t[c->all.n - 1]) {
+		memcpy(c->all.t + c->all.n, t, n * sizeof(*t));
+		memcpy(c->all.v + c->all.n, v, n * sizeof(*v));
+		c->all.n += n;
+		return;
+	}
+	c->other.n = 0;
+	points_room(&c->other, c->all.n + n);
+	c->other.n = points_merge(c->all.t, c->all.v, c->all.n, t, v, n, c->other.t, c->other.v);
+	swap = c->all;
+	c->all = c->other;
+	c->other = swap;
+}
+
+/* The sealer sets the row aside; this reader goes on without it. */
+void cursor__report_broken(struct series_db *db, const char *file, uint32_t series, time_us t0)
+{
+	size_t n = strlen(file) + 1;
+	struct broken *b = xcalloc(1, sizeof(*b) + n);
+
+	b->series = series;
+	b->t0 = t0;
+	memcpy(b->file, file, n);
+	LOG(SERIES_FAULT, log_s("file", file), log_i("series", series), log_i("t0", t0),
+	        log_s("why", "the block is damaged"));
+	pthread_mutex_lock(&db->job_lock);
+	b->next = db->broken;
+	db->broken = b;
+	db->wake = true;
+	pthread_cond_signal(&db->job_cond);
+	pthread_mutex_unlock(&db->job_lock);
+}
+
+static void copy_layer(const struct series *s, struct layer *l)
+{
+	struct block **at = &l->block;
+
+	for (const struct block *b = s->sealed; b; b = b->younger) {
+		if (b->t1 < l->from || b->t0 > l->to)
+			continue;
+		*at = xrealloc(NULL, sizeof(*b) + b->len);
+		memcpy(*at, b, sizeof(*b) + b->len);
+		(*at)->next = NULL;
+		at = &(*at)->next;
+	}
+	if (s->head.n && s->head.last >= l->from && s->head.first <= l->to) {
+		l->head = s->head;
+		l->head.p = xrealloc(NULL, s->head.used);
+		memcpy(l->head.p, s->head.p, s->head.used);
+	}
+	if (s->late && !l->column) { /* a good column has them */
+		size_t n = sizeof(*s->late) + s->late->n * sizeof(s->late->p[0]);
+
+		l->late = xrealloc(NULL, n);
+		memcpy(l->late, s->late, n);
+	}
+}
+
+/*
+ * What is to be read of one series. A query that ends near the newest point is likely to be asked again:
+ * then all up to that point is read and kept.
+ */
+static void plan_layer(struct series_cursor *c, struct series *s, struct layer *l)
+{
+	*l = (struct layer){.series = s,
+	        .from = c->from,
+	        .to = c->to,
+	        .last = s->last_t,
+	        .settled = s->settled,
+	        .read = s->last_t != TIME_NONE && c->from <= s->last_t};
+	if (!l->read || c->aside)
+		return;
+	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
+	if (l->column) {
+		l->n = l->column->n;
+		l->plain = l->column->plain;
+		l->from = l->column->last + 1;
+		l->to = s->last_t;
+		l->read = l->column->last < s->last_t && c->to > l->column->last;
+	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
+		l->keep = true;
+		l->to = s->last_t;
+	}
+}
+
+static void copy_layers(struct series_cursor *c)
+{
+	time_us from = INT64_MAX, to = INT64_MIN;
+
+	pthread_rwlock_rdlock(&c->db->seal_lock);
+	pthread_rwlock_rdlock(&c->db->data_lock);
+	pthread_mutex_lock(&c->db->columns.lock);
+	for (size_t i = 0; i < c->found.n; i++)
+		plan_layer(c, series__at(c->db, c->found.id[i]), &c->layer[i]);
+	pthread_mutex_unlock(&c->db->columns.lock);
+	for (size_t i = 0; i < c->found.n; i++) {
+		struct layer *l = &c->layer[i];
+
+		if (!l->read)
+			continue;
+		copy_layer(l->series, l);
+		if (l->column && l->series->filed < l->from)
+			continue;
+		from = l->from < from ? l->from : from;
+		to = l->to > to ? l->to : to;
+	}
+	pthread_rwlock_unlock(&c->db->data_lock);
+	if (from <= to)
+		files_view_open(&c->db->files, from, to, &c->view);
+	pthread_rwlock_unlock(&c->db->seal_lock);
+}
+
+static void take_spare(struct series_cursor *c)
+{
+	pthread_mutex_lock(&c->db->spare_lock);
+	c->all = c->db->spare;
+	c->db->spare = (struct points){0};
+	pthread_mutex_unlock(&c->db->spare_lock);
+}
+
+/* The larger of two stays, if it is not too large to lie about. */
+static void give_spare(struct series_cursor *c)
+{
+	struct points *spare = &c->db->spare, gone = c->all;
+
+	pthread_mutex_lock(&c->db->spare_lock);
+	if (c->all.t_cap > spare->t_cap && c->all.t_cap <= SPARE_POINTS) {
+		gone = *spare;
+		*spare = c->all;
+	}
+	pthread_mutex_unlock(&c->db->spare_lock);
+	free(gone.t);
+	free(gone.v);
+}
+
+int cursor__open(struct series_db *db, const struct series_query *q, bool aside, struct arena *a,
+        struct series_cursor **out, struct err *e)
+{
+	struct series_cursor *c = NULL;
+	struct matching g;
+	bool selective = false, more;
+	int rc;
+
+	for (int i = 0; i < q->n; i++)
+		selective |= !matcher_matches(&q->m[i], STR_NULL);
+	if (!selective)
+		return err_set(e, ERR_INVALID, "at least one matcher must not match the empty value");
+	c = xcalloc(1, sizeof(*c));
+	*c = (struct series_cursor){.db = db,
+	        .from = q->from,
+	        .to = q->to,
+	        .max_points = q->max_points,
+	        .cancel = q->cancel,
+	        .aside = aside};
+	select__init(&g, db, q->m, q->n);
+	rc = select__find(&g, q->max_series, a, &c->found, &more, e);
+	arena_free(&g.temp);
+	if (!rc && more)
+		rc = err_set(
+		        e, ERR_TOOBIG, "more than %zu series match; narrow the selection", q->max_series);
+	if (!rc && q->cancel && __atomic_load_n(q->cancel, __ATOMIC_RELAXED))
+		rc = err_set(e, ERR_CANCELLED, "the query was cancelled");
+	if (rc) {
+		c->found.n = 0;
+		series_cursor_free(&c);
+		return rc;
+	}
+	take_spare(c);
+	c->layer = xcalloc(c->found.n + 1, sizeof(*c->layer));
+	copy_layers(c);
+	*out = c;
+	return 0;
+}
+
+int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
+        struct series_cursor **out, struct err *e)
+{
+	return cursor__open(db, q, false, a, out, e);
+}
+
+bool cursor__cancelled(const struct series_cursor *c)
+{
+	return c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED);
+}
+
+static int over(const struct series_cursor *c, size_t n, struct err *e)
+{
+	if (c->max_points && c->points + n > c->max_points)
+		return err_set(e, ERR_TOOBIG, "more than %zu points; take a shorter time or fewer series",
+		        c->max_points);
+	return 0;
+}
+
+int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
+{
+	time_us t[CODEC_POINTS], t0;
+	double v[CODEC_POINTS];
+	const uint8_t *p;
+	size_t len;
+
+	for (size_t i = 0; i < c->view.n; i++) {
+		int got;
+
+		files_view_seek(&c->view, i, id, l->from, l->to);
+		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
+			int n = block_decode(id, t0, p, len, t, v), rc;
+
+			if (n < 0) {
+				cursor__report_broken(c->db, files_view_name(&c->view, i), id, t0);
+				c->broken = true;
+				continue;
+			}
+			cursor__add(c, l, t, v, (size_t)n);
+			rc = over(c, l->keep ? 0 : c->all.n, e);
+			if (rc)
+				return rc;
+			if (cursor__cancelled(c))
+				return err_set(e, ERR_CANCELLED, "the query was cancelled");
+		}
+		c->broken = c->broken || got < 0;
+		if (got < 0)
+			LOG(SERIES_FAULT, log_s("file", files_view_name(&c->view, i)),
+			        log_s("why", "the file is damaged; the rest is served"));
+	}
+	return 0;
+}
+
+void cursor__read_memory(struct series_cursor *c, const struct layer *l, uint32_t id)
+{
+	time_us t[CODEC_POINTS];
+	double v[CODEC_POINTS];
+
+	for (struct block *b = l->block; b; b = b->next) {
+		int n = block_decode(id, b->t0, b->data, b->len, t, v);
+
+		must(n == b->n);
+		cursor__add(c, l, t, v, (size_t)n);
+	}
+	if (l->head.n) {
+		must(head_decode(&l->head, t, v));
+		cursor__add(c, l, t, v, l->head.n);
+	}
+	if (l->late)
+		cursor__add(c, l, t, v, series__late_sorted(l->late, t, v));
+}
+
+/* All layers of one series, into c->all. */
+static int read_layers(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
+{
+	int rc;
+
+	c->all.n = 0;
+	c->broken = false;
+	rc = cursor__read_files(c, l, id, e);
+	if (!rc)
+		cursor__read_memory(c, l, id);
+	return rc;
+}
+
+/* What was read goes behind the points of the column, into c->all. */
+static void join_column(struct series_cursor *c, struct layer *l)
+{
+	struct points read = c->all;
+
+	c->all = c->other;
+	c->other = read;
+	c->all.n = 0;
+	points_room(&c->all, l->column->n + read.n);
+	c->all.n = points_merge(
+	        l->column->t, l->column->v, l->column->n, read.t, read.v, read.n, c->all.t, c->all.v);
+	columns_leave(l->column);
+	l->column = NULL;
+}
+
+/* What was read becomes the series' column or goes into it. Else l->column is NULL and c->all has all. */
+static void keep_column(struct series_cursor *c, struct layer *l)
+{
+	struct columns *columns = &c->db->columns;
+	const struct points *p = &c->all;
+	struct column *x = NULL;
+
+	pthread_mutex_lock(&columns->lock);
+	if (!c->broken && l->column)
+		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
+	else if (!c->broken)
+		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
+	if (x) {
+		l->column = x;
+		l->n = x->n;
+		l->plain = x->plain;
+	} else if (l->column)
+		join_column(c, l);
+	pthread_mutex_unlock(&columns->lock);
+}
+
+/* The first point after t. Readings mostly come at an even pace: the search begins where they would stand. */
+static size_t after(const time_us *p, size_t n, time_us t)
+{
+	size_t lo = 0, hi = n, jump = 1, at;
+
+	if (!n || p[n - 1] <= t)
+		return n;
+	if (p[0] > t)
+		return 0;
+	at = (size_t)((double)(t - p[0]) / (double)(p[n - 1] - p[0]) * (double)(n - 1));
+	/* p[lo] <= t < p[hi], closing in from the guess. */
+	if (p[at] <= t) {
+		for (lo = at; lo + jump < n && p[lo + jump] <= t; jump *= 2)
+			lo += jump;
+		hi = lo + jump < n ? lo + jump : n - 1;
+	} else {
+		for (hi = at; hi > jump && p[hi - jump] > t; jump *= 2)
+			hi -= jump;
+		lo = hi > jump ? hi - jump : 0;
+	}
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (p[mid] <= t)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return hi;
+}
+
+int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
+{
+	time_us to = c->to;
+	const time_us *t;
+	const double *v;
+	struct layer *l;
+	size_t lo, n;
+	bool plain = false;
+	int rc = 0;
+
+	if (c->next == c->found.n)
+		return 0;
+	if (cursor__cancelled(c))
+		return err_set(e, ERR_CANCELLED, "the query was cancelled");
+	l = &c->layer[c->next];
+	c->all.n = 0;
+	if (l->read) {
+		rc = read_layers(c, l, c->found.id[c->next], e);
+		if (rc)
+			return rc;
+		if (l->keep || l->column)
+			keep_column(c, l);
+	}
+	t = l->column ? l->column->t : c->all.t;
+	v = l->column ? l->column->v : c->all.v;
+	n = c->all.n;
+	if (l->column) {
+		/* It may have more by now: the reader's view stands still. */
+		to = to < l->last ? to : l->last;
+		n = l->n;
+		plain = l->plain;
+	}
+	n = after(t, n, to);
+	lo = c->from > INT64_MIN ? after(t, n, c->from - 1) : 0;
+	rc = over(c, n - lo, e);
+	if (rc)
+		return rc;
+	c->points += n - lo;
+	*out = (struct series_view){.id = {c->found.id[c->next]},
+	        .labels = c->found.labels[c->next],
+	        .n = n - lo,
+	        .lasting = l->column != NULL,
+	        .plain = plain};
+	if (n > lo) {
+		out->t = t + lo;
+		out->v = v + lo;
+	}
+	if (plain && n > lo) {
+		size_t first = lo / SERIES_CHUNK;
+
+		out->chunks = (struct series_chunks){.least = l->column->least + first,
+		        .greatest = l->column->greatest + first,
+		        .falls = l->column->falls + first,
+		        .sum = l->column->sum + first,
+		        .lost = l->column->lost + first,
+		        .n = n / SERIES_CHUNK - first,
+		        .skew = lo % SERIES_CHUNK};
+	}
+	c->next++;
+	return 1;
+}
+
+void series_cursor_free(struct series_cursor **cp)
+{
+	struct series_cursor *c = *cp;
+
+	if (!c)
+		return;
+	*cp = NULL;
+	pthread_mutex_lock(&c->db->columns.lock);
+	for (size_t i = 0; c->layer && i < c->found.n; i++)
+		if (c->layer[i].column)
+			columns_leave(c->layer[i].column);
+	pthread_mutex_unlock(&c->db->columns.lock);
+	for (size_t i = 0; c->layer && i < c->found.n; i++) {
+		while (c->layer[i].block) {
+			struct block *b = c->layer[i].block;
+
+			c->layer[i].block = b->next;
+			free(b);
+		}
+		free(c->layer[i].head.p);
+		free(c->layer[i].late);
+	}
+	if (c->view.part)
+		files_view_close(&c->db->files, &c->view);
+	windows__free(c->windows);
+	free(c->layer);
+	give_spare(c);
+	free(c->other.t);
+	free(c->other.v);
+	free(c);
+}

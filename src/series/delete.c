@@ -1,0 +1,325 @@
+/*
+ * Taking points out of series again.
+ *
+ * A deletion is a record of the log, so that it is durable before anything changes, and a place in the row
+ * of sealed blocks, so that it is clear what was written before it: what is before it is in the files when
+ * the sealer comes to it, and what is behind it is still in memory. Coming back after a crash it is done
+ * again at the same place of the log; points that were written after it come after it then too.
+ *
+ * FRAME_DELETE: first and last instant (zigzag), then the ids, each as the difference from the one before.
+ */
+#include "series/select_int.h"
+
+#include "base/fault.h"
+#include "series/bytes.h"
+
+#include <signal.h>
+
+#define IDS_FRAME 500000 /* ids of one record */
+/* A NaN that no reading is: the newest value is gone, and the same one may be sent again. */
+#define GONE UINT64_C(0x7ff8dead00000001)
+
+void series__deletion_free(struct deletion *d)
+{
+	ids_fini(&d->ids);
+	free(d->last);
+	free(d);
+}
+
+bool series__deletion_get(const uint8_t *p, size_t n, struct ids *ids, time_us *from, time_us *to)
+{
+	const uint8_t *end = p + n;
+	uint64_t id = 0, more;
+
+	if (!get_zigzag(&p, end, from) || !get_zigzag(&p, end, to))
+		return false;
+	while (p < end) {
+		if (!get_varint(&p, end, &more) || more < 1 || more > SERIES_MAX || id + more > SERIES_MAX)
+			return false;
+		id += more;
+		ids_add(ids, (uint32_t)id);
+	}
+	return true;
+}
+
+static void put_deletion(struct buf *b, const uint32_t *id, size_t n, time_us from, time_us to)
+{
+	size_t at = frame_begin(b, FRAME_DELETE);
+	uint8_t *p = buf_room(b, (n + 2) * VARINT_MAX_B);
+	uint32_t before = 0;
+
+	put_zigzag(&p, from);
+	put_zigzag(&p, to);
+	for (size_t i = 0; i < n; i++) {
+		put_varint(&p, id[i] - before);
+		before = id[i];
+	}
+	b->n = (size_t)(p - b->p);
+	frame_end(b, at);
+}
+
+static bool late_within(const struct late *l, time_us from, time_us to)
+{
+	for (uint32_t i = 0; l && i < l->n; i++)
+		if (l->p[i].t >= from && l->p[i].t <= to)
+			return true;
+	return false;
+}
+
+void series__deletion_add(struct series_db *db, struct ids *ids, time_us from, time_us to)
+{
+	struct deletion *d = xcalloc(1, sizeof(*d)), **at = &db->deletions;
+
+	*d = (struct deletion){.from = from, .to = to};
+	d->last = xcalloc(ids->n + 1, sizeof(*d->last));
+	for (size_t i = 0; i < ids->n; i++) {
+		struct series *s;
+
+		if (!index_has(&db->index, ids->p[i]))
+			continue;
+		s = series__at(db, ids->p[i]);
+		if ((s->head.n && s->head.first <= to && s->head.last >= from) ||
+		        late_within(s->late, from, to))
+			series__seal(db, ids->p[i]);
+		d->last[d->ids.n] = s->last_t;
+		ids_add(&d->ids, ids->p[i]);
+		if (s->last_t != TIME_NONE && s->last_t >= from && s->last_t <= to)
+			s->last_v = double_of(GONE);
+	}
+	d->upto = atomic_load(&db->sealed_n);
+	while (*at)
+		at = &(*at)->next;
+	*at = d;
+}
+
+/* ---- carrying it out ---- */
+
+/* Newest of what a series still has, after what it had is gone from the files. */
+static void find_last(struct series *s, bool filed, time_us t, double v)
+{
+	time_us ts[CODEC_POINTS];
+	double vs[CODEC_POINTS];
+
+	s->last_t = filed ? t : TIME_NONE;
+	s->last_v = v;
+	for (const struct block *b = s->sealed; b; b = b->younger) {
+		if (s->last_t != TIME_NONE && b->t1 < s->last_t)
+			continue;
+		must(block_decode(b->series, b->t0, b->data, b->len, ts, vs) == b->n);
+		s->last_t = b->t1;
+		s->last_v = vs[b->n - 1];
+	}
+	for (uint32_t i = 0; s->late && i < s->late->n; i++) {
+		if (s->last_t != TIME_NONE && s->late->p[i].t < s->last_t)
+			continue;
+		s->last_t = s->late->p[i].t;
+		s->last_v = s->late->p[i].v;
+	}
+}
+
+static bool lost_its_last(const struct series *s, const struct deletion *d, size_t i)
+{
+	return s->last_t != TIME_NONE && s->last_t == d->last[i] && bits_of(s->last_v) == GONE;
+}
+
+static void forget_points(struct series_db *db, const struct deletion *d)
+{
+	for (size_t i = 0; i < d->ids.n; i++) {
+		struct series *s = NULL;
+		time_us t = TIME_NONE;
+		double v = 0;
+		bool lost, filed;
+
+		pthread_rwlock_rdlock(&db->index_lock);
+		if (index_has(&db->index, d->ids.p[i]))
+			s = series__at(db, d->ids.p[i]);
+		pthread_rwlock_unlock(&db->index_lock);
+		if (!s)
+			continue;
+		s->tail.last = INT64_MAX; /* what the files have of it has changed */
+		pthread_rwlock_wrlock(&db->data_lock);
+		s->settled++;
+		lost = lost_its_last(s, d, i);
+		pthread_rwlock_unlock(&db->data_lock);
+		if (!lost)
+			continue;
+		filed = files_latest(&db->files, d->ids.p[i], &t, &v);
+		pthread_rwlock_wrlock(&db->data_lock);
+		if (lost_its_last(s, d, i)) {
+			find_last(s, filed, t, v);
+			if (s->last_t == TIME_NONE)
+				atomic_store(&s->idle, true);
+		}
+		pthread_rwlock_unlock(&db->data_lock);
+	}
+}
+
+int series__deletion_run(struct series_db *db, struct err *e)
+{
+	struct deletion *d;
+	int rc, unreadable = 0;
+
+	pthread_rwlock_rdlock(&db->data_lock);
+	d = db->deletions;
+	pthread_rwlock_unlock(&db->data_lock);
+	rc = files_delete(&db->files, d->ids.p, d->ids.n, d->from, d->to, &unreadable, e);
+	if (!rc) {
+		pthread_rwlock_wrlock(&db->seal_lock);
+		rc = files_commit(&db->files, e);
+		pthread_rwlock_unlock(&db->seal_lock);
+	}
+	if (rc) {
+		files_rollback(&db->files, NULL, 0);
+		return rc;
+	}
+	forget_points(db, d);
+	db->unreadable += unreadable;
+	pthread_rwlock_wrlock(&db->data_lock);
+	db->deletions = d->next;
+	pthread_rwlock_unlock(&db->data_lock);
+	series__deletion_free(d);
+	return 0;
+}
+
+/* ---- asking for it ---- */
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us to, struct err *e)
+{
+	struct buf b = {0};
+	int rc = 0;
+
+	for (size_t i = 0; i < ids->n; i += IDS_FRAME)
+		put_deletion(&b, ids->p + i, ids->n - i < IDS_FRAME ? ids->n - i : IDS_FRAME, from, to);
+	pthread_mutex_lock(&db->commit_lock);
+	if (db->refusing[0])
+		rc = err_set(e, ERR_UNAVAILABLE, "%s", db->refusing);
+	if (!rc) {
+		rc = wal_write(&db->wal, b.p, b.n, e);
+		if (!rc)
+			rc = wal_sync(&db->wal, db->durability == SERIES_FSYNC, e);
+		if (rc)
+			series__give_up(db, e);
+		else if (fault(FAULT_CRASH_SERIES))
+			raise(SIGKILL);
+		atomic_store(&db->log_b, db->wal.synced);
+	}
+	if (!rc) {
+		pthread_rwlock_rdlock(&db->index_lock);
+		pthread_rwlock_wrlock(&db->data_lock);
+		series__deletion_add(db, ids, from, to);
+		pthread_rwlock_unlock(&db->data_lock);
+		pthread_rwlock_unlock(&db->index_lock);
+	}
+	pthread_mutex_unlock(&db->commit_lock);
+	buf_fini(&b);
+	return rc;
+}
+
+/* Ids that match, ascending. */
+static int match_ids(struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct found f = {0};
+	struct matching g;
+	bool more;
+	int rc;
+
+	select__init(&g, db, m, n);
+	rc = select__find(&g, 0, a, &f, &more, e);
+	arena_free(&g.temp);
+	for (size_t i = 0; i < f.n && !rc; i++)
+		ids_add(ids, f.id[i]);
+	arena_free(&a);
+	if (ids->n)
+		qsort(ids->p, ids->n, sizeof(*ids->p), compare_ids);
+	return rc;
+}
+
+int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
+        size_t *series, struct err *e)
+{
+	struct job j = {.kind = JOB_DELETE};
+	struct ids ids = {0};
+	bool selective = false;
+	int rc;
+
+	for (int i = 0; i < n; i++)
+		selective |= !matcher_matches(&m[i], STR_NULL);
+	if (!selective)
+		return err_set(e, ERR_INVALID, "at least one matcher must not match the empty value");
+	if (from > to)
+		return err_set(e, ERR_INVALID, "the time ends before it begins");
+	rc = series_append(db, NULL, 0, e); /* what was posted before is in the log before it */
+	if (rc)
+		return rc;
+	rc = match_ids(db, m, n, &ids, e);
+	if (series)
+		*series = ids.n;
+	if (!rc && ids.n)
+		rc = log_it(db, &ids, from, to, e);
+	if (!rc && ids.n)
+		rc = series__job(db, &j, e);
+	ids_fini(&ids);
+	return rc;
+}
+
+/* ---- how long series are kept ---- */
+
+/* Takes out of b what a has; both ascending. */
+static void subtract(struct ids *b, const struct ids *a)
+{
+	size_t k = 0, n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		while (k < a->n && a->p[k] < b->p[i])
+			k++;
+		if (k == a->n || a->p[k] != b->p[i])
+			b->p[n++] = b->p[i];
+	}
+	b->n = n;
+}
+
+static void unite(struct ids *a, const struct ids *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		ids_add(a, b->p[i]);
+	if (a->n)
+		qsort(a->p, a->n, sizeof(*a->p), compare_ids);
+}
+
+int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now, struct err *e)
+{
+	struct job j = {.kind = JOB_DELETE};
+	struct ids done = {0};
+	bool all = false, forever = false; /* there is a class for every series; one that does not end */
+	dur_us longest = 0;
+	int rc = 0;
+
+	for (int i = 0; i < n && !rc; i++) {
+		time_us before = now - class[i].keep;
+		struct ids ids = {0};
+
+		rc = match_ids(db, class[i].m, class[i].n, &ids, e);
+		subtract(&ids, &done);
+		unite(&done, &ids);
+		if (!rc && class[i].keep && ids.n && files_begin_before(&db->files, before))
+			rc = log_it(db, &ids, INT64_MIN, before - 1, e);
+		ids_fini(&ids);
+		longest = class[i].keep > longest ? class[i].keep : longest;
+		forever |= !class[i].keep;
+		all |= class[i].n == 0;
+	}
+	ids_fini(&done);
+	if (!rc)
+		rc = series__job(db, &j, e);
+	if (!rc && all && !forever)
+		rc = series_expire(db, now - longest, e);
+	return rc;
+}

@@ -1,0 +1,575 @@
+/*
+ * Writing into block files: blocks, the hours that go with them, and taking points out again.
+ */
+#include "series/files_int.h"
+
+#include "base/fault.h"
+#include "base/file.h"
+
+#include <sys/stat.h>
+
+#define WRITERS_MAX 16                  /* files that stay open for writing */
+#define PACK_MAX_B (INT64_C(512) << 20) /* it is written as a whole, and blocks wait in memory meanwhile */
+
+static int step(struct partition *p, int which)
+{
+	int rc = sqlite3_step(p->st[which]);
+
+	if (rc != SQLITE_ROW)
+		sqlite3_reset(p->st[which]);
+	return rc;
+}
+
+static void bind(struct partition *p, int which, uint32_t series, time_us a, time_us b)
+{
+	sqlite3_bind_int64(p->st[which], 1, series);
+	sqlite3_bind_int64(p->st[which], 2, a);
+	if (which == W_RANGE || which == W_HOUR_DROP)
+		sqlite3_bind_int64(p->st[which], 3, b);
+}
+
+static void count_row(struct partition *p, int64_t change)
+{
+	if (atomic_load(&p->rows) >= 0)
+		atomic_fetch_add(&p->rows, change);
+}
+
+static int insert(
+        struct partition *p, uint32_t series, time_us t0, const uint8_t *data, size_t n, struct err *e)
+{
+	sqlite3_stmt *st = p->st[W_INSERT];
+
+	sqlite3_bind_int64(st, 1, series);
+	sqlite3_bind_int64(st, 2, t0);
+	sqlite3_bind_blob(st, 3, data, (int)n, SQLITE_STATIC);
+	if (step(p, W_INSERT) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a block cannot be written");
+	count_row(p, 1);
+	return 0;
+}
+
+static int delete_row(struct partition *p, uint32_t series, time_us t0, struct err *e)
+{
+	sqlite3_bind_int64(p->st[W_DELETE], 1, series);
+	sqlite3_bind_int64(p->st[W_DELETE], 2, t0);
+	if (step(p, W_DELETE) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a block cannot be removed");
+	count_row(p, -1);
+	return 0;
+}
+
+/* ---- roll-ups, in step with the blocks: changed by the same transaction ---- */
+
+static int hours_drop(struct partition *p, uint32_t series, time_us from, time_us to, struct err *e)
+{
+	bind(p, W_HOUR_DROP, series, from, to);
+	if (step(p, W_HOUR_DROP) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a roll-up cannot be removed");
+	return 0;
+}
+
+/* 1: *h; 0: there is none; negative. A damaged one is dropped: its windows are told by the points. */
+static int hours_read(struct partition *p, uint32_t series, time_us start, struct hours *h, struct err *e)
+{
+	sqlite3_stmt *st = p->st[W_HOUR];
+	int rc;
+	bool ok;
+
+	bind(p, W_HOUR, series, start, 0);
+	rc = step(p, W_HOUR);
+	if (rc == SQLITE_DONE)
+		return 0;
+	if (rc != SQLITE_ROW)
+		return files__sql_err(e, p->db, p, "a roll-up cannot be read");
+	ok = hours_get(series, start, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0), h);
+	sqlite3_reset(st);
+	return ok ? 1 : hours_drop(p, series, start, start, e);
+}
+
+static int hours_write(struct partition *p, uint32_t series, const struct hours *h, struct err *e)
+{
+	uint8_t data[HOURS_MAX_B];
+	sqlite3_stmt *st = p->st[W_HOUR_PUT];
+
+	if (hours_empty(h))
+		return hours_drop(p, series, h->start, h->start, e);
+	sqlite3_bind_int64(st, 1, series);
+	sqlite3_bind_int64(st, 2, h->start);
+	sqlite3_bind_blob(st, 3, data, (int)hours_put(series, h, data), SQLITE_STATIC);
+	if (step(p, W_HOUR_PUT) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a roll-up cannot be written");
+	return 0;
+}
+
+/* Windows `a` to `b` again from what the file's blocks have. */
+static int hours_remake(struct partition *p, uint32_t series, struct hours *h, int a, int b, struct err *e)
+{
+	struct window w[HOURS] = {0};
+	struct grid g = {.first = h->w[a].end, .step = US_HOUR, .n = (size_t)(b - a) + 1, .w = w};
+	sqlite3_stmt *st = p->st[W_RANGE];
+	int rc;
+
+	bind(p, W_RANGE, series, h->w[a].end - US_HOUR + 1, h->w[b].end);
+	while ((rc = step(p, W_RANGE)) == SQLITE_ROW) {
+		time_us last;
+
+		/* A damaged block has no points; whoever reads it next sets it aside. */
+		if (grid_block(&g, series, sqlite3_column_int64(st, 0), sqlite3_column_blob(st, 1),
+		            (size_t)sqlite3_column_bytes(st, 1), &last) &&
+		        last > h->last)
+			h->last = last < h->start + HOURS_SPAN ? last : h->start + HOURS_SPAN;
+	}
+	if (rc != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a block cannot be read");
+	for (int i = a; i <= b; i++) {
+		time_us end = h->w[i].end;
+
+		window_done(&w[i - a]);
+		h->w[i] = w[i - a].w;
+		h->w[i].end = end;
+	}
+	return 0;
+}
+
+/* n points from t0 to t1: whether windows of an hour are worth keeping. */
+static bool is_dense(time_us t0, time_us t1, int n)
+{
+	return n > 1 && (t1 - t0) / (n - 1) <= HOURS_APART;
+}
+
+/* A new block behind all that the series has; `newest` is what it had before. */
+static int hours_append(struct partition *p, const struct block *b, time_us newest, struct err *e)
+{
+	bool dense = is_dense(b->t0, b->t1, b->n);
+	int rc = 0;
+
+	for (time_us start = hours_start(b->t0); start < b->t1 && !rc; start += HOURS_SPAN) {
+		struct window w[HOURS] = {0};
+		struct grid g = {.first = start + US_HOUR, .step = US_HOUR, .n = HOURS, .w = w};
+		struct hours h;
+		time_us last;
+
+		hours_init(&h, start);
+		rc = hours_read(p, b->series, start, &h, e);
+		if (rc < 0 || (!rc && !dense))
+			continue;
+		if ((!rc && newest > start) || (rc && h.last >= b->t0)) {
+			rc = hours_remake(p, b->series, &h, 0, HOURS - 1, e);
+		} else {
+			must(grid_block(&g, b->series, b->t0, b->data, b->len, &last));
+			for (int i = 0; i < HOURS; i++) {
+				struct window sum = {0};
+
+				if (window_empty((window_done(&w[i]), &w[i].w)))
+					continue;
+				window_join(&sum, &h.w[i]);
+				window_join(&sum, &w[i].w);
+				window_done(&sum);
+				sum.w.end = h.w[i].end;
+				h.w[i] = sum.w;
+			}
+			h.last = b->t1 < start + HOURS_SPAN ? b->t1 : start + HOURS_SPAN;
+			rc = 0;
+		}
+		if (!rc)
+			rc = hours_write(p, b->series, &h, e);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* Something between t0 and t1 is not what it was. `make`: rows that are not there are made. */
+static int hours_changed(
+        struct partition *p, uint32_t series, time_us t0, time_us t1, bool make, struct err *e)
+{
+	int rc = 0;
+
+	for (time_us start = hours_start(t0); start < t1 && !rc; start += HOURS_SPAN) {
+		struct hours h;
+		int a = 0, b = HOURS - 1;
+
+		hours_init(&h, start);
+		rc = hours_read(p, series, start, &h, e);
+		if (rc < 0 || (!rc && !make))
+			continue;
+		if (rc) {
+			if (t0 > start)
+				a = (int)((window_end(t0, US_HOUR) - start) / US_HOUR) - 1;
+			if (t1 < start + HOURS_SPAN)
+				b = (int)((window_end(t1, US_HOUR) - start) / US_HOUR) - 1;
+		}
+		rc = hours_remake(p, series, &h, a, b, e);
+		if (!rc)
+			rc = hours_write(p, series, &h, e);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- blocks ---- */
+
+static void quarantine_row(struct block_files *f, const struct partition *p, uint32_t series, time_us t0,
+        const void *data, size_t n)
+{
+	char what[96];
+
+	snprintf(what, sizeof(what), "%s-series-%u", p->name, series);
+	f->damaged(f->ctx, what, t0, data, n);
+}
+
+/* Start of the block after t, INT64_MAX if there is none (`any` tells). */
+static int block_after(struct partition *p, uint32_t series, time_us t, time_us *t0, bool *any, struct err *e)
+{
+	sqlite3_stmt *st = p->st[W_AFTER];
+	int rc;
+
+	sqlite3_bind_int64(st, 1, series);
+	sqlite3_bind_int64(st, 2, t);
+	rc = step(p, W_AFTER);
+	*any = rc == SQLITE_ROW;
+	*t0 = *any ? sqlite3_column_int64(st, 0) : INT64_MAX;
+	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a block cannot be read");
+	return 0;
+}
+
+/* Its hours may speak of points that it had, up to the block after it. */
+static int drop_damaged(struct partition *p, uint32_t series, time_us t0, struct err *e)
+{
+	time_us next = INT64_MAX;
+	bool any;
+	int rc = block_after(p, series, t0, &next, &any, e);
+
+	if (!rc)
+		rc = delete_row(p, series, t0, e);
+	return rc ? rc : hours_drop(p, series, window_time(t0) ? hours_start(t0) : t0, next, e);
+}
+
+/* The block at or before t: its points (n 0: none). A broken one is set aside, and the next one taken. */
+static int block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
+        time_us *t, double *v, int *n, struct err *e)
+{
+	sqlite3_stmt *st = p->st[W_BEFORE];
+
+	for (;;) {
+		const void *data;
+		size_t len;
+		time_us t0;
+		int rc;
+
+		*n = 0;
+		sqlite3_bind_int64(st, 1, series);
+		sqlite3_bind_int64(st, 2, before);
+		rc = step(p, W_BEFORE);
+		if (rc == SQLITE_DONE)
+			return 0;
+		if (rc != SQLITE_ROW)
+			return files__sql_err(e, p->db, p, "a block cannot be read");
+		t0 = sqlite3_column_int64(st, 0);
+		data = sqlite3_column_blob(st, 1);
+		len = (size_t)sqlite3_column_bytes(st, 1);
+		*n = block_decode(series, t0, data, len, t, v);
+		if (*n < 0)
+			quarantine_row(f, p, series, t0, data, len);
+		sqlite3_reset(st);
+		if (*n > 0)
+			return 0;
+		rc = drop_damaged(p, series, t0, e);
+		if (rc)
+			return rc;
+	}
+}
+
+/* Blocks of about equal size: a point squeezed into a full one leaves two with room, not a crumb. */
+static int insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
+        int *last_n, struct err *e)
+{
+	int blocks = (n + CODEC_POINTS - 1) / CODEC_POINTS, rc = 0;
+
+	for (int i = 0, at = 0; i < blocks && !rc; i++) {
+		int size = (n - at) / (blocks - i);
+		struct block *b = block_new(series, t + at, v + at, size);
+
+		rc = insert(p, series, b->t0, b->data, b->len, e);
+		free(b);
+		at += size;
+		*last_n = size;
+	}
+	return rc;
+}
+
+/* Points (at most CODEC_POINTS) that all lie in p's span. */
+static int write_points(struct block_files *f, struct partition *p, uint32_t series, const time_us *t,
+        const double *v, int n, struct block_tail *tail, struct err *e)
+{
+	time_us old_t[CODEC_POINTS], t2[2 * CODEC_POINTS];
+	double old_v[CODEC_POINTS], v2[2 * CODEC_POINTS];
+	bool changed = false;
+	int rc = 0;
+
+	for (int i = 0, j; i < n && !rc; i = j) {
+		time_us next;
+		bool any;
+		int old, m, last_n = 0;
+
+		rc = block_before(f, p, series, t[i], old_t, old_v, &old, e);
+		if (!rc)
+			rc = block_after(p, series, t[i], &next, &any, e);
+		if (rc)
+			break;
+		for (j = i + 1; j < n && (!any || t[j] < next);)
+			j++;
+		if (old && t[i] > old_t[old - 1] && old + (j - i) > CODEC_POINTS)
+			old = 0; /* it ends before, and has no room */
+		m = (int)points_merge(old_t, old_v, (size_t)old, t + i, v + i, (size_t)(j - i), t2, v2);
+		if (m == old && memcmp(v2, old_v, (size_t)m * sizeof(*v2)) == 0) {
+			last_n = m; /* written before, and now replayed */
+		} else {
+			changed = true;
+			if (old)
+				rc = delete_row(p, series, old_t[0], e);
+			if (!rc)
+				rc = insert_points(p, series, t2, v2, m, &last_n, e);
+		}
+		if (tail->last == INT64_MAX ? !any && files__is_newest(f, p) : t2[m - 1] >= tail->last)
+			*tail = (struct block_tail){.last = t2[m - 1], .n = last_n};
+	}
+	if (!rc && changed && window_time(t[0]) && window_time(t[n - 1]))
+		rc = hours_changed(p, series, t[0], t[n - 1], is_dense(t[0], t[n - 1], n), e);
+	return rc;
+}
+
+static int begin(struct block_files *f, struct partition *p, struct err *e)
+{
+	int rc = files__open_writer(f, p, e);
+
+	if (rc || p->writing)
+		return rc;
+	if (step(p, W_BEGIN) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "the block file cannot be written");
+	p->writing = true;
+	if (p->packed && step(p, W_LOOSEN) != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "the block file cannot be written");
+	p->packed = 0;
+	return 0;
+}
+
+static int write_item(struct block_files *f, struct block_item *item, struct err *e)
+{
+	const struct block *b = item->b;
+	struct partition *p = files__for(f, b->t0);
+	time_us t[CODEC_POINTS];
+	double v[CODEC_POINTS];
+	int n, rc = begin(f, p, e);
+
+	if (!rc && b->t1 <= p->last && b->t0 > item->tail->last && item->tail->n + b->n > CODEC_POINTS) {
+		rc = insert(p, b->series, b->t0, b->data, b->len, e);
+		if (!rc && window_time(b->t0) && window_time(b->t1))
+			rc = hours_append(p, b, item->tail->last, e);
+		*item->tail = (struct block_tail){.last = b->t1, .n = b->n};
+	} else if (!rc) {
+		n = block_decode(b->series, b->t0, b->data, b->len, t, v);
+		must(n == b->n);
+		for (int i = 0, j; i < n && !rc; i = j) {
+			p = files__for(f, t[i]);
+			rc = begin(f, p, e);
+			for (j = i + 1; j < n && t[j] <= p->last;)
+				j++;
+			if (!rc)
+				rc = write_points(f, p, b->series, t + i, v + i, j - i, item->tail, e);
+		}
+	}
+	if (rc == ERR_CORRUPT)
+		files__mark_damaged(f, p, "the file is damaged; new blocks of its time go into another one");
+	return rc;
+}
+
+/* By series, and within one as they came; rows then land side by side. */
+static int compare_items(const void *a, const void *b)
+{
+	const struct block_item *x = a, *y = b;
+
+	if (x->b->series != y->b->series)
+		return x->b->series < y->b->series ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+int files_write(struct block_files *f, struct block_item *item, size_t n, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		item[i].order = i;
+	qsort(item, n, sizeof(*item), compare_items);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = write_item(f, &item[i], e);
+	if (!rc && fault(FAULT_SERIES_SEAL))
+		rc = err_set(e, ERR_IO, "a block cannot be written");
+	return rc;
+}
+
+int files_commit(struct block_files *f, struct err *e)
+{
+	int rc = 0, open = 0;
+
+	for (size_t i = 0; i < f->n && !rc; i++) {
+		struct partition *p = f->part[i];
+
+		if (!p->writing)
+			continue;
+		if (step(p, W_COMMIT) != SQLITE_DONE)
+			rc = files__sql_err(e, p->db, p, "the block file cannot be written");
+		else
+			p->writing = false;
+	}
+	for (size_t i = f->n; i-- > 0;)
+		if (f->part[i]->db && ++open > WRITERS_MAX && !f->part[i]->writing)
+			files__close_writer(f->part[i]);
+	return rc;
+}
+
+void files_rollback(struct block_files *f, struct block_item *item, size_t n)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct partition *p = f->part[i];
+
+		if (!p->writing)
+			continue;
+		if (step(p, W_ROLLBACK) != SQLITE_DONE)
+			files__close_writer(p);
+		p->writing = false;
+		p->packed = -1;
+		atomic_store(&p->rows, -1);
+	}
+	for (size_t i = 0; i < n; i++)
+		*item[i].tail = (struct block_tail){.last = INT64_MAX};
+}
+
+int files_remove_broken(struct block_files *f, const char *name, uint32_t series, time_us t0, struct err *e)
+{
+	time_us t[CODEC_POINTS];
+	double v[CODEC_POINTS];
+	struct partition *p = NULL;
+	int n, rc;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (strcmp(f->part[i]->name, name) == 0)
+			p = f->part[i];
+	if (!p)
+		return 0;
+	rc = begin(f, p, e);
+	if (!rc)
+		rc = block_before(f, p, series, t0, t, v, &n, e); /* sets aside what is broken */
+	if (!rc)
+		rc = files_commit(f, e);
+	if (rc)
+		files_rollback(f, NULL, 0);
+	return rc;
+}
+
+/* ---- packing ---- */
+
+static int pack(struct block_files *f, struct partition *p, struct err *e)
+{
+	int rc = files__open_writer(f, p, e);
+
+	/* The row goes in with what it speaks of: after a crash the file is packed again. */
+	if (!rc &&
+	        sqlite3_exec(p->db, "VACUUM; INSERT INTO packed VALUES(1); PRAGMA wal_checkpoint(TRUNCATE)",
+	                NULL, NULL, NULL) != SQLITE_OK)
+		rc = files__sql_err(e, p->db, p, "the block file cannot be packed");
+	files__close_writer(p);
+	p->packed = rc ? -1 : 1;
+	return rc;
+}
+
+int files_pack(struct block_files *f, time_us before, struct err *e)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct partition *p = f->part[i];
+		struct stat st;
+		int rc;
+
+		if (p->last >= before || p->damaged || p->writing || p->packed == 1 ||
+		        stat(p->path, &st) < 0 || st.st_size > PACK_MAX_B)
+			continue;
+		if (p->packed < 0 && files__is_packed(p)) {
+			p->packed = 1;
+			continue;
+		}
+		rc = pack(f, p, e);
+		return rc ? rc : 1;
+	}
+	return 0;
+}
+
+/* ---- deletion ---- */
+
+static int delete_from(
+        struct block_files *f, struct partition *p, uint32_t series, time_us from, time_us to, struct err *e)
+{
+	time_us t[CODEC_POINTS], at = to;
+	double v[CODEC_POINTS];
+	bool changed = false;
+	int rc = 0, n, any;
+
+	for (;;) {
+		int keep = 0;
+
+		rc = block_before(f, p, series, at, t, v, &n, e);
+		if (rc || !n || t[n - 1] < from)
+			break;
+		at = t[0];
+		for (int i = 0; i < n; i++) {
+			if (t[i] >= from && t[i] <= to)
+				continue;
+			t[keep] = t[i];
+			v[keep++] = v[i];
+		}
+		if (keep < n) {
+			changed = true;
+			rc = delete_row(p, series, at, e);
+			if (!rc && keep)
+				rc = insert_points(p, series, t, v, keep, &any, e);
+		}
+		if (rc || at <= from)
+			break;
+		at--;
+	}
+	if (rc || !changed)
+		return rc;
+	/* Windows may lie at the borders of time, where there are none. */
+	from = from > p->start ? from : p->start;
+	to = to < p->last ? to : p->last;
+	from = window_time(from) ? from : -WINDOW_TIME_MAX + 1;
+	to = window_time(to) ? to : WINDOW_TIME_MAX - 1;
+	return from <= to ? hours_changed(p, series, from, to, false, e) : 0;
+}
+
+int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us from, time_us to,
+        int *unreadable, struct err *e)
+{
+	int rc = 0;
+
+	*unreadable = 0;
+	for (size_t i = 0; i < f->n && !rc; i++) {
+		struct partition *p = f->part[i];
+
+		if (p->last < from || p->start > to || !file_exists(p->path))
+			continue;
+		rc = p->damaged ? ERR_CORRUPT : begin(f, p, e);
+		for (size_t k = 0; k < n && !rc; k++)
+			rc = delete_from(f, p, id[k], from, to, e);
+		if (rc != ERR_CORRUPT)
+			continue;
+		/* What can be done elsewhere is done; repair comes to this one. */
+		files__mark_damaged(f, p, "the file is damaged; readings cannot be deleted from it");
+		if (p->writing && step(p, W_ROLLBACK) != SQLITE_DONE)
+			files__close_writer(p);
+		p->writing = false;
+		p->packed = -1;
+		atomic_store(&p->rows, -1);
+		++*unreadable;
+		rc = 0;
+	}
+	return rc;
+}
