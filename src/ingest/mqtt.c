@@ -64,9 +64,17 @@ static bool on_subscribe(void *ctx, void *user, struct str filter)
 	return rights_subscribe(&s->rights, filter);
 }
 
-static bool on_receive(void *ctx, void *user, struct str topic)
+static bool on_still(void *ctx, void *user)
 {
 	struct session *s = user;
+
+	(void)ctx;
+	return rights_still(&s->rights);
+}
+
+static bool on_receive(void *ctx, void *user, struct str topic)
+{
+	const struct session *s = user;
 
 	(void)ctx;
 	return rights_receive(&s->rights, topic);
@@ -310,6 +318,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .turn = on_turn,
 	        .subscribe = on_subscribe,
 	        .receive = on_receive,
+	        .still = on_still,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,

@@ -3,8 +3,6 @@
 #include "city/session.h"
 #include "mqtt/topic.h"
 
-#define LOOK_EVERY US_MINUTE
-
 int exchange_check(const char *filters, struct err *e)
 {
 	struct str rest = str_of(filters);
@@ -67,26 +65,46 @@ static bool exchanged(const struct exchange *x, struct str topic, bool (*takes)(
 
 /* ---- who ---- */
 
-static int find_token(struct rights *r, const char *token, struct str login, struct err *e)
+static int find_token(struct rights *r, struct arena *a, struct err *e)
 {
 	const struct snapshot *now;
-	struct arena *a = arena_new(0);
 	struct who who = {0};
-	int rc = api_token_find(r->site->store, token, a, &who, e);
+	int rc = api_token_find(r->site->store, arena_strndup(a, r->secret.p, r->secret.n), a, &who, e);
 
-	if (rc == 0 && (who.must != MUST_NOTHING || (login.p != NULL && !str_is(login, who.login))))
+	if (rc == 0 && (who.must != MUST_NOTHING || (r->login.p != NULL && !str_is(r->login, who.login))))
 		rc = err_set(e, ERR_UNAUTH, "the token is not this account's, or may do nothing yet");
+	if (rc < 0)
+		return rc;
+	now = registry_hold(r->site->registry);
+	who_widen(now, a, &who);
+	registry_release(r->site->registry, now);
+	r->who = who;
+	r->name = who.login;
+	return 0;
+}
+
+static int find(struct rights *r, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	int rc = 0;
+
+	if (r->kind == RIGHTS_TOKEN) {
+		rc = find_token(r, a, e);
+	} else if (r->kind == RIGHTS_DEVICE) {
+		struct device device = {0};
+
+		rc = device_find(r->site->store, r->login, r->secret, a, &device, e);
+		if (rc == 0) {
+			r->device = device;
+			r->name = device.login;
+		}
+	}
 	if (rc < 0) {
 		arena_free(&a);
 		return rc;
 	}
-	now = registry_hold(r->site->registry);
-	who_widen(now, a, &who);
-	registry_release(r->site->registry, now);
-	arena_free(&r->who_arena);
-	r->who_arena = a;
-	r->who = who;
-	r->looked = clock_monotonic();
+	arena_free(&r->found);
+	r->found = a;
 	return 0;
 }
 
@@ -95,32 +113,33 @@ int rights_find(struct site *s, const struct exchange *x, bool open, struct str 
 {
 	const size_t prefix = sizeof(API_TOKEN_PREFIX) - 1;
 
-	*out = (struct rights){.site = s, .exchange = x};
-	if (username.p == NULL && password.p == NULL && open) {
+	*out = (struct rights){.site = s, .exchange = x, .kind = RIGHTS_DEVICE, .name = "anonymous"};
+	if (username.p == NULL && password.p == NULL && open)
 		out->kind = RIGHTS_OPEN;
-		out->name = "anonymous";
-		return 0;
-	}
-	if (password.p != NULL && password.n > prefix && memcmp(password.p, API_TOKEN_PREFIX, prefix) == 0) {
-		out->kind = RIGHTS_TOKEN;
-		out->token = arena_strndup(a, password.p, password.n);
-		int rc = find_token(out, out->token, username, e);
-
-		out->name = rc == 0 ? arena_strdup(a, out->who.login) : "";
-		return rc;
-	}
-	if (username.p == NULL || password.p == NULL)
+	else if (password.p == NULL)
 		return err_set(e, ERR_UNAUTH, "no credentials");
-	out->kind = RIGHTS_DEVICE;
-	int rc = device_find(s->store, username, password, a, &out->device, e);
+	else if (password.n > prefix && memcmp(password.p, API_TOKEN_PREFIX, prefix) == 0)
+		out->kind = RIGHTS_TOKEN;
+	else if (username.p == NULL)
+		return err_set(e, ERR_UNAUTH, "no credentials");
+	if (username.p != NULL)
+		out->login = (struct str){arena_strndup(a, username.p, username.n), username.n};
+	if (password.p != NULL)
+		out->secret = (struct str){arena_strndup(a, password.p, password.n), password.n};
+	return find(out, e);
+}
 
-	out->name = rc == 0 ? out->device.login : "";
-	return rc;
+bool rights_still(struct rights *r)
+{
+	struct err e = ERR_INIT;
+
+	/* A store that does not answer ends nobody's rights. */
+	return find(r, &e) != ERR_UNAUTH;
 }
 
 void rights_free(struct rights *r)
 {
-	arena_free(&r->who_arena);
+	arena_free(&r->found);
 }
 
 /* ---- what ---- */
@@ -146,25 +165,17 @@ bool rights_subscribe(const struct rights *r, struct str filter)
 	       device_may(&r->device, thing);
 }
 
-static bool token_sees(struct rights *r, struct str code)
+static bool token_sees(const struct rights *r, struct str code)
 {
-	const struct snapshot *now;
-	const struct thing *t;
-	struct err e = ERR_INIT;
-	bool sees;
+	const struct snapshot *now = registry_hold(r->site->registry);
+	const struct thing *t = snapshot_thing(now, code);
+	bool sees = t != NULL && thing_seen(r->site->catalog, &r->who, t);
 
-	if (clock_monotonic() - r->looked > LOOK_EVERY && !r->ended)
-		r->ended = find_token(r, r->token, STR_NULL, &e) == ERR_UNAUTH;
-	if (r->ended)
-		return false;
-	now = registry_hold(r->site->registry);
-	t = snapshot_thing(now, code);
-	sees = t != NULL && thing_seen(r->site->catalog, &r->who, t);
 	registry_release(r->site->registry, now);
 	return sees;
 }
 
-bool rights_receive(struct rights *r, struct str topic)
+bool rights_receive(const struct rights *r, struct str topic)
 {
 	struct str thing, rest;
 	enum topic_kind kind = topic_kind(topic, &thing, &rest);

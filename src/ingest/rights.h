@@ -2,7 +2,7 @@
  * rights - who may say and hear what over MQTT.
  *
  *   a device            publishes readings and answers of its things; hears their readings and commands
- *   an account's token  hears readings and answers of the things in its scope, as of now; publishes nothing
+ *   an account's token  hears readings and answers of the things in its scope; publishes nothing
  *   nobody              if the site lets clients without credentials in
  *   all but tokens      exchange messages under the topics that the site sets aside for that
  *
@@ -27,16 +27,15 @@ struct rights {
 	enum { RIGHTS_DEVICE, RIGHTS_TOKEN, RIGHTS_OPEN } kind;
 	const char *name; /* for the log */
 	struct device device;
-	/* Of a token: looked up again now and then, since a connection lives long. */
-	const char *token;
-	struct arena *who_arena;
-	struct who who;
-	bool ended;
-	dur_us looked; /* monotonic */
+	struct who who;           /* of a token */
+	struct str login, secret; /* as they came: both are looked up again */
+	struct arena *found;      /* what was found last */
 };
 /* username or password STR_NULL: not given. open: nobody is let in. ERR_UNAUTH. */
 MUST_USE int rights_find(struct site *s, const struct exchange *x, bool open, struct str username,
         struct str password, struct arena *a, struct rights *out, struct err *e);
+/* Looks the credentials up again, since a connection lives long; false when they have ended. */
+bool rights_still(struct rights *r);
 void rights_free(struct rights *r);
 
 /* The topics of the house: t/THING…, things/THING/commands/ID and things/THING/answers/ID, lp…. */
@@ -45,6 +44,6 @@ enum topic_kind { TOPIC_READING, TOPIC_LINES, TOPIC_COMMAND, TOPIC_ANSWER, TOPIC
 enum topic_kind topic_kind(struct str topic, struct str *thing, struct str *rest);
 bool rights_publish(const struct rights *r, struct str topic); /* to the topics of the exchange */
 bool rights_subscribe(const struct rights *r, struct str filter);
-bool rights_receive(struct rights *r, struct str topic);
+bool rights_receive(const struct rights *r, struct str topic);
 
 #endif

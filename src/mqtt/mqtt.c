@@ -274,6 +274,8 @@ int mqtt_listen(
 	s->door = *door;
 	s->o = *o;
 	set_defaults(&s->o);
+	if (s->o.ask_every == 0)
+		s->o.ask_every = US_MINUTE;
 	int rc = open_ports(s, e);
 	if (rc < 0) {
 		free(s);

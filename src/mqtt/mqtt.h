@@ -87,6 +87,9 @@ struct mqtt_door {
 	bool (*subscribe)(void *ctx, void *user, struct str filter);
 	/* Loop thread, before each message that is sent. NULL: all that it subscribed to. */
 	bool (*receive)(void *ctx, void *user, struct str topic);
+	/* Loop thread, about once a minute: false ends the connection, as not authorised any more. NULL: they
+	 * stay. */
+	bool (*still)(void *ctx, void *user);
 	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };
@@ -113,6 +116,7 @@ struct mqtt_options {
 	int subscriptions;       /* of one session; 0: 1,000 */
 	int retained;            /* messages; 0: 100,000 */
 	const char *state;       /* file for sessions and retained messages while it is stopped; NULL: none */
+	dur_us ask_every;        /* how often `still` is asked; 0: a minute */
 	const struct clock *clock;
 };
 MUST_USE int mqtt_listen(

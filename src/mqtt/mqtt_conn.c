@@ -26,8 +26,19 @@
 struct mqtt__chunk *mqtt__chunk_new(struct mqtt_server *s, size_t cap)
 {
 	struct mqtt__chunk *k = xrealloc(NULL, sizeof(*k) + cap);
-	*k = (struct mqtt__chunk){.server = s, .refs = 1, .cap = cap};
+	*k = (struct mqtt__chunk){.counter = &s->memory_b, .refs = 1, .cap = cap};
 	s->memory_b += cap;
+	return k;
+}
+
+struct mqtt__chunk *mqtt__chunk_hold(struct mqtt_server *s, size_t cap)
+{
+	if (s->held_b + cap > s->o.memory_max_b)
+		return NULL;
+	struct mqtt__chunk *k = mqtt__chunk_new(s, cap);
+	s->memory_b -= cap;
+	s->held_b += cap;
+	k->counter = &s->held_b;
 	return k;
 }
 
@@ -35,7 +46,7 @@ void mqtt__chunk_rel(struct mqtt__chunk *k)
 {
 	if (k == NULL || --k->refs > 0)
 		return;
-	k->server->memory_b -= k->cap;
+	*k->counter -= k->cap;
 	free(k);
 }
 
@@ -484,6 +495,15 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		let_go(c);
 }
 
+static bool may_stay(struct mqtt__conn *c)
+{
+	struct mqtt_server *s = c->server;
+	if (!c->connected || s->door.still == NULL || s->now - c->asked < s->o.ask_every)
+		return true;
+	c->asked = s->now;
+	return s->door.still(s->door.ctx, c->user);
+}
+
 void mqtt__check_times(struct mqtt__conn *c)
 {
 	dur_us now = c->server->now;
@@ -496,6 +516,10 @@ void mqtt__check_times(struct mqtt__conn *c)
 		return;
 	if (c->pauses & MQTT_PAUSE_RATE)
 		mqtt__rate_check(c);
+	if (!may_stay(c)) {
+		mqtt__wrong(c, mqtt__bad(MQTT_R_NOT_AUTHORISED, "its credentials have ended"));
+		return;
+	}
 	if (!c->connected && now - c->accepted > CONNECT_WAIT)
 		mqtt__wrong(c, mqtt__bad(MQTT_R_TIME, "it did not send its CONNECT in time"));
 	else if (c->pauses == 0 && c->keep_alive > 0 && now - c->heard > c->keep_alive)

@@ -163,11 +163,15 @@ static struct str copy_into(struct mqtt__chunk *k, struct str s)
 	return (struct str){p, s.n};
 }
 
+/* NULL when there is no memory for it. */
 static struct mqtt__will *will_new(struct mqtt_server *s, const struct mqtt__connect *in)
 {
 	const struct mqtt__props *p = &in->will_props;
+	struct mqtt__chunk *k = mqtt__chunk_hold(s, in->will_topic.n + in->will_payload.n + p->all.n);
+	if (k == NULL)
+		return NULL;
 	struct mqtt__will *w = xcalloc(1, sizeof(*w));
-	w->chunk = mqtt__chunk_new(s, in->will_topic.n + in->will_payload.n + p->all.n);
+	w->chunk = k;
 	w->topic = copy_into(w->chunk, in->will_topic);
 	w->payload = copy_into(w->chunk, in->will_payload);
 	w->props = copy_into(w->chunk, p->all);
@@ -214,7 +218,7 @@ static struct mqtt__session *take_session(
 	return x;
 }
 
-static void enter(struct mqtt__conn *c, const struct mqtt__connect *in)
+static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct mqtt__will *will)
 {
 	struct mqtt_server *s = c->server;
 	char made[40];
@@ -222,20 +226,34 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in)
 	bool present;
 	if (client_id.n == 0) {
 		/* Unguessable need not be: a session is its user's own. */
-		snprintf(made, sizeof(made), "auto-%llx-%llu", (unsigned long long)s->began,
-		        (unsigned long long)++s->made_ids);
-		client_id = made_id = str_of(made);
+		do {
+			snprintf(made, sizeof(made), "auto-%llx-%llu", (unsigned long long)s->began,
+			        (unsigned long long)++s->made_ids);
+			client_id = made_id = str_of(made);
+		} while (mqtt__session_find(s, in->username, client_id));
 	}
 	c->connected = true;
+	c->asked = s->now;
 	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
 	take_limits(c, in);
 	c->session = take_session(c, in, client_id, &present);
-	if (in->will)
-		c->will = will_new(s, in);
+	c->will = will;
 	metric_add(METRIC_MQTT_CONNECTIONS, 1);
 	LOG(MQTT_CONNECT, log_s("client", mqtt__name(c)), log_s("remote", c->remote));
 	accept(c, in, present, made_id);
 	mqtt__session_resume(c->session, c);
+}
+
+static void try_to_enter(struct mqtt__conn *c, const struct mqtt__connect *in)
+{
+	struct mqtt_server *s = c->server;
+	struct mqtt__will *will = in->will ? will_new(s, in) : NULL;
+	if (will || !in->will) {
+		enter(c, in, will);
+		return;
+	}
+	s->door.close(s->door.ctx, c->user, "wills of many devices fill the memory");
+	refuse(c, in, mqtt__bad(MQTT_R_MEMORY, "wills of many devices fill the memory"));
 }
 
 void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f)
@@ -277,5 +295,5 @@ void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f)
 	if (reason != MQTT_R_OK)
 		refuse(c, &in, why_refused(reason));
 	else
-		enter(c, &in);
+		try_to_enter(c, &in);
 }

@@ -13,6 +13,7 @@
 #define OUT_ROOM_B (128u * 1024) /* unsent bytes of one connection past which messages wait in the queue */
 #define SUBSCRIPTION_ID 0x0b     /* 3.3.2.3.8 */
 #define IDS_B 250u
+#define ALIAS_TOPIC_B 256u /* longer topics are said in full: a connection holds few bytes of aliases */
 
 /* ---- messages ---- */
 
@@ -85,7 +86,7 @@ static unsigned alias_of(struct mqtt__conn *c, struct str topic, bool *fresh)
 {
 	struct mqtt__aliases *a = &c->alias_out;
 	*fresh = false;
-	if (a->most == 0)
+	if (a->most == 0 || topic.n > ALIAS_TOPIC_B)
 		return 0;
 	uint64_t hash = hash64(topic.p, topic.n, 0);
 	for (unsigned i = 0; i < a->n; i++) {
@@ -183,7 +184,10 @@ void mqtt__pump(struct mqtt__session *x)
 		if (o->qos > 0 && x->flight.n >= c->window)
 			return;
 		(void)mqtt__outs_pop(&x->queue);
-		x->queue_b -= o->msg->bytes;
+		if (!o->replay) {
+			x->waiting--;
+			x->waiting_b -= o->msg->bytes;
+		}
 		if (o->qos > 0 && o->id == 0)
 			o->id = free_id(x);
 		bool sent = write_packet(
@@ -200,18 +204,28 @@ bool mqtt__has_room(const struct mqtt__conn *c)
 	return !c->ending && !c->too_slow && c->fd >= 0 && c->out.n - c->out_sent < OUT_ROOM_B;
 }
 
-static void enqueue(struct mqtt__session *x, struct mqtt__stored *m, int qos, bool retain, struct str ids)
+void mqtt__enqueue(struct mqtt__session *x, struct mqtt__out *o)
+{
+	if (!o->replay) {
+		x->waiting++;
+		x->waiting_b += o->msg->bytes;
+	}
+	mqtt__outs_push(&x->queue, o);
+}
+
+static void enqueue(
+        struct mqtt__session *x, struct mqtt__stored *m, int qos, bool retain, bool replay, struct str ids)
 {
 	struct mqtt__out *o = xcalloc(1, sizeof(*o) + ids.n);
 	m->refs++;
+	o->replay = replay;
 	o->msg = m;
 	o->qos = (unsigned char)qos;
 	o->retain = retain;
 	o->ids_n = (unsigned char)ids.n;
 	if (ids.n > 0)
 		memcpy(o->ids, ids.p, ids.n);
-	mqtt__outs_push(&x->queue, o);
-	x->queue_b += m->bytes;
+	mqtt__enqueue(x, o);
 	mqtt__pump(x);
 }
 
@@ -219,7 +233,7 @@ void mqtt__deliver(struct mqtt__session *x, struct mqtt__stored *m, int qos, boo
 {
 	struct mqtt_server *s = x->server;
 	struct mqtt__conn *c = x->conn;
-	bool full = x->queue.n >= s->o.queue_n || x->queue_b + m->bytes > s->o.queue_b;
+	bool full = x->waiting >= s->o.queue_n || x->waiting_b + m->bytes > s->o.queue_b;
 	if (qos == 0) {
 		if (c == NULL)
 			return; /* not kept for those who are away */
@@ -227,7 +241,7 @@ void mqtt__deliver(struct mqtt__session *x, struct mqtt__stored *m, int qos, boo
 			(void)write_packet(c, m, 0, retain, false, 0, ids);
 			return;
 		}
-		if (full || x->queue.n >= s->o.queue_n / 2 || x->queue_b > s->o.queue_b / 2 ||
+		if (full || x->waiting >= s->o.queue_n / 2 || x->waiting_b > s->o.queue_b / 2 ||
 		        s->kept_b > s->o.kept_max_b) {
 			metric_add(METRIC_MQTT_DROPPED_SLOW, 1);
 			return;
@@ -242,7 +256,7 @@ void mqtt__deliver(struct mqtt__session *x, struct mqtt__stored *m, int qos, boo
 		}
 		return;
 	}
-	enqueue(x, m, qos, retain, ids);
+	enqueue(x, m, qos, retain, false, ids);
 }
 
 /* ---- to whom ---- */
@@ -380,7 +394,7 @@ static void replay_one(void *ctx, struct mqtt__node *n)
 		r->late = n;
 	else
 		/* Not bounded by the queue: the retained messages have a limit of their own. */
-		enqueue(r->session, m, least(m->qos, r->sub->qos), true, put_ids(r->sub, true, buf));
+		enqueue(r->session, m, least(m->qos, r->sub->qos), true, true, put_ids(r->sub, true, buf));
 }
 
 void mqtt__send_retained(struct mqtt__session *x, struct mqtt__sub *sub, struct str filter)

@@ -177,12 +177,15 @@ struct mqtt__bad mqtt__disconnect_parse(const struct mqtt__frame *f, int version
  * are counted on the loop thread only: a message is freed there, whoever says that it is done.
  */
 struct mqtt__chunk {
-	struct mqtt_server *server;
+	size_t *counter; /* of the server: that its bytes count for */
 	int refs;
 	size_t n, cap;
 	char data[];
 };
 struct mqtt__chunk *mqtt__chunk_new(struct mqtt_server *s, size_t cap);
+/* For what a connection holds as long as it lasts: its will, its topic aliases. NULL when all of these fill
+ * their part of the memory. */
+struct mqtt__chunk *mqtt__chunk_hold(struct mqtt_server *s, size_t cap);
 void mqtt__chunk_rel(struct mqtt__chunk *c);
 
 /* ---- messages for subscribers (mqtt_deliver.c) ---- */
@@ -213,6 +216,7 @@ struct mqtt__out {
 	uint16_t id;              /* 0: not sent yet */
 	unsigned char qos;
 	bool retain, dup;
+	bool replay; /* a retained one for a new subscription: not bounded by the queue */
 	unsigned char ids_n;
 	char ids[]; /* subscription identifiers, as bytes */
 };
@@ -309,7 +313,8 @@ struct mqtt__session {
 	int subs_n;
 	struct mqtt__outs queue;  /* waiting */
 	struct mqtt__outs flight; /* sent, not answered */
-	size_t queue_b;
+	int waiting;              /* in the queue, without replays */
+	size_t waiting_b;
 	uint16_t last_id;
 	struct mqtt__incoming *incoming;
 	size_t incoming_n, incoming_cap;
@@ -346,6 +351,8 @@ void mqtt__deliver(struct mqtt__session *x, struct mqtt__stored *m, int qos, boo
 /* Sends what waits, as far as the client's window and the socket take it. */
 void mqtt__pump(struct mqtt__session *x);
 void mqtt__send_retained(struct mqtt__session *x, struct mqtt__sub *sub, struct str filter);
+/* At the end of the queue, whatever its limits. */
+void mqtt__enqueue(struct mqtt__session *x, struct mqtt__out *o);
 /* Keeps or replaces the retained message of its topic; false when there is no room. */
 bool mqtt__retain(struct mqtt_server *s, struct mqtt__stored *m);
 void mqtt__retained_fini(struct mqtt_server *s);
@@ -398,6 +405,7 @@ struct mqtt__conn {
 	uint32_t events;   /* what epoll looks for */
 	dur_us accepted;   /* monotonic */
 	dur_us heard;      /* monotonic, of the last byte */
+	dur_us asked;      /* monotonic, whether it may still be here */
 	dur_us stuck;      /* since when output waits for the peer; 0: it does not */
 	dur_us keep_alive; /* 1.5 times what the client asked for; 0: for ever */
 	/* Bytes read and not yet taken: of an unfinished packet, or of packets behind a pause; or NULL. */
@@ -506,7 +514,8 @@ struct mqtt_server {
 	int conn_all;
 	struct mqtt__conn *dirty; /* have output, or a reason to end */
 	struct mqtt__chunk *scratch;
-	size_t memory_b;  /* of all chunks */
+	size_t memory_b;  /* of all chunks but those */
+	size_t held_b;    /* of wills and topic aliases */
 	int64_t at_work;  /* messages */
 	bool fresh;       /* some were given to the door, and it was not told that these are all */
 	int waits_memory; /* connections that are not read for that */

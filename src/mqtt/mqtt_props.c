@@ -34,6 +34,7 @@ static bool read_value(enum type type, struct str *in, uint32_t *num, struct str
 {
 	unsigned v = 0;
 	bool ok = false;
+	struct str value;
 	switch (type) {
 	case BYTE: ok = mqtt__byte(in, &v); break;
 	case TWO: ok = mqtt__word(in, &v); break;
@@ -41,7 +42,7 @@ static bool read_value(enum type type, struct str *in, uint32_t *num, struct str
 	case VARINT: return mqtt__varint(in, num);
 	case TEXT: return mqtt__text(in, text);
 	case BINARY: return mqtt__binary(in, text);
-	case PAIR: return mqtt__text(in, text) && mqtt__text(in, text);
+	case PAIR: return mqtt__text(in, text) && mqtt__text(in, &value);
 	}
 	*num = v;
 	return ok;

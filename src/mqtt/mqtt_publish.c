@@ -123,7 +123,9 @@ static struct mqtt__bad take_alias(
 	struct mqtt__chunk **k = &c->alias_in[n - 1];
 	if (in->topic.n > 0) {
 		mqtt__chunk_rel(*k);
-		*k = mqtt__chunk_new(c->server, in->topic.n);
+		*k = mqtt__chunk_hold(c->server, in->topic.n);
+		if (*k == NULL)
+			return mqtt__bad(MQTT_R_MEMORY, "topic aliases of many devices fill the memory");
 		memcpy((*k)->data, in->topic.p, in->topic.n);
 		(*k)->n = in->topic.n;
 		return MQTT_FINE;
@@ -238,10 +240,15 @@ void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqt
 
 void mqtt__will_free(struct mqtt__conn *c)
 {
-	if (c->will)
-		mqtt__chunk_rel(c->will->chunk);
+	if (c->will == NULL)
+		return;
+	mqtt__chunk_rel(c->will->chunk);
 	free(c->will);
 	c->will = NULL;
+	if (c->session && c->session->will == c) {
+		c->session->will = NULL;
+		c->session = NULL;
+	}
 }
 
 void mqtt__will_send(struct mqtt__conn *c)

@@ -138,9 +138,12 @@ void mqtt__sessions_check(struct mqtt_server *s)
 
 void mqtt__sessions_fini(struct mqtt_server *s)
 {
-	for (size_t i = 0; i <= s->names_mask; i++)
-		while (s->names[i])
-			mqtt__session_end(s->names[i]);
+	for (size_t i = 0; i <= s->names_mask; i++) {
+		for (struct mqtt__session *x = s->names[i], *next; x; x = next) {
+			next = x->next_same;
+			mqtt__session_end(x);
+		}
+	}
 }
 
 /* What it may no longer see since it was here last. */
@@ -165,12 +168,11 @@ void mqtt__session_resume(struct mqtt__session *x, struct mqtt__conn *c)
 	struct mqtt__out *o;
 	stay(x);
 	x->conn = c;
-	if (x->will) {
+	struct mqtt__conn *before = x->will;
+	if (before) {
 		/* It came back in time. */
-		mqtt__will_free(x->will);
-		x->will->session = NULL;
-		mqtt__dirty(x->will);
-		x->will = NULL;
+		mqtt__will_free(before);
+		mqtt__dirty(before);
 	}
 	drop_rights(x, c);
 	/* [MQTT-4.4.0-1]: PUBLISHes with their ids, before all that waits; PUBRELs. */
@@ -185,15 +187,16 @@ void mqtt__session_resume(struct mqtt__session *x, struct mqtt__conn *c)
 			continue;
 		}
 		o->dup = true;
-		x->queue_b += o->msg->bytes;
 		mqtt__outs_push(&again, o);
 	}
 	mqtt__outs_init(&x->queue);
+	x->waiting = 0;
+	x->waiting_b = 0;
 	while ((o = mqtt__outs_pop(&again)) != NULL)
-		mqtt__outs_push(&x->queue, o);
+		mqtt__enqueue(x, o);
 	while ((o = waiting.first) != NULL) {
 		waiting.first = o->next;
-		mqtt__outs_push(&x->queue, o);
+		mqtt__enqueue(x, o);
 	}
 	mqtt__pump(x);
 }

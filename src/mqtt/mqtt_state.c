@@ -233,8 +233,9 @@ static void get_outs(struct reader *r, struct mqtt__session *x, struct mqtt__out
 		if (m)
 			m->refs++;
 		if (l == &x->queue)
-			x->queue_b += m->bytes;
-		mqtt__outs_push(l, o);
+			mqtt__enqueue(x, o);
+		else
+			mqtt__outs_push(l, o);
 	}
 }
 

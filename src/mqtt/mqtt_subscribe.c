@@ -106,6 +106,13 @@ static void answer(struct mqtt__conn *c, enum mqtt__type type, unsigned id, stru
 	mqtt__send(c, codes.p, codes.n);
 }
 
+/* All retained messages once, and what else may wait: who asks for more, by filters that overlap, does not
+ * take it as it comes. */
+static bool too_much_waits(const struct mqtt__session *x)
+{
+	return x->queue.n > x->server->o.queue_n + x->server->tree.retained;
+}
+
 void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 {
 	struct mqtt_server *s = c->server;
@@ -113,7 +120,7 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 	struct mqtt__subscribe in;
 	struct mqtt__filter filter;
 	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
-	if (bad.why == NULL && x->queue.n > s->o.queue_n)
+	if (bad.why == NULL && too_much_waits(x))
 		bad = mqtt__bad(MQTT_R_SLOW, "it subscribes on while it does not take what waits for it");
 	if (bad.why) {
 		mqtt__wrong(c, bad);
@@ -134,6 +141,10 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 		struct str text, group;
 		mqtt__filter_next(&payload, true, &filter);
 		text = filter.text;
+		if (i > 0 && too_much_waits(x)) {
+			c->too_slow = true;
+			break;
+		}
 		/* retain_handling 0: always, 1: if it is new, 2: never. */
 		if (subs[i] && !subs[i]->group && filter.retain_handling < (subs[i]->fresh ? 2 : 1) &&
 		        mqtt__filter_parse(&text, &group).why == NULL)

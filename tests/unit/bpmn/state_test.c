@@ -3,7 +3,7 @@
 
 #include "check.h"
 
-static const char BODY[] = START END USER("a") FLOW("f", "s", "a") FLOW("k", "a", "e");
+#define BODY START END USER("a") FLOW("f", "s", "a") FLOW("k", "a", "e")
 
 static void set(struct play *p, const char *name, const char *feel)
 {
@@ -103,6 +103,59 @@ TEST(damaged_text_is_refused)
 			check_fail("of: %s", TEXTS[i]);
 		check_eq_p(s, NULL);
 		bpmn_state_free(&s);
+	}
+}
+
+#define STATE_2(tokens, waits, more)                                                                         \
+	"{\"v\":2,\"phase\":\"running\",\"key\":9,\"tokens\":[" tokens "],\"waits\":[" waits "]," more       \
+	"\"vars\":{}}"
+
+TEST(damaged_scopes_are_refused)
+{
+	static const char *const TEXTS[] = {STATE_2("", "", "\"calls\":[[2,\"q\",1]],"),
+	        STATE_2("[2,0,\"a\",\"\",6]", "", ""),
+	        STATE_2("[2,0,\"a\",\"\",6]", "", "\"calls\":[[2,\"q\",0]],"),
+	        STATE_2("", "", "\"locals\":[[2,{}]],"),
+	        STATE_2("[2,0,\"a\",\"\",1]", "", "\"locals\":[[2,[]]],"),
+	        STATE_2("[2,0,\"a\",\"\",1]", "", "\"locals\":[[2,{}],[2,{}]],"),
+	        STATE_2("", "[3,0,\"hs\",1,null,\"m\",false]", ""),
+	        STATE_2("", "[3,0,\"hs\",1,null,\"m\",false,false]", "")};
+
+	for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
+		struct bpmn_state *s = NULL;
+
+		if (!check_err(bpmn_state_read(str_of(TEXTS[i]), &s, NULL), ERR_CORRUPT))
+			check_fail("of: %s", TEXTS[i]);
+		bpmn_state_free(&s);
+	}
+}
+
+/* A program of before reads version 1; what needs no more is still written so. */
+TEST(only_what_needs_it_is_of_version_2)
+{
+	static const struct {
+		const char *body, *begins;
+	} CASES[] = {{BODY, "{\"v\":1,"},
+	        {START END "<userTask id='a' h:local='x'/>" FLOW("f", "s", "a") FLOW("k", "a", "e"),
+	                "{\"v\":2,"},
+	        {START END "<userTask id='a'><multiInstanceLoopCharacteristics "
+	                   "h:collection='=[1]'/></userTask>" FLOW("f", "s", "a") FLOW("k", "a", "e"),
+	                "{\"v\":2,"},
+	        {BODY "<subProcess id='h' triggeredByEvent='true'><startEvent id='hs'>" SIGNAL
+	              "</startEvent><endEvent id='he'/>" FLOW("h1", "hs", "he") "</subProcess>",
+	                "{\"v\":2,"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		struct sb b = SB_INIT;
+		struct play p;
+
+		if (play_begin(&p, CASES[i].body)) {
+			play_start(&p, NULL);
+			bpmn_state_write(p.s, &b);
+			check_has(b.p, CASES[i].begins);
+		}
+		sb_fini(&b);
+		play_end(&p);
 	}
 }
 

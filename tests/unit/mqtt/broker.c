@@ -66,6 +66,13 @@ static bool on_receive(void *ctx, void *user, struct str topic)
 	return !str_starts(topic, "hidden/");
 }
 
+static bool on_still(void *ctx, void *user)
+{
+	struct broker *b = ctx;
+	check(user == b);
+	return !b->over;
+}
+
 static void on_close(void *ctx, void *user, const char *why)
 {
 	struct broker *b = ctx;
@@ -84,6 +91,7 @@ void broker_start(struct broker *b, struct mqtt_options o)
 	        .publish = on_publish,
 	        .subscribe = on_subscribe,
 	        .receive = on_receive,
+	        .still = on_still,
 	        .close = on_close};
 	struct err e = ERR_INIT;
 	pthread_mutex_init(&b->lock, NULL);

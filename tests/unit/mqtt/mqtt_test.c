@@ -380,6 +380,22 @@ TEST(refuses_connections_past_its_limit)
 	broker_stop(&b);
 }
 
+TEST(a_flood_of_connections_waits_its_turn)
+{
+	struct broker b = {0};
+	int fd[6];
+	broker_start(&b, (struct mqtt_options){.accepts = 4});
+	int64_t waits = metric_get(METRIC_MQTT_ACCEPT_WAITS);
+	for (int i = 0; i < 6; i++) {
+		char id[2] = {(char)('a' + i), 0};
+		fd[i] = connected(&b, id);
+	}
+	check(metric_get(METRIC_MQTT_ACCEPT_WAITS) > waits);
+	for (int i = 0; i < 6; i++)
+		close(fd[i]);
+	broker_stop(&b);
+}
+
 TEST(says_which_port_is_taken)
 {
 	struct broker b = {0};

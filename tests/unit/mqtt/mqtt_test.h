@@ -18,6 +18,7 @@ struct broker {
 	pthread_cond_t changed;
 	enum mqtt_reason say; /* to every CONNECT */
 	bool hold;            /* messages are kept instead of done at once */
+	_Atomic bool over;    /* nobody may stay */
 	struct mqtt_message *kept[KEEP_MOST];
 	int kept_n, connects, closes, published;
 	struct sb text; /* "topic=payload;" of each message */

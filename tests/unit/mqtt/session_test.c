@@ -425,6 +425,28 @@ TEST(a_will_waits_for_its_delay_and_is_dropped_when_the_client_comes_back)
 	broker_stop(&b);
 }
 
+TEST(a_will_that_waits_when_the_server_stops_is_not_sent)
+{
+	struct broker b = {0};
+	struct peer w, p;
+	start(&b);
+	peer_connect(&w, &b, 5,
+	        (struct hello){.id = "w",
+	                .props = BYTES("\x11\0\0\0\x3c"),
+	                .will_topic = "gone",
+	                .will = "bye",
+	                .will_props = BYTES("\x18\0\0\0\x32")});
+	int64_t connected = metric_get(METRIC_MQTT_CONNECTIONS);
+	peer_close(&w);
+	peer_connect(&p, &b, 5, (struct hello){.id = "p"});
+	while (metric_get(METRIC_MQTT_CONNECTIONS) > connected)
+		peer_quiet(&p);
+	peer_close(&p);
+	broker_stop(&b);
+	check_eq_i(b.published, 0);
+	check_eq_i(b.closes, 2);
+}
+
 TEST(a_device_that_falls_silent_leaves_its_will)
 {
 	/* [MQTT-3.1.2-22] */

@@ -256,3 +256,54 @@ TEST(a_session_has_so_many_subscriptions_and_no_more)
 	peer_close(&s);
 	broker_stop(&b);
 }
+
+TEST(retained_messages_have_no_place_in_the_queue_but_are_not_asked_for_over_and_over)
+{
+	struct broker b = {0};
+	struct peer p, s;
+	char topic[16];
+	broker_start(&b, (struct mqtt_options){.queue_n = 4});
+	peer_connect(&p, &b, 4, (struct hello){.id = "p"});
+	for (int i = 0; i < 50; i++) {
+		snprintf(topic, sizeof(topic), "r/%d", i);
+		peer_publish(&p, topic, "x", 1, 0, STR_NULL);
+	}
+	peer_quiet(&p);
+	/* Its window is one message: the others wait, and leave room for what comes. */
+	peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = BYTES("\x21\0\1")});
+	peer_publish(&p, "r/q", "y", 3, 1, STR_NULL);
+	check_eq_s(peer_hear(&p), "PUBACK 1 00");
+	check_eq_s(peer_subscribe(&s, "r/#", 1, STR_NULL), "SUBACK 1 01");
+	for (unsigned i = 2; i <= 4; i++) {
+		peer_publish(&p, "r/q", "y", 2, i, STR_NULL);
+		check_has(peer_hear(&p), "PUBACK");
+	}
+	int heard = 0;
+	for (const char *text = peer_hear(&s); heard < 54; text = peer_hear(&s)) {
+		if (!check_has(text, "PUBLISH r/"))
+			break;
+		heard++;
+		if (strstr(text, " q1 ") != NULL)
+			peer_ack(&s, 0x40, (unsigned)strtoul(strstr(text, "id=") + 3, NULL, 10));
+		if (heard == 54)
+			break;
+	}
+	check_eq_i(heard, 54);
+	check_eq_s(peer_quiet(&s), "PINGRESP");
+	/* All of it many times in one packet. */
+	struct sb all = SB_INIT;
+	sb_put(&all, "\0\1\0", 3);
+	for (int i = 0; i < 20; i++)
+		sb_put(&all, "\0\3r/#\1", 6);
+	peer_publish(&p, "r/q", "z", 3, 9, STR_NULL);
+	peer_put(&s, 0x82, sb_str(&all));
+	const char *text;
+	/* The first of QoS 1 is not answered, so that the rest waits. */
+	while (strncmp(text = peer_hear(&s), "PUBLISH", 7) == 0 || strncmp(text, "SUBACK", 6) == 0)
+		;
+	check_eq_s(text, "DISCONNECT 97");
+	sb_fini(&all);
+	peer_close(&p);
+	peer_close(&s);
+	broker_stop(&b);
+}

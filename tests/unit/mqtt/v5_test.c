@@ -241,6 +241,44 @@ TEST(a_flood_is_slowed_down)
 	broker_stop(&b);
 }
 
+TEST(wills_have_their_part_of_the_memory_and_no_more)
+{
+	struct broker b = {0};
+	struct peer p[9], good;
+	char *big = xcalloc(60001, 1);
+	memset(big, 'x', 60000);
+	broker_start(&b, (struct mqtt_options){.memory_max_b = 512 * 1024});
+	for (int i = 0; i < 9; i++) {
+		char id[2] = {(char)('a' + i), 0};
+		check_has(
+		        peer_connect(&p[i], &b, 5, (struct hello){.id = id, .will_topic = "w", .will = big}),
+		        i < 8 ? "CONNACK 0 00" : "CONNACK 0 97");
+	}
+	/* Messages are read all the same. */
+	peer_connect(&good, &b, 5, (struct hello){.id = "good"});
+	peer_publish(&good, "a", "x", 2, 1, STR_NULL);
+	check_eq_s(peer_hear(&good), "PUBACK 1 00");
+	for (int i = 0; i < 9; i++)
+		peer_close(&p[i]);
+	peer_close(&good);
+	free(big);
+	broker_stop(&b);
+}
+
+TEST(who_may_stay_no_longer_is_ended)
+{
+	struct broker b = {0};
+	struct peer p;
+	broker_start(&b, (struct mqtt_options){.ask_every = 1});
+	peer_connect(&p, &b, 5, (struct hello){.id = "p"});
+	usleep(600000); /* it was asked, and may */
+	check_eq_s(peer_quiet(&p), "PINGRESP");
+	b.over = true;
+	check_eq_s(peer_hear(&p), "DISCONNECT 87");
+	peer_close(&p);
+	broker_stop(&b);
+}
+
 TEST(the_server_says_that_it_stops)
 {
 	struct broker b = {0};
