@@ -62,10 +62,16 @@ static void forget(struct columns *c, struct column *x)
 		discard(x);
 }
 
+static void forget_oldest(struct columns *c)
+{
+	must(c->oldest->older == NULL);
+	forget(c, c->oldest);
+}
+
 void columns_fini(struct columns *c)
 {
 	while (c->oldest)
-		forget(c, c->oldest);
+		forget_oldest(c);
 	pthread_mutex_destroy(&c->lock);
 }
 
@@ -78,7 +84,7 @@ static void insert(struct columns *c, struct column **slot, struct column *x)
 	link_newest(c, x);
 	c->bytes += bytes_of(x);
 	while (c->bytes > c->most && c->oldest != x)
-		forget(c, c->oldest);
+		forget_oldest(c);
 }
 
 struct column *columns_take(struct columns *c, struct column **slot, uint32_t settled, time_us from)
