@@ -66,7 +66,7 @@ static void *device(void *arg)
 	send_packet(fd, 0x82, &b);
 	check(read_all(fd, packet, 4 + 5)); /* CONNACK, SUBACK */
 	check_eq_i(packet[8], 1);
-	*(int *)arg = 1;
+	*(_Atomic int *)arg = 1;
 	if (read_all(fd, packet, 2) && read_all(fd, packet + 2, (size_t)packet[1])) {
 		size_t topic_n = (size_t)packet[3], at = 4 + topic_n + 2;
 

@@ -151,6 +151,7 @@ struct city_case mini_get(struct mini *m, int64_t id)
 		c.code = arena_strdup(m->a, c.code);
 		c.state = arena_strdup(m->a, c.state);
 		c.stage = arena_strdup(m->a, c.stage);
+		c.task_name = arena_strdup(m->a, c.task_name);
 		c.org = arena_strdup(m->a, c.org);
 		c.unit = arena_strdup(m->a, c.unit);
 		c.category = arena_strdup(m->a, c.category);
