@@ -33,6 +33,7 @@ test('a form is filled in and ends its task', { skip: lacking }, async () => {
 	await by('form-send').click();
 	await page.getByText('须为带国家代码的电话号码').waitFor();
 	await page.getByText('不得大于 200').waitFor();
+	await by('flow-bare').waitFor();
 	await page.screenshot({ path: join(shots, 'form-faults.png') });
 	assert.deepEqual(await axeFinds(page), []);
 	assert.equal(await sideways(page), false);

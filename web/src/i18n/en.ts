@@ -129,6 +129,7 @@ export const en: Words = {
 	'case.finished': 'Handled',
 	'case.closed': 'Closed',
 	'case.merged': 'Alarms in it',
+	'case.flow_bare': 'This flow has no drawing; what was done stands below.',
 	'case.flow': 'Flow',
 	'case.flow_version': 'flow {code}, version {v}',
 	'case.history': 'History',

@@ -128,6 +128,7 @@ export const zh = {
 	'case.finished': '办结',
 	'case.closed': '结案',
 	'case.merged': '合并告警',
+	'case.flow_bare': '这个流程没有附图，办理过程见下。',
 	'case.flow': '流程',
 	'case.flow_version': '流程 {code} 第 {v} 版',
 	'case.history': '过程',
