@@ -3,6 +3,7 @@
 #include "base/metric.h"
 #include "base/socket.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -258,6 +259,10 @@ static bool send_until_full(int fd, const char *p, size_t n, size_t most)
 		ssize_t got = send(fd, p, n, MSG_NOSIGNAL);
 		if (got < 0) {
 			struct pollfd w = {.fd = fd, .events = POLLOUT};
+			if (errno != EAGAIN && errno != EINTR) {
+				check_fail("the broker has ended the connection: %s", strerror(errno));
+				return false;
+			}
 			if (poll(&w, 1, 200) == 0)
 				return true;
 			continue;
