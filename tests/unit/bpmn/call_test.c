@@ -15,20 +15,6 @@
 /* The ids are those of the caller: they are another definition's. */
 #define CALLED(more) PROCESS("q") START END USER("a") FLOW("f", "s", "a") FLOW("k", "a", "e") more
 
-static const char *variable(struct play *p, const char *name)
-{
-	const struct feel_value *v = feel_get(bpmn_state_variables(p->s), name);
-	struct sb b = SB_INIT;
-	const char *kept;
-
-	if (v == NULL)
-		return "none";
-	feel_write_text(v, &b);
-	kept = arena_strdup(p->a, b.p ? b.p : "");
-	sb_fini(&b);
-	return kept;
-}
-
 TEST(variables_go_in_and_come_out)
 {
 	struct feel_value seen;
@@ -41,9 +27,9 @@ TEST(variables_go_in_and_come_out)
 	check_eq_i(feel_get(&seen, "x")->type, FEEL_NUMBER);
 	check(feel_get(&seen, "secret") == NULL);
 	check_eq_s(play_done(&p, "a", "{\"outcome\":7,\"y\":100}"), "done:a returned:a ended");
-	check_eq_s(variable(&p, "sum"), "9");
-	check_eq_s(variable(&p, "outcome"), "none");
-	check_eq_s(variable(&p, "y"), "1");
+	check_eq_s(play_variable(&p, "sum"), "9");
+	check_eq_s(play_variable(&p, "outcome"), "none");
+	check_eq_s(play_variable(&p, "y"), "1");
 	play_end(&p);
 }
 
@@ -52,8 +38,8 @@ TEST(without_a_mapping_all_go_through)
 	PLAY(CALL("") CALLED(""));
 	check_eq_s(play_start(&p, "{\"y\":1}"), "called:a open:a");
 	check_eq_s(play_done(&p, "a", "{\"y\":2,\"new\":3}"), "done:a returned:a ended");
-	check_eq_s(variable(&p, "y"), "2");
-	check_eq_s(variable(&p, "new"), "3");
+	check_eq_s(play_variable(&p, "y"), "2");
+	check_eq_s(play_variable(&p, "new"), "3");
 	play_end(&p);
 }
 
@@ -110,9 +96,9 @@ TEST(the_called_process_has_event_sub_processes_of_its_own)
 	        "hs", "ht") FLOW("h2", "ht", "he") "</subProcess>"));
 	check_eq_s(play_start(&p, "{\"x\":1}"), "called:a wait:hs open:a");
 	check_eq_s(play_named(&p, BPMN_MESSAGE, "one", "{\"x\":2}"), "cancel:a unwait:hs open:ht");
-	check_eq_s(variable(&p, "x"), "1"); /* not yet */
+	check_eq_s(play_variable(&p, "x"), "1"); /* not yet */
 	check_eq_s(play_done(&p, "ht", NULL), "done:ht escalate:C1 returned:a ended");
-	check_eq_s(variable(&p, "x"), "2");
+	check_eq_s(play_variable(&p, "x"), "2");
 	play_end(&p);
 }
 
@@ -133,7 +119,7 @@ TEST(one_call_for_each)
 	check_eq_s(play_start(&p, "{\"list\":[1,2]}"), "loop:a called:a called:a open:a open:a");
 	check_eq_s(play_done(&p, "a", "{\"verdict\":\"x\"}"), "done:a returned:a");
 	check_eq_s(play_done(&p, "a", "{\"verdict\":\"y\"}"), "done:a returned:a ended");
-	check_eq_s(variable(&p, "r"), "[\"x\", \"y\"]");
-	check_eq_s(variable(&p, "who"), "none");
+	check_eq_s(play_variable(&p, "r"), "[\"x\", \"y\"]");
+	check_eq_s(play_variable(&p, "who"), "none");
 	play_end(&p);
 }

@@ -13,20 +13,6 @@
 	"<multiInstanceLoopCharacteristics " attrs ">" inner "</multiInstanceLoopCharacteristics>"
 #define AROUND START END FLOW("f", "s", "a") FLOW("k", "a", "e")
 
-static const char *variable(struct play *p, const char *name)
-{
-	const struct feel_value *v = feel_get(bpmn_state_variables(p->s), name);
-	struct sb b = SB_INIT;
-	const char *kept;
-
-	if (v == NULL)
-		return "none";
-	feel_write_text(v, &b);
-	kept = arena_strdup(p->a, b.p ? b.p : "");
-	sb_fini(&b);
-	return kept;
-}
-
 TEST(one_task_for_each_of_a_list)
 {
 	struct feel_value seen;
@@ -42,9 +28,9 @@ TEST(one_task_for_each_of_a_list)
 	check_eq_s(play_done(&p, "a", "{\"outcome\":\"yes\"}"), "done:a");
 	check_eq_s(play_done(&p, "a", "{\"outcome\":\"no\",\"loopCounter\":9,\"numberOfInstances\":\"x\"}"),
 	        "done:a");
-	check_eq_s(variable(&p, "votes"), "none");
+	check_eq_s(play_variable(&p, "votes"), "none");
 	check_eq_s(play_done(&p, "a", NULL), "done:a ended");
-	check_eq_s(variable(&p, "votes"), "[\"yes\", \"no\", \"no\"]");
+	check_eq_s(play_variable(&p, "votes"), "[\"yes\", \"no\", \"no\"]");
 	play_end(&p);
 }
 
@@ -86,7 +72,7 @@ TEST(none_at_all)
 	PLAY(AROUND "<userTask id='a'>" MULTI(
 	        "h:collection='=[]' h:results='r' h:result='=1'", "") "</userTask>");
 	check_eq_s(play_start(&p, NULL), "loop:a ended");
-	check_eq_s(variable(&p, "r"), "[]");
+	check_eq_s(play_variable(&p, "r"), "[]");
 	play_end(&p);
 }
 
@@ -134,8 +120,8 @@ TEST(a_sub_process_for_each)
 	check_eq_s(play_done(&p, "b", "{\"seen\":1}"), "done:b");
 	check_eq_s(play_done(&p, "b", "{\"seen\":2}"), "done:b open:c");
 	check_eq_s(play_done(&p, "c", NULL), "done:c ended");
-	check_eq_s(variable(&p, "all"), "[11, 22]");
-	check_eq_s(variable(&p, "seen"), "none");
+	check_eq_s(play_variable(&p, "all"), "[11, 22]");
+	check_eq_s(play_variable(&p, "seen"), "none");
 	play_end(&p);
 }
 

@@ -228,3 +228,17 @@ const struct bpmn_event *play_event(struct play *p, enum bpmn_event_type type)
 			return &p->ev.e[i];
 	return NULL;
 }
+
+const char *play_variable(struct play *p, const char *name)
+{
+	const struct feel_value *v = feel_get(bpmn_state_variables(p->s), name);
+	struct sb b = SB_INIT;
+	const char *kept;
+
+	if (v == NULL)
+		return "none";
+	feel_write_text(v, &b);
+	kept = arena_strdup(p->a, b.p ? b.p : "");
+	sb_fini(&b);
+	return kept;
+}

@@ -53,6 +53,8 @@ bool play_begin(struct play *p, const char *body);
 /* What services.called gives: any process of the file, as version 7. ctx: the play. */
 const struct bpmn_def *play_called(void *ctx, const char *process, int *version);
 void play_end(struct play *p);
+/* The text of a variable of the state, "none" if there is none; until play_end. */
+const char *play_variable(struct play *p, const char *name);
 /* JSON gives the variables; NULL: none. Return the words of the events that matter, e.g. "open:a timer:t";
  * of a failure "failed:STATE". In memory of the play. */
 const char *play_start(struct play *p, const char *json);

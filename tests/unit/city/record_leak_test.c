@@ -1,7 +1,7 @@
 /* Every function that reads records, asked by every kind of reader about every record: nothing from outside
  * of the scope, no value of a hidden field, no order by one. */
 #include "city/record_int.h"
-#include "base/digest.h"
+#include "base/seal.h"
 #include "mini.h"
 
 #include <math.h>
@@ -107,13 +107,7 @@ static void look_at_list(struct town_of *t, struct store_tx *tx, const struct wh
 		q->cursor = page.next;
 		if (page.next == NULL)
 			break;
-		for (int i = 0; i < RECORDS; i++) {
-			char hex[64] = "";
-
-			hex_encode(t->code[kind][i], strlen(t->code[kind][i]), hex);
-			if (strstr(page.next, hex) != NULL)
-				check_fail("the cursor %s tells the code %s", page.next, t->code[kind][i]);
-		}
+		check(seal_is_sealed(str_of(page.next))); /* it tells nothing of where it stands */
 	}
 	check_eq_i(n, count_seen(t->m, w, kind));
 	arena_free(&a);
