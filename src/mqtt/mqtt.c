@@ -140,7 +140,9 @@ static void sweep(struct mqtt_server *s)
  * any. */
 static void free_waiters(struct mqtt_server *s)
 {
-	if (s->waits_memory == 0 || (s->at_work > 0 && s->memory_b > s->o.memory_max_b / 4 * 3))
+	size_t b = s->memory_b + mqtt__log_bytes(s);
+	if (s->waits_memory == 0 ||
+	        ((s->at_work > 0 || mqtt__log_bytes(s) > 0) && b > s->o.memory_max_b / 4 * 3))
 		return;
 	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next) {
 		struct mqtt__conn *c = CONTAINER_OF(l, struct mqtt__conn, all);
@@ -165,6 +167,7 @@ static void finish_turn(struct mqtt_server *s)
 			c->dirty = false;
 			mqtt__finish_turn(c);
 		}
+		mqtt__log_turn(s);
 	} while (s->dirty || s->fresh || atomic_load_explicit(&s->done, memory_order_relaxed) ||
 	         atomic_load_explicit(&s->sent, memory_order_relaxed));
 }
@@ -186,8 +189,10 @@ static void take_event(struct mqtt_server *s, const struct epoll_event *ev)
 	struct mqtt__conn *c = ev->data.ptr;
 	if (ev->events & EPOLLIN)
 		mqtt__readable(c);
-	else if (ev->events & (EPOLLHUP | EPOLLERR))
+	else if (ev->events & (EPOLLHUP | EPOLLERR)) {
+		mqtt__drop_held(c);
 		mqtt__end(c, MQTT_R_OK, "the connection broke");
+	}
 	if (ev->events & EPOLLOUT) {
 		if (mqtt__tls_wants_out(c))
 			mqtt__readable(c); /* which goes on with the handshake */
@@ -297,7 +302,7 @@ int mqtt_listen(
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->wake_fd};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) == 0);
 	listen_on(s, true);
-	mqtt__state_load(s);
+	mqtt__log_open(s);
 	thread_start(&s->thread, "mqtt", loop, s);
 	*out = s;
 	return 0;
@@ -331,7 +336,7 @@ void mqtt_close(struct mqtt_server **sp)
 	while (atomic_load_explicit(&s->saying, memory_order_acquire) > 0)
 		sched_yield();
 	mqtt__take_sent(s);
-	mqtt__state_save(s);
+	mqtt__log_close(s);
 	mqtt__sessions_fini(s);
 	mqtt__retained_fini(s);
 	mqtt__publish_free(s);

@@ -50,10 +50,24 @@ void mqtt__chunk_rel(struct mqtt__chunk *k)
 	free(k);
 }
 
+/* How much of its output may leave. */
+static size_t may_leave(const struct mqtt__conn *c)
+{
+	return c->holds_n > 0 ? c->holds[0].at : c->out.n;
+}
+
+void mqtt__drop_held(struct mqtt__conn *c)
+{
+	if (c->holds_n > 0)
+		c->out.n = c->holds[0].at;
+	c->holds_n = 0;
+	mqtt__dirty(c);
+}
+
 static void watch(struct mqtt__conn *c)
 {
 	bool reads = c->pauses == 0 && !c->ending && !c->server->shutting;
-	bool writes = c->out.n > c->out_sent || mqtt__tls_wants_out(c);
+	bool writes = may_leave(c) > c->out_sent || mqtt__tls_wants_out(c);
 	uint32_t events = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
 	if (c->fd < 0 || events == c->events)
 		return;
@@ -334,9 +348,9 @@ static void shed(struct mqtt_server *s)
 static bool has_memory(struct mqtt__conn *c)
 {
 	struct mqtt_server *s = c->server;
-	if (s->memory_b <= s->o.memory_max_b)
+	if (s->memory_b + mqtt__log_bytes(s) <= s->o.memory_max_b)
 		return true;
-	if (s->at_work > 0)
+	if (s->at_work > 0 || mqtt__log_bytes(s) > 0)
 		mqtt__pause(c, MQTT_PAUSE_MEMORY, true);
 	else
 		shed(s);
@@ -387,15 +401,26 @@ void mqtt__readable(struct mqtt__conn *c)
 	}
 }
 
+static void forget_sent(struct mqtt__conn *c)
+{
+	c->out.n -= c->out_sent;
+	if (c->out.n > 0)
+		memmove(c->out.p, c->out.p + c->out_sent, c->out.n);
+	for (int i = 0; i < c->holds_n; i++)
+		c->holds[i].at -= c->out_sent;
+	c->out_sent = 0;
+}
+
 static void flush(struct mqtt__conn *c)
 {
-	while (c->fd >= 0 && c->out_sent < c->out.n) {
-		ssize_t n = mqtt__write(c, c->out.p + c->out_sent, c->out.n - c->out_sent);
+	while (c->fd >= 0 && c->out_sent < may_leave(c)) {
+		ssize_t n = mqtt__write(c, c->out.p + c->out_sent, may_leave(c) - c->out_sent);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
+			mqtt__drop_held(c);
 			c->out_sent = c->out.n;
 			mqtt__end(c, MQTT_R_OK, "the connection broke");
 			c->out_sent = c->out.n;
@@ -404,22 +429,14 @@ static void flush(struct mqtt__conn *c)
 		c->out_sent += (size_t)n;
 		c->stuck = 0;
 	}
-	if (c->out_sent == c->out.n) {
-		c->out_sent = 0;
+	if (c->out_sent == may_leave(c))
 		c->stuck = 0;
-		if (c->out.cap > 4096)
-			sb_fini(&c->out);
-		else
-			sb_reset(&c->out);
-	} else {
-		if (c->stuck == 0)
-			c->stuck = c->server->now;
-		if (c->out_sent > OUT_MOST_B) {
-			c->out.n -= c->out_sent;
-			memmove(c->out.p, c->out.p + c->out_sent, c->out.n);
-			c->out_sent = 0;
-		}
-	}
+	else if (c->stuck == 0)
+		c->stuck = c->server->now;
+	if (c->out_sent == c->out.n || c->out_sent > OUT_MOST_B)
+		forget_sent(c);
+	if (c->out.n == 0 && c->out.cap > 4096)
+		sb_fini(&c->out);
 	bool full = c->out.n - c->out_sent > OUT_MOST_B;
 	if (full != !!(c->pauses & MQTT_PAUSE_OUT))
 		mqtt__pause(c, MQTT_PAUSE_OUT, full);
@@ -447,6 +464,7 @@ static void hang_up(struct mqtt__conn *c)
 	c->fd = -1;
 	sb_fini(&c->out);
 	c->out_sent = 0;
+	c->holds_n = 0;
 	forget_part(c);
 	forget_aliases(c);
 	c->server->conn_count--;
@@ -479,19 +497,19 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		mqtt__wrong(c, mqtt__bad(MQTT_R_SLOW, "it does not take its messages as fast as they come"));
 	if (s->shutting)
 		mqtt__will_free(c);
-	if (s->shutting && c->unanswered == 0)
+	if (s->shutting && c->unanswered == 0 && c->holds_n == 0)
 		mqtt__end(c, MQTT_R_STOPPING, "the server stops");
 	flush(c);
 	if (c->session && c->session->conn == c && c->session->queue.n > 0) {
 		mqtt__pump(c->session);
 		flush(c);
 	}
-	if (c->ending && c->fd >= 0) {
+	if (c->ending && c->fd >= 0 && c->holds_n == 0) {
 		LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
 		hang_up(c);
 	}
 	watch(c);
-	if (c->fd < 0 && c->unanswered == 0 && !c->dirty && !c->will)
+	if (c->fd < 0 && c->unanswered == 0 && !c->dirty && !c->held && !c->will)
 		let_go(c);
 }
 

@@ -236,7 +236,11 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct m
 	c->asked = s->now;
 	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
 	take_limits(c, in);
+	uint64_t mark = mqtt__log_mark(s);
 	c->session = take_session(c, in, client_id, &present);
+	c->session->conn = c;
+	mqtt__keep_session(c->session);
+	mqtt__hold_since(c, mark);
 	c->will = will;
 	metric_add(METRIC_MQTT_CONNECTIONS, 1);
 	LOG(MQTT_CONNECT, log_s("client", mqtt__name(c)), log_s("remote", c->remote));

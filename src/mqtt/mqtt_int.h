@@ -197,7 +197,7 @@ struct mqtt__stored {
 	bool retain;
 	size_t bytes;
 	dur_us expires;            /* monotonic; 0: never */
-	uint32_t number;           /* in the file of the state */
+	uint64_t number;           /* in the log */
 	uint64_t publisher;        /* serial of its session; 0: the server */
 	struct mqtt__stored *next; /* on its way to the loop */
 	struct str topic, props, payload;
@@ -213,6 +213,7 @@ void mqtt__stored_rel(struct mqtt_server *s, struct mqtt__stored *m);
 struct mqtt__out {
 	struct mqtt__out *next;
 	struct mqtt__stored *msg; /* NULL once a PUBREC came */
+	uint64_t seq;             /* in the log; 0: it is not there */
 	uint16_t id;              /* 0: not sent yet */
 	unsigned char qos;
 	bool retain, dup;
@@ -307,6 +308,7 @@ struct mqtt__session {
 	uint64_t serial;
 	int refs; /* the registry's, and of messages of QoS 2 at work */
 	bool gone;
+	bool kept;         /* it outlives the process */
 	uint32_t expiry_s; /* UINT32_MAX: never */
 	dur_us left;       /* since when it is away */
 	struct mqtt__sub *subs;
@@ -393,6 +395,12 @@ struct mqtt__will {
 	dur_us at; /* when it is to be sent, once the connection has ended */
 };
 
+/* What was put out from `at` on leaves when that batch of the log is durable. */
+struct mqtt__held {
+	size_t at;
+	uint64_t batch;
+};
+
 struct mqtt__conn {
 	struct mqtt__list all; /* of the server; first, so that a list node is a connection */
 	struct mqtt_server *server;
@@ -415,6 +423,10 @@ struct mqtt__conn {
 	dur_us part_since;
 	struct sb out;
 	size_t out_sent;
+	struct mqtt__held holds[2]; /* of the batch that is written, and of the one that fills */
+	int holds_n;
+	bool held; /* in the list of those who wait for the log */
+	struct mqtt__conn *next_held;
 	int unanswered;                          /* messages at work */
 	int acks_due;                            /* of QoS 1 and 2 among them */
 	struct mqtt__message *work, **work_tail; /* in the order of their arrival */
@@ -446,6 +458,7 @@ void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why);
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad);
 void mqtt__count(enum mqtt_reason reason); /* in the metrics */
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on);
+void mqtt__drop_held(struct mqtt__conn *c); /* output that waits for the log is never sent */
 /* What a turn of the loop left to do for it: packets behind a pause, output, its end. c may be gone after. */
 void mqtt__finish_turn(struct mqtt__conn *c);
 /* Keep-alive, a CONNECT that does not come, a peer that does not read, a will whose time has come. */
@@ -478,10 +491,42 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__ping(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__disconnect(struct mqtt__conn *c, const struct mqtt__frame *f);
 
-/* ---- what outlives an orderly stop (mqtt_state.c) ---- */
+/* ---- what outlives the process (mqtt_state.c): nothing without a file, or for a session that is not to last
+ */
 
-void mqtt__state_load(struct mqtt_server *s); /* before the loop */
-void mqtt__state_save(struct mqtt_server *s); /* after it */
+void mqtt__keep_session(struct mqtt__session *x); /* it began, changed, left or came back */
+void mqtt__keep_end(struct mqtt__session *x);
+void mqtt__keep_subscription(const struct mqtt__sub *sub);
+void mqtt__keep_unsubscription(const struct mqtt__sub *sub);
+void mqtt__keep_queued(struct mqtt__session *x, struct mqtt__out *o);
+void mqtt__keep_sent(struct mqtt__session *x, const struct mqtt__out *o);
+void mqtt__keep_received(struct mqtt__session *x, const struct mqtt__out *o); /* PUBREC */
+void mqtt__keep_done(struct mqtt__session *x, const struct mqtt__out *o);
+void mqtt__keep_incoming(struct mqtt__session *x, unsigned id, bool came); /* or its PUBREL came */
+void mqtt__keep_retained(struct mqtt_server *s, struct mqtt__stored *m);
+void mqtt__keep_cleared(struct mqtt_server *s, struct str topic);
+/* Records that make all that is kept out of nothing. */
+void mqtt__state_picture(struct mqtt_server *s, struct sb *to);
+struct mqtt__replay;
+struct mqtt__replay *mqtt__replay_begin(struct mqtt_server *s);
+bool mqtt__replay_records(struct mqtt__replay *r, struct str in); /* false: they make no sense */
+void mqtt__replay_end(struct mqtt__replay *r);
+
+/* ---- the log of it (mqtt_log.c) ---- */
+
+struct mqtt__log;
+void mqtt__log_open(struct mqtt_server *s);  /* reads what is there; before the loop */
+void mqtt__log_close(struct mqtt_server *s); /* after it */
+void mqtt__log_turn(struct mqtt_server *s); /* at the end of a turn: what came goes out, who waited goes on */
+struct sb *mqtt__log_record(struct mqtt_server *s);  /* takes one more record; NULL: there is no log */
+size_t mqtt__log_bytes(const struct mqtt_server *s); /* that wait for the disk */
+uint64_t mqtt__log_mark(const struct mqtt_server *s);
+/* The batch that has what was said since the mark; 0: nothing was. */
+uint64_t mqtt__log_batch_since(const struct mqtt_server *s, uint64_t mark);
+uint64_t mqtt__log_latest(const struct mqtt_server *s); /* the batch that has all that was said */
+/* What is put out after this waits for the batch; 0 is durable. */
+void mqtt__hold(struct mqtt__conn *c, uint64_t batch);
+void mqtt__hold_since(struct mqtt__conn *c, uint64_t mark);
 
 /* ---- the loop (mqtt.c) ---- */
 
@@ -530,6 +575,9 @@ struct mqtt_server {
 	size_t kept_b; /* of all stored messages */
 	struct mqtt__tree tree;
 	struct sb text; /* what is being put together */
+	struct mqtt__log *log;
+	uint64_t seqs;               /* of messages on their way, in the log */
+	uint64_t numbers, numbers_0; /* of messages in the log, and before its last picture */
 };
 
 extern _Thread_local struct mqtt_server *mqtt__loop_here; /* whose loop this thread is, or NULL */

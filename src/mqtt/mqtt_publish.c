@@ -25,6 +25,7 @@ struct mqtt__message {
 	uint64_t publisher;                      /* serial of its session */
 	struct str props;
 	dur_us expires;                  /* monotonic; 0: never */
+	uint64_t batch;                  /* of the log, that its answer waits for; 0: of none */
 	struct mqtt__message *next_work; /* of its connection */
 	struct mqtt__message *next_done; /* stack of those done, or of the spare */
 };
@@ -169,8 +170,10 @@ void mqtt__rate_check(struct mqtt__conn *c)
 static bool came_before(struct mqtt__conn *c, unsigned id)
 {
 	const struct mqtt__incoming *in = mqtt__incoming_find(c->session, id);
-	if (in && !in->at_work)
+	if (in && !in->at_work) {
+		mqtt__hold(c, mqtt__log_latest(c->server));
 		mqtt__send_ack(c, MQTT_PUBREC, id, MQTT_R_OK);
+	}
 	return in != NULL;
 }
 
@@ -304,10 +307,12 @@ static void forward(struct mqtt_server *s, struct mqtt__message *m)
 	x->expires = m->expires;
 	x->publisher = m->publisher;
 	mqtt__stored_keep(s, x);
+	uint64_t mark = mqtt__log_mark(s);
 	if (x->retain && !mqtt__retain(s, x) && m->pub.reason == MQTT_R_OK)
 		m->pub.reason = MQTT_R_QUOTA;
 	if (s->tree.subs > 0)
 		mqtt__route(s, x);
+	m->batch = mqtt__log_batch_since(s, mark);
 	mqtt__stored_rel(s, x);
 }
 
@@ -319,8 +324,15 @@ static void answer_qos2(struct mqtt__message *m)
 		return;
 	bool refused = m->pub.reason >= 0x80 && x->conn && x->conn->version == MQTT_V5;
 	in->at_work = false;
-	if (!m->ok || refused) /* no PUBREL follows */
+	uint64_t batch = m->batch;
+	if (!m->ok || refused) { /* no PUBREL follows */
 		mqtt__incoming_remove(x, in);
+	} else if (x->kept) {
+		mqtt__keep_incoming(x, m->id, true);
+		batch = mqtt__log_latest(x->server);
+	}
+	if (x->conn)
+		mqtt__hold(x->conn, batch);
 	if (m->ok && x->conn)
 		mqtt__send_ack(x->conn, MQTT_PUBREC, m->id, m->pub.reason);
 }
@@ -358,6 +370,10 @@ static void answer(struct mqtt__conn *c, struct mqtt__message *m, struct acks *a
 		bool tell = c->version == MQTT_V5 && m->pub.reason != MQTT_R_OK;
 		const char packet[5] = {(char)(MQTT_PUBACK << 4), (char)(tell ? 3 : 2), (char)(m->id >> 8),
 		        (char)m->id, (char)m->pub.reason};
+		if (m->batch > 0) {
+			leave_acks(c, a);
+			mqtt__hold(c, m->batch);
+		}
 		memcpy(a->packets + a->n, packet, sizeof(packet));
 		a->n += tell ? 5 : 4;
 		if (a->n + sizeof(packet) > sizeof(a->packets))
