@@ -325,6 +325,8 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .plain_off = o->mqtt_plain_off,
 	        .tls_port = o->mqtt_tls_port,
 	        .connections = o->mqtt_connections,
+	        .address_connections = o->mqtt_address_connections,
+	        .address_rate = o->mqtt_address_rate,
 	        .rate = o->mqtt_rate,
 	        .keep_alive_max = (unsigned)o->mqtt_keep_alive,
 	        .state = o->mqtt_state,

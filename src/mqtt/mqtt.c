@@ -102,8 +102,15 @@ static void accept_some(struct mqtt_server *s, const struct mqtt__port *p)
 			close(fd);
 			continue;
 		}
+		enum mqtt_reason why;
+		struct mqtt__peer *peer = mqtt__peer_enter(s, &sa, &why);
+		if (why != MQTT_R_OK && peer == NULL) {
+			mqtt__count(why);
+			close(fd);
+			continue;
+		}
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-		mqtt__accepted(s, fd, remote, p->tls);
+		mqtt__accepted(s, fd, remote, p->tls, peer, why);
 	}
 }
 
@@ -132,6 +139,7 @@ static void sweep(struct mqtt_server *s)
 	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next)
 		mqtt__check_times(CONTAINER_OF(l, struct mqtt__conn, all));
 	mqtt__sessions_check(s);
+	mqtt__peers_sweep(s, false);
 	if (!s->shutting)
 		listen_on(s, true);
 }
@@ -340,6 +348,7 @@ void mqtt_close(struct mqtt_server **sp)
 	mqtt__sessions_fini(s);
 	mqtt__retained_fini(s);
 	mqtt__publish_free(s);
+	mqtt__peers_sweep(s, true);
 	mqtt__chunk_rel(s->scratch);
 	close(s->epoll_fd);
 	close(s->wake_fd);

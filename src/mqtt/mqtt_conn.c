@@ -76,11 +76,14 @@ static void watch(struct mqtt__conn *c)
 	c->events = events;
 }
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls)
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
+        enum mqtt_reason refuse)
 {
 	struct mqtt__conn *c = xcalloc(1, sizeof(*c));
 	c->server = s;
 	c->fd = fd;
+	c->peer = peer;
+	c->refuse = refuse;
 	c->accepted = c->heard = s->now;
 	c->work_tail = &c->work;
 	snprintf(c->remote, sizeof(c->remote), "%s", remote);
@@ -189,6 +192,8 @@ void mqtt__count(enum mqtt_reason reason)
 	case MQTT_R_UNAVAILABLE: m = METRIC_MQTT_BAD_UNAVAILABLE; break;
 	case MQTT_R_TOO_LARGE: m = METRIC_MQTT_BAD_SIZE; break;
 	case MQTT_R_CONNECTIONS: m = METRIC_MQTT_BAD_CONNECTIONS; break;
+	case MQTT_R_ADDRESS: m = METRIC_MQTT_BAD_ADDRESS; break;
+	case MQTT_R_ADDRESS_RATE: m = METRIC_MQTT_BAD_ADDRESS_RATE; break;
 	case MQTT_R_TIME:
 	case MQTT_R_KEEP_ALIVE: m = METRIC_MQTT_BAD_TIME; break;
 	case MQTT_R_SLOW: m = METRIC_MQTT_BAD_SLOW; break;
@@ -468,6 +473,8 @@ static void hang_up(struct mqtt__conn *c)
 	forget_part(c);
 	forget_aliases(c);
 	c->server->conn_count--;
+	mqtt__peer_leave(c->peer, c->refuse);
+	c->peer = NULL;
 	mqtt__pause(c, MQTT_PAUSE_MEMORY, false);
 	if (c->connected)
 		metric_add(METRIC_MQTT_CONNECTIONS, -1);

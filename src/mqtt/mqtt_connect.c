@@ -277,7 +277,11 @@ void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f)
 		mqtt__wrong(c, bad);
 		return;
 	}
-	if (in.level != MQTT_V311 && in.level != MQTT_V5)
+	if (c->refuse == MQTT_R_ADDRESS)
+		bad = mqtt__bad(c->refuse, "its address has as many connections as one may have");
+	else if (c->refuse == MQTT_R_ADDRESS_RATE)
+		bad = mqtt__bad(c->refuse, "its address makes new connections faster than one may");
+	else if (in.level != MQTT_V311 && in.level != MQTT_V5)
 		bad = mqtt__bad(MQTT_R_VERSION, "it speaks another version of MQTT than 3.1.1 and 5");
 	else if (in.level == MQTT_V311 && in.client_id.n == 0 && !in.clean)
 		bad = mqtt__bad(MQTT_R_IDENTIFIER, "it wants a session to last and has no client id");

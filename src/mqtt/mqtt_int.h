@@ -427,6 +427,8 @@ struct mqtt__conn {
 	int holds_n;
 	bool held; /* in the list of those who wait for the log */
 	struct mqtt__conn *next_held;
+	struct mqtt__peer *peer;                 /* NULL: addresses have no limits */
+	enum mqtt_reason refuse;                 /* it is here only to be told that */
 	int unanswered;                          /* messages at work */
 	int acks_due;                            /* of QoS 1 and 2 among them */
 	struct mqtt__message *work, **work_tail; /* in the order of their arrival */
@@ -446,7 +448,8 @@ struct mqtt__conn {
 	char remote[SOCKET_PEER_LEN];
 };
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls);
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
+        enum mqtt_reason refuse);
 void mqtt__readable(struct mqtt__conn *c);
 /* Appends to what goes out after this turn of the loop. */
 void mqtt__send(struct mqtt__conn *c, const void *p, size_t n);
@@ -465,6 +468,17 @@ void mqtt__finish_turn(struct mqtt__conn *c);
 void mqtt__check_times(struct mqtt__conn *c);
 /* Its client id, for the log. */
 const char *mqtt__name(const struct mqtt__conn *c);
+
+/* ---- what one address may take (mqtt_peer.c) ---- */
+
+struct mqtt__peer;
+struct sockaddr_storage;
+/* One more connection of the address. why is not OK: it is to be told so, or closed at once when NULL comes
+ * back. */
+struct mqtt__peer *mqtt__peer_enter(
+        struct mqtt_server *s, const struct sockaddr_storage *sa, enum mqtt_reason *why);
+void mqtt__peer_leave(struct mqtt__peer *p, enum mqtt_reason why);
+void mqtt__peers_sweep(struct mqtt_server *s, bool all);
 
 /* ---- TLS of a connection (mqtt_tls.c) ---- */
 
@@ -575,6 +589,7 @@ struct mqtt_server {
 	size_t kept_b; /* of all stored messages */
 	struct mqtt__tree tree;
 	struct sb text; /* what is being put together */
+	struct mqtt__peer **peers;
 	struct mqtt__log *log;
 	uint64_t seqs;               /* of messages on their way, in the log */
 	uint64_t numbers, numbers_0; /* of messages in the log, and before its last picture */
