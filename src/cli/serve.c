@@ -147,6 +147,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .mqtt_rate = (int)settings_int(&c->settings, SET_MQTT_RATE),
 	        .mqtt_keep_alive = (int)settings_int(&c->settings, SET_MQTT_KEEP_ALIVE),
 	        .mqtt_state = path_join(c->a, c->site_dir, "mqtt.state"),
+	        .brokers = path_join(c->a, c->site_dir, "brokers.yaml"),
 	        .mqtt_open = settings_is(&c->settings, SET_MQTT_ANONYMOUS, "on"),
 	        .mqtt_exchange = settings_text(&c->settings, SET_MQTT_EXCHANGE)};
 	rc = ingest_start(&io, &ingest, e);

@@ -27,11 +27,15 @@ struct ingest_options {
 	bool mqtt_open;               /* clients without credentials are let in */
 	const char *mqtt_exchange; /* filters of free topics, as in ingest/rights.h; NULL: none; must live as
 	                              long */
-	dur_us future;             /* readings later than now by more are refused; 0: 10 min */
+	const char *brokers; /* file of other brokers (ingest/bridge.h); it may be missing; NULL: none */
+	dur_us future;       /* readings later than now by more are refused; 0: 10 min */
 };
 MUST_USE int ingest_start(const struct ingest_options *o, struct ingest **out, struct err *e);
 int ingest_mqtt_port(const struct ingest *in);     /* 0 if there is none */
 int ingest_mqtt_tls_port(const struct ingest *in); /* the same */
+/* The other brokers of the site, by number; false past the last. */
+struct mqtt_link_state;
+bool ingest_broker(const struct ingest *in, int i, struct mqtt_link_state *out);
 /* Reads certificate and key of MQTT again, if there are any. */
 MUST_USE int ingest_reload(struct ingest *in, struct err *e);
 /* Waits for what is at work. The HTTP door must be closed before. */

@@ -167,6 +167,7 @@ static void finish_turn(struct mqtt_server *s)
 		s->fresh = false;
 		mqtt__publish_done(s);
 		mqtt__take_sent(s);
+		mqtt__links_turn(s);
 		free_waiters(s);
 		struct mqtt__conn *c = s->dirty, *next;
 		s->dirty = NULL;
@@ -336,6 +337,7 @@ void mqtt_close(struct mqtt_server **sp)
 		return;
 	OBJ_CHECK(s, MQTT_SERVER_MAGIC);
 	*sp = NULL;
+	mqtt__links_stop(s);
 	atomic_store(&s->closing, true);
 	ssize_t ignored = write(s->wake_fd, &one, sizeof(one));
 	(void)ignored;
@@ -344,6 +346,7 @@ void mqtt_close(struct mqtt_server **sp)
 	while (atomic_load_explicit(&s->saying, memory_order_acquire) > 0)
 		sched_yield();
 	mqtt__take_sent(s);
+	mqtt__links_free(s);
 	mqtt__log_close(s);
 	mqtt__sessions_fini(s);
 	mqtt__retained_fini(s);

@@ -76,14 +76,11 @@ static void watch(struct mqtt__conn *c)
 	c->events = events;
 }
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
-        enum mqtt_reason refuse)
+static struct mqtt__conn *conn_new(struct mqtt_server *s, int fd, const char *remote)
 {
 	struct mqtt__conn *c = xcalloc(1, sizeof(*c));
 	c->server = s;
 	c->fd = fd;
-	c->peer = peer;
-	c->refuse = refuse;
 	c->accepted = c->heard = s->now;
 	c->work_tail = &c->work;
 	snprintf(c->remote, sizeof(c->remote), "%s", remote);
@@ -95,8 +92,35 @@ void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls,
 	c->events = EPOLLIN;
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0);
+	return c;
+}
+
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
+        enum mqtt_reason refuse)
+{
+	struct mqtt__conn *c = conn_new(s, fd, remote);
+	c->peer = peer;
+	c->refuse = refuse;
 	if (tls && !mqtt__tls_begin(c))
 		mqtt__end(c, MQTT_R_OK, "no TLS session can be made");
+}
+
+struct mqtt__conn *mqtt__linked(struct mqtt_server *s, int fd, struct mqtt_link *l, int version)
+{
+	const char *host;
+	void *trust;
+	bool tls = mqtt__link_tls(l, &host, &trust);
+	struct mqtt__conn *c = conn_new(s, fd, host);
+	c->link = l;
+	c->version = version;
+	c->user = mqtt__link_user(l);
+	if (!tls)
+		mqtt__link_greet(c);
+	else if (mqtt__tls_begin_client(c, host, trust))
+		mqtt__readable(c); /* which begins the handshake */
+	else
+		mqtt__end(c, MQTT_R_OK, "no TLS session can be made");
+	return c;
 }
 
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on)
@@ -131,6 +155,12 @@ const char *mqtt__name(const struct mqtt__conn *c)
 static void say_goodbye(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
 {
 	size_t n = c->problem_info ? 3 + strlen(why) : 0;
+	if (c->link) {
+		static const char goodbye[2] = {(char)(MQTT_DISCONNECT << 4), 0};
+		if (c->connected && reason == MQTT_R_STOPPING)
+			mqtt__send(c, goodbye, sizeof(goodbye));
+		return;
+	}
 	if (c->version != MQTT_V5 || !c->connected || reason == MQTT_R_OK || n > 100)
 		return;
 	if (c->packet_max > 0 && 4 + n > c->packet_max)
@@ -207,13 +237,35 @@ void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 {
 	if (c->ending)
 		return;
+	if (c->link) {
+		mqtt__link_wrong(c, bad.why);
+		return;
+	}
 	mqtt__count(bad.reason);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
 	mqtt__end(c, bad.reason, bad.why);
 }
 
+/* What a broker says to a link; the rest is as of a client. */
+static bool dispatch_link(struct mqtt__conn *c, const struct mqtt__frame *f)
+{
+	switch (f->type) {
+	case MQTT_CONNACK: mqtt__link_connack(c, f); return true;
+	case MQTT_SUBACK: mqtt__link_suback(c, f); return true;
+	case MQTT_PINGRESP: return true;
+	case MQTT_DISCONNECT: mqtt__link_wrong(c, "it ended the connection"); return true;
+	case MQTT_CONNECT:
+	case MQTT_SUBSCRIBE:
+	case MQTT_UNSUBSCRIBE:
+	case MQTT_PINGREQ: mqtt__link_wrong(c, "it sent a packet that only clients send"); return true;
+	default: return false;
+	}
+}
+
 static void dispatch(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *k)
 {
+	if (c->link && dispatch_link(c, f))
+		return;
 	switch (f->type) {
 	case MQTT_CONNECT: mqtt__connect(c, f); break;
 	case MQTT_PUBLISH: mqtt__publish(c, f, k); break;
@@ -270,8 +322,11 @@ static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at,
 	while (at < end && c->pauses == 0 && !c->ending) {
 		struct mqtt__frame f;
 		/* Told by the first byte: a stray HTTP client need not wait for the end of its "packet". */
-		if (!c->connected && (unsigned char)k->data[at] >> 4 != MQTT_CONNECT) {
-			mqtt__wrong(c, mqtt__bad(MQTT_R_PROTOCOL, "its first packet was not a CONNECT"));
+		if (!c->connected &&
+		        (unsigned char)k->data[at] >> 4 != (c->link ? MQTT_CONNACK : MQTT_CONNECT)) {
+			mqtt__wrong(c,
+			        mqtt__bad(MQTT_R_PROTOCOL, c->link ? "it does not answer as MQTT does"
+			                                           : "its first packet was not a CONNECT"));
 			break;
 		}
 		enum mqtt__framing how =
@@ -476,14 +531,16 @@ static void hang_up(struct mqtt__conn *c)
 	mqtt__peer_leave(c->peer, c->refuse);
 	c->peer = NULL;
 	mqtt__pause(c, MQTT_PAUSE_MEMORY, false);
-	if (c->connected)
+	if (c->connected && !c->link)
 		metric_add(METRIC_MQTT_CONNECTIONS, -1);
 }
 
 static void let_go(struct mqtt__conn *c)
 {
 	struct mqtt_server *s = c->server;
-	if (c->connected)
+	if (c->link)
+		mqtt__link_lost(c);
+	else if (c->connected)
 		s->door.close(s->door.ctx, c->user, c->why);
 	c->all.prev->next = c->all.next;
 	c->all.next->prev = c->all.prev;
@@ -512,7 +569,8 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		flush(c);
 	}
 	if (c->ending && c->fd >= 0 && c->holds_n == 0) {
-		LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
+		if (c->link == NULL) /* which says so itself */
+			LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
 		hang_up(c);
 	}
 	watch(c);
@@ -539,6 +597,10 @@ void mqtt__check_times(struct mqtt__conn *c)
 	}
 	if (c->fd < 0 || c->ending)
 		return;
+	if (c->link) {
+		mqtt__link_times(c);
+		return;
+	}
 	if (c->pauses & MQTT_PAUSE_RATE)
 		mqtt__rate_check(c);
 	if (!may_stay(c)) {

@@ -114,7 +114,7 @@ static bool write_packet(struct mqtt__conn *c, const struct mqtt__stored *m, int
 		metric_add(METRIC_MQTT_DROPPED_EXPIRED, 1);
 		return false;
 	}
-	if (s->door.receive && !s->door.receive(s->door.ctx, c->user, topic))
+	if (s->door.receive && !c->link && !s->door.receive(s->door.ctx, c->user, topic))
 		return false;
 	struct sb *props = &s->text;
 	sb_reset(props);

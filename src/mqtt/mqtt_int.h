@@ -427,6 +427,8 @@ struct mqtt__conn {
 	int holds_n;
 	bool held; /* in the list of those who wait for the log */
 	struct mqtt__conn *next_held;
+	struct mqtt_link *link;                  /* the other side is a broker; NULL: a client */
+	bool tls_failed;                         /* no TLS could be agreed on */
 	struct mqtt__peer *peer;                 /* NULL: addresses have no limits */
 	enum mqtt_reason refuse;                 /* it is here only to be told that */
 	int unanswered;                          /* messages at work */
@@ -450,6 +452,8 @@ struct mqtt__conn {
 
 void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
         enum mqtt_reason refuse);
+/* A socket to another broker. */
+struct mqtt__conn *mqtt__linked(struct mqtt_server *s, int fd, struct mqtt_link *l, int version);
 void mqtt__readable(struct mqtt__conn *c);
 /* Appends to what goes out after this turn of the loop. */
 void mqtt__send(struct mqtt__conn *c, const void *p, size_t n);
@@ -469,6 +473,24 @@ void mqtt__check_times(struct mqtt__conn *c);
 /* Its client id, for the log. */
 const char *mqtt__name(const struct mqtt__conn *c);
 
+/* ---- links to other brokers (mqtt_link.c) ---- */
+
+struct mqtt_link;
+void mqtt__link_greet(struct mqtt__conn *c); /* its socket is ready: CONNECT */
+void mqtt__link_connack(struct mqtt__conn *c, const struct mqtt__frame *f);
+void mqtt__link_suback(struct mqtt__conn *c, const struct mqtt__frame *f);
+/* What the topic is here, until the next call; false: nothing. */
+bool mqtt__link_map(struct mqtt__conn *c, struct str topic, struct str *out);
+void mqtt__link_times(struct mqtt__conn *c);
+void mqtt__link_wrong(struct mqtt__conn *c, const char *why);
+void mqtt__link_lost(struct mqtt__conn *c); /* the connection is over */
+void *mqtt__link_user(const struct mqtt_link *l);
+/* Whether it speaks TLS, with whom, and what of GnuTLS it trusts. */
+bool mqtt__link_tls(const struct mqtt_link *l, const char **host, void **trust);
+void mqtt__links_turn(struct mqtt_server *s); /* sockets and messages that other threads gave */
+void mqtt__links_stop(struct mqtt_server *s); /* before the loop ends */
+void mqtt__links_free(struct mqtt_server *s); /* after it */
+
 /* ---- what one address may take (mqtt_peer.c) ---- */
 
 struct mqtt__peer;
@@ -484,6 +506,7 @@ void mqtt__peers_sweep(struct mqtt_server *s, bool all);
 
 /* False when the session cannot be made. */
 bool mqtt__tls_begin(struct mqtt__conn *c);
+bool mqtt__tls_begin_client(struct mqtt__conn *c, const char *host, void *trust);
 void mqtt__tls_end(struct mqtt__conn *c); /* says goodbye if it can */
 /* As recv and send: -1 with errno EAGAIN when the socket is not ready. */
 ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n);
@@ -562,6 +585,7 @@ struct mqtt_server {
 	_Atomic int saying; /* threads inside mqtt_message_done or mqtt_send: they may still touch wake_fd */
 	_Atomic(struct mqtt__message *) done; /* pushed by any thread, newest first */
 	_Atomic(struct mqtt__stored *) sent;  /* the same, of mqtt_send */
+	_Atomic(struct mqtt_link *) links;
 
 	/* The loop's own. */
 	dur_us now; /* monotonic, of this turn */

@@ -23,6 +23,7 @@ struct mqtt__message {
 	struct mqtt__chunk *chunk, *topic_chunk; /* hold the bytes; topic_chunk: of an alias, or NULL */
 	struct mqtt__session *session;           /* of a message of QoS 2; holds a reference */
 	uint64_t publisher;                      /* serial of its session */
+	bool unmapped;                           /* of a link: it is only acknowledged */
 	struct str props;
 	dur_us expires;                  /* monotonic; 0: never */
 	uint64_t batch;                  /* of the log, that its answer waits for; 0: of none */
@@ -108,6 +109,10 @@ static void begin_work(struct mqtt__conn *c, struct mqtt__message *m)
 	if (++c->unanswered >= s->o.inflight)
 		mqtt__pause(c, MQTT_PAUSE_INFLIGHT, true);
 	metric_add(METRIC_MQTT_MESSAGES, 1);
+	if (m->unmapped) {
+		mqtt_message_done(&m->pub, true);
+		return;
+	}
 	s->fresh = true;
 	s->door.publish(s->door.ctx, &m->pub);
 }
@@ -149,7 +154,7 @@ static void fill_tokens(struct mqtt__conn *c)
 
 static void count_rate(struct mqtt__conn *c)
 {
-	if (c->server->o.rate == 0)
+	if (c->server->o.rate == 0 || c->link)
 		return;
 	fill_tokens(c);
 	c->tokens -= 1;
@@ -185,6 +190,18 @@ static bool within_receive_max(const struct mqtt__conn *c, int qos)
 	return qos < 2 || c->session->incoming_n < most * INCOMING_V311_TIMES;
 }
 
+/* Its topic is what the link says; that needs memory of its own, as one of an alias has. */
+static bool map_topic(struct mqtt__conn *c, struct str *topic, struct mqtt__chunk **topic_chunk)
+{
+	struct str here;
+	if (!mqtt__link_map(c, *topic, &here))
+		return false;
+	*topic_chunk = mqtt__chunk_new(c->server, here.n);
+	memcpy((*topic_chunk)->data, here.p, here.n);
+	*topic = (struct str){(*topic_chunk)->data, here.n};
+	return true;
+}
+
 void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *held)
 {
 	struct mqtt_server *s = c->server;
@@ -207,19 +224,21 @@ void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqt
 		mqtt__wrong(c, mqtt__bad(MQTT_R_RECEIVE_MAX, "it sent more messages than may be unanswered"));
 		return;
 	}
+	bool mapped = c->link == NULL || map_topic(c, &in.topic, &topic_chunk);
 	struct mqtt__message *m = message_new(s);
 	*m = (struct mqtt__message){
 	        .pub = {.topic = in.topic,
 	                .payload = in.payload,
 	                .qos = in.qos,
 	                .dup = in.dup,
-	                .retain = in.retain,
-	                .forward = true,
+	                .retain = mapped && in.retain,
+	                .forward = mapped,
 	                .user = c->user},
 	        .magic = MESSAGE_MAGIC,
 	        .id = in.id,
 	        .conn = c,
 	        .chunk = held,
+	        .unmapped = !mapped,
 	        .topic_chunk = topic_chunk,
 	        .publisher = c->session->serial,
 	        .props = in.props.all,
