@@ -70,7 +70,7 @@ int topic_pattern_read(struct arena *a, const char *text, const struct topic_pat
 		if (!add_level(p, level))
 			return err_set(e, ERR_INVALID,
 			        "\"" STR_FMT "\" in the topic %s is no level: a level is text with at most "
-			                     "one {name} in small "
+			        "one {name} in small "
 			        "letters, + for any, or # at the end",
 			        STR_ARG(level), text);
 	}

@@ -402,7 +402,7 @@ static void read_filter(struct mqtt__replay *r, bool there)
 	struct mqtt_server *s = r->s;
 	struct mqtt__session *x = get_session(r);
 	struct str filter = get_bytes(r), group = get_bytes(r);
-	r->bad = r->bad || !filter_valid(filter);
+	r->bad = r->bad || !filter_valid(filter) || mqtt__levels(filter) > MQTT_LEVELS_MOST;
 	if (r->bad)
 		return;
 	group = group.n > 0 ? group : STR_NULL;
