@@ -449,8 +449,8 @@ static void read_queued(struct mqtt__replay *r)
 	unsigned qos = get_byte(r), flags = get_byte(r);
 	struct str ids = get_bytes(r);
 	struct mqtt__stored *m = get(&r->messages, number);
-	r->bad =
-	        r->bad || qos < 1 || qos > 2 || ids.n > UINT8_MAX || (m == NULL && (number != 0 || qos != 2));
+	r->bad = r->bad || seq == 0 || qos < 1 || qos > 2 || ids.n > UINT8_MAX ||
+	         (m == NULL && (number != 0 || qos != 2));
 	if (r->bad)
 		return;
 	struct mqtt__out *o = xcalloc(1, sizeof(*o) + ids.n);
@@ -502,6 +502,7 @@ static void read_step(struct mqtt__replay *r, enum record step)
 	struct mqtt__session *x = get_session(r);
 	uint64_t seq = get_long(r);
 	unsigned id = step == SENT ? get_word(r) : 0;
+	r->bad = r->bad || (step == SENT && id == 0);
 	struct mqtt__out *o = r->bad ? NULL : take_out(x, seq);
 	r->bad = r->bad || o == NULL;
 	if (o == NULL)
@@ -513,9 +514,11 @@ static void read_step(struct mqtt__replay *r, enum record step)
 	if (step == SENT) {
 		o->id = (uint16_t)id;
 		x->last_id = (uint16_t)id;
-	} else {
+	} else if (o->qos == 2) {
 		mqtt__stored_rel(r->s, o->msg);
 		o->msg = NULL;
+	} else {
+		r->bad = true;
 	}
 	mqtt__outs_push(&x->flight, o);
 }
@@ -544,6 +547,7 @@ static void read_incoming(struct mqtt__replay *r, bool came)
 {
 	struct mqtt__session *x = get_session(r);
 	unsigned id = get_word(r);
+	r->bad = r->bad || id == 0;
 	if (r->bad)
 		return;
 	struct mqtt__incoming *in = mqtt__incoming_find(x, id);
