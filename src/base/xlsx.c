@@ -1,5 +1,6 @@
-#include "base/num.h"
 #include "base/xlsx_int.h"
+
+#include "base/num.h"
 
 #include <limits.h>
 

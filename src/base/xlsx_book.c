@@ -1,6 +1,7 @@
 /* Which parts a workbook has: its sheets, strings and styles, by the links between them. */
-#include "base/doc.h"
 #include "base/xlsx_int.h"
+
+#include "base/doc.h"
 
 #define TREE_TEXT_MAX ((size_t)16 << 20)
 #define LINKS_MAX 10000

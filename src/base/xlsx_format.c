@@ -1,7 +1,8 @@
 /* What a number shows: plain, or a date or time by its format. */
+#include "base/xlsx_int.h"
+
 #include "base/num.h"
 #include "base/time.h"
-#include "base/xlsx_int.h"
 
 #include <limits.h>
 #include <math.h>

@@ -1,6 +1,7 @@
 /* The parts of an archive, unpacked and parsed as they come, within the limits. */
-#include "base/num.h"
 #include "base/xlsx_int.h"
+
+#include "base/num.h"
 
 #include <malloc.h>
 #include <stdarg.h>
