@@ -31,6 +31,8 @@
 #define SLICE 256
 #define WRITE_B (1u << 20)
 #define QUARANTINE_MAX_B (16u << 20)
+#define LEAST_SERIES_B 8 /* no series takes less of a checkpoint */
+#define COMING 64        /* series that are read before they are taken */
 
 enum { HAS_POINT = 1, IDLE = 2 };
 
@@ -70,10 +72,10 @@ static void put_series(const struct series_db *db, uint32_t id, struct buf *b)
 	b->n = (size_t)(p - b->p);
 	series__labels_put(b, l, index_labels(&db->index, id, l));
 	p = buf_room(b, 128 + h->used + late * (VARINT_MAX_B + 8));
-	*p++ = (uint8_t)((s->last_t != TIME_NONE ? HAS_POINT : 0) | (atomic_load(&s->idle) ? IDLE : 0));
-	if (s->last_t != TIME_NONE) {
-		put_zigzag(&p, s->last_t);
-		put_u64(&p, bits_of(s->last_v));
+	*p++ = (uint8_t)((s->last->t != TIME_NONE ? HAS_POINT : 0) | (atomic_load(&s->idle) ? IDLE : 0));
+	if (s->last->t != TIME_NONE) {
+		put_zigzag(&p, s->last->t);
+		put_u64(&p, bits_of(s->last->v));
 	}
 	put_varint(&p, h->n);
 	if (h->n) {
@@ -246,33 +248,47 @@ out:
 
 /* ---- coming back ---- */
 
+/* A series as a checkpoint has it. */
+struct coming {
+	uint32_t id;
+	int labels;
+	struct label l[LABELS_MAX]; /* views into the frame */
+	struct index_key key;
+	bool idle;
+	struct point last; /* t TIME_NONE: none */
+	struct head head;
+	struct late *late;
+};
+
 struct recovery {
 	struct series_db *db;
-	struct series_point *p; /* of the record at hand, for the observer */
+	struct series_point *p; /* of the record at hand */
 	size_t n, cap;
-	uint64_t points, unknown;
+	struct coming *coming; /* NULL until a checkpoint is read; COMING of them */
+	uint64_t points;
+	uint64_t size; /* of the file at hand */
 	uint32_t max_id;
 	bool damaged;
 	bool labels_only; /* from the checkpoint before, for series that the damaged one has lost */
 };
 
-static uint32_t add_series(struct recovery *r, uint32_t id, struct label *l, int n)
+static struct series *add_series(
+        struct recovery *r, uint32_t id, const struct labels *ls, const struct index_key *k)
 {
 	struct series_db *db = r->db;
-	struct labels ls = {l, n};
 	struct series *s;
 
 	if (id < 1 || id > SERIES_MAX)
-		return 0;
+		return NULL;
 	if (id > r->max_id)
 		r->max_id = id;
-	if (index_has(&db->index, id) || index_find(&db->index, &ls) || !index_add(&db->index, &ls, id))
-		return 0;
+	if (!index_add_keyed(&db->index, ls, k, id))
+		return NULL;
 	s = series__at(db, id);
-	s->last_t = TIME_NONE;
+	s->last = series__last(db, id);
 	s->tail.last = INT64_MAX;
 	s->logged = true;
-	return id;
+	return s;
 }
 
 static bool load_head(struct head *h, const uint8_t **p, const uint8_t *end, uint64_t n, time_us last)
@@ -298,86 +314,131 @@ static bool load_head(struct head *h, const uint8_t **p, const uint8_t *end, uin
 	return false;
 }
 
-static bool load_series(struct recovery *r, const uint8_t **p, const uint8_t *end)
+/* False where it is damaged; its labels stand if c->id is not 0. */
+static bool read_series(const uint8_t **p, const uint8_t *end, struct coming *c)
 {
-	struct series_db *db = r->db;
-	struct label l[LABELS_MAX];
-	struct series blank = {.last_t = TIME_NONE}, *s = &blank;
-	struct head head = {0};
 	uint64_t id, n, u;
 	uint8_t flags;
-	bool ok = false;
-	int labels;
 
-	if (!get_varint(p, end, &id) || id > SERIES_MAX || !series__labels_get(p, end, l, &labels) ||
+	c->id = 0;
+	c->head = (struct head){0};
+	c->late = NULL;
+	c->last.t = TIME_NONE;
+	if (!get_varint(p, end, &id) || id > SERIES_MAX || !series__labels_get(p, end, c->l, &c->labels) ||
 	        *p == end)
 		return false;
-	if (add_series(r, (uint32_t)id, l, labels))
-		s = series__at(db, (uint32_t)id);
+	c->id = (uint32_t)id;
 	flags = *(*p)++;
-	atomic_store(&s->idle, (flags & IDLE) != 0);
+	c->idle = (flags & IDLE) != 0;
 	if (flags & HAS_POINT) {
-		if (!get_zigzag(p, end, &s->last_t) || !get_u64(p, end, &u))
-			goto out;
-		s->last_v = double_of(u);
+		if (!get_zigzag(p, end, &c->last.t) || !get_u64(p, end, &u))
+			return false;
+		c->last.v = double_of(u);
 	}
-	if (!get_varint(p, end, &n) || (n && !load_head(&head, p, end, n, s->last_t)))
-		goto out;
+	if (!get_varint(p, end, &n) || (n && !load_head(&c->head, p, end, n, c->last.t)))
+		return false;
 	if (!get_varint(p, end, &n) || n > LATE_POINTS)
-		goto out;
-	if (n && s != &blank && !r->labels_only) {
+		return false;
+	if (n) {
 		uint32_t cap = 4;
 
 		while (cap < n)
 			cap *= 2;
-		s->late = xrealloc(NULL, sizeof(*s->late) + cap * sizeof(s->late->p[0]));
-		*s->late = (struct late){.cap = cap};
+		c->late = xrealloc(NULL, sizeof(*c->late) + cap * sizeof(c->late->p[0]));
+		*c->late = (struct late){.cap = cap};
 	}
 	for (uint64_t i = 0; i < n; i++) {
 		time_us t;
 
 		if (!get_zigzag(p, end, &t) || !get_u64(p, end, &u))
-			goto out;
-		if (s->late)
-			s->late->p[s->late->n++] = (struct point){t, double_of(u)};
+			return false;
+		c->late->p[c->late->n++] = (struct point){t, double_of(u)};
 	}
-	ok = true;
-out:
-	if (s != &blank && !r->labels_only && head.n) {
-		s->head = head;
-		head = (struct head){0};
+	return true;
+}
+
+/* Takes the head and the late points, or leaves them where the series is known already. */
+static void take_series(struct recovery *r, struct coming *c)
+{
+	struct labels ls = {c->l, c->labels};
+	struct series *s = add_series(r, c->id, &ls, &c->key);
+
+	if (!s)
+		return;
+	atomic_store(&s->idle, c->idle);
+	if (r->labels_only) { /* what it says of points is out of date */
+		if (!files_latest(&r->db->files, c->id, &s->last->t, &s->last->v))
+			s->last->t = TIME_NONE;
+		return;
 	}
-	if (s != &blank && r->labels_only) { /* what it says of points is out of date */
-		s->last_t = TIME_NONE;
-		if (!files_latest(&db->files, (uint32_t)id, &s->last_t, &s->last_v))
-			s->last_t = TIME_NONE;
+	*s->last = c->last;
+	s->head = c->head;
+	s->late = c->late;
+	c->head = (struct head){0};
+	c->late = NULL;
+}
+
+/* Some at a time, so that the memory that the index needs for one comes while others are read. */
+static bool load_heads(struct recovery *r, const uint8_t *p, const uint8_t *end)
+{
+	bool ok = true;
+
+	if (!r->coming)
+		r->coming = xcalloc(COMING, sizeof(*r->coming));
+	while (p < end && ok) {
+		size_t n = 0;
+
+		while (n < COMING && p < end && ok) {
+			struct coming *c = &r->coming[n];
+
+			ok = read_series(&p, end, c);
+			if (!ok) {
+				head_clear(&c->head);
+				free(c->late);
+				c->late = NULL;
+			}
+			if (c->id) {
+				index_key(&r->db->index, &(struct labels){c->l, c->labels}, &c->key);
+				n++;
+			}
+		}
+		for (size_t i = 0; i < n; i++) {
+			take_series(r, &r->coming[i]);
+			head_clear(&r->coming[i].head);
+			free(r->coming[i].late);
+		}
 	}
-	head_clear(&head);
 	return ok;
 }
 
-static void replay_point(void *ctx, struct series_point q)
+/* False where a point is of an unknown series. */
+static bool replay_points(struct recovery *r)
 {
-	struct recovery *r = ctx;
+	enum { AHEAD = 16 };
+	const struct index *x = &r->db->index;
+	size_t known = 0;
 
-	if (q.id.v > r->max_id)
-		r->max_id = q.id.v;
-	if (!index_has(&r->db->index, q.id.v)) {
-		r->unknown++;
-		return;
+	for (size_t i = 0; i < r->n; i++) {
+		uint32_t id = r->p[i].id.v;
+
+		if (i + AHEAD < r->n && r->p[i + AHEAD].id.v <= x->n)
+			__builtin_prefetch(index_entry(x, r->p[i + AHEAD].id.v));
+		if (id > r->max_id)
+			r->max_id = id;
+		if (index_has(x, id))
+			r->p[known++] = r->p[i];
 	}
-	series__apply(r->db, q.id.v, q.t, q.v);
-	r->points++;
-	if (!r->db->observe)
-		return;
-	r->p = xgrow(r->p, &r->cap, r->n + 1, sizeof(*r->p));
-	r->p[r->n++] = q;
+	series__apply_all(r->db, r->p, known);
+	r->points += known;
+	if (known && r->db->observe)
+		r->db->observe(r->db->observe_ctx, r->p, known, true);
+	return known == r->n;
 }
 
 static bool take_frame(struct recovery *r, const struct frame *f)
 {
 	const uint8_t *p = f->p, *end = f->p + f->n;
-	uint64_t unknown = r->unknown, id, any;
+	uint64_t id, any;
 	struct label l[LABELS_MAX];
 	int n;
 	bool ok = true;
@@ -391,26 +452,25 @@ static bool take_frame(struct recovery *r, const struct frame *f)
 			return false;
 		if (id > r->max_id && id <= SERIES_MAX)
 			r->max_id = (uint32_t)id;
+		if (id <= r->size / LEAST_SERIES_B)
+			index_expect(&r->db->index, (uint32_t)id);
 		return true;
 	case FRAME_SERIES:
 		while (p < end) {
 			if (!get_varint(&p, end, &id) || id > SERIES_MAX ||
 			        !series__labels_get(&p, end, l, &n))
 				return false;
-			add_series(r, (uint32_t)id, l, n);
+			struct labels ls = {l, n};
+			struct index_key k;
+
+			index_key(&r->db->index, &ls, &k);
+			add_series(r, (uint32_t)id, &ls, &k);
 		}
 		return true;
 	case FRAME_POINTS:
-		r->n = 0;
-		ok = series__points_get(p, f->n, replay_point, r);
-		if (r->n)
-			r->db->observe(r->db->observe_ctx, r->p, r->n, true);
-		return ok && r->unknown == unknown;
-	case FRAME_HEADS:
-		while (p < end)
-			if (!load_series(r, &p, end))
-				return false;
-		return true;
+		ok = series__points_get(p, f->n, &r->p, &r->cap, &r->n);
+		return replay_points(r) && ok;
+	case FRAME_HEADS: return load_heads(r, p, end);
 	case FRAME_DELETE: {
 		struct ids ids = {0};
 		time_us from, to;
@@ -459,6 +519,7 @@ static int load_file(struct recovery *r, const char *what, uint32_t number, bool
 
 	snprintf(name, sizeof(name), "%s-%08u", what, number);
 	rc = frame_reader_open(&in, path, e);
+	r->size = in.size;
 	while (!rc && (got = frame_next(&in, &f, &torn)) != 0) {
 		if (got < 0 && torn && tail) { /* never acknowledged */
 			if (truncate(path, (off_t)f.at) < 0)
@@ -535,6 +596,7 @@ out:
 	ids_fini(&logs);
 	ids_fini(&heads);
 	free(r.p);
+	free(r.coming);
 	arena_free(&a);
 	return rc;
 }

@@ -120,20 +120,22 @@ static void points_put(struct buf *b, const struct series_point *q, size_t n)
 	frame_end(b, at);
 }
 
-bool series__points_get(const uint8_t *p, size_t len, void (*f)(void *ctx, struct series_point p), void *ctx)
+bool series__points_get(const uint8_t *p, size_t len, struct series_point **out, size_t *cap, size_t *n)
 {
 	const uint8_t *end = p + len;
 	struct series_point q = {0};
 	int64_t t = 0, id = 0, d;
-	uint64_t n, z;
+	uint64_t count, z;
 	int unit;
 
+	*n = 0;
 	if (!len)
 		return false;
 	unit = *p++;
-	if (unit > 2 || !get_varint(&p, end, &n))
+	if (unit > 2 || !get_varint(&p, end, &count) || count > len)
 		return false;
-	for (uint64_t i = 0; i < n; i++) {
+	*out = xgrow(*out, cap, (size_t)count, sizeof(**out));
+	for (uint64_t i = 0; i < count; i++) {
 		if (!get_zigzag(&p, end, &d))
 			return false;
 		id = wrap_add(id, d);
@@ -151,7 +153,7 @@ bool series__points_get(const uint8_t *p, size_t len, void (*f)(void *ctx, struc
 		} else {
 			return false;
 		}
-		f(ctx, q);
+		(*out)[(*n)++] = q;
 	}
 	return p == end;
 }
@@ -250,18 +252,18 @@ void series__give_up(struct series_db *db, struct err *e)
 
 static void apply_group(struct series_db *db, const struct member *m, size_t n)
 {
-	size_t slice = 0;
+	size_t room = SLICE;
 
 	pthread_rwlock_wrlock(&db->data_lock);
 	for (size_t i = 0; i < n; i++) {
 		if (m[i].rc)
 			continue;
-		for (size_t k = 0; k < m[i].b->n; k++) {
-			const struct series_point *p = &m[i].b->p[k];
-
-			series__apply(db, p->id.v, p->t, p->v);
-			if (++slice == SLICE) {
-				slice = 0;
+		for (size_t at = 0, some; at < m[i].b->n; at += some) {
+			some = m[i].b->n - at < room ? m[i].b->n - at : room;
+			series__apply_all(db, m[i].b->p + at, some);
+			room -= some;
+			if (room == 0) {
+				room = SLICE;
 				pthread_rwlock_unlock(&db->data_lock);
 				pthread_rwlock_wrlock(&db->data_lock);
 			}
