@@ -239,10 +239,11 @@ static void remove_broken(struct series_db *db)
 	}
 }
 
-/* The log is replayed at the next start: it may be as long as the heads are big, and as old as asked. */
+/* The log is replayed at the next start, which is to take no longer than reading the heads does; and it is no
+ * older than asked. */
 static bool checkpoint_due(struct series_db *db)
 {
-	uint64_t most = 2 * db->checkpoint_b > LOG_LEAST_B ? 2 * db->checkpoint_b : LOG_LEAST_B;
+	uint64_t most = db->checkpoint_b / 2 > LOG_LEAST_B ? db->checkpoint_b / 2 : LOG_LEAST_B;
 	time_us since;
 	bool used;
 

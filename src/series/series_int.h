@@ -200,9 +200,14 @@ void series__deletion_free(struct deletion *d);
 /* A FRAME_DELETE record; ids are the caller's. False where it is damaged. */
 MUST_USE bool series__deletion_get(const uint8_t *p, size_t n, struct ids *ids, time_us *from, time_us *to);
 
-/* checkpoint.c */
+/* recover.c */
 MUST_USE int series__recover(struct series_db *db, struct err *e);
+
+/* checkpoint.c */
+enum { SAVED_POINT = 1, SAVED_IDLE = 2 }; /* flags of a series in a checkpoint */
 MUST_USE int series__checkpoint(struct series_db *db, struct err *e);
+/* Whether a file is called log-NNNNNNNN, say, and its number. */
+bool series__numbered(const char *name, const char *what, uint32_t *number);
 void series__quarantine(struct series_db *db, const char *what, int64_t at, const void *p, size_t n);
 void series__damaged(void *db, const char *what, int64_t at, const void *p, size_t n); /* the same */
 
