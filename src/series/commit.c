@@ -22,6 +22,7 @@
 #define WRITE_B (8u << 20) /* a big group is written in pieces of about this size */
 #define SLICE 4096         /* points put into heads while readers wait */
 #define VALUE_RAW 7
+#define AHEAD 16 /* points whose series the memory is asked for before they are looked at */
 
 struct member {
 	struct series_batch *b;
@@ -86,6 +87,12 @@ bool series__labels_get(const uint8_t **p, const uint8_t *end, struct label *l, 
 	return true;
 }
 
+/* Constants divide by multiplication. */
+static int64_t in_units(time_us t, int unit)
+{
+	return unit == 2 ? t / US_SECOND : unit == 1 ? t / US_MS : t;
+}
+
 static void points_put(struct buf *b, const struct series_point *q, size_t n)
 {
 	size_t at = frame_begin(b, FRAME_POINTS);
@@ -95,13 +102,13 @@ static void points_put(struct buf *b, const struct series_point *q, size_t n)
 	uint8_t *p;
 
 	for (size_t i = 0; i < n; i++)
-		while (q[i].t % unit_us[unit] != 0)
+		while (in_units(q[i].t, unit) * unit_us[unit] != q[i].t)
 			unit--;
 	p = buf_room(b, 1 + VARINT_MAX_B + n * (3 * VARINT_MAX_B + 8));
 	*p++ = (uint8_t)unit;
 	put_varint(&p, n);
 	for (size_t i = 0; i < n; i++) {
-		int64_t now = unit == 2 ? q[i].t / US_SECOND : unit == 1 ? q[i].t / US_MS : q[i].t, x;
+		int64_t now = in_units(q[i].t, unit), x;
 		int e = decimal_at(q[i].v, exp, &x) ? exp : decimal_find(q[i].v, 0, &x);
 
 		put_zigzag(&p, (int64_t)q[i].id.v - (int64_t)id);
@@ -166,16 +173,21 @@ static void examine(struct series_db *db, struct member *m, size_t n)
 	pthread_rwlock_rdlock(&db->index_lock);
 	for (size_t i = 0; i < n; i++) {
 		const struct series_batch *b = m[i].b;
+		bool fresh = false;
 
 		for (size_t k = 0; k < b->n && !m[i].rc; k++) {
+			if (k + AHEAD < b->n && b->p[k + AHEAD].id.v <= db->index.n)
+				__builtin_prefetch(series__at(db, b->p[k + AHEAD].id.v));
 			if (!index_has(&db->index, b->p[k].id.v))
 				m[i].rc = err_set(&m[i].err, ERR_NOTFOUND,
 				        "series %u is not known or has expired; resolve its labels again",
 				        b->p[k].id.v);
 			else if (b->p[k].t == TIME_NONE)
 				m[i].rc = err_set(&m[i].err, ERR_INVALID, "a point without a time");
+			else
+				fresh |= !series__at(db, b->p[k].id.v)->logged;
 		}
-		for (size_t k = 0; k < b->n && !m[i].rc; k++) {
+		for (size_t k = 0; k < b->n && fresh && !m[i].rc; k++) {
 			struct series *s = series__at(db, b->p[k].id.v);
 
 			if (!s->logged && !s->logging) {

@@ -40,6 +40,9 @@ struct late {
 /* One series. With a full head and its labels it stays at about 1 KiB. */
 struct series {
 	struct index_entry index; /* index */
+	bool logged;              /* committer; its labels are in the log */
+	bool logging;             /* committer; … in the group being written */
+	_Atomic bool idle;        /* had no point at the last expiry, and nobody asked for it since */
 	struct head head;         /* data; its points are newer than all that came before them */
 	struct point *last;       /* data; its newest point, see series__last(). t TIME_NONE: there is none */
 	struct late *late;        /* data; overlays the head, which overlays what is sealed */
@@ -48,9 +51,6 @@ struct series {
 	uint32_t settled;              /* data; counts what was changed but by appending */
 	struct column *column;         /* columns */
 	struct block_tail tail;        /* sealer */
-	bool logged;                   /* committer; its labels are in the log */
-	bool logging;                  /* committer; … in the group being written */
-	_Atomic bool idle;             /* had no point at the last expiry, and nobody asked for it since */
 };
 
 /*

@@ -124,7 +124,7 @@ def folder_bytes(folder):
     size = 0
     for f in Path(folder).rglob('*'):
         with contextlib.suppress(FileNotFoundError):  # merged away meanwhile
-            size += f.stat().st_size if f.is_file() else 0
+            size += f.stat().st_blocks * 512 if f.is_file() else 0  # files that are made ahead have holes
     return size
 
 
