@@ -89,9 +89,9 @@ static bool may_write(const struct device *d, const struct line *l, struct arena
 }
 
 /* A good line's fields; 0, or negative when the engine takes no more series. The line counts as a whole:
- * nothing of it is kept when one field is refused. */
-static int take_line(struct ingest *in, const struct device *d, const struct line *l, time_us now,
-        struct arena *a, struct points *out, struct err *e)
+ * nothing of it is kept when one field is refused. key: of the first field. */
+static int take_line(struct ingest *in, const struct device *d, const struct line *l, uint64_t key,
+        time_us now, struct arena *a, struct points *out, struct err *e)
 {
 	size_t before = out->n;
 	time_us t = l->timed ? l->t : now;
@@ -114,7 +114,9 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 			words = "texts are not stored; send numbers or true and false";
 			break;
 		}
-		if (!seen_find(in->seen, l->series, f->name, &id)) {
+		if (i > 0)
+			key = seen_key(in->seen, l->series, f->name);
+		if (!seen_find_keyed(in->seen, key, l->series, f->name, &id)) {
 			words = make_series(in, l, f, a, &id, &why, e);
 			if (words != NULL && *words == '\0')
 				return e->code;
@@ -139,20 +141,30 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e)
 {
-	struct line *l = arena_alloc(a, sizeof(*l));
+	/* Each line is taken when the next one has been read, so that its series is in the cache by then. */
+	struct line *read = arena_alloc(a, sizeof(*read)), *ready = arena_alloc(a, sizeof(*ready));
 	time_us now = clock_now(in->site->clock);
 	struct line_reader r;
-	int rc = 0;
+	uint64_t key = 0;
+	bool waits = false;
+	int rc = 0, got;
 
 	line_init(&r, text, unit);
-	while (rc == 0 && (rc = line_next(&r, l)) != 0) {
-		if (rc < 0) {
-			ingest__bad_line(a, out, d->login, REFUSED_SYNTAX, l->no, r.bad);
-			rc = 0;
-			continue;
-		}
-		rc = take_line(in, d, l, now, a, out, e);
-	}
+	do {
+		struct line *taken = ready;
+		uint64_t taken_key = key;
+
+		got = line_next(&r, read);
+		if (got > 0)
+			key = seen_key(in->seen, read->series, read->field[0].name);
+		if (waits)
+			rc = take_line(in, d, taken, taken_key, now, a, out, e);
+		if (got < 0)
+			ingest__bad_line(a, out, d->login, REFUSED_SYNTAX, read->no, r.bad);
+		waits = got > 0;
+		ready = read;
+		read = taken;
+	} while (rc == 0 && got != 0);
 	return rc;
 }
 

@@ -102,22 +102,22 @@ static void plan_layer(struct series_cursor *c, struct series *s, struct layer *
 	*l = (struct layer){.series = s,
 	        .from = c->from,
 	        .to = c->to,
-	        .last = s->last_t,
+	        .last = s->last->t,
 	        .settled = s->settled,
-	        .read = s->last_t != TIME_NONE && c->from <= s->last_t};
+	        .read = s->last->t != TIME_NONE && c->from <= s->last->t};
 	if (!l->read || c->aside)
 		return;
 	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
 	if (l->column) {
 		l->n = l->column->n;
 		l->plain = l->column->plain;
-		l->to = s->last_t;
-		l->read = l->column->last < s->last_t && c->to > l->column->last;
+		l->to = s->last->t;
+		l->read = l->column->last < s->last->t && c->to > l->column->last;
 		if (l->read)
 			l->from = l->column->last + 1;
-	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
+	} else if ((double)s->last->t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
 		l->keep = true;
-		l->to = s->last_t;
+		l->to = s->last->t;
 	}
 }
 

@@ -176,18 +176,19 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 		s->settled++;
 		if (!index_has(&db->index, id) || !empty)
 			continue;
-		if (s->last_t != TIME_NONE && s->last_t < t && files_span_last(&db->files, s->last_t) < t) {
-			s->last_t = TIME_NONE;
+		if (s->last->t != TIME_NONE && s->last->t < t &&
+		        files_span_last(&db->files, s->last->t) < t) {
+			s->last->t = TIME_NONE;
 			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
 			atomic_store(&s->idle, true);
-		} else if (s->last_t == TIME_NONE && atomic_load(&s->idle)) {
+		} else if (s->last->t == TIME_NONE && atomic_load(&s->idle)) {
 			pthread_mutex_lock(&db->columns.lock);
 			columns_drop(&db->columns, &s->column);
 			pthread_mutex_unlock(&db->columns.lock);
 			index_remove(&db->index, id);
 			s->logged = false;
 		} else {
-			atomic_store(&s->idle, s->last_t == TIME_NONE);
+			atomic_store(&s->idle, s->last->t == TIME_NONE);
 		}
 	}
 	files_expire(&db->files, t);
@@ -238,10 +239,11 @@ static void remove_broken(struct series_db *db)
 	}
 }
 
-/* The log is replayed at the next start: it may be as long as the heads are big, and as old as asked. */
+/* The log is replayed at the next start, which is to take no longer than reading the heads does; and it is no
+ * older than asked. */
 static bool checkpoint_due(struct series_db *db)
 {
-	uint64_t most = 2 * db->checkpoint_b > LOG_LEAST_B ? 2 * db->checkpoint_b : LOG_LEAST_B;
+	uint64_t most = db->checkpoint_b / 2 > LOG_LEAST_B ? db->checkpoint_b / 2 : LOG_LEAST_B;
 	time_us since;
 	bool used;
 
