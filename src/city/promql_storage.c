@@ -35,6 +35,7 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		        .n = v.n,
 		        .lasting = v.lasting,
 		        .plain = v.plain,
+		        .period = v.period,
 		        .chunks = {.least = v.chunks.least,
 		                .greatest = v.chunks.greatest,
 		                .falls = v.chunks.falls,

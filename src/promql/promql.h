@@ -35,6 +35,7 @@ struct promql_series {
 	size_t n;
 	bool lasting; /* t and v are valid until the cursor is closed, and other threads may read them */
 	bool plain;   /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	dur_us period; /* each sample is that much after the one before; 0: not known */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
 };
 struct promql_cursor; /* the storage's own */

@@ -18,8 +18,8 @@ bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size
 		return false;
 	}
 	rows->row = grown;
-	if (rows->spare == NULL)
-		rows->spare = ev_column(ev, steps);
+	if (rows->spare == NULL && ev_count(ev, steps))
+		rows->spare = ev_array(ev, steps, sizeof *rows->spare);
 	if (rows->spare == NULL)
 		return false;
 	rows->row[rows->n++] = (struct row){.in = *in, .v = rows->spare};

@@ -93,6 +93,16 @@ static void copy_layer(const struct series *s, struct layer *l)
 	}
 }
 
+/* The layer's part of its column: what is there now. */
+static void view_column(struct layer *l, struct column *x)
+{
+	l->column = x;
+	l->n = x->n;
+	l->plain = x->plain;
+	l->even = x->even;
+	l->period = x->period;
+}
+
 /*
  * What is to be read of one series. A query that ends near the newest point is likely to be asked again:
  * then all up to that point is read and kept.
@@ -109,8 +119,7 @@ static void plan_layer(struct series_cursor *c, struct series *s, struct layer *
 		return;
 	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
 	if (l->column) {
-		l->n = l->column->n;
-		l->plain = l->column->plain;
+		view_column(l, l->column);
 		l->to = s->last_t;
 		l->read = l->column->last < s->last_t && c->to > l->column->last;
 		if (l->read)
@@ -322,11 +331,9 @@ static void keep_column(struct series_cursor *c, struct layer *l)
 		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
 	else if (!c->broken)
 		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
-	if (x) {
-		l->column = x;
-		l->n = x->n;
-		l->plain = x->plain;
-	} else if (l->column)
+	if (x)
+		view_column(l, x);
+	else if (l->column)
 		join_column(c, l);
 	pthread_mutex_unlock(&columns->lock);
 }
@@ -405,6 +412,8 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	        .n = n - lo,
 	        .lasting = l->column != NULL,
 	        .plain = plain};
+	if (l->column && n > lo + 1 && lo >= l->even && l->period > 0)
+		out->period = l->period;
 	if (n > lo) {
 		out->t = t + lo;
 		out->v = v + lo;

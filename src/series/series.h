@@ -144,6 +144,7 @@ struct series_view {
 	size_t n;                    /* may be 0 */
 	bool lasting;                /* t and v are valid until the cursor is freed */
 	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
+	dur_us period;               /* each point is that much after the one before; 0: not known */
 	struct series_chunks chunks; /* n is 0 unless plain */
 };
 struct series_cursor;
