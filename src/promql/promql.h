@@ -33,8 +33,8 @@ struct promql_series {
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
 	const double *v;      /* staleness markers included */
 	size_t n;
-	bool lasting; /* t and v are valid until the cursor is closed, and other threads may read them */
-	bool plain;   /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	bool lasting;  /* t and v are valid until the cursor is closed, and other threads may read them */
+	bool plain;    /* surely no NaN, and so no staleness marker, among v; false where that is not known */
 	dur_us period; /* each sample is that much after the one before; 0: not known */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
 };

@@ -123,7 +123,7 @@ static double counter_factor(const struct stretch *s, double first, double diff,
 }
 
 /* The change over the window, extrapolated to its ends. */
-static double change(const struct window *w, bool counter, bool rate)
+static inline __attribute__((always_inline)) double change(const struct window *w, bool counter, bool rate)
 {
 	struct stretch *s = w->stretch;
 	double diff;
@@ -336,6 +336,7 @@ static void slide(void *ctx, struct row *r, int thread)
 		w.start = w.end - sl->tm->range;
 		from = seek_after(&lo, in, w.start);
 		to = seek_after(&hi, in, w.end);
+		seek_ahead(&hi, in);
 		if ((w.anchored || w.smoothed) && from > 0 && in->t[from - 1] > w.start - sl->lookback)
 			from--;
 		if (w.smoothed && to < in->n && in->t[to] <= w.end + sl->lookback)

@@ -121,6 +121,7 @@ static void lay(void *ctx, struct row *r, int thread)
 		time_us t = grid_time(l->g, k) - l->offset;
 		size_t at = seek_after(&seek, s, t);
 
+		seek_ahead(&seek, s);
 		if (at == 0 || sample_time(s, at - 1) <= t - l->lookback)
 			r->v[k] = absent();
 		else

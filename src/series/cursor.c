@@ -369,13 +369,26 @@ static size_t after(const time_us *p, size_t n, time_us t)
 	return hi;
 }
 
+/* The first point after t, of a column: without looking at its times where they are known to be even. */
+static size_t after_in(const struct layer *l, size_t n, time_us t)
+{
+	const struct column *x = l->column;
+	time_us even;
+	uint64_t i;
+
+	if (l->period <= 0 || l->even >= n || t < (even = x->t[l->even]))
+		return after(x->t, n, t);
+	i = ((uint64_t)t - (uint64_t)even) / (uint64_t)l->period;
+	return i < n - l->even ? l->even + (size_t)i + 1 : n;
+}
+
 int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 {
 	time_us to = c->to;
 	const time_us *t;
 	const double *v;
 	struct layer *l;
-	size_t lo, n;
+	size_t lo = 0, n;
 	bool plain = false;
 	int rc = 0;
 
@@ -401,8 +414,9 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 		n = l->n;
 		plain = l->plain;
 	}
-	n = after(t, n, to);
-	lo = c->from > INT64_MIN ? after(t, n, c->from - 1) : 0;
+	n = l->column ? after_in(l, n, to) : after(t, n, to);
+	if (c->from > INT64_MIN)
+		lo = l->column ? after_in(l, n, c->from - 1) : after(t, n, c->from - 1);
 	rc = over(c, n - lo, e);
 	if (rc)
 		return rc;
