@@ -39,7 +39,7 @@ struct columns {
 	pthread_mutex_t lock;
 	struct column *newest, *oldest;
 	size_t bytes, most;
-	uint64_t hits, misses; /* series asked for whose column was there, or was not */
+	uint64_t hits, misses; /* takes that found a good column, or none */
 };
 
 void columns_init(struct columns *c, size_t most_b);

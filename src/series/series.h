@@ -211,7 +211,9 @@ MUST_USE int series_label_values(
 
 struct series_stats {
 	uint64_t series, points_head, blocks, block_bytes, log_bytes, commits, quarantined;
-	dur_us last_sync_us; /* duration of the last log sync */
+	dur_us last_sync_us;               /* duration of the last log sync */
+	uint64_t cache_bytes;              /* decoded points that are kept */
+	uint64_t cache_hits, cache_misses; /* series asked for whose points were kept, or were not */
 };
 void series_stats(struct series_db *db, struct series_stats *out);
 
