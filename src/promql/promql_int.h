@@ -494,6 +494,10 @@ struct function {
 #define FN_SMOOTHED 32
 #define FN_FAILS 64 /* the window function may fail the evaluation */
 
+/* The answer of a window function from what the storage knows of whole spans of time; false: it has to come
+ * from the samples, and `out` is as it was. */
+bool call_rollup(struct eval *ev, const struct node *x, const struct node *range, const struct grid *g,
+        struct value *out);
 const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
 void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);

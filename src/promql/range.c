@@ -390,7 +390,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
 	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
 
-	if (!modifiers_fit(ev, f, range))
+	if (!modifiers_fit(ev, f, range) || call_rollup(ev, x, range, g, out))
 		return;
 	for (int i = 0; i < x->n_arg; i++) {
 		if (x->arg[i]->type == PROMQL_SCALAR)

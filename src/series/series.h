@@ -172,6 +172,7 @@ struct series_window {
 	time_us end;
 	uint32_t n, nans;
 	double min, max, sum, first, last; /* 0 if n is 0 */
+	bool decimal;                      /* the sum is one of decimals; set by series_next_windows */
 };
 struct series_windows {
 	series_id id;
