@@ -189,6 +189,7 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .create = create,
 	        .rules = rules,
 	        .readers = (int)settings_int(&c->settings, SET_READERS),
+	        .readings_cache_b = (size_t)settings_int(&c->settings, SET_READINGS_CACHE) << 20,
 	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
 	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
 	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
