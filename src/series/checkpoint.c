@@ -417,7 +417,7 @@ static bool take_frame(struct recovery *r, const struct frame *f)
 
 		ok = series__deletion_get(p, f->n, &ids, &from, &to);
 		if (ok)
-			series__deletion_add(r->db, &ids, from, to);
+			series__deletion_add(r->db, &ids, from, to, NULL);
 		ids_fini(&ids);
 		return ok;
 	}
