@@ -251,6 +251,8 @@ int series__roll(struct series_db *db, const struct job *j, struct err *e)
 		if (j->care)
 			add_removed(j->care, &done);
 		done = (struct thinned){0};
+		if (j->cancel && __atomic_load_n(j->cancel, __ATOMIC_RELAXED))
+			return err_set(e, ERR_CANCELLED, "it was stopped; what was done stays done");
 		rc = series__drain(db, atomic_load(&db->sealed_n), e);
 		if (rc)
 			break;

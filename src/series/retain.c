@@ -30,13 +30,15 @@ static void unite(struct ids *a, const struct ids *b)
 }
 
 /* Ids of each class: those that match, less those of the classes before it. */
-static int class_ids(struct series_db *db, const struct series_class *class, struct ids *taken,
-        struct ids *ids, struct err *e)
+static int class_ids(struct series_db *db, const struct series_class *class, struct ids *done,
+        struct ids *ids, uint64_t *taken, struct err *e)
 {
 	int rc = series__match_ids(db, class->m, class->n, ids, e);
 
-	subtract(ids, taken);
-	unite(taken, ids);
+	*taken = ids->n;
+	subtract(ids, done);
+	*taken -= ids->n;
+	unite(done, ids);
 	return rc;
 }
 
@@ -69,15 +71,16 @@ static time_us stays_from(const struct series_class *c, time_us now)
 }
 
 static int roll(struct series_db *db, const struct ids *ids, time_us before, dur_us step,
-        struct series_care *care, struct err *e)
+        struct series_care *care, const bool *cancel, struct err *e)
 {
-	struct job j = {.kind = JOB_ROLL, .t = before, .ids = ids, .step = step, .care = care};
+	struct job j = {
+	        .kind = JOB_ROLL, .t = before, .ids = ids, .step = step, .care = care, .cancel = cancel};
 
 	return files_begin_before(&db->files, before) ? series__job(db, &j, e) : 0;
 }
 
 static int retain_class(struct series_db *db, const struct series_class *c, struct ids *ids, time_us now,
-        struct series_care *care, struct err *e)
+        struct series_care *care, const bool *cancel, struct err *e)
 {
 	time_us gone = stays_from(c, now);
 	int rc = 0;
@@ -89,9 +92,10 @@ static int retain_class(struct series_db *db, const struct series_class *c, stru
 	if (gone != INT64_MIN && files_begin_before(&db->files, gone))
 		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, e);
 	if (!rc && c->hour > c->keep && c->hour > c->five)
-		rc = roll(db, ids, border(now, c->five > c->keep ? c->five : c->keep), US_HOUR, care, e);
+		rc = roll(db, ids, border(now, c->five > c->keep ? c->five : c->keep), US_HOUR, care, cancel,
+		        e);
 	if (!rc && c->five > c->keep)
-		rc = roll(db, ids, border(now, c->keep), SERIES_STEP, care, e);
+		rc = roll(db, ids, border(now, c->keep), SERIES_STEP, care, cancel, e);
 	return rc;
 }
 
@@ -105,10 +109,11 @@ int series_retain(struct series_db *db, const struct series_class *class, int n,
 
 	for (int i = 0; i < n && !rc; i++) {
 		struct ids ids = {0};
+		uint64_t taken;
 
-		rc = class_ids(db, &class[i], &done, &ids, e);
+		rc = class_ids(db, &class[i], &done, &ids, &taken, e);
 		if (!rc)
-			rc = retain_class(db, &class[i], &ids, now, care ? &care[i] : NULL, e);
+			rc = retain_class(db, &class[i], &ids, now, care ? &care[i] : NULL, cancel, e);
 		if (!rc && is_cancelled(cancel))
 			rc = err_set(e, ERR_CANCELLED, "it was stopped; what was done stays done");
 		ids_fini(&ids);
@@ -240,7 +245,7 @@ int series_survey(struct series_db *db, const struct series_class *class, int n,
 			l.hour = border(now, c->five > c->keep ? c->five : c->keep);
 		if (c->five > c->keep)
 			l.raw = border(now, c->keep);
-		rc = class_ids(db, c, &done, &ids, e);
+		rc = class_ids(db, c, &done, &ids, &out[i].taken, e);
 		if (!rc)
 			rc = look(db, &ids, &l, cancel, e);
 		ids_fini(&ids);

@@ -141,6 +141,7 @@ MUST_USE int series_retain(struct series_db *db, const struct series_class *clas
 /* What there is of a class, and what series_retain would take at that instant. Reads it all. */
 struct series_survey {
 	uint64_t series, points;
+	uint64_t taken;      /* series that the class selects, too, but one before it has */
 	int64_t bytes;       /* in files; points of memory have none yet */
 	uint64_t due_points; /* to be deleted, or rolled up */
 	int64_t due_bytes;   /* of the blocks that they are in */

@@ -76,6 +76,7 @@ struct job {
 	const struct ids *ids; /* JOB_ROLL, to windows of `step` */
 	dur_us step;
 	struct series_care *care; /* or NULL */
+	const bool *cancel;       /* polled, or NULL */
 	int rc;
 	struct err err;
 	bool done;
