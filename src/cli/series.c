@@ -90,7 +90,7 @@ static void print_row(struct cli *c, const struct retention_row *row)
 	        span(c, row->rule.keep), span(c, row->rule.five), span(c, row->rule.hour),
 	        (long long)f->series, (long long)f->points, (long long)f->bytes, (long long)f->due_points,
 	        (long long)f->due_bytes);
-	if (f->taken != 0)
+	if (f->taken != 0 && row->class != NULL)
 		fprintf(c->out, "%-20s %lld more series are selected, too; a class before it has them\n", "",
 		        (long long)f->taken);
 }

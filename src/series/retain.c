@@ -4,6 +4,8 @@
  */
 #include "series/select_int.h"
 
+#define SLICE 256 /* series looked at while the committer waits */
+
 /* Takes out of b what a has; both ascending. */
 static void subtract(struct ids *b, const struct ids *a)
 {
@@ -70,13 +72,49 @@ static time_us stays_from(const struct series_class *c, time_us now)
 	return t;
 }
 
+static bool late_before(const struct late *l, time_us t)
+{
+	for (uint32_t i = 0; l && i < l->n; i++)
+		if (l->p[i].t < t)
+			return true;
+	return false;
+}
+
+/* Whether there is anything so old; what waits in memory, and is old as a whole, is sealed so that it can be
+ * seen to. */
+static bool any_before(struct series_db *db, const struct ids *ids, time_us t)
+{
+	bool any = files_begin_before(&db->files, t);
+
+	pthread_rwlock_rdlock(&db->index_lock);
+	for (size_t i = 0; i < ids->n; i++) {
+		pthread_rwlock_wrlock(&db->data_lock);
+		for (size_t end = i + SLICE < ids->n ? i + SLICE : ids->n; i < end; i++) {
+			struct series *s;
+
+			if (!index_has(&db->index, ids->p[i]))
+				continue;
+			s = series__at(db, ids->p[i]);
+			any |= s->sealed || (s->head.n && s->head.first < t);
+			if ((s->head.n && s->head.last < t) || late_before(s->late, t)) {
+				series__seal(db, ids->p[i]);
+				any = true;
+			}
+		}
+		i--;
+		pthread_rwlock_unlock(&db->data_lock);
+	}
+	pthread_rwlock_unlock(&db->index_lock);
+	return any;
+}
+
 static int roll(struct series_db *db, const struct ids *ids, time_us before, dur_us step,
         struct series_care *care, const bool *cancel, struct err *e)
 {
 	struct job j = {
 	        .kind = JOB_ROLL, .t = before, .ids = ids, .step = step, .care = care, .cancel = cancel};
 
-	return files_begin_before(&db->files, before) ? series__job(db, &j, e) : 0;
+	return any_before(db, ids, before) ? series__job(db, &j, e) : 0;
 }
 
 static int retain_class(struct series_db *db, const struct series_class *c, struct ids *ids, time_us now,
@@ -89,7 +127,7 @@ static int retain_class(struct series_db *db, const struct series_class *c, stru
 		care->removed.series = ids->n;
 	if (!ids->n)
 		return 0;
-	if (gone != INT64_MIN && files_begin_before(&db->files, gone))
+	if (gone != INT64_MIN && any_before(db, ids, gone))
 		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, e);
 	if (!rc && c->hour > c->keep && c->hour > c->five)
 		rc = roll(db, ids, border(now, c->five > c->keep ? c->five : c->keep), US_HOUR, care, cancel,
