@@ -14,5 +14,6 @@ void seen_free(struct seen **s);
 /* The key is the pair of texts. */
 bool seen_find(struct seen *s, struct str a, struct str b, series_id *out);
 void seen_put(struct seen *s, struct str a, struct str b, series_id id);
+void seen_forget(struct seen *s); /* all of them */
 
 #endif
