@@ -22,6 +22,11 @@ int telemetry_post(struct call *c, struct err *e)
 	return 0;
 }
 
+int attributes_post(struct call *c, struct err *e)
+{
+	return telemetry_post(c, e);
+}
+
 int influx_ping(struct call *c, struct err *e)
 {
 	(void)e;
@@ -41,6 +46,11 @@ int influx_query(struct call *c, struct err *e)
 	(void)e;
 	ingest_influx_query(c->s->ingest, c->r, form_get(form_read(c), "q"));
 	return 0;
+}
+
+int influx_query_post(struct call *c, struct err *e)
+{
+	return influx_query(c, e);
 }
 
 static void write_refused(struct jw *w, const struct refused *x)

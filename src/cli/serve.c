@@ -103,7 +103,8 @@ static int setting_time(const struct cli *c, enum setting_id id, dur_us *out, st
 {
 	if (dur_parse(str_of(c->settings.value[id]), out) && *out >= 0)
 		return 0;
-	return err_set(e, ERR_INVALID, "\"%s\" is no span of time; write it as 10m, 30d or 1y", c->settings.value[id]);
+	return err_set(e, ERR_INVALID, "\"%s\" is no span of time; write it as 10m, 30d or 1y",
+	        c->settings.value[id]);
 }
 
 static int reading_times(const struct cli *c, struct ingest_options *o, struct err *e)

@@ -100,7 +100,8 @@ static int find(struct ingest *in, struct str login, struct str secret, struct a
 	return rc;
 }
 
-int door__device_of_token(struct ingest *in, struct http_req *r, struct str token, struct device *d, struct err *e)
+int door__device_of_token(
+        struct ingest *in, struct http_req *r, struct str token, struct device *d, struct err *e)
 {
 	struct str secret = token, login = str_cut(&secret, ':');
 
@@ -170,12 +171,12 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	ingest__stored(p);
 	if (p->refused == 0) {
 		http_set_header(x->r, "X-Influxdb-Version", DOOR_INFLUX_VERSION);
-		http_reply(x->r, x->status, NULL, STR_NULL);
+		http_reply(x->r, x->status, x->status == 200 ? "text/plain" : NULL, STR_NULL);
 		return;
 	}
-	snprintf(words, sizeof(words), "partial write: %zu readings stored, %d %s refused; the first at %s %d: %s",
-	        p->taken, p->refused, x->what, x->what, p->bads > 0 ? p->bad[0].line : 0,
-	        p->bads > 0 ? p->bad[0].words : "");
+	snprintf(words, sizeof(words),
+	        "partial write: %zu readings stored, %d refused; the first at %s %d: %s", p->taken,
+	        p->refused, x->what, p->bads > 0 ? p->bad[0].line : 0, p->bads > 0 ? p->bad[0].words : "");
 	reply(x->r, 400, "invalid", words, p);
 }
 

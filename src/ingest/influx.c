@@ -23,7 +23,8 @@ void ingest_influx_health(struct http_req *r)
 {
 	head(r);
 	http_reply(r, 200, "application/json",
-	        STR_LIT("{\"checks\":[],\"message\":\"ready for writes; ask by PromQL\",\"name\":\"influxdb\","
+	        STR_LIT("{\"checks\":[],\"message\":\"ready for writes; ask by "
+	                "PromQL\",\"name\":\"influxdb\","
 	                "\"status\":\"pass\",\"version\":\"" DOOR_INFLUX_VERSION "\"}"));
 }
 

@@ -27,7 +27,7 @@ struct ingest {
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
 	pthread_mutex_t commands_lock;
 	struct waiter *waiters; /* for answers to commands; by commands_lock */
-	dur_us future, past; /* past 0: any age */
+	dur_us future, past;    /* past 0: any age */
 };
 
 /* What was collected from one message or body, in an arena. */
@@ -46,8 +46,8 @@ void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const c
 /* Words when the time lies too far ahead or back; old ones that are taken are counted. */
 const char *ingest__time(
         const struct ingest *in, time_us t, time_us now, struct points *out, enum refusal *why);
-/* Collects a number, or a text under these labels (sorted). add: false when the arena has no room. state: NULL,
- * or words why it is none, "" and e when nothing more can be taken. */
+/* Collects a number, or a text under these labels (sorted). add: false when the arena has no room. state:
+ * NULL, or words why it is none, "" and e when nothing more can be taken. */
 MUST_USE bool ingest__add(struct arena *a, struct points *out, struct series_point p);
 const char *ingest__add_state(struct ingest *in, struct arena *a, struct points *out,
         const struct labels *base, struct str text, time_us t, enum refusal *why, struct err *e);
@@ -64,10 +64,11 @@ MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str
 MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e);
-/* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or that
- * has its login as the code. STR_NULL when it may not write that. */
+/* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or
+ * that has its login as the code. STR_NULL when it may not write that. */
 #define DEVICE_OF_NO_THING                                                                                   \
-	"the device stands for no single thing: heming device add NAME --things CODE, or a NAME that is the thing's"
+	"the device stands for no single thing: heming device add NAME --things CODE, or a NAME that is "    \
+	"the thing's"
 struct str ingest__thing_of(struct ingest *in, const struct device *d);
 
 /* An answer to a command has come (command.c); any thread. */

@@ -202,7 +202,8 @@ static bool first_word_is(struct str s, const char *word)
 
 /* v1/devices/me/REST and v1/gateway/REST. What else a device of ThingsBoard says there (that a sub-device has
  * come, answers to calls nobody made) is taken note of by nobody. */
-static bool take_thingsboard(struct session *s, struct mqtt_message *m, bool own, struct str rest, struct post *x)
+static bool take_thingsboard(
+        struct session *s, struct mqtt_message *m, bool own, struct str rest, struct post *x)
 {
 	struct str thing;
 
@@ -211,7 +212,8 @@ static bool take_thingsboard(struct session *s, struct mqtt_message *m, bool own
 		if (first_word_is(rest, "rpc") || first_word_is(rest, "attributes") ||
 		        str_is(rest, "connect") || str_is(rest, "disconnect") || str_is(rest, "claim"))
 			return true;
-		return refuse(s, m, REFUSED_NAME, "no such topic under v1/; there are telemetry and attributes");
+		return refuse(
+		        s, m, REFUSED_NAME, "no such topic under v1/; there are telemetry and attributes");
 	}
 	if (!own)
 		return take_payload(s, m, PAYLOAD_GATEWAY, STR_NULL, STR_NULL, x);
@@ -233,7 +235,8 @@ static bool take(struct session *s, struct mqtt_message *m, struct post *x)
 	m->retain = false; /* a reading has its store */
 	if (kind == TOPIC_OTHER)
 		return refuse(s, m, REFUSED_NAME,
-		        "no such topic; there are t/THING/METRIC, t/THING, lp/PRECISION and v1/devices/me/telemetry, "
+		        "no such topic; there are t/THING/METRIC, t/THING, lp/PRECISION and "
+		        "v1/devices/me/telemetry, "
 		        "and those of the setting mqtt-exchange");
 	if (kind == TOPIC_COMMAND || !device)
 		return refuse(s, m, REFUSED_RIGHT, "this client may not publish under this topic");

@@ -9,8 +9,8 @@ struct parse {
 	const struct payload_shape *shape;
 	struct json j;
 	struct readings *out;
-	int objects;     /* begun */
-	bool full;       /* nothing more is taken */
+	int objects;      /* begun */
+	bool full;        /* nothing more is taken */
 	struct str thing; /* of a gateway's list */
 };
 
@@ -48,7 +48,8 @@ static void add(struct parse *p, struct reading r)
 	               ? arena_grow(p->a, out->r, &out->cap, (size_t)out->n + 1, sizeof(*out->r))
 	               : NULL;
 	if (more == NULL) {
-		bad(p, REFUSED_BODY, STR_NULL, "too many readings in one payload; the rest was not looked at");
+		bad(p, REFUSED_BODY, STR_NULL,
+		        "too many readings in one payload; the rest was not looked at");
 		p->full = true;
 		return;
 	}
@@ -198,8 +199,7 @@ static bool read_value(struct parse *p, struct str key, enum json_type tok)
 static struct str joined(struct parse *p, struct str prefix, struct str key)
 {
 	return prefix.n == 0 ? key
-	                     : str_of(arena_printf(
-	                               p->a, STR_FMT "_" STR_FMT, STR_ARG(prefix), STR_ARG(key)));
+	                     : str_of(arena_printf(p->a, STR_FMT "_" STR_FMT, STR_ARG(prefix), STR_ARG(key)));
 }
 
 /* Every member of an object that has begun is a reading, or holds some; prefix empty: their names alone. */
@@ -248,7 +248,7 @@ static bool read_about(struct parse *p, struct object *o, struct str key, enum j
 	}
 	if (str_is(key, "values") && tok == JSON_OBJECT)
 		return read_members(p, STR_NULL);
-	if (p->shape->things == PAYLOAD_NAMED && p->thing.p == NULL) {
+	if (p->shape->things == PAYLOAD_NAMED && p->thing.p == NULL && o->thing.p == NULL) {
 		if (str_is(key, "thing") && tok == JSON_STRING) {
 			o->thing = token_text(p);
 			return o->thing.p != NULL;
@@ -346,7 +346,8 @@ static bool read_gateway(struct parse *p)
 		if (tok == JSON_ARRAY ? !read_list(p) : tok == JSON_OBJECT && !read_object(p))
 			return false;
 		if (tok != JSON_ARRAY && tok != JSON_OBJECT)
-			bad(p, REFUSED_SYNTAX, p->thing, "a thing's readings are an object or a list of objects");
+			bad(p, REFUSED_SYNTAX, p->thing,
+			        "a thing's readings are an object or a list of objects");
 	}
 }
 
@@ -383,7 +384,8 @@ static bool parse_json(struct parse *p, struct str text)
 	return false;
 }
 
-bool payload_parse(struct arena *a, struct str payload, const struct payload_shape *shape, struct readings *out)
+bool payload_parse(
+        struct arena *a, struct str payload, const struct payload_shape *shape, struct readings *out)
 {
 	struct str text = str_trim(payload);
 	struct parse p = {.a = a, .shape = shape, .out = out};

@@ -1,5 +1,6 @@
 /*
- * payload - what devices send as JSON, or as a bare word: the shapes of field gateways and of ThingsBoard. Pure.
+ * payload - what devices send as JSON, or as a bare word: the shapes of field gateways and of ThingsBoard.
+ * Pure.
  *
  *   23.5   open                                    one value, where the topic names the metric
  *   {"v": 2.5, "t": "2026-07-14T08:00:00+08:00"}   the same with its time
@@ -10,10 +11,10 @@
  *   [ …, … ]                                       several of these objects
  *   {"YC-GAS-0001": [ …, … ], "YC-GAS-0002": …}    a gateway's: by thing
  *
- * Times are called ts, t, time or timestamp: RFC 3339 (a text without offset is in the zone given), or a number
- * since 1970 in s, ms, us or ns, told apart by its size (below 10^11, 10^14, 10^17). Numbers in quotes are
- * numbers, true and false are 1 and 0, other texts are states; null and "" are no reading. Lists inside are
- * refused. A payload that is no JSON is refused as a whole, else each member for itself.
+ * Times are called ts, t, time or timestamp: RFC 3339 (a text without offset is in the zone given), or a
+ * number since 1970 in s, ms, us or ns, told apart by its size (below 10^11, 10^14, 10^17). Numbers in quotes
+ * are numbers, true and false are 1 and 0, other texts are states; null and "" are no reading. Lists inside
+ * are refused. A payload that is no JSON is refused as a whole, else each member for itself.
  */
 #ifndef HEMING_INGEST_PAYLOAD_H
 #define HEMING_INGEST_PAYLOAD_H

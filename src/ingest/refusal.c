@@ -216,7 +216,8 @@ static void write_lines(struct sb *b, const char *device, const int64_t n[REFUSA
 
 void refusals_write(struct refusals *r, struct sb *b)
 {
-	sb_puts(b, "# HELP heming_ingest_device_refused_total Readings or lines refused, of the devices with most "
+	sb_puts(b, "# HELP heming_ingest_device_refused_total Readings or lines refused, of the devices with "
+	           "most "
 	           "of them; of all other devices under \"" REFUSAL_OTHERS "\".\n"
 	           "# TYPE heming_ingest_device_refused_total counter\n");
 	pthread_mutex_lock(&r->lock);

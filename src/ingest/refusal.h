@@ -3,8 +3,8 @@
  *
  * Every refusal is counted three times: by reason (base/metric.h), by device and reason in /metrics, where
  * only the worst devices have lines of their own and all others share one, and in a ledger of each device
- * with the last words, for GET /api/v1/ingest/refusals. All are bounded, whoever knocks. Log lines are sampled
- * by device. Any thread.
+ * with the last words, for GET /api/v1/ingest/refusals. All are bounded, whoever knocks. Log lines are
+ * sampled by device. Any thread.
  */
 #ifndef HEMING_INGEST_REFUSAL_H
 #define HEMING_INGEST_REFUSAL_H
@@ -46,8 +46,8 @@ struct refused {
 	int line;
 	const char *words;
 };
-/* The devices with most refusals first; device NULL: all, else at most that one. Returns how many are in *out,
- * which lies in the arena. */
+/* The devices with most refusals first; device NULL: all, else at most that one. Returns how many are in
+ * *out, which lies in the arena. */
 int refusals_list(struct refusals *r, const char *device, int limit, struct arena *a, struct refused **out);
 /* heming_ingest_device_refused_total in the exposition format; its lines never go back, and add up to
  * heming_ingest_refused_total. */

@@ -32,8 +32,8 @@ struct rights {
 	struct arena *found;      /* what was found last */
 	const char *known;        /* the device whose secret was wrong; NULL: there is none of that name */
 };
-/* username or password STR_NULL: not given. A user name NAME:SECRET without a password is a device whose client
- * knows but one token, as those made for ThingsBoard do. open: nobody is let in. ERR_UNAUTH. */
+/* username or password STR_NULL: not given. A user name NAME:SECRET without a password is a device whose
+ * client knows but one token, as those made for ThingsBoard do. open: nobody is let in. ERR_UNAUTH. */
 MUST_USE int rights_find(struct site *s, const struct exchange *x, bool open, struct str username,
         struct str password, struct arena *a, struct rights *out, struct err *e);
 /* Looks the credentials up again, since a connection lives long; false when they have ended. */

@@ -25,7 +25,8 @@ const char *ingest__time(
 	}
 	if (in->past != 0 && t < now - in->past) {
 		*why = REFUSED_PAST;
-		return "the time lies further back than the setting reading-past allows; is the device's clock "
+		return "the time lies further back than the setting reading-past allows; is the device's "
+		       "clock "
 		       "right?";
 	}
 	out->old += t < now - 365 * US_DAY;
@@ -90,7 +91,8 @@ struct str ingest__thing_of(struct ingest *in, const struct device *d)
 
 static bool in_name(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == ':';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == ':';
 }
 
 /* "PM2.5" and "wind-speed" are usual in JSON and no names of metrics: what is not a letter or a digit becomes
@@ -127,7 +129,8 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 		label[0].value = metric_of(a, r->metric);
 		*why = REFUSED_NAME;
 		if (label[0].value.p == NULL)
-			return "a metric's name begins with a letter or _ and has letters, digits, _ and : only";
+			return "a metric's name begins with a letter or _ and has letters, digits, _ and : "
+			       "only";
 	}
 	if (r->text.p != NULL)
 		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);

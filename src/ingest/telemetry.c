@@ -12,8 +12,7 @@ static void take(struct ingest *in, struct http_req *r, const struct device *d, 
 	int rc = door__body(in, r, d, &body, &e);
 
 	if (rc == 0)
-		rc = ingest__payload(
-		        in, d, body, &shape, thing, http_arena(r), &x->points, &readable, &e);
+		rc = ingest__payload(in, d, body, &shape, thing, http_arena(r), &x->points, &readable, &e);
 	if (rc < 0)
 		door__fail(r, &e);
 	else

@@ -119,7 +119,8 @@ TEST(texts_without_offset_are_local)
 
 TEST(a_flat_object)
 {
-	says("{\"ch4_lel\":25,\"ok\":false,\"name\":\"x\",\"none\":null,\"gap\":\"\",\"temp\":\"19.5\",\"ts\":1000}",
+	says("{\"ch4_lel\":25,\"ok\":false,\"name\":\"x\",\"none\":null,\"gap\":\"\",\"temp\":\"19.5\","
+	     "\"ts\":1000}",
 	        NULL, "ch4_lel=25@1000 ok=0@1000 name='x'@1000 temp=19.5@1000");
 	says("{\"ts\":\"1000\",\"a\":1}", NULL, "a=1@1000");
 	says("{\"a\":1e999,\"b\":2,\"c\":[1,{}],\"d\":\"nan\"}", NULL, "b=2 !1:value !1:value !1:value");
@@ -134,7 +135,8 @@ TEST(objects_inside_are_joined_by_a_line_below)
 
 TEST(thingsboard_and_lists)
 {
-	says("{\"ts\":1451649600512,\"values\":{\"a\":1,\"b\":\"x\"}}", NULL, "a=1@1.45165e+09 b='x'@1.45165e+09");
+	says("{\"ts\":1451649600512,\"values\":{\"a\":1,\"b\":\"x\"}}", NULL,
+	        "a=1@1.45165e+09 b='x'@1.45165e+09");
 	says("[{\"ts\":1,\"values\":{\"a\":1,\"b\":2}},{\"ts\":2,\"values\":{\"a\":3}},{\"c\":4}]", NULL,
 	        "a=1@1 b=2@1 a=3@2 c=4");
 	says("[{\"a\":1},7,{\"a\":\"inf\"},[],{\"a\":2}]", NULL, "a=1 a=2 !2:syntax !3:value !4:syntax");
@@ -143,20 +145,24 @@ TEST(thingsboard_and_lists)
 
 TEST(gateways_and_named_things)
 {
-	says_as(PAYLOAD_GATEWAY, "{\"A 1\":[{\"ts\":1,\"values\":{\"x\":1}},{\"x\":2}],\"B\":{\"y\":\"on\"},\"C\":5}",
-	        NULL, "A 1.x=1@1 A 1.x=2 B.y='on' !3:syntax");
-	says_as(PAYLOAD_NAMED, "[{\"x\":1,\"thing\":\"A\",\"ts\":7},{\"thing\":\"B\",\"e\":{\"f\":2}},{\"x\":3}]", NULL,
+	says_as(PAYLOAD_GATEWAY,
+	        "{\"A 1\":[{\"ts\":1,\"values\":{\"x\":1}},{\"x\":2}],\"B\":{\"y\":\"on\"},\"C\":5}", NULL,
+	        "A 1.x=1@1 A 1.x=2 B.y='on' !3:syntax");
+	says_as(PAYLOAD_NAMED,
+	        "[{\"x\":1,\"thing\":\"A\",\"ts\":7},{\"thing\":\"B\",\"e\":{\"f\":2}},{\"x\":3}]", NULL,
 	        "A.x=1@7 B.e_f=2 x=3");
-	says_as(PAYLOAD_NAMED, "{\"A\":[{\"ts\":1,\"values\":{\"x\":1}}],\"B\":[{\"x\":2}]}", NULL, "A.x=1@1 B.x=2");
+	says_as(PAYLOAD_NAMED, "{\"A\":[{\"ts\":1,\"values\":{\"x\":1}}],\"B\":[{\"x\":2}]}", NULL,
+	        "A.x=1@1 B.x=2");
 	/* Where the thing is known, `thing` is a member as any other. */
 	says("{\"thing\":\"A\",\"x\":1}", NULL, "thing='A' x=1");
 }
 
 TEST(nothing_of_a_torn_message)
 {
-	static const char *const torn[] = {"{\"a\":1", "{\"a\":1}}", "[{\"a\":1},", "{\"a\":1,}", "{\"a\" 1}", "{",
-	        "[", "{\"a\":{\"b\":1}", "{\"a\":1} {\"b\":2}", "{\"a\":[1,2}", "{\"a\":1,\"ts\":", "nothing",
-	        "{\"values\":{\"a\":1}", "{'a':1}", "{\"a\":+1}", "{\"a\":0x10}", "{\"a\":NaN}"};
+	static const char *const torn[] = {"{\"a\":1", "{\"a\":1}}", "[{\"a\":1},", "{\"a\":1,}", "{\"a\" 1}",
+	        "{", "[", "{\"a\":{\"b\":1}", "{\"a\":1} {\"b\":2}", "{\"a\":[1,2}",
+	        "{\"a\":1,\"ts\":", "nothing", "{\"values\":{\"a\":1}", "{'a':1}", "{\"a\":+1}",
+	        "{\"a\":0x10}", "{\"a\":NaN}"};
 	static const enum payload_things shapes[] = {PAYLOAD_ONE, PAYLOAD_NAMED, PAYLOAD_GATEWAY};
 	struct arena *a = arena_new(0);
 

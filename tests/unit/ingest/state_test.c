@@ -77,7 +77,8 @@ TEST(one_series_a_state)
 	check_eq_s(put("door", "G-1", "open", 3000), "");
 	check_eq_d(now("door", "G-1", "open"), 1);
 	check_eq_d(now("door", "G-1", "closed"), 0);
-	/* After a start they are asked of the engine; those of others, and of fewer labels, are not its own. */
+	/* After a start they are asked of the engine; those of others, and of fewer labels, are not its own.
+	 */
 	check_eq_s(put("door", NULL, "half", 3000), "");
 	states_forget(s);
 	check_eq_s(put("door", "G-1", "stuck", 4000), "");
@@ -132,7 +133,8 @@ TEST(many_sets)
 {
 	open_all();
 	for (int i = 0; i < 2000; i++)
-		check_eq_s(put("mode", arena_printf(a, "T-%d", i % 1000), i < 1000 ? "auto" : "hand", 1 + i), "");
+		check_eq_s(put("mode", arena_printf(a, "T-%d", i % 1000), i < 1000 ? "auto" : "hand", 1 + i),
+		        "");
 	check_eq_d(now("mode", "T-7", "auto"), 0);
 	check_eq_d(now("mode", "T-999", "hand"), 1);
 	close_all();
