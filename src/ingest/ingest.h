@@ -65,6 +65,31 @@ struct ingest_told {
 	} * bad; /* the first 100; in the arena */
 	int bads;
 };
+/*
+ * A sheet of readings (CSV, UTF-8), row by row and of any age, with all rights. mapping NULL: by the names of
+ * its columns. Waits until all is durable; what was stored before a failure stays.
+ */
+struct mapping;
+struct reading;
+struct ingest_sheet {
+	const struct mapping *mapping;
+	struct str text;
+	const char *who; /* for the counts */
+	bool dry;        /* nothing is stored or counted */
+	void *ctx;       /* of the three, each of which may be NULL */
+	void (*refused)(void *ctx, enum refusal why, int line, const char *words);
+	void (*taken)(void *ctx, const struct reading *r); /* with its line in `at` */
+	void (*progress)(void *ctx, int64_t rows);         /* now and then */
+};
+#define SHEET_STRANGERS 5
+struct ingest_sheet_told {
+	int64_t rows, stored, gaps, refused;
+	const char *stranger[SHEET_STRANGERS]; /* codes of no registered thing; in the arena */
+	int strangers;                         /* how many in all, as far as rows stand together */
+};
+MUST_USE int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *a,
+        struct ingest_sheet_told *out, struct err *e);
+
 /* A text of line protocol, as /write would take it, with all rights. Waits until it is durable. */
 MUST_USE int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a,
         struct ingest_told *out, struct err *e);

@@ -34,8 +34,11 @@ struct ingest {
 struct points {
 	struct series_point *p;
 	size_t n, cap;
-	size_t taken; /* readings; a text is one, and several points */
-	size_t old;   /* of them more than a year old */
+	size_t taken;       /* readings; a text is one, and several points */
+	size_t old;         /* of them more than a year old */
+	struct arena *keep; /* where p lies, where that is not the arena of what was read; or NULL */
+	bool any_age;       /* reading-past does not count, and old ones are not counted */
+	bool dry; /* nothing is to be stored: neither points nor series are made, and no refusal is counted */
 	int refused;
 	struct ingest_bad *bad; /* the first 100 */
 	int bads;
@@ -64,6 +67,9 @@ MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str
 MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e);
+/* What a parser has read, for one device; thing: of those that name none. */
+MUST_USE int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read,
+        struct str thing, struct arena *a, struct points *out, struct err *e);
 /* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or
  * that has its login as the code. STR_NULL when it may not write that. */
 #define DEVICE_OF_NO_THING                                                                                   \

@@ -6,7 +6,8 @@
 void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const char *device, enum refusal why,
         int line, const char *words)
 {
-	refusals_add(in->refusals, device, why, line, words);
+	if (!out->dry)
+		refusals_add(in->refusals, device, why, line, words);
 	out->refused++;
 	if (out->bads == BAD_KEPT)
 		return;
@@ -23,6 +24,8 @@ const char *ingest__time(
 		*why = REFUSED_FUTURE;
 		return "the time lies in the future; is the device's clock right, and the unit of its times?";
 	}
+	if (out->any_age)
+		return NULL;
 	if (in->past != 0 && t < now - in->past) {
 		*why = REFUSED_PAST;
 		return "the time lies further back than the setting reading-past allows; is the device's "
@@ -35,7 +38,8 @@ const char *ingest__time(
 
 bool ingest__add(struct arena *a, struct points *out, struct series_point p)
 {
-	struct series_point *more = arena_grow(a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
+	struct series_point *more =
+	        arena_grow(out->keep != NULL ? out->keep : a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
 
 	if (more == NULL)
 		return false;
@@ -132,6 +136,8 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 			return "a metric's name begins with a letter or _ and has letters, digits, _ and : "
 			       "only";
 	}
+	if (out->dry)
+		return NULL;
 	if (r->text.p != NULL)
 		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);
 	if (!known && series_resolve(in->site->series, &ls, &id, e) < 0)
@@ -144,18 +150,15 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 	return "";
 }
 
-int ingest__payload(struct ingest *in, const struct device *d, struct str text,
-        const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
-        bool *readable, struct err *e)
+int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read, struct str thing,
+        struct arena *a, struct points *out, struct err *e)
 {
 	time_us now = clock_now(in->site->clock);
-	struct readings read;
 
-	*readable = payload_parse(a, text, shape, &read);
-	for (int i = 0; i < read.bads; i++)
-		ingest__bad(in, a, out, d->login, read.bad[i].why, read.bad[i].at, read.bad[i].words);
-	for (int i = 0; i < read.n; i++) {
-		const struct reading *r = &read.r[i];
+	for (int i = 0; i < read->bads; i++)
+		ingest__bad(in, a, out, d->login, read->bad[i].why, read->bad[i].at, read->bad[i].words);
+	for (int i = 0; i < read->n; i++) {
+		const struct reading *r = &read->r[i];
 		struct str of = r->thing.p != NULL ? r->thing : thing;
 		enum refusal why = REFUSED_RIGHT;
 		size_t old = out->old;
@@ -179,4 +182,14 @@ int ingest__payload(struct ingest *in, const struct device *d, struct str text,
 		ingest__bad(in, a, out, d->login, why, r->at, words);
 	}
 	return 0;
+}
+
+int ingest__payload(struct ingest *in, const struct device *d, struct str text,
+        const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
+        bool *readable, struct err *e)
+{
+	struct readings read;
+
+	*readable = payload_parse(a, text, shape, &read);
+	return ingest__readings(in, d, &read, thing, a, out, e);
 }
