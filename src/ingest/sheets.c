@@ -151,15 +151,22 @@ static int read_rows(struct ingest *in, const struct ingest_sheet *s, struct she
 	int rc = 0;
 
 	while (rc == 0 && sheet_next(sheet, row, &read) > 0) {
-		size_t taken = p.taken;
+		int n = read.n;
 
 		out->rows++;
 		p.bad = NULL; /* it was in the row's arena */
+		read.n = 0;
 		rc = ingest__readings(in, &all, &read, STR_NULL, row, &p, e);
-		if (read.n > 0)
+		if (n > 0)
 			look_at_thing(in, &strangers, read.r[0].thing, a, out);
-		for (int i = 0; i < read.n && s->taken != NULL && p.taken > taken; i++)
-			s->taken(s->ctx, &read.r[i]);
+		for (int i = 0; i < n && rc == 0; i++) {
+			const struct readings one = {.r = &read.r[i], .n = 1};
+			size_t taken = p.taken;
+
+			rc = ingest__readings(in, &all, &one, STR_NULL, row, &p, e);
+			if (s->taken != NULL && p.taken > taken)
+				s->taken(s->ctx, &read.r[i]);
+		}
 		tell_refused(s, &p, out);
 		arena_reset(row);
 		if (rc == 0 && p.n >= BATCH)

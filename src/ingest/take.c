@@ -115,6 +115,13 @@ static struct str metric_of(struct arena *a, struct str key)
 	return p != NULL && metric_name_valid(key) ? key : STR_NULL;
 }
 
+static const char *named(struct arena *a, struct str name, const char *words)
+{
+	const char *with = arena_printf(a, "\"%.*s\": %s", (int)(name.n < 64 ? name.n : 64), name.p, words);
+
+	return with != NULL ? with : words;
+}
+
 /* One reading; words when it is refused, "" and e when nothing more can be taken. */
 static const char *take(struct ingest *in, struct str thing, const struct reading *r, time_us now,
         struct arena *a, struct points *out, enum refusal *why, struct err *e)
@@ -133,8 +140,9 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 		label[0].value = metric_of(a, r->metric);
 		*why = REFUSED_NAME;
 		if (label[0].value.p == NULL)
-			return "a metric's name begins with a letter or _ and has letters, digits, _ and : "
-			       "only";
+			return named(a, r->metric,
+			        "a metric's name begins with a letter or _ and has letters, digits, _ and : "
+			        "only");
 	}
 	if (out->dry)
 		return NULL;

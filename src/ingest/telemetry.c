@@ -1,5 +1,8 @@
-/* JSON over HTTP: POST /api/v1/readings, and the path at which devices made for ThingsBoard knock. */
+/* JSON over HTTP: POST /api/v1/readings (CSV too), and the path at which devices made for ThingsBoard knock.
+ */
+#include "base/charset.h"
 #include "ingest/door.h"
+#include "ingest/sheet.h"
 
 static void take(struct ingest *in, struct http_req *r, const struct device *d, enum payload_things things,
         struct str thing, int status)
@@ -19,6 +22,45 @@ static void take(struct ingest *in, struct http_req *r, const struct device *d, 
 		door__post(x);
 }
 
+static void free_text(void *arg)
+{
+	sb_fini(arg);
+}
+
+/* A sheet whose columns say by their names what they are. */
+static void take_sheet(struct ingest *in, struct http_req *r, const struct device *d)
+{
+	struct arena *a = http_arena(r);
+	struct door_post *x = door__begin(in, r, "line", 204);
+	struct sb *text = arena_alloc(a, sizeof(*text));
+	struct readings read;
+	struct sheet *sheet;
+	struct err e = ERR_INIT;
+	struct str body;
+	int rc = door__body(in, r, d, &body, &e);
+
+	arena_cleanup(a, free_text, text);
+	if (rc == 0)
+		rc = charset_to_utf8(body, text, NULL, &e);
+	if (rc == 0)
+		rc = sheet_open(a, NULL, sb_str(text), in->site->catalog->zone, NULL, &sheet, &e);
+	if (rc < 0)
+		refusals_add(in->refusals, d->login, REFUSED_BODY, 0, e.text);
+	while (rc == 0 && sheet_next(sheet, a, &read) > 0)
+		rc = ingest__readings(in, d, &read, STR_NULL, a, &x->points, &e);
+	if (rc < 0)
+		door__fail(r, &e);
+	else
+		door__post(x);
+}
+
+static bool is_csv(const struct http_req *r)
+{
+	const char *type = http_header(r, "Content-Type");
+
+	return type != NULL && strncasecmp(type, "text/csv", 8) == 0;
+}
+
 void ingest_readings(struct ingest *in, struct http_req *r)
 {
 	const char *thing = http_query(r, "thing");
@@ -27,6 +69,8 @@ void ingest_readings(struct ingest *in, struct http_req *r)
 
 	if (door__device(in, r, &d, &e) < 0)
 		door__fail(r, &e);
+	else if (is_csv(r))
+		take_sheet(in, r, &d);
 	else if (thing != NULL)
 		take(in, r, &d, PAYLOAD_ONE, str_of(thing), 204);
 	else

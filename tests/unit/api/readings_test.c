@@ -124,6 +124,10 @@ TEST(json_of_one_thing_and_of_many)
 	check_eq_d(value_of("PM2_5{thing=\"G-1\"}"), 35);
 	check_eq_d(value_of("env_temp"), 21.5);
 	check_eq_d(value_of("door{state=\"open\"}"), 1);
+	a = ask("POST", "/api/v1/readings?thing=G-1", gw, "{\"ts\":1783987196,\"door\":\"closed\"}");
+	a = ask("GET", "/api/v1/things/G-1", sign_in(&town, "admin"), NULL);
+	check_has(a.body, "\"v\":1,\"state\":\"closed\"");
+	check(strstr(a.body, "\"open\"") == NULL);
 	a = ask("POST", "/api/v1/readings", gw,
 	        "[{\"thing\":\"G-2\",\"x\":1},{\"x\":2},{\"thing\":\"G-3\",\"温度\":3,\"y\":[1]},{\"thing\":"
 	        "\"G-3\","
@@ -143,6 +147,32 @@ TEST(json_of_one_thing_and_of_many)
 	check_eq_i(a.status, 204);
 	a = ask("POST", "/api/v1/readings?thing=G-1", NULL, "[]");
 	check_eq_i(a.status, 401);
+	close_with_ingest();
+}
+
+TEST(a_sheet)
+{
+	struct answer a;
+
+	open_with_ingest();
+	const char *csv = text("%sContent-Type: text/csv; charset=gbk\n", gw);
+	a = ask("POST", "/api/v1/readings", csv,
+	        "time,thing,x,y\n2026-07-14T07:59:00,G-1,1.5,-\n1783987190,G-2,2,3\n");
+	check_eq_i(a.status, 204);
+	check_eq_d(value_of("x{thing=\"G-1\"}"), 1.5); /* local time */
+	check_eq_d(value_of("y"), 3);
+	a = ask("POST", "/api/v1/readings", csv,
+	        "time,thing,metric,value\nnow,G-1,x,1\n1783987195,G-1,x,4\n1783987195,G-1,\"z,9\n");
+	check_eq_i(a.status, 400);
+	check_has(a.body, "\"stored\":1,\"refused\":2");
+	check_has(a.body, "{\"line\":2,\"reason\":\"time: the time cannot be read\"");
+	check_has(a.body, "{\"line\":4,");
+	check_eq_d(value_of("x{thing=\"G-1\"}"), 4);
+	a = ask("POST", "/api/v1/readings", csv, "a,b\n1,2\n");
+	check_eq_i(a.status, 400);
+	check_has(a.body, "names no time");
+	a = ask("POST", "/api/v1/readings", csv, "");
+	check_eq_i(a.status, 400);
 	close_with_ingest();
 }
 
