@@ -10,7 +10,8 @@
  *   none: [NA, "-", "—"]           words that are no reading, besides the empty one
  *   time:
  *     columns: [日期, 时刻]         joined by a blank (or column: ONE)
- *     format: "%Y/%m/%d %H:%M"     without: RFC 3339, or a number since 1970 as in payload.h
+ *     format: "%Y/%m/%d %H:%M"     without: RFC 3339, a number since 1970 as in payload.h, or as spreadsheets
+ *                                  write it: 2026-07-14 8:00, 2026/7/14 8:00:00, 2026年7月14日 8时
  *     zone: Asia/Shanghai          where the time says none; without: the site's
  *   thing:
  *     code: AQ-01                  all rows are of one thing; or

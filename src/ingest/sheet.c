@@ -200,6 +200,10 @@ static bool find_pair(const struct pairs *pairs, struct str from, struct str *to
 	return false;
 }
 
+/* As spreadsheets write times, where nothing else is said. */
+static const char *const usual_formats[] = {"%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M",
+        "%Y/%m/%d", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日 %H时", "%Y年%m月%d日"};
+
 static bool read_time(const struct sheet *s, struct arena *row, time_us *t)
 {
 	struct str text = field(s, s->time[0]);
@@ -211,7 +215,12 @@ static bool read_time(const struct sheet *s, struct arena *row, time_us *t)
 	}
 	if (s->m->format != NULL)
 		return time_scan(text, s->m->format, s->zone, t);
-	return time_parse(text, s->zone, t) || time_of_number(text, t);
+	if (time_parse(text, s->zone, t) || time_of_number(text, t))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(usual_formats); i++)
+		if (time_scan(text, usual_formats[i], s->zone, t))
+			return true;
+	return false;
 }
 
 static const char *read_thing(const struct sheet *s, struct str *thing)
