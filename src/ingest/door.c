@@ -48,9 +48,27 @@ static void reply(struct http_req *r, int status, const char *code, const char *
 	reply_json(r, status, &b);
 }
 
+/* As version 2 of InfluxDB names them. */
+static const char *code_of(int status)
+{
+	static const struct {
+		int status;
+		const char *code;
+	} codes[] = {{400, "invalid"}, {401, "unauthorized"}, {403, "forbidden"}, {404, "not found"},
+	        {413, "request too large"}, {422, "unprocessable entity"}, {429, "too many requests"},
+	        {503, "unavailable"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (codes[i].status == status)
+			return codes[i].code;
+	return "internal error";
+}
+
 void door__fail(struct http_req *r, const struct err *e)
 {
-	reply(r, err_http(e->code), err_name(e->code), e->text, NULL);
+	int status = err_http(e->code);
+
+	reply(r, status, code_of(status), e->text, NULL);
 }
 
 /* ---- who ---- */

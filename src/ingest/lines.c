@@ -22,7 +22,8 @@ static const char *labels_of(const struct line *l, const struct line_pair *f, st
 	*why = REFUSED_NAME;
 	if (!str_is(field, "value"))
 		m = str_of(arena_printf(a, STR_FMT "_" STR_FMT, STR_ARG(m), STR_ARG(field)));
-	if (!metric_name_valid(m))
+	m = ingest__name(a, m, true);
+	if (m.p == NULL)
 		return "measurement and field do not make a metric's name: letters, digits, _ and : only, no "
 		       "digit first";
 	ls->n = 0;
@@ -31,7 +32,8 @@ static const char *labels_of(const struct line *l, const struct line_pair *f, st
 		struct label t = {
 		        unescaped(a, LINE_NAME, l->tag[i].name), unescaped(a, LINE_NAME, l->tag[i].value)};
 
-		if (!label_name_valid(t.name) || str_starts(t.name, "__"))
+		t.name = ingest__name(a, t.name, false);
+		if (t.name.p == NULL || str_starts(t.name, "__"))
 			return "a tag's name is no name of a label: letters, digits and _ only, not __ at "
 			       "the start";
 		if (!utf8_valid(t.value)) {

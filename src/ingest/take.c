@@ -93,26 +93,28 @@ struct str ingest__thing_of(struct ingest *in, const struct device *d)
 	return device_may(d, thing) ? thing : STR_NULL;
 }
 
-static bool in_name(char c)
+static bool in_name(char c, bool colon)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == ':';
+	       (colon && c == ':');
 }
 
-/* "PM2.5" and "wind-speed" are usual in JSON and no names of metrics: what is not a letter or a digit becomes
- * _. STR_NULL where that does not help. */
-static struct str metric_of(struct arena *a, struct str key)
+struct str ingest__name(struct arena *a, struct str name, bool metric)
 {
-	char *p;
+	char *p = NULL;
 
-	if (metric_name_valid(key))
-		return key;
-	p = arena_strndup(a, key.p, key.n);
-	for (size_t i = 0; p != NULL && i < key.n; i++)
-		if (!in_name(p[i]) && (unsigned char)p[i] > 0x20 - 1 && (unsigned char)p[i] < 0x7f)
-			p[i] = '_';
-	key.p = p;
-	return p != NULL && metric_name_valid(key) ? key : STR_NULL;
+	for (size_t i = 0; i < name.n; i++) {
+		if (in_name(name.p[i], metric) || (signed char)name.p[i] < 0x20 || name.p[i] == 0x7f)
+			continue;
+		if (p == NULL)
+			p = arena_strndup(a, name.p, name.n);
+		if (p == NULL)
+			return STR_NULL;
+		p[i] = '_';
+	}
+	if (p != NULL)
+		name.p = p;
+	return (metric ? metric_name_valid(name) : label_name_valid(name)) ? name : STR_NULL;
 }
 
 static const char *named(struct arena *a, struct str name, const char *words)
@@ -137,7 +139,7 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 		return words;
 	known = r->text.p == NULL && seen_find(in->seen, thing, r->metric, &id);
 	if (!known) {
-		label[0].value = metric_of(a, r->metric);
+		label[0].value = ingest__name(a, r->metric, true);
 		*why = REFUSED_NAME;
 		if (label[0].value.p == NULL)
 			return named(a, r->metric,

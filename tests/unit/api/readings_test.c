@@ -70,6 +70,11 @@ TEST(line_protocol_tells_every_line)
 	check_has(a.body, "{\"line\":6,\"reason\":\"the time lies in the future");
 	check_has(a.body, "\"kind\":\"past\"");
 	check_eq_d(value_of("temp_hum"), 40);
+	/* Names as devices have them. */
+	a = ask("POST", "/write?precision=s", gw,
+	        "wind-2,thing=G-1,at.h=10m m/s=3 1783987192\n9x v=1\n温 v=1\n");
+	check_has(a.body, "\"stored\":1,\"refused\":2");
+	check_eq_d(value_of("wind_2_m_s{at_h=\"10m\"}"), 3);
 	check_eq_d(value_of("temp_mode{state=\"auto\"}"), 0);
 	check_eq_d(value_of("temp_mode{state=\"hand\"}"), 1);
 	a = ask("POST", "/write", text("%sContent-Encoding: gzip\n", gw), "this is no gzip");
@@ -79,6 +84,7 @@ TEST(line_protocol_tells_every_line)
 	check_has(a.body, "precision is one of");
 	a = ask("POST", "/write", "Authorization: Token gw:guess\n", "x value=1");
 	check_eq_i(a.status, 401);
+	check_has(a.body, "{\"code\":\"unauthorized\"");
 	a = ask("POST", "/write?u=nobody&p=x", NULL, "x value=1");
 	check_eq_i(a.status, 401);
 	a = ask("POST", "/write", NULL, "x value=1");
