@@ -86,10 +86,10 @@ static bool is_path(const struct cli *c, int word)
 {
 	const struct command *k = c->command;
 
-	return (k->flags & CMD_PATHS) ||
-	       (word == 1 && (k->run == cmd_pack || k->run == cmd_import ||
-	                             (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0) ||
-	                             (k->run == cmd_series && strcmp(c->word[0], "snapshot") == 0)));
+	return (k->flags & CMD_PATHS) || (word >= 1 && k->run == cmd_import) ||
+	       (word == 1 &&
+	               (k->run == cmd_pack || (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0) ||
+	                       (k->run == cmd_series && strcmp(c->word[0], "snapshot") == 0)));
 }
 
 /* Two passes: the first finds --site, since the site's own settings come before those of the command line. */
