@@ -9,7 +9,10 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 
 	in->site = o->site;
 	in->future = o->future != 0 ? o->future : 10 * US_MINUTE;
+	in->past = o->past;
 	in->seen = seen_new(SEEN_SERIES);
+	in->states = states_new();
+	in->refusals = refusals_new(o->site->clock);
 	ingest__commands_init(in);
 	if (o->brokers != NULL)
 		rc = bridges_read(o->brokers, &in->bridges, e);
@@ -46,6 +49,11 @@ int ingest_reload(struct ingest *in, struct err *e)
 	return in->cert != NULL ? cert_reload(in->cert, &until, e) : 0;
 }
 
+struct refusals *ingest_refusals(struct ingest *in)
+{
+	return in->refusals;
+}
+
 void ingest_stop(struct ingest **in)
 {
 	if (*in == NULL)
@@ -54,6 +62,8 @@ void ingest_stop(struct ingest **in)
 	bridges_free(&(*in)->bridges);
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
+	states_free(&(*in)->states);
+	refusals_free(&(*in)->refusals);
 	ingest__commands_fini(*in);
 	free(*in);
 	*in = NULL;
