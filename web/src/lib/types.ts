@@ -56,3 +56,4 @@ export type JournalHead = Schemas['JournalHead'];
 export interface RangeData { result: { metric: Record<string, string>; values: [number, string][] }[] }
 export type PackKind = Schemas['PackKind'];
 export type Pack = Schemas['Pack'];
+export type Refusal = Schemas['Refusal'];
