@@ -322,7 +322,8 @@ static void operation(struct jw *w, const struct route *r)
 		jw_key(w, "202");
 		jw_object(w);
 		jw_kstr(w, "description", "Waits for a second person");
-		content(w, "application/json", r->reply);
+		if (r->reply[0] != '\0')
+			content(w, "application/json", r->reply);
 		jw_object_end(w);
 	}
 	jw_key(w, "default");

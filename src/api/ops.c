@@ -79,6 +79,9 @@ int metrics_get(struct call *c, struct err *e)
 	(void)e;
 	series_stats(c->site->series, &stats);
 	metric_set(METRIC_SERIES_COUNT, (int64_t)stats.series);
+	metric_set(METRIC_SERIES_CACHE_BYTES, (int64_t)stats.cache_bytes);
+	metric_set(METRIC_SERIES_CACHE_HITS, (int64_t)stats.cache_hits);
+	metric_set(METRIC_SERIES_CACHE_MISSES, (int64_t)stats.cache_misses);
 	if (c->site->standby != NULL) {
 		struct standby_state st;
 

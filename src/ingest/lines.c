@@ -56,8 +56,8 @@ static bool may_write(const struct device *d, const struct line *l, struct arena
 }
 
 /* NULL, or words; "" and e when nothing more can be taken. */
-static const char *take_field(struct ingest *in, const struct line *l, const struct line_pair *f, time_us t,
-        struct arena *a, struct points *out, enum refusal *why, struct err *e)
+static const char *take_field(struct ingest *in, const struct line *l, const struct line_pair *f,
+        uint64_t key, time_us t, struct arena *a, struct points *out, enum refusal *why, struct err *e)
 {
 	struct label label[LINE_TAGS + 1];
 	struct labels ls = {label, 0};
@@ -65,7 +65,7 @@ static const char *take_field(struct ingest *in, const struct line *l, const str
 	const char *words;
 	series_id id;
 
-	if (text || !seen_find(in->seen, l->series, f->name, &id)) {
+	if (text || !seen_find_keyed(in->seen, key, l->series, f->name, &id)) {
 		words = labels_of(l, f, a, &ls, why);
 		if (words != NULL)
 			return words;
@@ -83,9 +83,10 @@ static const char *take_field(struct ingest *in, const struct line *l, const str
 }
 
 /* A good line's fields; 0, or negative when nothing more can be taken. A text that is no state is left out by
- * itself; for anything else the line counts as a whole, and nothing of it is kept. */
-static int take_line(struct ingest *in, const struct device *d, const struct line *l, time_us now,
-        struct arena *a, struct points *out, struct err *e)
+ * itself; for anything else the line counts as a whole, and nothing of it is kept. key: of the
+ * first field. */
+static int take_line(struct ingest *in, const struct device *d, const struct line *l, uint64_t key,
+        time_us now, struct arena *a, struct points *out, struct err *e)
 {
 	const struct points before = *out;
 	time_us t = l->timed ? l->t : now;
@@ -95,7 +96,9 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 	                            : "the device may not write readings of this thing (tag \"thing\")";
 
 	for (int i = 0; words == NULL && i < l->fields; i++) {
-		words = take_field(in, l, &l->field[i], t, a, out, &why, e);
+		if (i > 0)
+			key = seen_key(in->seen, l->series, l->field[i].name);
+		words = take_field(in, l, &l->field[i], key, t, a, out, &why, e);
 		if (words == NULL) {
 			out->taken++;
 		} else if (*words == '\0') {
@@ -117,20 +120,30 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e)
 {
-	struct line *l = arena_alloc(a, sizeof(*l));
+	/* Each line is taken when the next one has been read, so that its series is in the cache by then. */
+	struct line *read = arena_alloc(a, sizeof(*read)), *ready = arena_alloc(a, sizeof(*ready));
 	time_us now = clock_now(in->site->clock);
 	struct line_reader r;
-	int rc = 0;
+	uint64_t key = 0;
+	bool waits = false;
+	int rc = 0, got;
 
 	line_init(&r, text, unit);
-	while (rc == 0 && (rc = line_next(&r, l)) != 0) {
-		if (rc < 0) {
-			ingest__bad(in, a, out, d->login, REFUSED_SYNTAX, l->no, r.bad);
-			rc = 0;
-			continue;
-		}
-		rc = take_line(in, d, l, now, a, out, e);
-	}
+	do {
+		struct line *taken = ready;
+		uint64_t taken_key = key;
+
+		got = line_next(&r, read);
+		if (got > 0)
+			key = seen_key(in->seen, read->series, read->field[0].name);
+		if (waits)
+			rc = take_line(in, d, taken, taken_key, now, a, out, e);
+		if (got < 0)
+			ingest__bad(in, a, out, d->login, REFUSED_SYNTAX, read->no, r.bad);
+		waits = got > 0;
+		ready = read;
+		read = taken;
+	} while (rc == 0 && got != 0);
 	return rc;
 }
 
