@@ -429,10 +429,30 @@ static uint64_t want(struct retention *r)
 	return ticket;
 }
 
-void retention_poke(struct retention *r)
+static void remove_here(struct site *s)
 {
-	if (r != NULL)
-		want(r);
+	struct err ignored = ERR_INIT;
+
+	while (removal_run(s, NULL, NULL, &ignored) > 0)
+		;
+}
+
+void retention_poke(struct site *s)
+{
+	if (s->retention != NULL)
+		want(s->retention);
+	else
+		remove_here(s);
+}
+
+void retention_finish(struct site *s)
+{
+	struct err ignored = ERR_INIT;
+
+	if (s->retention != NULL)
+		(void)!retention_settle(s->retention, &ignored);
+	else
+		remove_here(s);
 }
 
 int retention_settle(struct retention *r, struct err *e)

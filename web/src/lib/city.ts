@@ -184,7 +184,7 @@ export const can = (role: string) => session.here?.account.roles.includes(role) 
 /* Pages beside those for everybody, for whoever may open them. */
 export const pagesToManage = () => [
 	...(can('leader') || can('admin') ? ['audit'] as const : []),
-	...(can('admin') ? ['packs', 'accounts'] as const : []),
+	...(can('admin') ? ['readings', 'packs', 'accounts'] as const : []),
 ];
 export const me = () => session.here?.account.login ?? '';
 export const demo = reactive({ get on() { return session.here?.demo ?? false; } });
