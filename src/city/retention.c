@@ -341,35 +341,31 @@ static bool remove_all(struct retention *r)
 static void *run(void *arg)
 {
 	struct retention *r = arg;
-	bool look = true, stopping = false;
+	bool look = true, stopping = false; /* look: there may be deletions to carry out */
 
 	while (!stopping) {
 		time_us now, next;
 		uint64_t ticket;
-		bool more, again;
+		bool more;
 
 		pthread_mutex_lock(&r->lock);
 		ticket = r->wanted;
+		look = look || ticket > r->told;
 		next = r->next;
 		pthread_mutex_unlock(&r->lock);
 		now = clock_now(r->site->clock); /* behind the ticket: who asked for it has moved the clock */
-		again = look && !remove_all(r);
+		look = look && !remove_all(r);
 		if (next <= now)
 			retain(r, now);
 		pthread_mutex_lock(&r->lock);
-		look = r->wanted > ticket;
 		r->told = ticket;
 		next = r->next;
 		stopping = r->stopping;
-		more = look || stopping;
+		more = r->wanted > ticket || stopping;
 		pthread_cond_broadcast(&r->settled);
 		pthread_mutex_unlock(&r->lock);
 		if (!more)
 			clock_wait(r->site->clock, next, WAIT_MAX);
-		pthread_mutex_lock(&r->lock);
-		look = again || r->wanted > r->told;
-		stopping = r->stopping;
-		pthread_mutex_unlock(&r->lock);
 	}
 	pthread_mutex_lock(&r->lock);
 	r->told = UINT64_MAX;
