@@ -11,8 +11,7 @@
  * sorting.
  */
 
-#define BLOCK 16      /* words of bits that are counted together */
-#define RANK_WORTH 32 /* samples of a window; fewer are sorted as quickly */
+#define BLOCK 16 /* words of bits that are counted together */
 
 static int double_cmp(const void *a, const void *b)
 {
@@ -42,8 +41,8 @@ static bool place_of(double q, size_t n, size_t *lo, size_t *hi, double *share, 
 
 double quantile_of(double q, double *v, size_t n)
 {
-	size_t lo, hi;
-	double share, odd;
+	size_t lo = 0, hi = 0;
+	double share = 0, odd;
 
 	if (!place_of(q, n, &lo, &hi, &share, &odd))
 		return odd;
@@ -164,12 +163,20 @@ void sorted_fini(struct sorted *s)
 	free(s->block);
 }
 
+/* A window of a few samples out of very many is sorted sooner than its bits are found. */
+static bool ranks_pay(const struct sorted *s, const struct window *w)
+{
+	size_t overlap = w->base < s->to ? s->to - w->base : 0;
+
+	return overlap > w->n / 2 && w->series->n / (64 * BLOCK) <= 4 * w->n;
+}
+
 static const struct sorted *sort_window(const struct window *w)
 {
 	struct sorted *s = w->sorted;
 	size_t from = w->base, to = w->base + w->n;
 
-	if (!s->ranked && w->n >= RANK_WORTH && from < s->to && s->to - from > w->n / 2)
+	if (!s->ranked && ranks_pay(s, w))
 		rank_series(s, w->series);
 	if (s->ranked) {
 		for (size_t i = s->from; i < from && i < s->to; i++)
@@ -190,8 +197,8 @@ static const struct sorted *sort_window(const struct window *w)
 double w_quantile(const struct window *w)
 {
 	const struct sorted *s;
-	size_t lo, hi;
-	double share, odd;
+	size_t lo = 0, hi = 0;
+	double share = 0, odd;
 
 	if (!place_of(w->arg[0], w->n, &lo, &hi, &share, &odd))
 		return odd;
@@ -244,8 +251,8 @@ static double distance_at(const struct sorted *s, double m, size_t below, size_t
 double w_mad(const struct window *w)
 {
 	const struct sorted *s = sort_window(w);
-	size_t lo, hi, below;
-	double share, odd, m;
+	size_t lo = 0, hi = 0, below;
+	double share = 0, odd, m;
 
 	place_of(0.5, s->n, &lo, &hi, &share, &odd);
 	m = value_at(s, lo) * (1 - share) + value_at(s, hi) * share;
