@@ -46,7 +46,7 @@ static bool parse_time(const char *s, time_us *out)
 	return time_parse(str_of(s), NULL, out);
 }
 
-static int get_time(struct call *c, const char *name, time_us dflt, time_us *out, struct err *e)
+int prom__time(struct call *c, const char *name, time_us dflt, time_us *out, struct err *e)
 {
 	const char *s = form_get(c->form, name);
 
@@ -371,7 +371,7 @@ int prom_query(struct call *c, struct err *e)
 	struct query q = {.a = arena_new(QUERY_MEMORY)};
 	struct promql_result r = {0};
 	time_us t;
-	int rc = get_time(c, "time", clock_now(c->site->clock), &t, e);
+	int rc = prom__time(c, "time", clock_now(c->site->clock), &t, e);
 
 	if (rc == 0)
 		rc = query_begin(c, &q, e);
@@ -385,10 +385,10 @@ int prom_query(struct call *c, struct err *e)
 
 static int get_range(struct call *c, struct query *q, struct err *e)
 {
-	int rc = get_time(c, "start", TIME_NONE, &q->from, e);
+	int rc = prom__time(c, "start", TIME_NONE, &q->from, e);
 
 	if (rc == 0)
-		rc = get_time(c, "end", TIME_NONE, &q->to, e);
+		rc = prom__time(c, "end", TIME_NONE, &q->to, e);
 	if (rc == 0 && q->to < q->from)
 		rc = prom__bad_parameter(e, "end", "end timestamp must not be before start time");
 	if (rc == 0)
@@ -521,10 +521,10 @@ static int read_series(struct call *c, const struct matcher *m, int n, time_us f
 static int find_series(struct call *c, const char **match, struct found *f, struct err *e)
 {
 	time_us start, end;
-	int rc = get_time(c, "start", INT64_MIN + 1, &start, e);
+	int rc = prom__time(c, "start", INT64_MIN + 1, &start, e);
 
 	if (rc == 0)
-		rc = get_time(c, "end", INT64_MAX, &end, e);
+		rc = prom__time(c, "end", INT64_MAX, &end, e);
 	for (; rc == 0 && *match != NULL; match++) {
 		struct series_latest_row *row = NULL;
 		const struct matcher *m = NULL;

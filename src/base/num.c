@@ -20,8 +20,17 @@ bool num_int(struct str s, int64_t *out)
 	}
 	if (i == s.n)
 		return false;
-	/* Counted downwards: only the negative side holds INT64_MIN. */
 	int64_t v = 0;
+	if (s.n <= 18) { /* nothing can run over */
+		for (; i < s.n; i++) {
+			if (!is_digit(s.p[i]))
+				return false;
+			v = v * 10 + (s.p[i] - '0');
+		}
+		*out = negative ? -v : v;
+		return true;
+	}
+	/* Counted downwards: only the negative side holds INT64_MIN. */
 	for (; i < s.n; i++) {
 		if (!is_digit(s.p[i]) || __builtin_mul_overflow(v, 10, &v) ||
 		        __builtin_sub_overflow(v, s.p[i] - '0', &v))

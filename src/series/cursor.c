@@ -112,21 +112,21 @@ static void plan_layer(struct series_cursor *c, struct series *s, struct layer *
 	*l = (struct layer){.series = s,
 	        .from = c->from,
 	        .to = c->to,
-	        .last = s->last_t,
+	        .last = s->last->t,
 	        .settled = s->settled,
-	        .read = s->last_t != TIME_NONE && c->from <= s->last_t};
+	        .read = s->last->t != TIME_NONE && c->from <= s->last->t};
 	if (!l->read || c->aside)
 		return;
 	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
 	if (l->column) {
 		view_column(l, l->column);
-		l->to = s->last_t;
-		l->read = l->column->last < s->last_t && c->to > l->column->last;
+		l->to = s->last->t;
+		l->read = l->column->last < s->last->t && c->to > l->column->last;
 		if (l->read)
 			l->from = l->column->last + 1;
-	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
+	} else if ((double)s->last->t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
 		l->keep = true;
-		l->to = s->last_t;
+		l->to = s->last->t;
 	}
 }
 
@@ -252,6 +252,9 @@ int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t 
 		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
 			int n = block_decode(id, t0, p, len, t, v), rc;
 
+			if (c->rollups && n > 0 && block_is_rollup(p, len) &&
+			        grid_block(c->rollups, id, t0, p, len, t))
+				continue;
 			if (n < 0) {
 				cursor__report_broken(c->db, files_view_name(&c->view, i), id, t0);
 				c->broken = true;

@@ -58,6 +58,7 @@ struct series_cursor {
 	struct points all, other;
 	bool aside;              /* columns are neither looked at nor made */
 	struct windows *windows; /* of a cursor over windows */
+	struct grid *rollups;    /* where roll-ups go instead of their points; NULL: they give points */
 };
 
 /* cursor.c */

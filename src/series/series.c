@@ -128,7 +128,8 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	init_cond(&db->done_cond);
 	db->queue = queue_new(QUEUE_BATCHES);
 	columns_init(&db->columns, o->cache_b ? o->cache_b : CACHE_B);
-	index_init(&db->index, sizeof(struct series), offsetof(struct series, index));
+	index_init(&db->index, sizeof(struct series), offsetof(struct series, index),
+	        &(struct point){.t = TIME_NONE}, sizeof(struct point));
 
 	rc = file_mkdirs(db->dir, e);
 	if (!rc)
@@ -227,7 +228,7 @@ int series_resolve(struct series_db *db, const struct labels *ls, series_id *out
 		if (!id && (id = index_add(&db->index, ls, 0))) {
 			struct series *s = series__at(db, id);
 
-			s->last_t = TIME_NONE;
+			s->last = series__last(db, id);
 			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
 			metric_set(METRIC_SERIES_COUNT, db->index.alive);
 		}
