@@ -1,7 +1,8 @@
-/* For those who keep it running: health, metrics, the description of this API; and where readings come in. */
+/* For those who keep it running: health, metrics, the description of this API. */
 #include "api/api_int.h"
 #include "base/metric.h"
 #include "city/standby.h"
+#include "mqtt/link.h"
 
 static int look_at_store(struct site *site, int64_t *seq, struct err *e)
 {
@@ -29,6 +30,27 @@ static void put_standby(struct jw *w, struct standby *standby)
 	if (!st.ok)
 		jw_kstr(w, "error", err_text(st.why.code));
 	jw_object_end(w);
+}
+
+static void put_brokers(struct jw *w, const struct ingest *in)
+{
+	struct mqtt_link_state st;
+
+	if (!ingest_broker(in, 0, &st))
+		return;
+	jw_key(w, "brokers");
+	jw_array(w);
+	for (int i = 0; ingest_broker(in, i, &st); i++) {
+		jw_object(w);
+		jw_kstr(w, "name", st.name);
+		jw_kbool(w, "ok", st.connected);
+		jw_kint(w, "version", st.version);
+		jw_kint(w, "messages", st.messages);
+		jw_kint(w, "refused", st.unmapped);
+		jw_kint(w, "breaks", st.breaks);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
 }
 
 int healthz_get(struct call *c, struct err *e)
@@ -65,6 +87,8 @@ int healthz_get(struct call *c, struct err *e)
 	jw_object_end(w);
 	if (c->site->standby != NULL)
 		put_standby(w, c->site->standby);
+	if (c->s->ingest != NULL)
+		put_brokers(w, c->s->ingest);
 	jw_ktime(w, "clock", clock_now(c->site->clock));
 	jw_kbool(w, "manual", clock_is_manual(c->site->clock));
 	jw_kstr(w, "version", c->s->version);
@@ -79,6 +103,9 @@ int metrics_get(struct call *c, struct err *e)
 	(void)e;
 	series_stats(c->site->series, &stats);
 	metric_set(METRIC_SERIES_COUNT, (int64_t)stats.series);
+	metric_set(METRIC_SERIES_CACHE_BYTES, (int64_t)stats.cache_bytes);
+	metric_set(METRIC_SERIES_CACHE_HITS, (int64_t)stats.cache_hits);
+	metric_set(METRIC_SERIES_CACHE_MISSES, (int64_t)stats.cache_misses);
 	if (c->site->standby != NULL) {
 		struct standby_state st;
 
@@ -86,6 +113,8 @@ int metrics_get(struct call *c, struct err *e)
 	}
 	c->mime = "text/plain; version=0.0.4; charset=utf-8";
 	metric_write(&c->out);
+	if (c->s->ingest != NULL)
+		refusals_write(ingest_refusals(c->s->ingest), &c->out);
 	return 0;
 }
 
@@ -93,12 +122,5 @@ int openapi_get(struct call *c, struct err *e)
 {
 	(void)e;
 	openapi_write(&c->out, c->s->version);
-	return 0;
-}
-
-int write_post(struct call *c, struct err *e)
-{
-	(void)e;
-	ingest_write(c->s->ingest, c->r);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "city/pack.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
+#include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
 
@@ -34,6 +35,7 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .cache_b = o->readings_cache_b,
 	        .observe = o->rules ? rules_observe : NULL,
 	        .observe_ctx = s->rules};
 	int rc = series_open(&so, &s->series, e);
@@ -78,6 +80,7 @@ static void close_parts(struct site *s)
 {
 	if (s->rules != NULL)
 		rules_stop(s->rules);
+	retention_stop(&s->retention);
 	standby_stop(&s->standby);
 	series_close(&s->series);
 	rules_free(&s->rules);
@@ -100,6 +103,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->dir = arena_strdup(s->arena, o->dir);
 	s->clock = o->clock;
 	s->accounts = o->accounts;
+	s->retain = o->retain;
 	s->lock = -1;
 	if (o->create)
 		rc = file_mkdirs(s->dir, e);
@@ -147,6 +151,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->rules)
+		rc = retention_start(s, &s->retention, e);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -173,5 +179,7 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
-	return s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+
+	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

@@ -47,6 +47,24 @@ static void forget(struct shard *h)
 	h->n = 0;
 }
 
+static void begin_again(struct shard *h)
+{
+	forget(h);
+	h->slots = FIRST_SLOTS;
+	h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
+}
+
+void seen_forget(struct seen *s)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *h = &s->shard[i];
+
+		pthread_rwlock_wrlock(&h->lock);
+		begin_again(h);
+		pthread_rwlock_unlock(&h->lock);
+	}
+}
+
 void seen_free(struct seen **s)
 {
 	if (*s == NULL)
@@ -135,11 +153,8 @@ void seen_put(struct seen *s, struct str a, struct str b, series_id id)
 	if (a.n > UINT16_MAX || b.n > UINT16_MAX)
 		return;
 	pthread_rwlock_wrlock(&h->lock);
-	if (h->n >= s->per_shard) {
-		forget(h);
-		h->slots = FIRST_SLOTS;
-		h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
-	}
+	if (h->n >= s->per_shard)
+		begin_again(h);
 	if ((h->n + 1) * 2 > h->slots)
 		grow(h);
 	x = look(h, hash, a, b);

@@ -17,5 +17,6 @@ bool seen_find(struct seen *s, struct str a, struct str b, series_id *out);
 uint64_t seen_key(struct seen *s, struct str a, struct str b);
 bool seen_find_keyed(struct seen *s, uint64_t key, struct str a, struct str b, series_id *out);
 void seen_put(struct seen *s, struct str a, struct str b, series_id id);
+void seen_forget(struct seen *s); /* all of them */
 
 #endif

@@ -156,7 +156,7 @@ static bool take_record(struct recovery *r, struct record *f)
 		bool ok = series__deletion_get(p, f->f.n, &ids, &from, &to);
 
 		if (ok)
-			series__deletion_add(r->db, &ids, from, to);
+			series__deletion_add(r->db, &ids, from, to, NULL);
 		ids_fini(&ids);
 		return ok;
 	}

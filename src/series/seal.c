@@ -150,6 +150,19 @@ static int flush(struct series_db *db, struct err *e)
 	return rc ? rc : series__checkpoint(db, false, e);
 }
 
+/* The room that points left goes back to the disk; what came meanwhile is written in between. */
+static int pack_all(struct series_db *db, struct err *e)
+{
+	int rc;
+
+	while ((rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1) {
+		rc = series__drain(db, atomic_load(&db->sealed_n), e);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
 /*
  * A series without points is hidden by one expiry and forgotten by the next, so that whoever has
  * just resolved it has time to post. Its id is never given again.
@@ -197,9 +210,7 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 	pthread_rwlock_unlock(&db->seal_lock);
 	pthread_mutex_unlock(&db->commit_lock);
 	rc = series__checkpoint(db, false, e);
-	while (!rc && (rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1)
-		rc = 0;
-	return rc;
+	return rc ? rc : pack_all(db, e);
 }
 
 static int delete (struct series_db *db, struct err *e)
@@ -208,12 +219,26 @@ static int delete (struct series_db *db, struct err *e)
 
 	db->unreadable = 0;
 	rc = series__drain(db, atomic_load(&db->sealed_n), e);
+	if (!rc)
+		rc = pack_all(db, e);
 	if (!rc && db->unreadable)
 		rc = err_set(e, ERR_CORRUPT,
 		        "%d block files are damaged and keep their readings; repair them, then "
 		        "delete again",
 		        db->unreadable);
 	return rc;
+}
+
+/* The log goes first: what is replayed from it must not be told twice by a roll-up. */
+static int roll(struct series_db *db, const struct job *j, struct err *e)
+{
+	int rc = series__drain(db, atomic_load(&db->sealed_n), e);
+
+	if (!rc)
+		rc = series__checkpoint(db, false, e);
+	if (!rc)
+		rc = series__roll(db, j, e);
+	return rc ? rc : pack_all(db, e);
 }
 
 static void remove_broken(struct series_db *db)
@@ -286,6 +311,7 @@ static void run_job(struct series_db *db, struct job *j)
 	case JOB_FLUSH: j->rc = flush(db, &j->err); break;
 	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
 	case JOB_DELETE: j->rc = delete (db, &j->err); break;
+	case JOB_ROLL: j->rc = roll(db, j, &j->err); break;
 	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
 	}
 	if (j->rc)

@@ -341,6 +341,11 @@ void series_stats(struct series_db *db, struct series_stats *out)
 	        .last_sync_us = atomic_load(&db->last_sync_us)};
 	files_stats(&db->files, &out->blocks, &out->block_bytes);
 	out->blocks += atomic_load(&db->fifo_n);
+	pthread_mutex_lock(&db->columns.lock);
+	out->cache_bytes = db->columns.bytes;
+	out->cache_hits = db->columns.hits;
+	out->cache_misses = db->columns.misses;
+	pthread_mutex_unlock(&db->columns.lock);
 	pthread_rwlock_rdlock(&db->index_lock);
 	pthread_rwlock_rdlock(&db->data_lock);
 	out->series = db->index.alive;

@@ -63,15 +63,20 @@ struct deletion {
 	struct ids ids; /* ascending */
 	time_us *last;  /* newest point of each, as it was */
 	time_us from, to;
-	uint64_t upto; /* blocks that were sealed before it */
+	uint64_t upto;            /* blocks that were sealed before it */
+	struct series_care *care; /* data; of who waits for it, or NULL */
 };
 
-enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT, JOB_DELETE };
+enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT, JOB_DELETE, JOB_ROLL };
 struct job {
 	struct job *next;
 	enum job_kind kind;
 	time_us t;
 	const char *dir;
+	const struct ids *ids; /* JOB_ROLL, to windows of `step` */
+	dur_us step;
+	struct series_care *care; /* or NULL */
+	const bool *cancel;       /* polled, or NULL */
 	int rc;
 	struct err err;
 	bool done;
@@ -193,10 +198,19 @@ MUST_USE int series__drain(struct series_db *db, uint64_t upto, struct err *e);
 MUST_USE int series__drain_deletions(struct series_db *db, struct err *e);
 
 /* delete.c */
+/* Ids that match, ascending. */
+MUST_USE int series__match_ids(
+        struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e);
+/* Logs a deletion, and waits until it is carried out. */
+MUST_USE int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
+        struct series_care *care, struct err *e);
 /* index held, data held for writing; or nobody else there yet. */
-void series__deletion_add(struct series_db *db, struct ids *ids, time_us from, time_us to);
+void series__deletion_add(
+        struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care);
 /* Carries the oldest one out. Sealer, or nobody else there yet. */
 MUST_USE int series__deletion_run(struct series_db *db, struct err *e);
+/* Readings of files whose time is over into roll-ups. Sealer; all blocks have their files. */
+MUST_USE int series__roll(struct series_db *db, const struct job *j, struct err *e);
 void series__deletion_free(struct deletion *d);
 /* A FRAME_DELETE record; ids are the caller's. False where it is damaged. */
 MUST_USE bool series__deletion_get(const uint8_t *p, size_t n, struct ids *ids, time_us *from, time_us *to);
