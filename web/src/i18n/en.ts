@@ -834,7 +834,7 @@ export const en: Words = {
 	'pk.whole_row': 'the whole row',
 	'pk.how': 'Packs are installed and upgraded on the server, by command: first look at what would change, then upgrade.',
 	'pk.rest': 'Then restart the server; it must be stopped first where records change their form.',
-	'nav.refusals': 'Refused readings',
+	'nav.refusals': 'Refusals',
 	'rf.title': 'Readings that were refused',
 	'rf.denied': 'This page is for administrators.',
 	'rf.empty': 'No reading was refused since the program started.',
