@@ -854,5 +854,6 @@ export const en: Words = {
 	'rf.utf8': 'encoding',
 	'rf.right': 'not its thing',
 	'rf.key': 'wrong secret',
+	'rf.busy': 'too many at once',
 	'rf.body': 'too large or damaged',
 };
