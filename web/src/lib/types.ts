@@ -57,3 +57,6 @@ export interface RangeData { result: { metric: Record<string, string>; values: [
 export type PackKind = Schemas['PackKind'];
 export type Pack = Schemas['Pack'];
 export type Refusal = Schemas['Refusal'];
+export type SeriesCare = Schemas['SeriesCare'];
+export type SeriesClass = Schemas['SeriesClass'];
+export type SeriesRemoval = Schemas['SeriesRemoval'];
