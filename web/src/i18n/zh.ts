@@ -872,6 +872,7 @@ export const zh = {
 	'rf.utf8': '编码不对',
 	'rf.right': '越权',
 	'rf.key': '密钥不对',
+	'rf.busy': '来得太快',
 	'rf.body': '正文过大或损坏',
 	'rd.title': '读数存储',
 	'rd.denied': '只有管理员能看这一页。',
