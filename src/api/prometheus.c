@@ -121,19 +121,36 @@ void prom__begin(struct call *c)
 	jw_key(&c->w, "data");
 }
 
+/* Digits of n at the end of text, two at a time; where they begin. */
+static char *put_digits(uint64_t n, char *end)
+{
+	static const char two[] =
+	        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	        "8081828384858687888990919293949596979899";
+
+	for (; n >= 100; n /= 100) {
+		end -= 2;
+		memcpy(end, two + n % 100 * 2, 2);
+	}
+	if (n < 10) {
+		*--end = (char)('0' + n);
+		return end;
+	}
+	end -= 2;
+	memcpy(end, two + n * 2, 2);
+	return end;
+}
+
 /* Samples have three digits behind the point or none; a lone scalar or string is written as any number is. */
 static size_t put_time(char *to, time_us t, bool lone)
 {
 	int64_t ms = t / US_MS;
-	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, whole = left / 1000;
-	char digits[24], *p = digits + sizeof(digits);
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
+	char digits[24], *p = put_digits(left / 1000, digits + sizeof(digits));
 	size_t n = 0;
 
 	left %= 1000;
-	do {
-		*--p = (char)('0' + whole % 10);
-		whole /= 10;
-	} while (whole > 0);
 	if (ms < 0)
 		to[n++] = '-';
 	memcpy(to + n, p, (size_t)(digits + sizeof(digits) - p));

@@ -35,6 +35,7 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .cache_b = o->readings_cache_b,
 	        .observe = o->rules ? rules_observe : NULL,
 	        .observe_ctx = s->rules};
 	int rc = series_open(&so, &s->series, e);

@@ -48,6 +48,7 @@ struct site_options {
 	const char *store;   /* address as store_options; NULL: sqlite in dir */
 	struct clock *clock; /* taken over by the site; after a failure still the caller's */
 	enum series_durability durability;
+	size_t readings_cache_b; /* decoded readings kept in memory; 0: 256 MiB */
 	enum digest_kind digest;
 	int node;    /* 0 … 1023, for ids */
 	bool create; /* make what is missing */

@@ -86,10 +86,10 @@ static bool is_path(const struct cli *c, int word)
 {
 	const struct command *k = c->command;
 
-	return (k->flags & CMD_PATHS) ||
-	       (word == 1 && (k->run == cmd_pack || k->run == cmd_import ||
-	                             (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0) ||
-	                             (k->run == cmd_series && strcmp(c->word[0], "snapshot") == 0)));
+	return (k->flags & CMD_PATHS) || (word >= 1 && k->run == cmd_import) ||
+	       (word == 1 &&
+	               (k->run == cmd_pack || (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0) ||
+	                       (k->run == cmd_series && strcmp(c->word[0], "snapshot") == 0)));
 }
 
 /* Two passes: the first finds --site, since the site's own settings come before those of the command line. */
@@ -230,6 +230,7 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .create = create,
 	        .rules = rules,
 	        .readers = (int)settings_int(&c->settings, SET_READERS),
+	        .readings_cache_b = (size_t)settings_int(&c->settings, SET_READINGS_CACHE) << 20,
 	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
 	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
 	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};

@@ -31,16 +31,23 @@ const struct command commands[] = {
                         {"device", ARG_TEXT, "NAME:SECRET", "as which device; the one in DIR/demo-login"},
                         {"event", ARG_TEXT, "NAME=THING",
                                 "let this event of the pack's demo.yaml happen to this thing at once"}}},
-        {"import", "air|requests|readings FILE", "take in a file of readings or of requests",
+        {"import", "air|requests|readings FILE...", "take in files of readings or of requests",
                 "air       hourly air quality of one station as UCI publishes it (18 columns, NA for gaps, "
                 ".csv or .csv.gz)\n"
                 "requests  service requests as New York publishes them (311, .csv or .csv.gz)\n"
-                "readings  line protocol (.lp or .lp.gz), time stamps in nanoseconds\n"
+                "readings  sheets (.csv or .csv.gz) in UTF-8 or GBK, as a mapping says which column is what, "
+                "or by the names\n"
+                "          of their columns (docs/ingest.md); line protocol (.lp or .lp.gz) with time stamps "
+                "in "
+                "nanoseconds\n"
                 "Rows that cannot be read are told by line and cost nobody else's; a second run doubles "
                 "nothing.\n",
-                cmd_import, CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
+                cmd_import, CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 32,
                 {{"station", ARG_TEXT, "CODE",
-                        "thing that the readings belong to; air: the file's own name of it"}}},
+                         "air: thing that the readings belong to; the file's own name of it"},
+                        {"mapping", ARG_PATH, "FILE", "readings: which column is what, YAML"},
+                        {"dry-run", ARG_FLAG, "",
+                                "readings: tell how a sheet would be read, and store nothing"}}},
         {"pack", "check|install|diff|upgrade DIR, remove CODE, list",
                 "look at a pack, put it into the site, upgrade it, take it out",
                 "check    reads the folder and tells what is wrong, by file, line and field; needs no site\n"

@@ -82,10 +82,10 @@ void series__deletion_add(
 		if ((s->head.n && s->head.first <= to && s->head.last >= from) ||
 		        late_within(s->late, from, to))
 			series__seal(db, ids->p[i]);
-		d->last[d->ids.n] = s->last_t;
+		d->last[d->ids.n] = s->last->t;
 		ids_add(&d->ids, ids->p[i]);
-		if (s->last_t != TIME_NONE && s->last_t >= from && s->last_t <= to)
-			s->last_v = double_of(GONE);
+		if (s->last->t != TIME_NONE && s->last->t >= from && s->last->t <= to)
+			s->last->v = double_of(GONE);
 	}
 	d->upto = atomic_load(&db->sealed_n);
 	while (*at)
@@ -101,26 +101,26 @@ static void find_last(struct series *s, bool filed, time_us t, double v)
 	time_us ts[CODEC_POINTS];
 	double vs[CODEC_POINTS];
 
-	s->last_t = filed ? t : TIME_NONE;
-	s->last_v = v;
+	s->last->t = filed ? t : TIME_NONE;
+	s->last->v = v;
 	for (const struct block *b = s->sealed; b; b = b->younger) {
-		if (s->last_t != TIME_NONE && b->t1 < s->last_t)
+		if (s->last->t != TIME_NONE && b->t1 < s->last->t)
 			continue;
 		must(block_decode(b->series, b->t0, b->data, b->len, ts, vs) == b->n);
-		s->last_t = b->t1;
-		s->last_v = vs[b->n - 1];
+		s->last->t = b->t1;
+		s->last->v = vs[b->n - 1];
 	}
 	for (uint32_t i = 0; s->late && i < s->late->n; i++) {
-		if (s->last_t != TIME_NONE && s->late->p[i].t < s->last_t)
+		if (s->last->t != TIME_NONE && s->late->p[i].t < s->last->t)
 			continue;
-		s->last_t = s->late->p[i].t;
-		s->last_v = s->late->p[i].v;
+		s->last->t = s->late->p[i].t;
+		s->last->v = s->late->p[i].v;
 	}
 }
 
 static bool lost_its_last(const struct series *s, const struct deletion *d, size_t i)
 {
-	return s->last_t != TIME_NONE && s->last_t == d->last[i] && bits_of(s->last_v) == GONE;
+	return s->last->t != TIME_NONE && s->last->t == d->last[i] && bits_of(s->last->v) == GONE;
 }
 
 static void forget_points(struct series_db *db, const struct deletion *d)
@@ -148,7 +148,7 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		pthread_rwlock_wrlock(&db->data_lock);
 		if (lost_its_last(s, d, i)) {
 			find_last(s, filed, t, v);
-			if (s->last_t == TIME_NONE)
+			if (s->last->t == TIME_NONE)
 				atomic_store(&s->idle, true);
 		}
 		pthread_rwlock_unlock(&db->data_lock);

@@ -180,6 +180,7 @@ struct series_view {
 	size_t n;                    /* may be 0 */
 	bool lasting;                /* t and v are valid until the cursor is freed */
 	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
+	dur_us period;               /* each point is that much after the one before; 0: not known */
 	struct series_chunks chunks; /* n is 0 unless plain */
 };
 struct series_cursor;
@@ -207,6 +208,7 @@ struct series_window {
 	time_us end;
 	uint32_t n, nans;
 	double min, max, sum, first, last; /* 0 if n is 0 */
+	bool decimal;                      /* the sum is one of decimals; set by series_next_windows */
 };
 struct series_windows {
 	series_id id;
@@ -246,7 +248,9 @@ MUST_USE int series_label_values(
 
 struct series_stats {
 	uint64_t series, points_head, blocks, block_bytes, log_bytes, commits, quarantined;
-	dur_us last_sync_us; /* duration of the last log sync */
+	dur_us last_sync_us;               /* duration of the last log sync */
+	uint64_t cache_bytes;              /* decoded points that are kept */
+	uint64_t cache_hits, cache_misses; /* series asked for whose points were kept, or were not */
 };
 void series_stats(struct series_db *db, struct series_stats *out);
 

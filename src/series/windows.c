@@ -244,6 +244,7 @@ int series_next_windows(struct series_cursor *c, struct series_windows *out, str
 			continue;
 		window_done(&w->grid.w[i]);
 		w->out[n] = w->grid.w[i].w;
+		w->out[n].decimal = w->grid.w[i].e >= 0;
 		w->out[n++].end = w->grid.first + (time_us)i * w->grid.step;
 	}
 	c->points += n;
