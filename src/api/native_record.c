@@ -337,14 +337,14 @@ static int begin_change(struct call *c, struct change *x, const struct kind **k,
 }
 
 /* The registry holds things: it must see the change before the answer does. */
-static int after_change(struct call *c, const struct kind *k, struct err *e)
+static int after_change(struct call *c, const struct kind *k, const char *code, struct err *e)
 {
 	if (!k->thing)
 		return 0;
 	if (c->held != NULL)
 		registry_release(c->site->registry, c->held);
 	c->held = NULL;
-	return registry_reload(c->site->registry, c->site->store, e);
+	return registry_follow(c->site->registry, c->site->store, &code, 1, e);
 }
 
 static int reply_record(struct call *c, const struct kind *k, const char *code, struct err *e)
@@ -400,7 +400,7 @@ int records_post(struct call *c, struct err *e)
 		return err_at(e, NULL, 0, 0, "code"), ERR_CONFLICT;
 	}
 	if (rc == 0)
-		rc = after_change(c, k, e);
+		rc = after_change(c, k, x.code, e);
 	if (rc < 0)
 		return rc;
 	c->status = 201;
@@ -421,7 +421,7 @@ int record_put_one(struct call *c, struct err *e)
 	x.in = body_record(c, k, call_param(c, 1));
 	rc = store_write(c->site->store, "change a record", put, &x, e);
 	if (rc == 0)
-		rc = after_change(c, k, e);
+		rc = after_change(c, k, x.code, e);
 	return rc < 0 ? rc : reply_record(c, k, call_param(c, 1), e);
 }
 
@@ -437,7 +437,7 @@ int record_delete_one(struct call *c, struct err *e)
 		return rc;
 	x.code = call_param(c, 1);
 	rc = store_write(c->site->store, "remove a record", remove_, &x, e);
-	return rc < 0 ? rc : after_change(c, k, e);
+	return rc < 0 ? rc : after_change(c, k, x.code, e);
 }
 
 int record_restore_post(struct call *c, struct err *e)
@@ -452,7 +452,7 @@ int record_restore_post(struct call *c, struct err *e)
 	x.rev = doc_int(c->body, "rev", 0);
 	rc = store_write(c->site->store, "restore a record", restore, &x, e);
 	if (rc == 0)
-		rc = after_change(c, k, e);
+		rc = after_change(c, k, x.code, e);
 	return rc < 0 ? rc : reply_record(c, k, x.code, e);
 }
 

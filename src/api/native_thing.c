@@ -24,6 +24,8 @@ void write_codes(struct jw *w, const char *key, const char *by_blanks)
 static int write_thing(struct call *c, const struct thing *t, struct err *e)
 {
 	struct jw *w = &c->w;
+	struct record r = {0};
+	int rc;
 
 	jw_object(w);
 	jw_kstr(w, "code", t->code);
@@ -36,7 +38,12 @@ static int write_thing(struct call *c, const struct thing *t, struct err *e)
 	jw_kdouble(w, "lon", t->at.lon);
 	jw_kdouble(w, "lat", t->at.lat);
 	jw_kbool(w, "demo", t->demo);
-	return view_attrs(c, catalog_kind(c->site->catalog, t->kind), t->attrs, e);
+	rc = call_read(c, e);
+	if (rc == 0)
+		rc = record_get(c->tx, c->a, c->site->catalog, &c->who, t->kind, t->code, &r, e);
+	if (rc < 0 && rc != ERR_NOTFOUND) /* changed since the snapshot */
+		return rc;
+	return view_attrs(c, catalog_kind(c->site->catalog, t->kind), rc == 0 ? r.attrs : "", e);
 }
 
 static bool holds(const char *text, const char *words)
@@ -50,24 +57,15 @@ int things_get(struct call *c, struct err *e)
 	           *after = call_text(c, "after"), *next = NULL;
 	const struct snapshot *s = call_snapshot(c);
 	int64_t limit, n = 0;
-	int low = 0, high = s->things, rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
+	struct thing_walk walk = thing_map_walk(s->things, after);
+	int rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
 
 	if (rc < 0)
 		return rc;
-	while (after != NULL && low < high) { /* the first code past `after` */
-		int mid = low + (high - low) / 2;
-
-		if (strcmp(s->thing[mid].code, after) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
 	jw_object(&c->w);
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
-	for (int i = low; i < s->things && rc == 0; i++) {
-		const struct thing *t = &s->thing[i];
-
+	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL;) {
 		if ((kind != NULL && strcmp(t->kind, kind) != 0) ||
 		        (region != NULL && strncmp(t->region, region, strlen(region)) != 0 &&
 		                strcmp(t->unit_region, region) != 0) ||

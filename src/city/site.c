@@ -65,10 +65,12 @@ static int open_secrets(struct site *s, const struct site_options *o, struct err
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *t;
 	bool demo = false;
 
-	for (int i = 0; i < s->things && !demo; i++)
-		demo = s->thing[i].demo;
+	while (!demo && (t = thing_next(&w)) != NULL)
+		demo = t->demo;
 	registry_release(r, s);
 	return demo;
 }

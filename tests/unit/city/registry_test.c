@@ -76,9 +76,9 @@ TEST(puts_things_and_keeps_old_snapshots)
 
 	check_ok(catalog_load(t.store, &c, &e), &e);
 	check_ok(thing_put(r, t.store, c, in, 2, &who_system, &e), &e);
-	check_eq_i(before->things, 2);
+	check_eq_i(thing_map_count(before->things), 2);
 	after = registry_hold(r);
-	check_eq_i(after->things, 4);
+	check_eq_i(thing_map_count(after->things), 4);
 	check_eq_s(snapshot_thing(after, STR_LIT("S-3"))->region, "1001"); /* found from its place */
 	registry_release(r, after);
 	registry_release(r, before);
