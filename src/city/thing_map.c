@@ -5,15 +5,15 @@
 
 #define CHUNK 256 /* things of a piece of the order at most */
 #define PAGES 256 /* of the hash, by its uppermost bits */
-#define LOAD 48   /* things of a bucket, about, before there are more buckets */
+#define LOAD 8    /* things of a bucket, about, before there are more buckets */
 
 struct chunk {
 	size_t n;
 	const struct thing *t[];
 };
-struct bucket { /* behind the things: their hashes, in the same order */
-	size_t n;
-	const struct thing *t[];
+struct bucket { /* the hashes stand together, so that one look at the memory finds most of them; behind them, in
+	           the same order, the things */
+	uint32_t n, hash[];
 };
 struct page {
 	const struct bucket *b[1]; /* 1 << bits */
@@ -41,9 +41,15 @@ static size_t bucket_of(const struct thing_map *m, uint32_t hash)
 	return (hash >> 8) & (((size_t)1 << m->bits) - 1);
 }
 
-static const uint32_t *hashes(const struct bucket *b)
+/* Bytes before the things, which lie at a multiple of 8. */
+static size_t head_of(size_t n)
 {
-	return (const uint32_t *)(const void *)(b->t + b->n);
+	return (sizeof(struct bucket) + n * sizeof(uint32_t) + 7) & ~(size_t)7;
+}
+
+static const struct thing **things_of(const struct bucket *b)
+{
+	return (const struct thing **)((uintptr_t)b + head_of(b->n));
 }
 
 /* ---- things ---- */
@@ -81,16 +87,16 @@ void thing_litter_free(struct thing_litter *l)
 
 static struct bucket *bucket_new(size_t n)
 {
-	struct bucket *b = xcalloc(1, sizeof(*b) + n * (sizeof(b->t[0]) + sizeof(uint32_t)));
+	struct bucket *b = xcalloc(1, head_of(n) + n * sizeof(const struct thing *));
 
-	b->n = n;
+	b->n = (uint32_t)n;
 	return b;
 }
 
 static void bucket_set(struct bucket *b, size_t i, const struct thing *t, uint32_t hash)
 {
-	b->t[i] = t;
-	((uint32_t *)(void *)(b->t + b->n))[i] = hash;
+	things_of(b)[i] = t;
+	b->hash[i] = hash;
 }
 
 static struct page *page_new(int bits)
@@ -157,11 +163,10 @@ static void litter_hash(const struct thing_map *m, struct thing_litter *l)
 static const struct thing *find(const struct thing_map *m, struct str code, uint32_t hash)
 {
 	const struct bucket *b = m->page[page_of(hash)]->b[bucket_of(m, hash)];
-	const uint32_t *h = b != NULL ? hashes(b) : NULL;
 
-	for (size_t i = 0; h != NULL && i < b->n; i++)
-		if (h[i] == hash && str_is(code, b->t[i]->code))
-			return b->t[i];
+	for (size_t i = 0; b != NULL && i < b->n; i++)
+		if (b->hash[i] == hash && str_is(code, things_of(b)[i]->code))
+			return things_of(b)[i];
 	return NULL;
 }
 
@@ -194,8 +199,8 @@ static void change_hash(
 		b = bucket_new(n);
 	n = 0;
 	for (size_t i = 0; old != NULL && i < old->n; i++)
-		if (old->t[i] != was)
-			bucket_set(b, n++, old->t[i], hashes(old)[i]);
+		if (things_of(old)[i] != was)
+			bucket_set(b, n++, things_of(old)[i], old->hash[i]);
 	if (x->now != NULL)
 		bucket_set(b, n, x->now, hash);
 	if (old != NULL)
