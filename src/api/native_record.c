@@ -244,6 +244,8 @@ int record_get_one(struct call *c, struct err *e)
 	if (k == NULL)
 		return ERR_NOTFOUND;
 	rc = call_time(c, "as_of", &at, e);
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
 	if (at != TIME_NONE)
@@ -359,6 +361,7 @@ static int reply_record(struct call *c, const struct kind *k, const char *code, 
 
 static struct record_in body_record(struct call *c, const struct kind *k, const char *code)
 {
+	body_places(c, k, doc_get(c->body, "attrs"));
 	return (struct record_in){.kind = k->code,
 	        .code = code,
 	        .name = body_text(c, "name"),
@@ -366,9 +369,10 @@ static struct record_in body_record(struct call *c, const struct kind *k, const 
 	        .state = body_text(c, "state"),
 	        .org = body_text(c, "org"),
 	        .region = body_text(c, "region"),
-	        .at = {doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)},
+	        .at = body_place(c),
 	        .attrs = doc_get(c->body, "attrs"),
-	        .demo = doc_bool(c->body, "demo", false)};
+	        .demo = doc_bool(c->body, "demo", false),
+	        .keep_demo = doc_get(c->body, "demo") == NULL};
 }
 
 /* A number of the site's own, for kinds whose records have none by nature. */
@@ -389,6 +393,8 @@ int records_post(struct call *c, struct err *e)
 	struct change x;
 	int rc = begin_change(c, &x, &k, e);
 
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, body_text(c, "code"));
@@ -416,6 +422,8 @@ int record_put_one(struct call *c, struct err *e)
 
 	if (rc == 0)
 		rc = call_match(c, &x.rev, e);
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, call_param(c, 1));

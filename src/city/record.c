@@ -458,7 +458,7 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 	                : *had           ? old->pack
 	                                 : "",
 	        .thing = k->thing,
-	        .demo = in->demo,
+	        .demo = *had && in->keep_demo ? old->demo : in->demo,
 	        .batch = d->batch};
 	if (*now->name == '\0')
 		return bad(e, ERR_INVALID, "name", "a name is needed");

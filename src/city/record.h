@@ -54,6 +54,7 @@ struct record_in {
 	struct geo_point at;     /* NaN: none */
 	const struct doc *attrs; /* NULL: none */
 	bool demo;
+	bool keep_demo; /* as it was; a new one is as `demo` says */
 };
 enum record_verdict { RECORD_NEW, RECORD_CHANGED, RECORD_SAME };
 

@@ -12,13 +12,12 @@
 
 #include "city/record_batch.h"
 
-enum record_coords { COORDS_WGS84, COORDS_GCJ02, COORDS_BD09 };
 struct record_import {
 	const char *kind;
 	const char *title; /* name of the file, for people */
 	const char *sheet; /* of a workbook, NULL: the first */
 	struct str bytes;
-	enum record_coords coords; /* of lon and lat */
+	enum geo_crs crs; /* of lon and lat, and of fields that are places */
 	bool clear;                /* an empty cell empties the field; else it leaves it as it is */
 };
 /* ERR_INVALID for a file that cannot be read or a heading that is not understood. At most 500,000 rows. */

@@ -35,6 +35,8 @@ struct registry {
 	 * addition finds the snapshot and holds it. */
 	atomic_uint_least64_t present;
 	_Atomic(struct held *) *slot;
+	const char *(*target)(void *ctx, struct str code); /* of an alias */
+	void *target_ctx;
 	pthread_mutex_t changing; /* all that follows */
 	struct held *now;
 	struct arena *texts; /* codes of kinds, states, orgs and regions that things have or had */
@@ -661,8 +663,11 @@ static void label_values(void *ctx, struct str thing, struct arena *a, struct st
 	struct registry *r = ctx;
 	const struct snapshot *s = registry_hold(r);
 	const struct thing *t = snapshot_thing(s, thing);
+	const char *target;
 
 	(void)a; /* codes live as long as the registry */
+	if (t == NULL && r->target != NULL && (target = r->target(r->target_ctx, thing)) != NULL)
+		t = snapshot_thing(s, str_of(target));
 	value[0] = value[1] = value[2] = STR_NULL;
 	if (t != NULL) {
 		value[0] = str_of(t->kind);
@@ -670,6 +675,13 @@ static void label_values(void *ctx, struct str thing, struct arena *a, struct st
 		value[2] = str_of(t->region);
 	}
 	registry_release(r, s);
+}
+
+void registry_set_alias(
+        struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx)
+{
+	r->target = target;
+	r->target_ctx = ctx;
 }
 
 struct series_virtual registry_virtual(struct registry *r)
@@ -711,7 +723,8 @@ static int put_thing(
 	                .region = t->region,
 	                .at = t->at,
 	                .attrs = attrs,
-	                .demo = t->demo},
+	                .demo = t->demo,
+	                .keep_demo = t->keep_demo},
 	        -1, NULL, &verdict, e);
 }
 

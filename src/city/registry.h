@@ -79,6 +79,10 @@ const struct region *snapshot_unit(const struct snapshot *s, const char *code);
 void who_widen(const struct snapshot *s, struct arena *a, struct who *w);
 /* The smallest region whose area holds the point, NULL if none. */
 const struct region *snapshot_locate(const struct snapshot *s, struct geo_point p);
+/* Codes that stand for things which have others (merged devices): their series have the labels of the thing that
+ * `target` names, or NULL. Before the registry is shared. */
+void registry_set_alias(
+        struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx);
 /* names "kind", "org", "region"; ctx is the registry. */
 struct series_virtual registry_virtual(struct registry *r);
 
@@ -86,7 +90,7 @@ struct thing_in {
 	const char *code, *kind, *name, *name_en, *org, *region;
 	struct geo_point at; /* NaN: none */
 	const char *attrs;   /* JSON object or NULL */
-	bool demo;
+	bool demo, keep_demo; /* as in struct record_in */
 };
 /* Adds or replaces things in one transaction, each checked against its kind; region "" is found from the
  * place. The registry follows. ERR_INVALID names the first bad one by its index in `line`. */

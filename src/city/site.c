@@ -1,7 +1,9 @@
 #include "city/site.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "city/health.h"
 #include "city/pack.h"
+#include "city/quarantine.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
 #include "city/rule.h"
@@ -29,17 +31,28 @@ static int lock_folder(struct site *s, struct err *e)
 	return 0;
 }
 
+static void observe(void *ctx, const struct series_point *p, size_t n, bool replay)
+{
+	struct site *s = ctx;
+
+	health_observe(s->health, p, n, replay);
+	if (s->rules != NULL)
+		rules_observe(s->rules, p, n, replay);
+}
+
 static int open_series(struct site *s, const struct site_options *o, struct err *e)
 {
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
-	        .observe = o->rules ? rules_observe : NULL,
-	        .observe_ctx = s->rules};
+	        .observe = observe,
+	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
 
 	if (rc == 0)
 		series_set_virtual(s->series, &s->labels);
+	if (rc == 0)
+		health_begin(s->health, s->series);
 	return rc;
 }
 
@@ -60,6 +73,11 @@ static int open_secrets(struct site *s, const struct site_options *o, struct err
 		                     "can sign in "
 		                     "with a second factor, but by recovery codes"));
 	return rc;
+}
+
+static const char *merged_into(void *quarantine, struct str code)
+{
+	return quarantine_target(quarantine, code);
 }
 
 static bool has_demo(struct registry *r)
@@ -83,6 +101,8 @@ static void close_parts(struct site *s)
 	standby_stop(&s->standby);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	quarantine_close(&s->quarantine);
+	health_free(&s->health);
 	registry_free(&s->registry);
 	catalog_free(&s->catalog);
 	store_close(&s->store);
@@ -143,12 +163,19 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->health = health_new(s->registry, s->catalog, s->clock);
+	rc = quarantine_open(s, &s->quarantine, e);
+	if (rc < 0)
+		goto out;
+	registry_set_alias(s->registry, merged_into, s->quarantine);
 	if (o->rules)
 		rc = rules_new(s, &s->rules, e);
 	if (rc == 0)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->rules)
+		quarantine_start(s->quarantine);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -175,5 +202,6 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
+	quarantine_settle(s->quarantine);
 	return s->rules != NULL ? rules_settle(s->rules, e) : 0;
 }

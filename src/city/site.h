@@ -12,6 +12,8 @@
 #include "city/registry.h"
 #include "city/secret.h"
 
+struct health;
+struct quarantine;
 struct rules;
 struct standby;
 
@@ -24,6 +26,8 @@ struct site {
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
+	struct health *health;         /* of the devices */
+	struct quarantine *quarantine; /* of those that nobody knows */
 	struct standby *standby; /* NULL: none */
 	struct account_policy accounts;
 	struct seal_ring seal;

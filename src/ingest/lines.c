@@ -44,8 +44,9 @@ static struct str unescaped(struct arena *a, enum line_part part, struct str s)
 }
 
 /* The slow path: a series named by these bytes for the first time. NULL, or words why it is no series. */
-static const char *make_series(struct ingest *in, const struct line *l, const struct line_pair *f,
-        struct arena *a, series_id *id, enum refusal *why, struct err *e)
+static const char *make_series(struct ingest *in, const char *source, const struct line *l,
+        const struct line_pair *f, struct arena *a, series_id *id, bool *lasting, enum refusal *why,
+        struct err *e)
 {
 	struct label label[LINE_TAGS + 1];
 	struct labels ls = {label, 0};
@@ -73,9 +74,7 @@ static const char *make_series(struct ingest *in, const struct line *l, const st
 	}
 	if (labels_sort(&ls, &ignored) < 0)
 		return "two tags have the same name";
-	if (series_resolve(in->site->series, &ls, id, e) < 0)
-		return "";
-	return NULL;
+	return ingest__resolve(in, "line", source, &ls, id, lasting, why, e);
 }
 
 static bool may_write(const struct device *d, const struct line *l, struct arena *a)
@@ -115,12 +114,15 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 			break;
 		}
 		if (!seen_find(in->seen, l->series, f->name, &id)) {
-			words = make_series(in, l, f, a, &id, &why, e);
+			bool lasting;
+
+			words = make_series(in, d->login, l, f, a, &id, &lasting, &why, e);
 			if (words != NULL && *words == '\0')
 				return e->code;
 			if (words != NULL)
 				break;
-			seen_put(in->seen, l->series, f->name, id);
+			if (lasting)
+				seen_put(in->seen, l->series, f->name, id);
 		}
 		struct series_point *more = arena_grow(a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
 		if (more == NULL)

@@ -160,21 +160,24 @@ static bool add_point(struct post *x, struct series_point point)
 
 /* The series of one metric of one thing. Words when there is none, "" when the engine takes no more. */
 static const char *find_series(
-        struct ingest *in, struct str thing, struct str metric, series_id *id, enum refusal *why)
+        struct ingest *in, const char *source, struct str thing, struct str metric, series_id *id,
+        enum refusal *why)
 {
 	struct label label[2] = {{STR_LIT(LABEL_NAME), metric}, {STR_LIT("thing"), thing}};
 	struct labels ls = {label, 2};
 	struct err e = ERR_INIT;
+	const char *words;
+	bool lasting;
 
 	if (seen_find(in->seen, thing, metric, id))
 		return NULL;
 	*why = REFUSED_NAME;
 	if (!metric_name_valid(metric))
 		return "a metric's name has letters, digits, _ and : only, no digit first";
-	if (series_resolve(in->site->series, &ls, id, &e) < 0)
-		return "";
-	seen_put(in->seen, thing, metric, *id);
-	return NULL;
+	words = ingest__resolve(in, "mqtt", source, &ls, id, &lasting, why, &e);
+	if (words == NULL && lasting)
+		seen_put(in->seen, thing, metric, *id);
+	return words;
 }
 
 /* False when the engine takes no more series: no PUBACK then. */
@@ -203,7 +206,7 @@ static bool take_readings(
 		series_id id = {0};
 
 		if (words == NULL)
-			words = find_series(in, thing, read.r[i].metric, &id, &why);
+			words = find_series(in, s->rights.name, thing, read.r[i].metric, &id, &why);
 		if (words != NULL && *words == '\0')
 			return false;
 		if (words != NULL)
