@@ -135,6 +135,8 @@ static const struct {
                           "v_firm\",\"where\":{\"v_firm\":"
                           "{\"phone\":\"13912345678\",\"q\":\"密\"}}}"}},
         {"ThingIn", {"{\"kind\":\"valve\",\"name\":\"y\",\"region\":\"1002\",\"org\":\"water\"}"}},
+        {"DeviceAdopt", {"{\"kind\":\"sensor\",\"name\":\"y\",\"region\":\"1002\"}"}},
+        {"DeviceMerge", {"{\"into\":\"X-9\"}", "{\"into\":\"S-1\"}"}},
         {"CommandIn", {"{\"command\":{\"open\":true},\"timeout_s\":1}"}},
         {"RecordIn", {"{\"code\":\"new\",\"name\":\"n\",\"attrs\":{\"park\":\"x9\",\"about\":\"x9\","
                       "\"above\":\"x9\"}}",
