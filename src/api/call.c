@@ -49,7 +49,8 @@ int call_crs(struct call *c, struct err *e)
 
 struct geo_point body_place(const struct call *c)
 {
-	return geo_from(c->crs, (struct geo_point){doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)});
+	return geo_from(
+	        c->crs, (struct geo_point){doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)});
 }
 
 void write_place(struct call *c, struct geo_point at)

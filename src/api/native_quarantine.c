@@ -11,7 +11,8 @@ static int may_look(const struct call *c, struct err *e)
 {
 	return quarantine_may(&c->who) ? 0
 	                               : err_set(e, ERR_DENIED,
-	                                         "only an administrator of the whole city sees and decides about unknown devices");
+	                                         "only an administrator of the whole city sees and decides "
+	                                         "about unknown devices");
 }
 
 static int write_values(struct call *c, const char *code, struct err *e)
@@ -76,8 +77,8 @@ int quarantine_page_get(struct call *c, struct err *e)
 	if (rc == 0)
 		rc = call_int(c, "limit", 50, 1, 500, &limit, e);
 	if (rc == 0)
-		rc = quarantine_list(c->tx, c->a, state != NULL ? state : "waiting", after != NULL ? after : "",
-		        (int)limit + 1, &list, &n, e);
+		rc = quarantine_list(c->tx, c->a, state != NULL ? state : "waiting",
+		        after != NULL ? after : "", (int)limit + 1, &list, &n, e);
 	if (rc < 0)
 		return rc;
 	if (n > limit) {
@@ -136,7 +137,8 @@ int quarantine_merge_post(struct call *c, struct err *e)
 	return rc < 0 ? rc : reply_device(c, code, e);
 }
 
-static int decide(struct call *c, int (*as)(struct site *, const struct who *, const char *, struct err *), struct err *e)
+static int decide(struct call *c, int (*as)(struct site *, const struct who *, const char *, struct err *),
+        struct err *e)
 {
 	const char *code = call_param(c, 0);
 	int rc = as(c->site, &c->who, code, e);

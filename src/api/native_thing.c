@@ -116,7 +116,8 @@ static bool is_wanted(struct call *c, const struct wanted *x, const struct thing
 	        (x->state != NULL && strcmp(t->state, x->state) != 0) ||
 	        (x->region != NULL && strncmp(t->region, x->region, strlen(x->region)) != 0 &&
 	                strcmp(t->unit_region, x->region) != 0) ||
-	        (x->q != NULL && !holds(t->code, x->q) && !holds(t->name, x->q) && !holds(t->name_en, x->q)) ||
+	        (x->q != NULL && !holds(t->code, x->q) && !holds(t->name, x->q) &&
+	                !holds(t->name_en, x->q)) ||
 	        !thing_seen(c->site->catalog, &c->who, t))
 		return false;
 	if (x->flags == 0)
@@ -168,7 +169,8 @@ struct tally {
 	int64_t things, flag[HEALTH_FLAGS];
 };
 
-static struct tally *tally_of(struct call *c, struct tally **list, size_t *n, size_t *cap, const struct thing *t)
+static struct tally *tally_of(
+        struct call *c, struct tally **list, size_t *n, size_t *cap, const struct thing *t)
 {
 	/* Few kinds and orgs: the last one looked at is the next one's too, mostly. */
 	for (size_t i = *n; i > 0; i--)

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <pthread.h>
 
-#define JUMP (2 * US_MINUTE)     /* of the clock, against real time */
-#define LOSS_SHARE (1.0 / 32)    /* of the newest message in the mean */
+#define JUMP (2 * US_MINUTE)  /* of the clock, against real time */
+#define LOSS_SHARE (1.0 / 32) /* of the newest message in the mean */
 #define SKEW_SHARE (1.0 / 8)
-#define MISSED_MOST 256          /* messages of one gap */
+#define MISSED_MOST 256           /* messages of one gap */
 #define SERIES_BATTERY (1u << 31) /* of a series' slot: what it measures is some kind's battery */
 #define SERIES_NOBODY (SERIES_BATTERY - 1)
 
@@ -190,7 +190,8 @@ static void hear(struct health *h, const struct series_point *p, time_us now)
 		d->battery = (float)p->v;
 	if (d->seen != TIME_NONE && p->t <= d->seen)
 		return;
-	d->skew_s = (float)(isnan(d->skew_s) ? ahead : (double)d->skew_s + (ahead - (double)d->skew_s) * SKEW_SHARE);
+	d->skew_s = (float)(isnan(d->skew_s) ? ahead
+	                                     : (double)d->skew_s + (ahead - (double)d->skew_s) * SKEW_SHARE);
 	count_loss(d, p->t, h->since);
 	d->seen = p->t;
 }

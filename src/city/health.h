@@ -1,13 +1,13 @@
 /*
- * health - how the devices of things are: when each was heard last, how full its battery is, how far its clock
- * is off, how many of its readings get lost. Kept up as readings arrive.
+ * health - how the devices of things are: when each was heard last, how full its battery is, how far its
+ * clock is off, how many of its readings get lost. Kept up as readings arrive.
  *
- * What is heard is counted by the code in the label `thing`, whether the registry knows it or not: a device that
- * waits in quarantine has its health too. Some 90 bytes a device that ever sent, 4 a series.
+ * What is heard is counted by the code in the label `thing`, whether the registry knows it or not: a device
+ * that waits in quarantine has its health too. Some 90 bytes a device that ever sent, 4 a series.
  *
- * Loss and skew are moving means over some 30 and 8 messages; they begin anew with each start of the program. So
- * does silence: it counts from when the program began to listen, or its clock jumped, since what could not be
- * heard says nothing about who spoke.
+ * Loss and skew are moving means over some 30 and 8 messages; they begin anew with each start of the program.
+ * So does silence: it counts from when the program began to listen, or its clock jumped, since what could not
+ * be heard says nothing about who spoke.
  *
  * Threads: any; observing is the committer's.
  */
@@ -29,7 +29,8 @@ enum health_flag {
 	HEALTH_LOSSY = 1 << 4,
 };
 #define HEALTH_FLAGS 5
-extern const char *const health_flag_name[HEALTH_FLAGS]; /* "never", "silent", "low_battery", "skewed", "lossy" */
+extern const char
+        *const health_flag_name[HEALTH_FLAGS]; /* "never", "silent", "low_battery", "skewed", "lossy" */
 
 struct thing_health {
 	bool reports;   /* things of its kind measure something, or this one sent */

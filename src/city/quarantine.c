@@ -167,7 +167,7 @@ static void set_state(struct quarantine *q, const char *code, enum state state, 
 /* ---- reading ---- */
 
 #define QUARANTINED_OF(a, r)                                                                                 \
-	((struct quarantined){keep(a, (r).code), keep(a, (r).state), keep(a, (r).kind), keep(a, (r).target),  \
+	((struct quarantined){keep(a, (r).code), keep(a, (r).state), keep(a, (r).kind), keep(a, (r).target), \
 	        (r).rev, keep(a, (r).protocol), keep(a, (r).source), (r).first, (r).decided,                 \
 	        keep(a, (r).account), keep(a, (r).note)})
 
@@ -196,7 +196,8 @@ int quarantine_list(struct store_tx *tx, struct arena *a, const char *state, con
 	return rc;
 }
 
-int quarantine_get(struct store_tx *tx, struct arena *a, const char *code, struct quarantined *out, struct err *e)
+int quarantine_get(
+        struct store_tx *tx, struct arena *a, const char *code, struct quarantined *out, struct err *e)
 {
 	struct sql_quarantine_get_row r;
 	int rc = sql_quarantine_get(tx, &(struct sql_quarantine_get_in){str_of(code)}, &r, e);
@@ -310,8 +311,9 @@ static int decide(struct store_tx *tx, void *arg, struct err *e)
 	d->from = state_of(str_of(q.state));
 	if ((d->to == WAITING) == (d->from == WAITING))
 		return err_set(e, ERR_STATE,
-		        d->to == WAITING ? "nothing was decided about this device that could be undone"
-		                         : "something was decided about this device already; undo that first");
+		        d->to == WAITING
+		                ? "nothing was decided about this device that could be undone"
+		                : "something was decided about this device already; undo that first");
 	if (d->to == ADOPTED) {
 		rc = record_put(tx, &door, d->thing, 0, &made, &verdict, e);
 		if (rc == ERR_PRECONDITION)
@@ -360,12 +362,14 @@ int quarantine_waiting(struct quarantine *q)
 
 static int may_decide(const struct who *by, struct err *e)
 {
-	return quarantine_may(by) ? 0 : err_set(e, ERR_DENIED,
-	                         "only an administrator of the whole city sees and decides about unknown devices");
+	return quarantine_may(by) ? 0
+	                          : err_set(e, ERR_DENIED,
+	                                    "only an administrator of the whole city sees and decides about "
+	                                    "unknown devices");
 }
 
-static int decide_as(struct site *s, const struct who *by, const char *code, enum state to, const char *target,
-        const struct record_in *thing, struct err *e)
+static int decide_as(struct site *s, const struct who *by, const char *code, enum state to,
+        const char *target, const struct record_in *thing, struct err *e)
 {
 	struct decision d = {.s = s, .by = by, .code = code, .to = to, .target = target, .thing = thing};
 	int rc = may_decide(by, e);
@@ -384,7 +388,8 @@ int quarantine_adopt(struct site *s, const struct who *by, const struct record_i
 	return decide_as(s, by, in->code, ADOPTED, NULL, in, e);
 }
 
-int quarantine_merge(struct site *s, const struct who *by, const char *code, const char *target, struct err *e)
+int quarantine_merge(
+        struct site *s, const struct who *by, const char *code, const char *target, struct err *e)
 {
 	return decide_as(s, by, code, MERGED, target, NULL, e);
 }

@@ -368,7 +368,6 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	return rc < 0 ? rc : journal_end(tx, p, catalog_kind(c, b.kind), &b, failed, e);
 }
 
-
 int record_batch_run(
         struct site *s, const struct who *by, int64_t id, bool (*stop)(void *ctx), void *ctx, struct err *e)
 {

@@ -18,7 +18,7 @@ struct record_import {
 	const char *sheet; /* of a workbook, NULL: the first */
 	struct str bytes;
 	enum geo_crs crs; /* of lon and lat, and of fields that are places */
-	bool clear;                /* an empty cell empties the field; else it leaves it as it is */
+	bool clear;       /* an empty cell empties the field; else it leaves it as it is */
 };
 /* ERR_INVALID for a file that cannot be read or a heading that is not understood. At most 500,000 rows. */
 MUST_USE int record_import(

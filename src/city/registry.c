@@ -10,12 +10,12 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define SLOTS 65536         /* snapshots that are held at once at most, see registry_hold */
+#define SLOTS 65536        /* snapshots that are held at once at most, see registry_hold */
 #define CHANGES_KEPT 16384 /* codes that registry_changes remembers */
 #define BIAS ((int64_t)1 << 60)
 
-struct held {              /* a snapshot and those who look at it */
-	struct snapshot s; /* first */
+struct held {                 /* a snapshot and those who look at it */
+	struct snapshot s;    /* first */
 	struct arena *ground; /* regions and orgs */
 	struct thing_map *map;
 	/*
@@ -48,8 +48,8 @@ struct registry {
 		uint64_t version;
 		char *code;
 	} change[CHANGES_KEPT]; /* a ring */
-	size_t changes;     /* that there ever were */
-	uint64_t forgotten; /* versions up to this one cannot be asked for */
+	size_t changes;         /* that there ever were */
+	uint64_t forgotten;     /* versions up to this one cannot be asked for */
 };
 
 /* ---- finding ---- */
@@ -561,8 +561,8 @@ static int read_changes(
 		rc = sql_record_things_of_open(
 		        tx, &(struct sql_record_things_of_in){.codes = sb_str(&codes)}, &rows, e);
 	while (rc == 0 && (rc = sql_record_things_of_next(rows, &row, e)) > 0) {
-		const struct sql_record_things_row same = {row.code, row.kind, row.name, row.name_en, row.state,
-		        row.org, row.region, row.lon, row.lat, row.demo};
+		const struct sql_record_things_row same = {row.code, row.kind, row.name, row.name_en,
+		        row.state, row.org, row.region, row.lon, row.lat, row.demo};
 		struct thing *t = make_thing(r, &r->now->s, &b, &same);
 		struct thing_change *x = bsearch(t->code, change, n, sizeof(*change), change_by_code);
 
@@ -677,8 +677,7 @@ static void label_values(void *ctx, struct str thing, struct arena *a, struct st
 	registry_release(r, s);
 }
 
-void registry_set_alias(
-        struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx)
+void registry_set_alias(struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx)
 {
 	r->target = target;
 	r->target_ctx = ctx;

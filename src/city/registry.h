@@ -4,10 +4,10 @@
  *
  * Also what gives readings their virtual labels: region, org, kind of a thing.
  *
- * A million things take some 190 bytes each (docs/registers.md); their attributes stay in the store. A change of
- * things makes a new snapshot that shares with the one before what did not change (thing_map.h), in time that
- * does not depend on how many there are. Regions and orgs come with packs, which are installed while nothing
- * runs, and are loaded whole.
+ * A million things take some 190 bytes each (docs/things.md); their attributes stay in the store. A change
+ * of things makes a new snapshot that shares with the one before what did not change (thing_map.h), in time
+ * that does not depend on how many there are. Regions and orgs come with packs, which are installed while
+ * nothing runs, and are loaded whole.
  *
  * Threads: holding and releasing never wait, for nobody; both are one atomic addition. Changes wait for each
  * other. What a snapshot alone has is freed when it and all before it are released: hold one for a request,
@@ -79,17 +79,16 @@ const struct region *snapshot_unit(const struct snapshot *s, const char *code);
 void who_widen(const struct snapshot *s, struct arena *a, struct who *w);
 /* The smallest region whose area holds the point, NULL if none. */
 const struct region *snapshot_locate(const struct snapshot *s, struct geo_point p);
-/* Codes that stand for things which have others (merged devices): their series have the labels of the thing that
- * `target` names, or NULL. Before the registry is shared. */
-void registry_set_alias(
-        struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx);
+/* Codes that stand for things which have others (merged devices): their series have the labels of the thing
+ * that `target` names, or NULL. Before the registry is shared. */
+void registry_set_alias(struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx);
 /* names "kind", "org", "region"; ctx is the registry. */
 struct series_virtual registry_virtual(struct registry *r);
 
 struct thing_in {
 	const char *code, *kind, *name, *name_en, *org, *region;
-	struct geo_point at; /* NaN: none */
-	const char *attrs;   /* JSON object or NULL */
+	struct geo_point at;  /* NaN: none */
+	const char *attrs;    /* JSON object or NULL */
 	bool demo, keep_demo; /* as in struct record_in */
 };
 /* Adds or replaces things in one transaction, each checked against its kind; region "" is found from the

@@ -116,7 +116,8 @@ static time_us evaluate_due(struct rules *r, time_us now)
 
 	for (int i = 0; i < r->s->catalog->rules; i++) {
 		if (r->state[i].next <= now) {
-			if (r->s->series != NULL && now - health_listening(r->s->health) >= r->s->catalog->rule[i].after_gap)
+			if (r->s->series != NULL &&
+			        now - health_listening(r->s->health) >= r->s->catalog->rule[i].after_gap)
 				alerts__evaluate(r, i, now);
 			r->state[i].next = next_after(&r->s->catalog->rule[i], now);
 		}

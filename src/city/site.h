@@ -28,7 +28,7 @@ struct site {
 	struct rules *rules;
 	struct health *health;         /* of the devices */
 	struct quarantine *quarantine; /* of those that nobody knows */
-	struct standby *standby; /* NULL: none */
+	struct standby *standby;       /* NULL: none */
 	struct account_policy accounts;
 	struct seal_ring seal;
 	bool key_missing;             /* of the store's secrets */

@@ -11,8 +11,8 @@ struct chunk {
 	size_t n;
 	const struct thing *t[];
 };
-struct bucket { /* the hashes stand together, so that one look at the memory finds most of them; behind them, in
-	           the same order, the things */
+struct bucket { /* the hashes stand together, so that one look at the memory finds most of them; behind them,
+	           in the same order, the things */
 	uint32_t n, hash[];
 };
 struct page {
@@ -176,8 +176,8 @@ const struct thing *thing_map_find(const struct thing_map *m, struct str code)
 }
 
 /* One change in a map of which the pages marked in `own` are nobody else's. */
-static void change_hash(
-        struct thing_map *m, const struct thing_change *x, const struct thing *was, bool *own, struct thing_litter *l)
+static void change_hash(struct thing_map *m, const struct thing_change *x, const struct thing *was, bool *own,
+        struct thing_litter *l)
 {
 	uint32_t hash = hash_of(str_of(x->code));
 	size_t p = page_of(hash), n = 0;

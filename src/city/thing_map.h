@@ -56,7 +56,7 @@ struct thing_walk {
 	size_t chunk, at;
 };
 struct thing_walk thing_map_walk(const struct thing_map *m, const char *after); /* NULL: from the first */
-const struct thing *thing_next(struct thing_walk *w);                            /* NULL at the end */
+const struct thing *thing_next(struct thing_walk *w);                           /* NULL at the end */
 /* Bytes that the map holds, things and their texts among them, as malloc gives them. */
 size_t thing_map_bytes(const struct thing_map *m);
 

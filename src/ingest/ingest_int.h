@@ -30,9 +30,9 @@ enum refusal { REFUSED_SYNTAX, REFUSED_VALUE, REFUSED_FUTURE, REFUSED_NAME, REFU
 /* Counts one, and logs it (sampled by device). */
 void ingest__refuse(const char *device, enum refusal why, int line, const char *words);
 
-/* The id of sorted labels as a device sent them (unknown.c): those of a merged device become its thing's. NULL;
- * words why its readings are refused; "" with e when no series can be made. lasting: the answer will be the same
- * next time. */
+/* The id of sorted labels as a device sent them (unknown.c): those of a merged device become its thing's.
+ * NULL; words why its readings are refused; "" with e when no series can be made. lasting: the answer will be
+ * the same next time. */
 const char *ingest__resolve(struct ingest *in, const char *protocol, const char *source, struct labels *ls,
         series_id *id, bool *lasting, enum refusal *why, struct err *e);
 

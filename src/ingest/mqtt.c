@@ -159,9 +159,8 @@ static bool add_point(struct post *x, struct series_point point)
 }
 
 /* The series of one metric of one thing. Words when there is none, "" when the engine takes no more. */
-static const char *find_series(
-        struct ingest *in, const char *source, struct str thing, struct str metric, series_id *id,
-        enum refusal *why)
+static const char *find_series(struct ingest *in, const char *source, struct str thing, struct str metric,
+        series_id *id, enum refusal *why)
 {
 	struct label label[2] = {{STR_LIT(LABEL_NAME), metric}, {STR_LIT("thing"), thing}};
 	struct labels ls = {label, 2};

@@ -19,9 +19,11 @@ const char *ingest__resolve(struct ingest *in, const char *protocol, const char 
 			ls->l[i].value = str_of(target);
 			*lasting = false;
 			break;
-		case ADMIT_BLOCKED: return "this device is blocked: an administrator has refused its readings";
+		case ADMIT_BLOCKED:
+			return "this device is blocked: an administrator has refused its readings";
 		case ADMIT_FULL:
-			return "no thing has this code, and too many unknown devices wait to be looked at already";
+			return "no thing has this code, and too many unknown devices wait to be looked at "
+			       "already";
 		}
 	}
 	return series_resolve(in->site->series, ls, id, e) < 0 ? "" : NULL;

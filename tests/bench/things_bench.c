@@ -1,6 +1,6 @@
 /*
- * things_bench - the registry of a large city: loaded, asked by readings, changed while it is read; and a sheet
- * of 100,000 things comes in.
+ * things_bench - the registry of a large city: loaded, asked by readings, changed while it is read; and a
+ * sheet of 100,000 things comes in.
  *
  *   things_bench [THINGS [FOLDER [STORE]]]    1,000,000 in a folder below /tmp by default; a store that holds
  * them already is not filled again. STORE: address of the records, as "postgres:host=…"
@@ -15,9 +15,9 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-#define BULK 20000     /* rows of one transaction while the store is filled */
-#define ASKS 4000000   /* of virtual labels by one thread */
-#define FOLLOWED 2000  /* changes of one thing */
+#define BULK 20000    /* rows of one transaction while the store is filled */
+#define ASKS 4000000  /* of virtual labels by one thread */
+#define FOLLOWED 2000 /* changes of one thing */
 #define SHEET 100000
 
 static const char pack_yaml[] =
@@ -25,7 +25,8 @@ static const char pack_yaml[] =
 static const char regions_csv[] =
         "code,parent,level,name,unit\n3209,,2,市,\n320902,3209,3,甲区,1\n320903,3209,3,乙区,1\n"
         "320904,3209,3,丙区,1\n320921,3209,3,丁县,1\n320922,3209,3,戊县,1\n";
-static const char orgs_csv[] = "code,parent,kind,region,name\ngas,,company,,燃气公司\nwater,,company,,水务公司\n";
+static const char orgs_csv[] =
+        "code,parent,kind,region,name\ngas,,company,,燃气公司\nwater,,company,,水务公司\n";
 static const char kind_yaml[] =
         "code: gas-sensor\nname: 燃气监测点\nthing: true\nwrite: [admin]\n"
         "states:\n  - {code: running, name: 在用}\n  - {code: retired, name: 停用}\n"
@@ -147,8 +148,8 @@ static void load(struct store *st)
 
 	must_ok(registry_new(st, &r, &e));
 	s = registry_hold(r);
-	printf("%zu things loaded in %.2f s (CPU %.2f); %.0f bytes of memory each\n", thing_map_count(s->things),
-	        since(began), cpu() - at,
+	printf("%zu things loaded in %.2f s (CPU %.2f); %.0f bytes of memory each\n",
+	        thing_map_count(s->things), since(began), cpu() - at,
 	        (double)thing_map_bytes(s->things) / (double)thing_map_count(s->things));
 	registry_release(r, s);
 	registry_free(&r);
@@ -251,7 +252,9 @@ static void import(struct site *s)
 
 	sb_puts(&csv, "编号,名称,区划,部门,状态,经度,纬度,安装场所,安装日期,地址,维护人\n");
 	for (int i = 0; i < SHEET; i++)
-		sb_printf(&csv, "N%lld-%06d,建军路%d号阀井,%s,%s,在用,%.5f,%.5f,阀井,20%02u-%02u-%02u,建军路%d号,张三\n",
+		sb_printf(&csv,
+		        "N%lld-%06d,建军路%d号阀井,%s,%s,在用,%.5f,%.5f,阀井,20%02u-%02u-%02u,建军路%d号,"
+		        "张三\n",
 		        (long long)fresh, i, i, regions[any(&dice, 5)], orgs[any(&dice, 2)],
 		        119.5 + any(&dice, 100000) / 1e5, 33 + any(&dice, 100000) / 1e5, any(&dice, 26),
 		        1 + any(&dice, 12), 1 + any(&dice, 28), i);

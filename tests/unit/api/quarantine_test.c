@@ -32,7 +32,8 @@ static int send(const char *thing, double after_s, double v, const char *metric)
 	struct ingest_told told = {0};
 	struct arena *a = arena_new(0);
 	struct err e = ERR_INIT;
-	const char *line = arena_printf(a, "%s,thing=%s value=%g %lld", metric, thing, v, (long long)t * 1000);
+	const char *line =
+	        arena_printf(a, "%s,thing=%s value=%g %lld", metric, thing, v, (long long)t * 1000);
 
 	check_ok(ingest_text(ingest, "gateway", str_of(line), a, &told, &e), &e);
 	quarantine_settle(town.site->quarantine);
@@ -72,7 +73,8 @@ TEST(an_unknown_device_is_adopted_with_all_it_ever_sent)
 
 	check_eq_i(decide("N-1", "adopt", "{\"kind\":\"nothing\",\"name\":\"x\"}").status, 400);
 	check_eq_i(decide("N-9", "adopt", "{\"kind\":\"gas\",\"name\":\"x\"}").status, 404);
-	check_eq_i(ask("POST", "/api/v1/quarantine/N-1/adopt", duty, "{\"kind\":\"gas\",\"name\":\"x\"}").status,
+	check_eq_i(
+	        ask("POST", "/api/v1/quarantine/N-1/adopt", duty, "{\"kind\":\"gas\",\"name\":\"x\"}").status,
 	        403);
 	a = decide("N-1", "adopt", "{\"kind\":\"gas\",\"name\":\"新站\",\"region\":\"3201\"}");
 	check_eq_i(a.status, 200);
@@ -83,7 +85,9 @@ TEST(an_unknown_device_is_adopted_with_all_it_ever_sent)
 	check_has(a.body, "\"name\":\"新站\"");
 	check_has(a.body, "\"v\":4");
 	/* Its series have the region that it has now, from the first reading on. */
-	a = ask("GET", "/prometheus/api/v1/query?query=count_over_time(ch4_lel{region%3D\"3201\",thing%3D\"N-1\"}[1h])",
+	a = ask("GET",
+	        "/prometheus/api/v1/"
+	        "query?query=count_over_time(ch4_lel{region%3D\"3201\",thing%3D\"N-1\"}[1h])",
 	        admin, NULL);
 	check_has(a.body, "\"2\"]");
 
@@ -95,7 +99,8 @@ TEST(an_unknown_device_is_adopted_with_all_it_ever_sent)
 
 	/* One that somebody has changed since stays. */
 	check_eq_i(decide("N-1", "adopt", "{\"kind\":\"gas\",\"name\":\"新站\"}").status, 200);
-	check_eq_i(ask("PUT", "/api/v1/things/N-1", admin, "{\"kind\":\"gas\",\"name\":\"又改\"}").status, 200);
+	check_eq_i(
+	        ask("PUT", "/api/v1/things/N-1", admin, "{\"kind\":\"gas\",\"name\":\"又改\"}").status, 200);
 	check_eq_i(decide("N-1", "undo", NULL).status, 409);
 	a = ask("GET", "/api/v1/journal?kind=device.", admin, NULL);
 	check_has(a.body, "device.adopted");

@@ -1,4 +1,5 @@
-/* The map of things against a plain sorted array: random changes, old maps read on, nothing lost or leaked. */
+/* The map of things against a plain sorted array: random changes, old maps read on, nothing lost or leaked.
+ */
 #include "city/thing_map.h"
 #include "check.h"
 

@@ -610,6 +610,7 @@ export const en: Words = {
 	'dev.title': 'Devices',
 	'dev.listening': 'silence counts from {t}',
 	'dev.health': 'Health of devices',
+	'dev.of_one': 'Device',
 	'dev.things': 'Devices',
 	'dev.none': 'There are no devices that report in your scope.',
 	'dev.amiss': 'Devices with trouble',

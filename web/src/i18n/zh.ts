@@ -609,6 +609,7 @@ export const zh = {
 	'dev.title': '设备',
 	'dev.listening': '自 {t} 起计算失联',
 	'dev.health': '设备健康',
+	'dev.of_one': '设备状况',
 	'dev.things': '设备数',
 	'dev.none': '您的范围内没有会上报读数的设备。',
 	'dev.amiss': '有问题的设备',
