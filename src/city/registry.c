@@ -690,6 +690,27 @@ struct series_virtual registry_virtual(struct registry *r)
 	return (struct series_virtual){.ctx = r, .names = names, .values = label_values};
 }
 
+int things_attrs(struct store *st, int (*each)(void *ctx, const char *code, const char *attrs), void *ctx,
+        struct err *e)
+{
+	struct sql_record_things_attrs_row row;
+	struct arena *a = arena_new(0);
+	struct store_rows *rows = NULL;
+	struct store_tx *tx = NULL;
+	int rc = store_read_begin(st, "look at the attributes of things", &tx, e);
+
+	if (rc == 0)
+		rc = sql_record_things_attrs_open(tx, &rows, e);
+	while (rc == 0 && (rc = sql_record_things_attrs_next(rows, &row, e)) > 0) {
+		rc = each(ctx, keep(a, row.code), keep(a, row.attrs));
+		arena_reset(a);
+	}
+	store_rows_close(&rows);
+	store_read_end(&tx);
+	arena_free(&a);
+	return rc;
+}
+
 /* ---- changing ---- */
 
 struct put {

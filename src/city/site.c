@@ -6,6 +6,7 @@
 #include "city/quarantine.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
+#include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
 
@@ -45,6 +46,7 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .cache_b = o->readings_cache_b,
 	        .observe = observe,
 	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
@@ -98,6 +100,7 @@ static void close_parts(struct site *s)
 {
 	if (s->rules != NULL)
 		rules_stop(s->rules);
+	retention_stop(&s->retention);
 	standby_stop(&s->standby);
 	series_close(&s->series);
 	rules_free(&s->rules);
@@ -122,6 +125,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->dir = arena_strdup(s->arena, o->dir);
 	s->clock = o->clock;
 	s->accounts = o->accounts;
+	s->retain = o->retain;
 	s->lock = -1;
 	if (o->create)
 		rc = file_mkdirs(s->dir, e);
@@ -175,6 +179,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
 	if (rc == 0 && o->rules)
+		rc = retention_start(s, &s->retention, e);
+	if (rc == 0 && o->rules)
 		quarantine_start(s->quarantine);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
@@ -202,6 +208,9 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
+	int rc;
+
 	quarantine_settle(s->quarantine);
-	return s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

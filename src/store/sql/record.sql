@@ -28,6 +28,11 @@ SELECT kind FROM record WHERE thing AND code = :code;
 --      demo bool
 SELECT code, kind, name, name_en, state, org, region, lon, lat, demo FROM record WHERE thing ORDER BY code;
 
+-- record_things_attrs: the attributes of every thing
+-- many
+-- out: code text, attrs text
+SELECT code, attrs FROM record WHERE thing ORDER BY code;
+
 -- record_things_of: the things that have these codes
 -- many
 -- in: codes texts
