@@ -150,7 +150,7 @@ static struct post *post_of(struct ingest *in)
 		in->post = arena_alloc(a, sizeof(*in->post));
 		in->post->in = in;
 		in->post->arena = a;
-		in->post->points = (struct points){0};
+		in->post->points = (struct points){.protocol = "mqtt"};
 		in->post->bytes = 0;
 		in->post->n = 0;
 	}
