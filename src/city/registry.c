@@ -15,6 +15,8 @@ struct held {              /* a snapshot and those who look at it */
 struct registry {
 	pthread_mutex_t lock;
 	struct held *now;
+	void (*listener)(void *ctx, const char *code);
+	void *listener_ctx;
 };
 
 /* ---- finding ---- */
@@ -320,9 +322,19 @@ int registry_reload(struct registry *r, struct store *st, struct err *e)
 	pthread_mutex_lock(&r->lock);
 	old = r->now;
 	r->now = h;
+	if (r->listener != NULL)
+		r->listener(r->listener_ctx, NULL);
 	pthread_mutex_unlock(&r->lock);
 	registry_release(r, &old->s);
 	return 0;
+}
+
+void registry_listen(struct registry *r, void (*f)(void *ctx, const char *code), void *ctx)
+{
+	pthread_mutex_lock(&r->lock);
+	r->listener = f;
+	r->listener_ctx = ctx;
+	pthread_mutex_unlock(&r->lock);
 }
 
 const struct snapshot *registry_hold(struct registry *r)

@@ -1,6 +1,7 @@
 #include "city/site.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "city/map.h"
 #include "city/pack.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
@@ -79,8 +80,11 @@ static void close_parts(struct site *s)
 	if (s->rules != NULL)
 		rules_stop(s->rules);
 	standby_stop(&s->standby);
+	if (s->map != NULL)
+		map_stop(s->map);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	map_free(&s->map);
 	registry_free(&s->registry);
 	catalog_free(&s->catalog);
 	store_close(&s->store);
@@ -141,12 +145,15 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->map = map_new(s);
 	if (o->rules)
 		rc = rules_new(s, &s->rules, e);
 	if (rc == 0)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->rules)
+		map_start(s->map);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -173,5 +180,7 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
-	return s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+
+	return rc == 0 && s->rules != NULL ? map_look_for_silence(s->map, e) : rc;
 }

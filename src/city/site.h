@@ -12,6 +12,7 @@
 #include "city/registry.h"
 #include "city/secret.h"
 
+struct city_map;
 struct rules;
 struct standby;
 
@@ -23,6 +24,7 @@ struct site {
 	struct series_db *series;
 	struct catalog *catalog;
 	struct registry *registry;
+	struct city_map *map;
 	struct rules *rules;
 	struct standby *standby; /* NULL: none */
 	struct account_policy accounts;
