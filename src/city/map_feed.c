@@ -255,7 +255,7 @@ static int take_case(struct city_map *m, struct store_tx *tx, int64_t id, struct
 		map__case(m, thing, text(a, r.region), text(a, r.org), text(a, r.owner));
 	else if (rc == 0)
 		map__case(m, thing, NULL, NULL, NULL);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int all_state(struct city_map *m, struct store_tx *tx, struct err *e)

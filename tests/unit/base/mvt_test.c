@@ -1,5 +1,6 @@
 #include "base/mvt.h"
 #include "check.h"
+#include "mvt_text.h"
 
 static struct str hex(const struct sb *b)
 {
@@ -120,4 +121,66 @@ TEST(nothing_is_an_empty_tile)
 	mvt_end(&m);
 	check_eq_u(b.n, 0);
 	sb_fini(&b);
+}
+
+static uint32_t state = 5;
+
+static uint32_t any(uint32_t n)
+{
+	state = state * 1103515245u + 12345u;
+	return (state >> 8) % n;
+}
+
+/* What is written is what is read, by a reader that knows the specification alone. */
+TEST(random_tiles_read_as_they_were_written)
+{
+	static const char *const names[] = {"name", "level", "编号", "x"}, *const texts[] = {
+	                                                                           "", "甲", "b", "b c"};
+	struct sb b = SB_INIT, want = SB_INIT, is = SB_INIT;
+	struct mvt m;
+
+	for (int round = 0; round < 200; round++) {
+		sb_reset(&b);
+		sb_reset(&want);
+		sb_puts(&want, "");
+		mvt_init(&m, &b);
+		for (uint32_t layers = any(4), l = 0; l < layers; l++) {
+			mvt_layer(&m, l % 2 ? "odd" : "even", 512 << any(5));
+			for (uint32_t n = any(40); n > 0; n--) {
+				int32_t x = (int32_t)any(20000) - 8000, y = (int32_t)any(20000) - 8000;
+				uint64_t id = any(2) ? (uint64_t)any(9) << any(50) : 0;
+
+				mvt_feature(&m, id);
+				sb_printf(&want, "%s %d,%d", l % 2 ? "odd" : "even", (int)x, (int)y);
+				if (id != 0)
+					sb_printf(&want, " #%llu", (unsigned long long)id);
+				for (uint32_t tags = any(5); tags > 0; tags--) {
+					const char *key = names[any(4)], *words = texts[any(4)];
+					int64_t v = ((int64_t)any(1000) - 500) << any(40);
+
+					switch (any(3)) {
+					case 0:
+						mvt_text(&m, key, str_of(words));
+						sb_printf(&want, " %s=%s", key, words);
+						break;
+					case 1:
+						mvt_int(&m, key, v);
+						sb_printf(&want, " %s=%lld", key, (long long)v);
+						break;
+					default:
+						mvt_bool(&m, key, v > 0);
+						sb_printf(&want, " %s=%s", key, v > 0 ? "true" : "false");
+					}
+				}
+				mvt_point(&m, x, y);
+				sb_putc(&want, '\n');
+			}
+		}
+		mvt_end(&m);
+		mvt_text_of(sb_str(&b), &is);
+		check_eq_s(is.p, want.p);
+	}
+	sb_fini(&b);
+	sb_fini(&want);
+	sb_fini(&is);
 }
