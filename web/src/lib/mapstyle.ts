@@ -33,7 +33,7 @@ const palette = ['', 'red', 'orange', 'yellow', 'blue'];
 
 /* Colours tell the level, and words in them tell it to eyes that do not tell colours. */
 export function tileLayers(of: Of, selected: string): LayerSpecification[] {
-	const fill = byLevel((l) => token(palette[l]!), token('primary')), ink = byLevel((l) => token(l === 1 ? 'on-red' : 'on-level'), token('on-primary'));
+	const fill = byLevel((l) => token(palette[l]!), token('calm')), ink = byLevel((l) => token(l === 1 ? 'on-red' : 'on-level'), token('on-primary'));
 	const word = byLevel((l) => t(`level.${l}` as Key), '');
 	const name: ExpressionSpecification = lang.value === 'en' ? ['coalesce', ['get', 'name_en'], ['get', 'name'], ['get', 'code']] : ['coalesce', ['get', 'name'], ['get', 'code']];
 	const count: ExpressionSpecification = ['case', ['<', ['get', 'point_count'], 10_000], ['number-format', ['get', 'point_count'], { locale: 'en' }],
