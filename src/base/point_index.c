@@ -197,7 +197,8 @@ static struct node *leaf_of(const struct point *p, size_t n)
 	leaf->leaf = true;
 	leaf->n = leaf->cap = (uint32_t)n;
 	leaf->point = xrealloc(NULL, (n + 1) * sizeof(*p));
-	memcpy(leaf->point, p, n * sizeof(*p));
+	if (n > 0)
+		memcpy(leaf->point, p, n * sizeof(*p));
 	return leaf;
 }
 

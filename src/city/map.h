@@ -7,7 +7,8 @@
  * thing that has it.
  *
  * Things without a place are not on the map. It follows the registry and the journal: an ask first takes in
- * what has changed since the last one, so that nobody is answered from before his own change. Whether a thing
+ * what has changed since the last one, so that nobody is answered from before an own change that the journal
+ * shows. Whether a thing
  * is silent is looked at once a minute.
  *
  * Threads: any. Changes are taken in under a lock that asks share, in steps of one thing.

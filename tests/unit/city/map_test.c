@@ -299,8 +299,8 @@ static void tile_at(struct pretend *p, enum map_layer layer, int z, double lon, 
 	static const struct who all = {.scope = {.clearance = 4}};
 	struct geo_cell at = geo_to_web((struct geo_point){lon, lat});
 
-	map__tile(&p->m, &(struct map_ask){.who = &all, .layer = layer}, z, at.x >> (32 - z),
-	        at.y >> (32 - z), out);
+	map__tile(&p->m, &(struct map_ask){.who = &all, .layer = layer}, z,
+	        (uint32_t)((uint64_t)at.x >> (32 - z)), (uint32_t)((uint64_t)at.y >> (32 - z)), out);
 }
 
 /* tests/data/tiles: read by web/test/tilemap.test.ts with the reader that others use. HEMING_GOLDEN=write. */

@@ -1,8 +1,8 @@
 /*
- * tile_bench - a map of many things: tiles from the whole city to one house, counts of what is in view,
+ * tiles_bench - a map of many things: tiles from the whole city to one house, counts of what is in view,
  * changes, memory.
  *
- *   tile_bench [THINGS [FILE]]    1,000,000; FILE: the things as CSV (code, lon, lat, kind, level), for a
+ *   tiles_bench [THINGS [FILE]]    1,000,000; FILE: the things as CSV (code, lon, lat, kind, level), for a
  * peer
  *
  * The city is 150 by 170 km with a dense centre (six of ten things within some 10 km), 130 towns and a few
@@ -124,7 +124,7 @@ static void write_csv(const struct bench *b, const char *path)
 	FILE *f = fopen(path, "w");
 
 	if (f == NULL) {
-		fprintf(stderr, "tile_bench: %s cannot be written\n", path);
+		fprintf(stderr, "tiles_bench: %s cannot be written\n", path);
 		return;
 	}
 	for (size_t i = 0; i < b->n; i++)
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
 	int64_t n = 1000000;
 
 	if (argc > 1 && (!num_int(str_of(argv[1]), &n) || n < 1000)) {
-		fprintf(stderr, "tile_bench [THINGS, at least 1,000 [FILE]]\n");
+		fprintf(stderr, "tiles_bench [THINGS, at least 1,000 [FILE]]\n");
 		return 2;
 	}
 	b.n = (size_t)n;
