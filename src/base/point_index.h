@@ -12,8 +12,8 @@
  * class are below it, and the sums of their places. So a tile of a whole city costs what it has classes, and
  * one point that comes, goes or changes costs a step at each level.
  *
- * Threads: one that changes it or many that ask; the lock is the caller's. Memory: 30 bytes a point, and 24 for
- * each class at each node, which made 42 to 92 a point of a million in 5,000 to 57,000 classes.
+ * Threads: one that changes it or many that ask; the lock is the caller's. Memory: 30 bytes a point, and 24
+ * for each class at each node, which made 42 to 92 a point of a million in 5,000 to 57,000 classes.
  */
 #ifndef HEMING_POINT_INDEX_H
 #define HEMING_POINT_INDEX_H

@@ -5,6 +5,7 @@
 #include "city/pack.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
+#include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
 
@@ -35,6 +36,7 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .cache_b = o->readings_cache_b,
 	        .observe = o->rules ? rules_observe : NULL,
 	        .observe_ctx = s->rules};
 	int rc = series_open(&so, &s->series, e);
@@ -79,6 +81,7 @@ static void close_parts(struct site *s)
 {
 	if (s->rules != NULL)
 		rules_stop(s->rules);
+	retention_stop(&s->retention);
 	standby_stop(&s->standby);
 	if (s->map != NULL)
 		map_stop(s->map);
@@ -104,6 +107,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->dir = arena_strdup(s->arena, o->dir);
 	s->clock = o->clock;
 	s->accounts = o->accounts;
+	s->retain = o->retain;
 	s->lock = -1;
 	if (o->create)
 		rc = file_mkdirs(s->dir, e);
@@ -154,6 +158,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = rules_start(s->rules, e);
 	if (rc == 0 && o->rules)
 		map_start(s->map);
+	if (rc == 0 && o->rules)
+		rc = retention_start(s, &s->retention, e);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -182,5 +188,7 @@ int site_settle(struct site *s, struct err *e)
 {
 	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
 
-	return rc == 0 && s->rules != NULL ? map_look_for_silence(s->map, e) : rc;
+	if (rc == 0 && s->rules != NULL)
+		rc = map_look_for_silence(s->map, e);
+	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }
