@@ -30,7 +30,7 @@ static void thing_changed(void *ctx, const char *code)
 		m->told[m->tolds++] = xstrdup(code);
 	}
 	pthread_mutex_unlock(&m->hear);
-	atomic_store(&m->stale, true);
+	atomic_fetch_add(&m->heard, 1);
 }
 
 /* On the store's writer. */
@@ -39,7 +39,7 @@ static void journal_grown(void *ctx, int64_t seq)
 	struct city_map *m = ctx;
 
 	(void)seq;
-	atomic_store(&m->stale, true);
+	atomic_fetch_add(&m->heard, 1);
 }
 
 struct city_map *map_new(struct site *s)
@@ -55,7 +55,7 @@ struct city_map *map_new(struct site *s)
 	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	must(pthread_cond_init(&m->wake, &attr) == 0);
 	pthread_condattr_destroy(&attr);
-	atomic_store(&m->stale, true);
+	atomic_store(&m->heard, 1);
 	registry_listen(s->registry, thing_changed, m);
 	m->watch = journal_watch(s->store, journal_grown, m);
 	return m;
@@ -301,13 +301,15 @@ static int take_journal(struct city_map *m, struct store_tx *tx, struct err *e)
 int map_update(struct city_map *m, struct err *e)
 {
 	struct store_tx *tx = NULL;
+	unsigned heard;
 	int rc;
 
-	if (!atomic_load(&m->stale))
+	if (atomic_load(&m->heard) == atomic_load(&m->done))
 		return 0;
+	/* Who comes while another is at it waits: what was told before is then taken in. */
 	pthread_mutex_lock(&m->changing);
-	/* What is told from here on is for the next one. */
-	rc = atomic_exchange(&m->stale, false) ? store_read_begin(m->site->store, "the map", &tx, e) : 1;
+	heard = atomic_load(&m->heard); /* what is told from here on is for the next one */
+	rc = heard != atomic_load(&m->done) ? store_read_begin(m->site->store, "the map", &tx, e) : 1;
 	if (rc == 0 && !m->filled) {
 		fill_things(m);
 		rc = all_state(m, tx, e);
@@ -318,8 +320,8 @@ int map_update(struct city_map *m, struct err *e)
 		rc = take_journal(m, tx, e);
 	}
 	store_read_end(&tx);
-	if (rc < 0)
-		atomic_store(&m->stale, true);
+	if (rc == 0)
+		atomic_store(&m->done, heard);
 	pthread_mutex_unlock(&m->changing);
 	return rc < 0 ? rc : 0;
 }

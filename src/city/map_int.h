@@ -63,7 +63,7 @@ struct city_map {
 	uint32_t round;
 	int64_t seq; /* the journal was read up to here */
 	struct journal_watch *watch;
-	atomic_bool stale; /* something has changed since */
+	atomic_uint heard, done; /* how often something has changed, and how much of that was taken in */
 	pthread_mutex_t hear;
 	pthread_cond_t wake;
 	char **told; /* codes of things that have changed */
