@@ -1,6 +1,7 @@
 /*
- * How the map keeps in step: with the registry, which tells which things have changed; with the journal, of
- * which it reads what concerns alarms and cases; and with the series, at which it looks once a minute.
+ * How the map keeps in step: with the registry, which tells what has changed since a version; with the
+ * journal, of which it reads what concerns alarms and cases; and with the series, at which it looks once a
+ * minute.
  */
 #include "base/log.h"
 #include "base/num.h"
@@ -9,29 +10,12 @@
 #include "city/map_int.h"
 #include "store/sql.h"
 
-#define TOLD_MOST 1000   /* things that changed one by one; beyond, all are looked at */
 #define STEP_ENTRIES 500 /* of the journal at once */
 #define BEHIND_MOST 5000 /* entries; beyond, all alarms and cases are read anew */
 #define SILENCE_EVERY (60 * US_SECOND)
 #define SERIES_MOST 500000
 
 /* ---- who tells ---- */
-
-/* From whoever changes things; code NULL: any of them may have. */
-static void thing_changed(void *ctx, const char *code)
-{
-	struct city_map *m = ctx;
-
-	pthread_mutex_lock(&m->hear);
-	if (code == NULL || m->tolds >= TOLD_MOST) {
-		m->told_all = true;
-	} else {
-		m->told = xgrow(m->told, &m->told_cap, m->tolds + 1, sizeof(*m->told));
-		m->told[m->tolds++] = xstrdup(code);
-	}
-	pthread_mutex_unlock(&m->hear);
-	atomic_fetch_add(&m->heard, 1);
-}
 
 /* On the store's writer. */
 static void journal_grown(void *ctx, int64_t seq)
@@ -56,16 +40,8 @@ struct city_map *map_new(struct site *s)
 	must(pthread_cond_init(&m->wake, &attr) == 0);
 	pthread_condattr_destroy(&attr);
 	atomic_store(&m->heard, 1);
-	registry_listen(s->registry, thing_changed, m);
 	m->watch = journal_watch(s->store, journal_grown, m);
 	return m;
-}
-
-static void forget_told(char **told, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(told[i]);
-	free(told);
 }
 
 void map_free(struct city_map **mp)
@@ -77,9 +53,7 @@ void map_free(struct city_map **mp)
 	*mp = NULL;
 	map_stop(m);
 	journal_unwatch(m->site->store, &m->watch);
-	registry_listen(m->site->registry, NULL, NULL);
 	map__tables_fini(m);
-	forget_told(m->told, m->tolds);
 	pthread_mutex_destroy(&m->changing);
 	pthread_mutex_destroy(&m->hear);
 	pthread_cond_destroy(&m->wake);
@@ -102,13 +76,13 @@ static struct map_thing from_registry(const struct thing *t)
 static void take_all_things(struct city_map *m)
 {
 	const struct snapshot *s = registry_hold(m->site->registry);
-	struct thing_walk walk;
-	const struct thing *found;
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *x;
 
 	m->round++;
-	walk = thing_map_walk(s->things, NULL);
-	while ((found = thing_next(&walk)) != NULL) {
-		struct map_thing t = from_registry(found);
+	m->version = s->version;
+	while ((x = thing_next(&w)) != NULL) {
+		struct map_thing t = from_registry(x);
 
 		map__thing(m, &t);
 	}
@@ -122,13 +96,14 @@ static void fill_things(struct city_map *m)
 {
 	const struct snapshot *s = registry_hold(m->site->registry);
 	struct map_thing *t = xcalloc(thing_map_count(s->things) + 1, sizeof(*t));
-	struct thing_walk walk = thing_map_walk(s->things, NULL);
-	const struct thing *found;
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *x;
 	size_t n = 0;
 
-	while ((found = thing_next(&walk)) != NULL)
-		t[n++] = from_registry(found);
+	while ((x = thing_next(&w)) != NULL)
+		t[n++] = from_registry(x);
 	map__fill(m, t, n);
+	m->version = s->version;
 	registry_release(m->site->registry, s);
 	free(t);
 }
@@ -150,23 +125,17 @@ static void take_one_thing(struct city_map *m, const char *code)
 
 static void take_things(struct city_map *m)
 {
-	char **told;
-	size_t n;
-	bool all;
+	struct arena *a = arena_new(0);
+	struct registry_changes c;
 
-	pthread_mutex_lock(&m->hear);
-	told = m->told;
-	n = m->tolds;
-	all = m->told_all;
-	m->told = NULL;
-	m->tolds = m->told_cap = 0;
-	m->told_all = false;
-	pthread_mutex_unlock(&m->hear);
-	if (all)
+	if (registry_changes(m->site->registry, m->version, a, &c)) {
+		for (int i = 0; i < c.n; i++)
+			take_one_thing(m, c.code[i]);
+		m->version = c.version;
+	} else {
 		take_all_things(m);
-	for (size_t i = 0; i < n && !all; i++)
-		take_one_thing(m, told[i]);
-	forget_told(told, n);
+	}
+	arena_free(&a);
 }
 
 /* ---- alarms and cases ---- */
@@ -304,18 +273,26 @@ static int take_journal(struct city_map *m, struct store_tx *tx, struct err *e)
 	return rc;
 }
 
+static bool behind(struct city_map *m)
+{
+	return atomic_load(&m->heard) != atomic_load(&m->done) ||
+	       registry_version(m->site->registry) != atomic_load(&m->seen);
+}
+
 int map_update(struct city_map *m, struct err *e)
 {
 	struct store_tx *tx = NULL;
 	unsigned heard;
-	int rc;
+	int rc = 0;
 
-	if (atomic_load(&m->heard) == atomic_load(&m->done))
+	if (!behind(m))
 		return 0;
 	/* Who comes while another is at it waits: what was told before is then taken in. */
 	pthread_mutex_lock(&m->changing);
+	if (!behind(m))
+		goto out;
 	heard = atomic_load(&m->heard); /* what is told from here on is for the next one */
-	rc = heard != atomic_load(&m->done) ? store_read_begin(m->site->store, "the map", &tx, e) : 1;
+	rc = store_read_begin(m->site->store, "the map", &tx, e);
 	if (rc == 0 && !m->filled) {
 		fill_things(m);
 		rc = all_state(m, tx, e);
@@ -326,10 +303,13 @@ int map_update(struct city_map *m, struct err *e)
 		rc = take_journal(m, tx, e);
 	}
 	store_read_end(&tx);
-	if (rc == 0)
+	if (rc == 0) {
+		atomic_store(&m->seen, m->version);
 		atomic_store(&m->done, heard);
+	}
+out:
 	pthread_mutex_unlock(&m->changing);
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* ---- silence ---- */

@@ -61,14 +61,13 @@ struct city_map {
 	pthread_mutex_t changing;
 	bool filled;
 	uint32_t round;
-	int64_t seq; /* the journal was read up to here */
+	int64_t seq;            /* the journal was read up to here */
+	uint64_t version;       /* and the registry */
+	_Atomic(uint64_t) seen; /* that version, for who asks */
 	struct journal_watch *watch;
 	atomic_uint heard, done; /* how often something has changed, and how much of that was taken in */
 	pthread_mutex_t hear;
 	pthread_cond_t wake;
-	char **told; /* codes of things that have changed */
-	size_t tolds, told_cap;
-	bool told_all;
 	pthread_t thread;
 	bool running, stopping;
 };

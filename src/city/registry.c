@@ -50,8 +50,6 @@ struct registry {
 	} change[CHANGES_KEPT]; /* a ring */
 	size_t changes;         /* that there ever were */
 	uint64_t forgotten;     /* versions up to this one cannot be asked for */
-	void (*listener)(void *ctx, const char *code);
-	void *listener_ctx;
 };
 
 /* ---- finding ---- */
@@ -485,12 +483,6 @@ void registry_free(struct registry **registry)
 	*registry = NULL;
 }
 
-static void announce(struct registry *r, const char *code)
-{
-	if (r->listener != NULL)
-		r->listener(r->listener_ctx, code);
-}
-
 int registry_reload(struct registry *r, struct store *st, struct err *e)
 {
 	struct held *h = NULL;
@@ -503,18 +495,9 @@ int registry_reload(struct registry *r, struct store *st, struct err *e)
 		r->now->last = true;
 		set_present(r, h);
 		r->forgotten = h->s.version;
-		announce(r, NULL);
 	}
 	pthread_mutex_unlock(&r->changing);
 	return rc;
-}
-
-void registry_listen(struct registry *r, void (*f)(void *ctx, const char *code), void *ctx)
-{
-	pthread_mutex_lock(&r->changing);
-	r->listener = f;
-	r->listener_ctx = ctx;
-	pthread_mutex_unlock(&r->changing);
 }
 
 /* The slot stays this snapshot's until the hold is released: the count was taken with its number. */
@@ -614,10 +597,8 @@ static int follow(struct registry *r, struct store *st, struct err *e)
 		h->map = thing_map_change(r->now->map, change, n, &r->now->litter);
 		h->s.things = h->map;
 		set_present(r, h);
-		for (size_t i = 0; i < n; i++) {
+		for (size_t i = 0; i < n; i++)
 			remember(r, h->s.version, change[i].code);
-			announce(r, change[i].code);
-		}
 		for (size_t i = 0; i < r->pendings; i++)
 			free(r->pending[i]);
 		r->pendings = 0;

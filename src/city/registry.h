@@ -64,9 +64,6 @@ struct registry_changes {
 	int n;
 };
 bool registry_changes(struct registry *r, uint64_t since, struct arena *a, struct registry_changes *out);
-/* Calls f(ctx, code) after a change can be seen: of the thing of that code, or NULL where any may have
- * changed. On the thread that changed it: f takes note of it and returns. One listener; f NULL: none. */
-void registry_listen(struct registry *r, void (*f)(void *ctx, const char *code), void *ctx);
 /* The snapshot stays valid until the matching release. */
 const struct snapshot *registry_hold(struct registry *r);
 void registry_release(struct registry *r, const struct snapshot *s);

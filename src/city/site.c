@@ -107,9 +107,9 @@ static void close_parts(struct site *s)
 		map_stop(s->map);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	map_free(&s->map);
 	quarantine_close(&s->quarantine);
 	health_free(&s->health);
-	map_free(&s->map);
 	registry_free(&s->registry);
 	catalog_free(&s->catalog);
 	store_close(&s->store);
@@ -171,12 +171,12 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->map = map_new(s);
 	s->health = health_new(s->registry, s->catalog, s->clock);
 	rc = quarantine_open(s, &s->quarantine, e);
 	if (rc < 0)
 		goto out;
 	registry_set_alias(s->registry, merged_into, s->quarantine);
-	s->map = map_new(s);
 	if (o->rules)
 		rc = rules_new(s, &s->rules, e);
 	if (rc == 0)
