@@ -96,6 +96,13 @@ int openapi_get(struct call *c, struct err *e)
 	return 0;
 }
 
+int remote_write_post(struct call *c, struct err *e)
+{
+	(void)e;
+	ingest_remote_write(c->s->ingest, c->r);
+	return 0;
+}
+
 int write_post(struct call *c, struct err *e)
 {
 	(void)e;

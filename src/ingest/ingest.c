@@ -1,6 +1,7 @@
 #include "ingest/ingest_int.h"
 
 #define SEEN_SERIES 2000000
+#define METRIC_WORDS 20000
 
 int ingest_start(const struct ingest_options *o, struct ingest **out, struct err *e)
 {
@@ -10,6 +11,7 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 	in->site = o->site;
 	in->future = o->future != 0 ? o->future : 10 * US_MINUTE;
 	in->seen = seen_new(SEEN_SERIES);
+	in->words = metric_words_new(METRIC_WORDS);
 	ingest__commands_init(in);
 	if (o->mqtt_address != NULL)
 		rc = ingest__mqtt_start(in, o, e);
@@ -43,6 +45,7 @@ void ingest_stop(struct ingest **in)
 	mqtt_close(&(*in)->mqtt);
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
+	metric_words_free(&(*in)->words);
 	ingest__commands_fini(*in);
 	free(*in);
 	*in = NULL;

@@ -7,6 +7,7 @@
 #ifndef HEMING_INGEST_H
 #define HEMING_INGEST_H
 
+#include "base/prompb.h"
 #include "city/site.h"
 #include "net/http.h"
 
@@ -39,6 +40,11 @@ void ingest_stop(struct ingest **in);
  * thread. To be called on a worker, since it unpacks and reads the body. */
 #define INGEST_BODY_MAX (32 << 20)
 void ingest_write(struct ingest *in, struct http_req *r);
+
+/* The same for Prometheus remote write, 1.0 and 2.0. */
+void ingest_remote_write(struct ingest *in, struct http_req *r);
+/* What its senders said of their metrics, in order of name, in the arena. */
+size_t ingest_metric_words(struct ingest *in, struct arena *a, struct prompb_metadata **out);
 
 struct ingest_told {
 	size_t stored; /* readings */

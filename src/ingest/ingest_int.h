@@ -6,6 +6,7 @@
 #include "city/account.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
+#include "ingest/metric_words.h"
 #include "ingest/rights.h"
 #include "ingest/seen.h"
 #include "mqtt/mqtt.h"
@@ -16,6 +17,7 @@
 struct ingest {
 	struct site *site;
 	struct seen *seen;
+	struct metric_words *words;
 	struct mqtt_server *mqtt;
 	struct cert *cert; /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
@@ -26,7 +28,14 @@ struct ingest {
 	dur_us future;
 };
 
-enum refusal { REFUSED_SYNTAX, REFUSED_VALUE, REFUSED_FUTURE, REFUSED_NAME, REFUSED_RIGHT };
+enum refusal {
+	REFUSED_SYNTAX,
+	REFUSED_VALUE,
+	REFUSED_FUTURE,
+	REFUSED_NAME,
+	REFUSED_RIGHT,
+	REFUSED_HISTOGRAM
+};
 /* Counts one, and logs it (sampled by device). */
 void ingest__refuse(const char *device, enum refusal why, int line, const char *words);
 
@@ -43,6 +52,13 @@ void ingest__bad_line(struct arena *a, struct points *out, const char *device, e
 /* All lines of a text for one device. Negative only when series cannot be made at all. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
+
+/* What the doors over HTTP share (write.c): the device that the request names by its headers, and refusals
+ * as JSON; p, if any, tells of the lines. */
+MUST_USE int ingest__device(struct ingest *in, struct http_req *r, struct device *d, struct err *e);
+void ingest__reply_error(
+        struct http_req *r, int status, const char *code, const char *words, const struct points *p);
+void ingest__reply_err(struct http_req *r, const struct err *e);
 
 /* An answer to a command has come (command.c); any thread. */
 void ingest__answered(struct ingest *in, struct str thing, struct str id, struct str payload);

@@ -14,6 +14,7 @@ void ingest__refuse(const char *device, enum refusal why, int line, const char *
 	        [REFUSED_FUTURE] = METRIC_INGEST_BAD_FUTURE,
 	        [REFUSED_NAME] = METRIC_INGEST_BAD_NAME,
 	        [REFUSED_RIGHT] = METRIC_INGEST_BAD_RIGHT,
+	        [REFUSED_HISTOGRAM] = METRIC_INGEST_BAD_HISTOGRAM,
 	};
 
 	metric_add(counter[why], 1);

@@ -56,6 +56,22 @@ void seen_free(struct seen **s)
 	*s = NULL;
 }
 
+static void begin_again(struct shard *h)
+{
+	forget(h);
+	h->slots = FIRST_SLOTS;
+	h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
+}
+
+void seen_clear(struct seen *s)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		pthread_rwlock_wrlock(&s->shard[i].lock);
+		begin_again(&s->shard[i]);
+		pthread_rwlock_unlock(&s->shard[i].lock);
+	}
+}
+
 static uint64_t hash_of(struct str a, struct str b)
 {
 	uint64_t h = hash64(b.p, b.n, hash64(a.p, a.n, 0x5eed));
@@ -119,11 +135,8 @@ void seen_put(struct seen *s, struct str a, struct str b, series_id id)
 	if (a.n > UINT16_MAX || b.n > UINT16_MAX)
 		return;
 	pthread_rwlock_wrlock(&h->lock);
-	if (h->n >= s->per_shard) {
-		forget(h);
-		h->slots = FIRST_SLOTS;
-		h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
-	}
+	if (h->n >= s->per_shard)
+		begin_again(h);
 	if ((h->n + 1) * 2 > h->slots)
 		grow(h);
 	x = look(h, hash, a, b);

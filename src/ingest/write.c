@@ -5,7 +5,7 @@
 
 #define INFLATED_MAX (256 << 20)
 
-static void reply_error(
+void ingest__reply_error(
         struct http_req *r, int status, const char *code, const char *words, const struct points *p)
 {
 	struct sb b = SB_INIT;
@@ -38,9 +38,9 @@ static void reply_error(
 	sb_fini(&b);
 }
 
-static void reply_err(struct http_req *r, const struct err *e)
+void ingest__reply_err(struct http_req *r, const struct err *e)
 {
-	reply_error(r, err_http(e->code), err_name(e->code), e->text, NULL);
+	ingest__reply_error(r, err_http(e->code), err_name(e->code), e->text, NULL);
 }
 
 /* ---- who ---- */
@@ -79,7 +79,7 @@ static struct str base64_decode(struct arena *a, struct str s)
 }
 
 /* login:secret from Basic, from "Token login:secret" or "Bearer login:secret", or from v1's u and p. */
-static int find_device(struct ingest *in, struct http_req *r, struct device *d, struct err *e)
+int ingest__device(struct ingest *in, struct http_req *r, struct device *d, struct err *e)
 {
 	const char *header = http_header(r, "Authorization");
 	struct arena *a = http_arena(r);
@@ -118,7 +118,7 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	char words[96];
 
 	if (rc < 0) {
-		reply_err(x->r, e);
+		ingest__reply_err(x->r, e);
 		return;
 	}
 	metric_add(METRIC_INGEST_READINGS, (int64_t)x->points.n);
@@ -128,7 +128,7 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	}
 	snprintf(words, sizeof(words), "partial write: %zu readings stored, %d lines refused", x->points.n,
 	        x->points.refused);
-	reply_error(x->r, 400, "invalid", words, &x->points);
+	ingest__reply_error(x->r, 400, "invalid", words, &x->points);
 }
 
 void ingest_write(struct ingest *in, struct http_req *r)
@@ -142,7 +142,7 @@ void ingest_write(struct ingest *in, struct http_req *r)
 	enum line_unit unit;
 	int rc;
 
-	rc = find_device(in, r, &d, &e);
+	rc = ingest__device(in, r, &d, &e);
 	if (rc == 0 && !line_unit_parse(str_of(precision != NULL ? precision : ""), &unit))
 		rc = err_set(&e, ERR_INVALID, "precision is one of ns, us, ms, s");
 	if (rc == 0 && encoding != NULL && strcasecmp(encoding, "identity") != 0) {
@@ -155,7 +155,7 @@ void ingest_write(struct ingest *in, struct http_req *r)
 	if (rc == 0)
 		rc = ingest__lines(in, &d, body, unit, a, &x->points, &e);
 	if (rc < 0) {
-		reply_err(r, &e);
+		ingest__reply_err(r, &e);
 		return;
 	}
 	x->batch.p = x->points.p;
@@ -164,6 +164,6 @@ void ingest_write(struct ingest *in, struct http_req *r)
 	if (!series_post(in->site->series, &x->batch)) {
 		err_set(&e, ERR_UNAVAILABLE,
 		        "too many readings wait to be written; send this again in a moment");
-		reply_err(r, &e);
+		ingest__reply_err(r, &e);
 	}
 }

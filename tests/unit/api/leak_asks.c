@@ -28,6 +28,8 @@ static const struct {
                 "salted hashes of all entries: of each other or of nothing, they tell nothing"},
         {"/write", "readings come in, by devices"},
         {"/api/v2/write", "readings come in, by devices"},
+        {"/api/v1/write", "readings come in, by devices"},
+        {"/prometheus/api/v1/write", "readings come in, by devices"},
         {"/api/v1/journal/head", "a hash over all entries and their salts, and how many there are"},
         {"/healthz", "the process, not the city"},
         {"/metrics", "the process, not the city"},
