@@ -6,6 +6,7 @@
 #include "city/record_cursor.h"
 #include "city/rule.h"
 #include "city/standby.h"
+#include "series/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,12 +35,22 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .keep_logs = o->keep_logs,
+	        .partition = o->keep_logs ? US_DAY : 0, /* so that what is old goes day by day */
 	        .observe = o->rules ? rules_observe : NULL,
 	        .observe_ctx = s->rules};
 	int rc = series_open(&so, &s->series, e);
 
-	if (rc == 0)
-		series_set_virtual(s->series, &s->labels);
+	if (rc < 0)
+		return rc;
+	series_set_virtual(s->series, &s->labels);
+	if (o->remote != NULL) {
+		struct series_remote_options ro = *o->remote;
+
+		ro.db = s->series;
+		ro.clock = s->clock;
+		rc = series_remote_open(&ro, &s->remote, e);
+	}
 	return rc;
 }
 
@@ -79,6 +90,7 @@ static void close_parts(struct site *s)
 	if (s->rules != NULL)
 		rules_stop(s->rules);
 	standby_stop(&s->standby);
+	series_remote_close(&s->remote);
 	series_close(&s->series);
 	rules_free(&s->rules);
 	registry_free(&s->registry);

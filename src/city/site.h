@@ -13,6 +13,8 @@
 #include "city/secret.h"
 
 struct rules;
+struct series_remote;
+struct series_remote_options;
 struct standby;
 
 struct site {
@@ -21,6 +23,7 @@ struct site {
 	struct id_source *ids;
 	struct store *store;
 	struct series_db *series;
+	struct series_remote *remote; /* the engine behind the series; NULL: none */
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
@@ -44,9 +47,11 @@ struct site_options {
 	bool rules;  /* run rules, timers and push checks (serve); tools open without */
 	int readers;
 	bool trace;
-	struct secret_key key; /* file NULL: secret.key in dir */
-	const char *standby;   /* folder of the standby; NULL: none */
-	dur_us standby_every;  /* between two copies to it */
+	struct secret_key key;                      /* file NULL: secret.key in dir */
+	const char *standby;                        /* folder of the standby; NULL: none */
+	dur_us standby_every;                       /* between two copies to it */
+	bool keep_logs;                             /* there is a remote engine: logs wait for it */
+	const struct series_remote_options *remote; /* without db and clock; NULL: nobody sends now */
 	struct account_policy accounts;
 };
 MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);
