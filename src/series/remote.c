@@ -5,13 +5,14 @@
  * window; `whole MICROSECONDS`, from when on the folder knows everything; `owns 0` or 1, whether the folder
  * has readings from before there was an engine. A start begins at `safe`, as if the engine had begun anew.
  */
+#include "series/remote_int.h"
+
 #include "base/file.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/prompb.h"
 #include "base/snappy.h"
 #include "base/thread.h"
-#include "series/remote_int.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
+#include "series/remote_int.h"
+
 #include "base/json.h"
 #include "base/num.h"
-#include "series/remote_int.h"
 
 #include <math.h>
 

@@ -40,6 +40,7 @@ struct series_remote {
 	size_t n, cap;
 
 	_Atomic int64_t whole_since;
+	_Atomic int64_t unheard; /* monotonic: when a question of a reader had no answer; 0: it had */
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	bool stopping;                    /* lock */

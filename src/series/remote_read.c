@@ -1,10 +1,10 @@
 /* Reading: points of before the folder is whole are fetched from the engine and merged with those here. */
-#include "base/time.h"
 #include "series/remote_int.h"
 
 #define ANSWER_MAX_B ((size_t)256 << 20)
 #define ANSWER_WAIT (60 * US_SECOND)
 #define POINTS_MOST 50000000
+#define UNHEARD_FOR (5 * US_SECOND) /* so long nobody else waits for an engine that does not answer */
 
 struct series_remote_cursor {
 	struct series_cursor *local;
@@ -97,9 +97,14 @@ static int ask_export(struct series_remote *r, const struct series_query *q,
         const struct virtual_labels *virt, time_us to, struct arena *a, struct str *text, struct err *e)
 {
 	struct sb selector = SB_INIT, form = SB_INIT;
+	dur_us unheard = atomic_load(&r->unheard);
 	bool fresh;
 	int status = 0, rc;
 
+	if (unheard != 0 && clock_monotonic() - unheard < UNHEARD_FOR) {
+		rc = err_set(e, ERR_UNAVAILABLE, "it did not answer a moment ago");
+		goto told;
+	}
 	put_selector(&selector, q, virt);
 	sb_puts(&form, "match%5B%5D=");
 	put_escaped(&form, sb_str(&selector));
@@ -116,9 +121,11 @@ static int ask_export(struct series_remote *r, const struct series_query *q,
 	        a, &status, text, &fresh, e);
 	sb_fini(&selector);
 	sb_fini(&form);
+	atomic_store(&r->unheard, rc == 0 || rc == ERR_TOOBIG ? 0 : clock_monotonic());
 	if (rc == 0 && status != 200)
 		rc = err_set(e, ERR_UNAVAILABLE, "it answers %d: %.*s", status,
 		        (int)(text->n < 200 ? text->n : 200), text->p);
+told:
 	if (rc < 0) {
 		char since[40];
 
@@ -128,7 +135,9 @@ static int ask_export(struct series_remote *r, const struct series_query *q,
 		        "or see to it",
 		        time_format(atomic_load(&r->whole_since), zone_utc(), since));
 	}
-	return rc == ERR_TOOBIG || rc == 0 ? rc : err_set(e, ERR_UNAVAILABLE, "%s", e->text);
+	if (rc < 0 && rc != ERR_TOOBIG)
+		rc = e->code = ERR_UNAVAILABLE;
+	return rc;
 }
 
 /* ---- what came ---- */
