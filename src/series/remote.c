@@ -340,6 +340,8 @@ static int look_for_loss(struct series_remote *r, bool fresh, struct err *e)
 	if (anew || r->failed)
 		send_again(r, anew ? "the engine was started anew" : "the engine was away");
 	r->began = began != 0 ? began : r->began;
+	if (r->failed) /* readers need not wait any longer either */
+		atomic_store(&r->unheard, 0);
 	r->failed = false;
 	return 0;
 }

@@ -229,7 +229,9 @@ def main():
             check('readings are taken meanwhile', s == 204, said)
             vm.start()
             wait('it is heard again', lambda: far.health()['remote']['ok'] and far.metric('heming_remote_queue_bytes') == 0)
-            r = far.side.ask('query', {'query': 'lvl{job="api",inst="1"} @ %d' % (BEGIN + 600), 'time': BEGIN + 7200})
+            old = {'query': 'lvl{job="api",inst="1"} @ %d' % (BEGIN + 600), 'time': BEGIN + 7200}
+            wait('questions are asked again', lambda: far.side.ask('query', old)['status'] == 'success')
+            r = far.side.ask('query', old)
             check('old readings are there again', r['status'] == 'success' and len(r['data']['result']) == 1, r)
             r = far.side.ask('query', {'query': 'lvl{job="api",inst=""}', 'time': BEGIN + 7200})
             check('and what was taken meanwhile', r['status'] == 'success' and r['data']['result'][0]['value'][1] == '42', r)
