@@ -66,6 +66,8 @@ struct route {
 extern const struct route api_routes[];
 extern const int api_routes_n;
 int route_status(const struct route *r); /* of its good answers */
+/* Schema and media type of its failures. */
+const char *route_failure(const struct route *r, const char **mime);
 
 /* ---- the router: a tree of path segments ---- */
 

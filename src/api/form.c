@@ -60,7 +60,10 @@ struct form *form_read(struct call *c)
 {
 	struct form *f = NULL;
 
-	form_parse(c->a, http_method(c->r) == HTTP_POST ? http_body(c->r) : STR_LIT(""), &f);
+	form_parse(c->a,
+	        http_method(c->r) == HTTP_POST || http_method(c->r) == HTTP_PUT ? http_body(c->r)
+	                                                                        : STR_LIT(""),
+	        &f);
 	if (f != NULL)
 		f->r = c->r;
 	return f;

@@ -2,6 +2,7 @@
 #include "api/api_int.h"
 
 #include "ingest/command.h"
+#include "ingest/state.h"
 
 #include <math.h>
 
@@ -96,6 +97,18 @@ static const struct quantity *quantity_of(const struct kind *k, struct str metri
 	return NULL;
 }
 
+/* Of the states that a metric has had, that of its newest reading (ingest/state.h). */
+static bool is_present_state(const struct series_latest_row *row, size_t n, size_t at)
+{
+	struct str metric = labels_get(&row[at].labels, LABEL_NAME);
+
+	for (size_t i = 0; i < n; i++)
+		if (row[i].t > row[at].t && str_eq(labels_get(&row[i].labels, LABEL_NAME), metric) &&
+		        labels_get(&row[i].labels, STATE_LABEL).p != NULL)
+			return false;
+	return row[at].v == 1;
+}
+
 static int write_readings(struct call *c, const struct thing *t, struct err *e)
 {
 	const struct kind *k = catalog_kind(c->site->catalog, t->kind);
@@ -111,10 +124,11 @@ static int write_readings(struct call *c, const struct thing *t, struct err *e)
 	jw_key(&c->w, "readings");
 	jw_array(&c->w);
 	for (size_t i = 0; i < n; i++) {
-		struct str metric = labels_get(&row[i].labels, LABEL_NAME);
+		struct str metric = labels_get(&row[i].labels, LABEL_NAME),
+		           state = labels_get(&row[i].labels, STATE_LABEL);
 		const struct quantity *q = quantity_of(k, metric);
 
-		if (row[i].t == TIME_NONE)
+		if (row[i].t == TIME_NONE || (state.p != NULL && !is_present_state(row, n, i)))
 			continue;
 		jw_object(&c->w);
 		jw_key(&c->w, "metric");
@@ -131,6 +145,10 @@ static int write_readings(struct call *c, const struct thing *t, struct err *e)
 		jw_kstr(&c->w, "unit", q != NULL ? q->unit : "");
 		jw_ktime(&c->w, "t", row[i].t);
 		jw_kdouble(&c->w, "v", row[i].v);
+		if (state.p != NULL) {
+			jw_key(&c->w, "state");
+			jw_str(&c->w, state);
+		}
 		jw_object_end(&c->w);
 	}
 	jw_array_end(&c->w);

@@ -301,7 +301,8 @@ static void operation(struct jw *w, const struct route *r)
 				content(w,
 				        r->flags & ROUTE_PROM   ? "application/x-www-form-urlencoded"
 				        : r->flags & ROUTE_FILE ? "application/octet-stream"
-				                                : "text/plain",
+				        : strncmp(r->path, "/api/v1/", 8) == 0 ? "application/json"
+				                                               : "text/plain",
 				        NULL);
 			jw_object_end(w);
 		}
@@ -321,16 +322,15 @@ static void operation(struct jw *w, const struct route *r)
 		jw_key(w, "202");
 		jw_object(w);
 		jw_kstr(w, "description", "Waits for a second person");
-		content(w, "application/json", r->reply);
+		if (r->reply[0] != '\0')
+			content(w, "application/json", r->reply);
 		jw_object_end(w);
 	}
 	jw_key(w, "default");
 	jw_object(w);
 	jw_kstr(w, "description", "Failed");
-	if (r->flags & ROUTE_PROM)
-		content(w, "application/json", "Prometheus");
-	else
-		content(w, "application/problem+json", "Problem");
+	const char *mime, *schema = route_failure(r, &mime);
+	content(w, mime, schema);
 	jw_object_end(w);
 	jw_object_end(w);
 	jw_object_end(w);

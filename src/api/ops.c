@@ -1,4 +1,4 @@
-/* For those who keep it running: health, metrics, the description of this API; and where readings come in. */
+/* For those who keep it running: health, metrics, the description of this API. */
 #include "api/api_int.h"
 #include "base/metric.h"
 #include "city/standby.h"
@@ -98,6 +98,9 @@ int metrics_get(struct call *c, struct err *e)
 	(void)e;
 	series_stats(c->site->series, &stats);
 	metric_set(METRIC_SERIES_COUNT, (int64_t)stats.series);
+	metric_set(METRIC_SERIES_CACHE_BYTES, (int64_t)stats.cache_bytes);
+	metric_set(METRIC_SERIES_CACHE_HITS, (int64_t)stats.cache_hits);
+	metric_set(METRIC_SERIES_CACHE_MISSES, (int64_t)stats.cache_misses);
 	if (c->site->standby != NULL) {
 		struct standby_state st;
 
@@ -105,6 +108,8 @@ int metrics_get(struct call *c, struct err *e)
 	}
 	c->mime = "text/plain; version=0.0.4; charset=utf-8";
 	metric_write(&c->out);
+	if (c->s->ingest != NULL)
+		refusals_write(ingest_refusals(c->s->ingest), &c->out);
 	return 0;
 }
 
@@ -112,19 +117,5 @@ int openapi_get(struct call *c, struct err *e)
 {
 	(void)e;
 	openapi_write(&c->out, c->s->version);
-	return 0;
-}
-
-int remote_write_post(struct call *c, struct err *e)
-{
-	(void)e;
-	ingest_remote_write(c->s->ingest, c->r);
-	return 0;
-}
-
-int write_post(struct call *c, struct err *e)
-{
-	(void)e;
-	ingest_write(c->s->ingest, c->r);
 	return 0;
 }

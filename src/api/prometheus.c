@@ -47,7 +47,7 @@ static bool parse_time(const char *s, time_us *out)
 	return time_parse(str_of(s), NULL, out);
 }
 
-static int get_time(struct call *c, const char *name, time_us dflt, time_us *out, struct err *e)
+int prom__time(struct call *c, const char *name, time_us dflt, time_us *out, struct err *e)
 {
 	const char *s = form_get(c->form, name);
 
@@ -122,19 +122,36 @@ void prom__begin(struct call *c)
 	jw_key(&c->w, "data");
 }
 
+/* Digits of n at the end of text, two at a time; where they begin. */
+static char *put_digits(uint64_t n, char *end)
+{
+	static const char two[] =
+	        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	        "8081828384858687888990919293949596979899";
+
+	for (; n >= 100; n /= 100) {
+		end -= 2;
+		memcpy(end, two + n % 100 * 2, 2);
+	}
+	if (n < 10) {
+		*--end = (char)('0' + n);
+		return end;
+	}
+	end -= 2;
+	memcpy(end, two + n * 2, 2);
+	return end;
+}
+
 /* Samples have three digits behind the point or none; a lone scalar or string is written as any number is. */
 static size_t put_time(char *to, time_us t, bool lone)
 {
 	int64_t ms = t / US_MS;
-	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms, whole = left / 1000;
-	char digits[24], *p = digits + sizeof(digits);
+	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
+	char digits[24], *p = put_digits(left / 1000, digits + sizeof(digits));
 	size_t n = 0;
 
 	left %= 1000;
-	do {
-		*--p = (char)('0' + whole % 10);
-		whole /= 10;
-	} while (whole > 0);
 	if (ms < 0)
 		to[n++] = '-';
 	memcpy(to + n, p, (size_t)(digits + sizeof(digits) - p));
@@ -355,7 +372,7 @@ int prom_query(struct call *c, struct err *e)
 	struct query q = {.a = arena_new(QUERY_MEMORY)};
 	struct promql_result r = {0};
 	time_us t;
-	int rc = get_time(c, "time", clock_now(c->site->clock), &t, e);
+	int rc = prom__time(c, "time", clock_now(c->site->clock), &t, e);
 
 	if (rc == 0)
 		rc = query_begin(c, &q, e);
@@ -369,10 +386,10 @@ int prom_query(struct call *c, struct err *e)
 
 static int get_range(struct call *c, struct query *q, struct err *e)
 {
-	int rc = get_time(c, "start", TIME_NONE, &q->from, e);
+	int rc = prom__time(c, "start", TIME_NONE, &q->from, e);
 
 	if (rc == 0)
-		rc = get_time(c, "end", TIME_NONE, &q->to, e);
+		rc = prom__time(c, "end", TIME_NONE, &q->to, e);
 	if (rc == 0 && q->to < q->from)
 		rc = prom__bad_parameter(e, "end", "end timestamp must not be before start time");
 	if (rc == 0)
@@ -505,10 +522,10 @@ static int read_series(struct call *c, const struct matcher *m, int n, time_us f
 static int find_series(struct call *c, const char **match, struct found *f, struct err *e)
 {
 	time_us start, end;
-	int rc = get_time(c, "start", INT64_MIN + 1, &start, e);
+	int rc = prom__time(c, "start", INT64_MIN + 1, &start, e);
 
 	if (rc == 0)
-		rc = get_time(c, "end", INT64_MAX, &end, e);
+		rc = prom__time(c, "end", INT64_MAX, &end, e);
 	for (; rc == 0 && *match != NULL; match++) {
 		struct series_latest_row *row = NULL;
 		const struct matcher *m = NULL;

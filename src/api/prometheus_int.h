@@ -1,5 +1,6 @@
 /*
- * prometheus_int - between the queries of Prometheus' API (prometheus.c) and its rules (prometheus_rules.c).
+ * prometheus_int - between the queries of Prometheus' API (prometheus.c), its rules (prometheus_rules.c) and what
+ * administers its store (prometheus_admin.c).
  */
 #ifndef HEMING_API_PROMETHEUS_INT_H
 #define HEMING_API_PROMETHEUS_INT_H
@@ -8,6 +9,8 @@
 
 /* ERR_INVALID in Prometheus' words; gives the code. */
 int prom__bad_parameter(struct err *e, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Seconds or RFC 3339; dflt TIME_NONE: it must be there. */
+int prom__time(struct call *c, const char *name, time_us dflt, time_us *out, struct err *e);
 /* {"status":"success","data": */
 void prom__begin(struct call *c);
 /* An object of names and values. */

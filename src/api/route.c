@@ -16,6 +16,14 @@ int route_status(const struct route *r)
 	return r->flags & ROUTE_MAKES ? 201 : r->flags & ROUTE_BEGINS ? 202 : 200;
 }
 
+const char *route_failure(const struct route *r, const char **mime)
+{
+	bool write = r->flags & ROUTE_INGEST && r->mode == MODE_TAKE;
+
+	*mime = r->flags & ROUTE_PROM || write ? "application/json" : "application/problem+json";
+	return r->flags & ROUTE_PROM ? "Prometheus" : write ? "WriteFailure" : "Problem";
+}
+
 #define METHODS (HTTP_OTHER + 1)
 
 struct node {

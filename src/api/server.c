@@ -454,13 +454,24 @@ static size_t admit(void *ctx, struct http_req *r)
 	return m.route->body_max;
 }
 
+/* The token of a device may stand in the path (/api/v1/NAME:SECRET/telemetry), and belongs in no log. */
+static const char *loggable(const char *path)
+{
+	static const char api[] = "/api/v1/";
+	const char *token = path + sizeof(api) - 1;
+
+	if (strncmp(path, api, sizeof(api) - 1) == 0 && memchr(token, ':', strcspn(token, "/")) != NULL)
+		return "/api/v1/{token}/telemetry";
+	return path;
+}
+
 static void done(void *ctx, struct http_req *r, int status, dur_us took)
 {
 	struct note *note = http_data(r);
 
 	(void)ctx;
 	LOG(HTTP_REQUEST, log_s("id", http_id(r)), log_s("method", http_method_name(http_method(r))),
-	        log_s("path", http_path(r)), log_i("status", status), log_i("us", took),
+	        log_s("path", loggable(http_path(r))), log_i("status", status), log_i("us", took),
 	        log_s("login", note != NULL ? note->login : ""), log_s("remote", http_remote(r)));
 	free(note);
 	http_set_data(r, NULL);

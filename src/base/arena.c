@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -50,6 +51,46 @@ struct arena {
 	struct cleanup *cleanups;
 };
 
+/*
+ * Chunks of the common size that wait for the next arena: a query of many megabytes would get its pages from
+ * the system one by one each time. Not under the sanitizer, which would see less.
+ */
+#ifdef ARENA_ASAN
+#define SPARE_MOST 0
+#else
+#define SPARE_MOST 64 /* 16 MiB */
+#endif
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct chunk *spare;
+static int spares;
+
+static struct chunk *spare_take(void)
+{
+	struct chunk *c;
+	pthread_mutex_lock(&spare_lock);
+	c = spare;
+	if (c != NULL) {
+		spare = c->prev;
+		spares--;
+	}
+	pthread_mutex_unlock(&spare_lock);
+	return c;
+}
+
+static bool spare_give(struct chunk *c)
+{
+	bool kept;
+	pthread_mutex_lock(&spare_lock);
+	kept = spares < SPARE_MOST;
+	if (kept) {
+		c->prev = spare;
+		spare = c;
+		spares++;
+	}
+	pthread_mutex_unlock(&spare_lock);
+	return kept;
+}
+
 static size_t round_up(size_t n)
 {
 	return n == 0 ? ALIGN : (n + (ALIGN - 1)) & ~(size_t)(ALIGN - 1);
@@ -57,7 +98,11 @@ static size_t round_up(size_t n)
 
 static struct chunk *chunk_new(size_t cap, bool zeroed)
 {
-	struct chunk *c;
+	struct chunk *c = !zeroed && cap == CHUNK_MOST ? spare_take() : NULL;
+	if (c != NULL) {
+		c->prev = NULL;
+		return c;
+	}
 	if (zeroed) {
 		c = xcalloc(1, sizeof(*c) + cap); /* big ones come zeroed from the system, at no cost */
 	} else {
@@ -79,7 +124,8 @@ static void chunk_enter(struct arena *a, struct chunk *c)
 static void chunk_free(struct chunk *c)
 {
 	ASAN_UNPOISON_MEMORY_REGION(c->data, c->cap);
-	free(c);
+	if (c->cap != CHUNK_MOST || !spare_give(c))
+		free(c);
 }
 
 struct arena *arena_new(size_t limit_b)

@@ -20,8 +20,17 @@ bool num_int(struct str s, int64_t *out)
 	}
 	if (i == s.n)
 		return false;
-	/* Counted downwards: only the negative side holds INT64_MIN. */
 	int64_t v = 0;
+	if (s.n <= 18) { /* nothing can run over */
+		for (; i < s.n; i++) {
+			if (!is_digit(s.p[i]))
+				return false;
+			v = v * 10 + (s.p[i] - '0');
+		}
+		*out = negative ? -v : v;
+		return true;
+	}
+	/* Counted downwards: only the negative side holds INT64_MIN. */
 	for (; i < s.n; i++) {
 		if (!is_digit(s.p[i]) || __builtin_mul_overflow(v, 10, &v) ||
 		        __builtin_sub_overflow(v, s.p[i] - '0', &v))
@@ -294,6 +303,37 @@ static void shortest_digits(double v, struct digits *g)
 	set_digits(g, s + up, k);
 }
 
+/*
+ * Most readings have few digits: a decimal of at most 15 that reads as v is the only one so short, and is
+ * looked for first. 0: v is none with three places below 10^9.
+ */
+static size_t put_short(double v, char *to)
+{
+	char back[16], *p = back + sizeof(back);
+	size_t n;
+	if (!(v >= 0.001 && v < 1e9))
+		return 0;
+	uint64_t thousandths = (uint64_t)(v * 1000 + 0.5);
+	if ((double)thousandths / 1000 != v)
+		return 0;
+	uint32_t whole = (uint32_t)(thousandths / 1000), rest = (uint32_t)(thousandths % 1000);
+	if (rest > 0) {
+		int places = 3;
+		for (; rest % 10 == 0; rest /= 10)
+			places--;
+		for (; places > 0; places--, rest /= 10)
+			*--p = (char)('0' + rest % 10);
+		*--p = '.';
+	}
+	do {
+		*--p = (char)('0' + whole % 10);
+		whole /= 10;
+	} while (whole > 0);
+	n = (size_t)(back + sizeof(back) - p);
+	memcpy(to, p, n);
+	return n;
+}
+
 size_t num_format(double v, char *buf)
 {
 	char *p = buf;
@@ -313,6 +353,11 @@ size_t num_format(double v, char *buf)
 		*p++ = '0';
 		*p = '\0';
 		return (size_t)(p - buf);
+	}
+	size_t n = put_short(v, p);
+	if (n > 0) {
+		p[n] = '\0';
+		return (size_t)(p - buf) + n;
 	}
 	struct digits g = {0};
 	shortest_digits(v, &g);

@@ -799,9 +799,9 @@ int device_find(struct store *st, struct str login, struct str secret, struct ar
 	if (rc < 0)
 		return rc;
 	rc = sql_device_by_login(tx, &(struct sql_device_by_login_in){login}, &r, e);
+	*out = (struct device){.login = rc > 0 ? arena_strndup(a, login.p, login.n) : NULL};
 	if (rc > 0 && r.secret.n == 2 * DIGEST_LEN && sodium_memcmp(r.secret.p, hash, 2 * DIGEST_LEN) == 0) {
-		*out = (struct device){
-		        .login = arena_strndup(a, login.p, login.n), .things = codes_split(r.things, a)};
+		out->things = codes_split(r.things, a);
 		ok = true;
 	}
 	store_read_end(&tx);

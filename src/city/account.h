@@ -131,7 +131,8 @@ struct device {
 	const char *login;
 	const char *const *things; /* NULL-ended prefixes; NULL: all */
 };
-/* ERR_UNAUTH for an unknown login or a wrong secret, in the same words. One indexed read. */
+/* ERR_UNAUTH for an unknown login or a wrong secret, in the same words; out->login is set where there is such
+ * a device, for the counts. One indexed read. */
 MUST_USE int device_find(struct store *st, struct str login, struct str secret, struct arena *a,
         struct device *out, struct err *e);
 bool device_may(const struct device *d, struct str thing);

@@ -12,8 +12,10 @@
 #include "base/geometry.h"
 #include "base/pattern.h"
 #include "bpmn/bpmn.h"
+#include "city/selector.h"
 #include "form/form.h"
 #include "promql/promql.h"
+#include "series/series.h"
 
 /* ---- record kinds: the typed registers of a trade ---- */
 
@@ -167,6 +169,14 @@ struct named_calendar {
 	struct holiday *own; /* beside its tables; the last word */
 	int owns;
 };
+/* How long readings of a class of series are kept; times as in struct series_class. */
+struct retention_class {
+	const char *code, *name, *name_en, *pack, *file;
+	const char *match; /* as written */
+	struct series_selector selector;
+	dur_us keep, five, hour;
+	int line;
+};
 struct pack_need { /* another pack that must be there first */
 	const char *code;
 	const char *version; /* range such as ">=1.2 <2"; "" any */
@@ -206,6 +216,8 @@ struct catalog {
 	int calendars;
 	struct holiday_table *table;
 	int tables;
+	struct retention_class *retention; /* the first that matches a series is the series' */
+	int retentions;
 };
 const struct kind *catalog_kind(const struct catalog *c, const char *code); /* NULL if none; so below */
 const struct field *kind_field(const struct kind *k, const char *key);

@@ -85,7 +85,7 @@ static bool ends_with(const char *s, const char *end)
 int pack__read_folder(struct arena *a, const char *dir, struct pack_file **f, int *n, struct err *e)
 {
 	static const char *const top[] = {"pack.yaml", "regions.csv", "regions.geojson", "orgs.csv",
-	        "categories.csv", "calendars.yaml", "indicators.yaml", "demo.yaml"};
+	        "categories.csv", "calendars.yaml", "indicators.yaml", "retention.yaml", "demo.yaml"};
 	static const struct {
 		const char *folder, *end;
 	} sub[] = {{"kinds", ".yaml"}, {"things", ".csv"}, {"records", ".csv"}, {"rules", ".yaml"},
@@ -393,6 +393,8 @@ void pack__read(struct pack_data *d, const struct pack_file *f, int n)
 		pack__read_categories(d, x);
 	if ((x = find_file(f, n, "indicators.yaml")) != NULL)
 		pack__read_indicators(d, x);
+	if ((x = find_file(f, n, "retention.yaml")) != NULL)
+		pack__read_retention(d, x);
 	for (int i = 0; i < n; i++) {
 		if (pack__in_folder(&f[i], "kinds"))
 			pack__read_kind(d, &f[i]);

@@ -16,6 +16,7 @@
  * flows/NAME.bpmn           BPMN, one process each
  * forms/NAME.form           form-js schemas, by whose id the user tasks of flows name them
  * indicators.yaml           indicators
+ * retention.yaml            classes of series, and how long their readings are kept
  * demo.yaml                 what `heming simulate` publishes; read by it alone
  *
  * All are optional but pack.yaml. Every finding names file, line and field.
@@ -73,6 +74,9 @@ struct pack_report {
 /* Reads and checks a folder without touching anything. 0 even with findings; negative when the folder cannot
  * be read. Report in the arena. */
 MUST_USE int pack_check(const char *dir, struct arena *a, struct pack_report *out, struct err *e);
+
+/* "90d", "10y", "forever"; false for anything else, and for less than an hour. */
+bool retention_span(struct str s, dur_us *out);
 
 struct pack_options {
 	const char *account;

@@ -48,7 +48,7 @@ struct pack_data {
 	struct located *region_at, *org_at, *record_at, *category_at;
 	size_t regions, orgs, records;
 	size_t regions_cap, orgs_cap, records_cap, kinds_cap, categories_cap, indicators_cap, rules_cap,
-	        decisions_cap, flows_cap, forms_cap, calendars_cap, tables_cap, packs_cap, region_at_cap,
+	        decisions_cap, flows_cap, forms_cap, calendars_cap, tables_cap, packs_cap, retentions_cap, region_at_cap,
 	        org_at_cap, record_at_cap, category_at_cap;
 	struct pack_report *report;
 	const char *pack; /* code of the pack being read */
@@ -99,6 +99,7 @@ void pack__read_holidays(struct pack_data *d, const struct pack_file *f);
 void pack__join_calendars(struct pack_data *d);
 void pack__read_indicators(struct pack_data *d, const struct pack_file *f);
 void pack__read_rules(struct pack_data *d, const struct pack_file *f);
+void pack__read_retention(struct pack_data *d, const struct pack_file *f);
 
 /* ---- applying ---- */
 

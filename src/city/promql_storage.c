@@ -7,6 +7,9 @@ _Static_assert(SERIES_CHUNK == PROMQL_CHUNK, "runs of the same length");
 struct promql_cursor {
 	struct series_cursor *c; /* one of the two */
 	struct series_remote_cursor *r;
+	struct promql_window *w; /* of the series at hand, in the arena */
+	size_t w_cap;
+	struct arena *a;
 };
 
 static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, time_us to, struct arena *a,
@@ -40,6 +43,7 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		        .n = v.n,
 		        .lasting = v.lasting,
 		        .plain = v.plain,
+		        .period = v.period,
 		        .chunks = {.least = v.chunks.least,
 		                .greatest = v.chunks.greatest,
 		                .falls = v.chunks.falls,
@@ -47,6 +51,50 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		                .lost = v.chunks.lost,
 		                .n = v.chunks.n,
 		                .skew = v.chunks.skew}};
+	return rc;
+}
+
+static int open_windows(void *ctx, const struct matcher *m, int n, time_us from, time_us to, dur_us step,
+        struct arena *a, struct promql_cursor **out, struct err *e)
+{
+	struct site *s = ctx;
+	const struct series_query q = {.m = m, .n = n, .from = from, .to = to};
+	struct promql_cursor *c = arena_alloc(a, sizeof(*c));
+	int rc;
+
+	if (c == NULL)
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	c->a = a;
+	rc = series_select_windows(s->series, &q, step, a, &c->c, e);
+	if (rc == 0)
+		*out = c;
+	return rc;
+}
+
+static int next_windows(struct promql_cursor *c, struct promql_windows *out, struct err *e)
+{
+	struct series_windows in;
+	int rc = series_next_windows(c->c, &in, e);
+
+	if (rc <= 0)
+		return rc;
+	c->w = arena_grow(c->a, c->w, &c->w_cap, in.n, sizeof(*c->w));
+	if (c->w == NULL)
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	for (size_t i = 0; i < in.n; i++) {
+		const struct series_window *w = &in.w[i];
+
+		c->w[i] = (struct promql_window){.end = w->end,
+		        .n = w->n,
+		        .nans = w->nans,
+		        .least = w->min,
+		        .greatest = w->max,
+		        .sum = w->sum,
+		        .first = w->first,
+		        .last = w->last,
+		        .decimal = w->decimal};
+	}
+	*out = (struct promql_windows){.labels = in.labels, .w = c->w, .n = in.n};
 	return rc;
 }
 
@@ -60,8 +108,13 @@ static void close_cursor(struct promql_cursor *c)
 
 struct promql_storage site_promql(struct site *s)
 {
-	return (struct promql_storage){
-	        .ctx = s, .open = open_cursor, .next = next_series, .close = close_cursor};
+	return (struct promql_storage){.ctx = s,
+	        .open = open_cursor,
+	        .next = next_series,
+	        .close = close_cursor,
+	        .open_windows = s->remote == NULL ? open_windows : NULL, /* an engine gives points alone */
+	        .next_windows = next_windows,
+	        .window_step = SERIES_STEP};
 }
 
 /* Codes as a pattern: nobody promises that they hold no dot. */

@@ -4,6 +4,7 @@
 #include "city/pack.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
+#include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
 #include "series/remote.h"
@@ -37,6 +38,7 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	        .durability = o->durability,
 	        .keep_logs = o->keep_logs,
 	        .partition = o->keep_logs ? US_DAY : 0, /* so that what is old goes day by day */
+	        .cache_b = o->readings_cache_b,
 	        .observe = o->rules ? rules_observe : NULL,
 	        .observe_ctx = s->rules};
 	int rc = series_open(&so, &s->series, e);
@@ -89,6 +91,7 @@ static void close_parts(struct site *s)
 {
 	if (s->rules != NULL)
 		rules_stop(s->rules);
+	retention_stop(&s->retention);
 	standby_stop(&s->standby);
 	series_remote_close(&s->remote);
 	series_close(&s->series);
@@ -112,6 +115,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->dir = arena_strdup(s->arena, o->dir);
 	s->clock = o->clock;
 	s->accounts = o->accounts;
+	s->retain = o->retain;
 	s->lock = -1;
 	if (o->create)
 		rc = file_mkdirs(s->dir, e);
@@ -159,6 +163,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->rules)
+		rc = retention_start(s, &s->retention, e);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -185,5 +191,7 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
-	return s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+
+	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

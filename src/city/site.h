@@ -12,10 +12,18 @@
 #include "city/registry.h"
 #include "city/secret.h"
 
+/* How long series of no class are kept, as in struct series_class (keep 0: for ever), and when each day what
+ * is too old goes. */
+struct retention_policy {
+	dur_us keep, five, hour;
+	int at_min; /* minutes after midnight, in the city's zone */
+};
+
 struct rules;
 struct series_remote;
 struct series_remote_options;
 struct standby;
+struct retention;
 
 struct site {
 	const char *dir;
@@ -27,7 +35,9 @@ struct site {
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
-	struct standby *standby; /* NULL: none */
+	struct standby *standby;        /* NULL: none */
+	struct retention *retention;    /* NULL: nobody serves */
+	struct retention_policy retain; /* of series of no class */
 	struct account_policy accounts;
 	struct seal_ring seal;
 	bool key_missing;             /* of the store's secrets */
@@ -41,6 +51,7 @@ struct site_options {
 	const char *store;   /* address as store_options; NULL: sqlite in dir */
 	struct clock *clock; /* taken over by the site; after a failure still the caller's */
 	enum series_durability durability;
+	size_t readings_cache_b; /* decoded readings kept in memory; 0: 256 MiB */
 	enum digest_kind digest;
 	int node;    /* 0 … 1023, for ids */
 	bool create; /* make what is missing */
@@ -53,6 +64,7 @@ struct site_options {
 	bool keep_logs;                             /* there is a remote engine: logs wait for it */
 	const struct series_remote_options *remote; /* without db and clock; NULL: nobody sends now */
 	struct account_policy accounts;
+	struct retention_policy retain; /* {0}: for ever */
 };
 MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);
 void site_close(struct site **s);

@@ -1,4 +1,4 @@
-/* heming journal, series, doctor, config, version, help. */
+/* heming journal, doctor, config, version, help. */
 #include "base/file.h"
 #include "cli/cli.h"
 #include "city/standby.h"
@@ -57,37 +57,6 @@ int cmd_journal(struct cli *c, struct err *e)
 	if (strcmp(c->word[0], "tail") == 0)
 		return journal_tail(c, e);
 	return err_set(e, ERR_INVALID, "there are journal verify and journal tail");
-}
-
-/* ---- series ---- */
-
-static void print_finding(void *ctx, const char *text)
-{
-	fprintf(ctx, "%s\n", text);
-}
-
-int cmd_series(struct cli *c, struct err *e)
-{
-	const char *dir = path_join(c->a, c->site_dir, "series");
-	int n;
-
-	if (strcmp(c->word[0], "repair") == 0) {
-		n = series_repair(dir, print_finding, c->out, e);
-		if (n < 0)
-			return n;
-		fprintf(c->out, n ? "%d files were written again\n" : "%d files needed repair\n", n);
-		return 0;
-	}
-	if (strcmp(c->word[0], "verify") != 0)
-		return err_set(e, ERR_INVALID, "there are series verify and series repair");
-	n = series_verify(dir, print_finding, c->out, e);
-	if (n < 0)
-		return n;
-	if (n > 0)
-		return err_set(
-		        e, ERR_CORRUPT, "%d damaged places; stop the site and run `heming series repair`", n);
-	fprintf(c->out, "every block, roll-up and log record is sound\n");
-	return 0;
 }
 
 /* ---- doctor ---- */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "city/pack.h"
 #include "cli/control.h"
 
 #include <errno.h>
@@ -86,9 +87,10 @@ static bool is_path(const struct cli *c, int word)
 {
 	const struct command *k = c->command;
 
-	return (k->flags & CMD_PATHS) ||
-	       (word == 1 && (k->run == cmd_pack || k->run == cmd_import ||
-	                             (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0)));
+	return (k->flags & CMD_PATHS) || (word >= 1 && k->run == cmd_import) ||
+	       (word == 1 &&
+	               (k->run == cmd_pack || (k->run == cmd_calendar && strcmp(c->word[0], "add") == 0) ||
+	                       (k->run == cmd_series && strcmp(c->word[0], "snapshot") == 0)));
 }
 
 /* Two passes: the first finds --site, since the site's own settings come before those of the command line. */
@@ -106,7 +108,9 @@ static int parse(struct cli *c, int argc, char **argv, bool options, struct err 
 			if (c->words == k->most || c->words == (int)ARRAY_LEN(c->word))
 				return err_set(e, ERR_INVALID,
 				        "what is \"%s\"? heming help %s tells how to say it", s, k->name);
-			c->word[c->words] = is_path(c, c->words) ? absolute(c->a, s) : s;
+			if (is_path(c, c->words)) /* also for the serving process, which stands elsewhere */
+				argv[i] = arena_strdup(c->a, absolute(c->a, s));
+			c->word[c->words] = argv[i];
 			c->words++;
 			continue;
 		}
@@ -170,6 +174,43 @@ static int role_words(const struct cli *c, enum setting_id id, unsigned *out, st
 	return err_at(e, NULL, 0, 0, setting_rows[id].key);
 }
 
+/* "400d", or "90d 2y 10y": readings, windows of 5 minutes, of an hour. */
+static int retention_policy(const struct cli *c, struct retention_policy *out, struct err *e)
+{
+	struct str rest = str_of(c->settings.value[SET_RETENTION]),
+	           at = str_of(c->settings.value[SET_RETENTION_AT]);
+	dur_us d[3] = {0};
+	int64_t hour, minute;
+	struct str h;
+	int n = 0;
+
+	while (rest.p != NULL && rest.n > 0) {
+		struct str word = str_cut(&rest, ' ');
+
+		if (word.n == 0)
+			continue;
+		if (n == 3 || !retention_span(word, &d[n]) || (n > 0 && d[n] <= d[n - 1])) {
+			err_set(e, ERR_INVALID,
+			        "a time such as 400d, 10y or forever is needed, or three, each longer than "
+			        "the one before: "
+			        "of readings, of windows of 5 minutes, of windows of an hour; not \"%s\"",
+			        c->settings.value[SET_RETENTION]);
+			return err_at(e, NULL, 0, 0, setting_rows[SET_RETENTION].key);
+		}
+		n++;
+	}
+	h = str_cut(&at, ':');
+	if (h.n != 2 || at.n != 2 || !num_int(h, &hour) || !num_int(at, &minute) || hour < 0 || hour > 23 ||
+	        minute < 0 || minute > 59) {
+		err_set(e, ERR_INVALID, "a time of day such as 03:30 is needed, not \"%s\"",
+		        c->settings.value[SET_RETENTION_AT]);
+		return err_at(e, NULL, 0, 0, setting_rows[SET_RETENTION_AT].key);
+	}
+	*out = (struct retention_policy){
+	        .keep = d[0], .five = d[1], .hour = d[2], .at_min = (int)(hour * 60 + minute)};
+	return 0;
+}
+
 struct secret_key cli_secret_key(const struct cli *c)
 {
 	const char *file = settings_text(&c->settings, SET_KEY_FILE);
@@ -190,6 +231,7 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .create = create,
 	        .rules = rules,
 	        .readers = (int)settings_int(&c->settings, SET_READERS),
+	        .readings_cache_b = (size_t)settings_int(&c->settings, SET_READINGS_CACHE) << 20,
 	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
 	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
 	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
@@ -205,6 +247,8 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 		o.standby_every = settings_int(&c->settings, SET_STANDBY_EVERY) * US_SECOND;
 		o.remote = engine;
 	}
+	if (rc == 0)
+		rc = retention_policy(c, &o.retain, e);
 	if (rc == 0)
 		rc = role_words(c, SET_BREAK_GLASS_ROLES, &o.accounts.break_glass_roles, e);
 	if (rc == 0)
@@ -255,7 +299,15 @@ static void read_input(struct cli *c)
 
 static bool runs_served(const struct command *k)
 {
-	return (k->flags & (CMD_DATA | CMD_SERVED)) != 0 || k->run == cmd_pack || k->run == cmd_standby;
+	return (k->flags & (CMD_DATA | CMD_SERVED)) != 0 || k->run == cmd_pack || k->run == cmd_standby ||
+	       k->run == cmd_series;
+}
+
+/* Looks at files as they lie there, whoever has them open. */
+static bool looks_at_files(const struct cli *c)
+{
+	return c->command->run == cmd_series &&
+	       (strcmp(c->word[0], "verify") == 0 || strcmp(c->word[0], "repair") == 0);
 }
 
 static int run_here(struct cli *c, struct err *e)
@@ -310,7 +362,7 @@ int cli_main(int argc, char **argv)
 		return 2;
 	}
 	read_input(&c);
-	if (runs_served(c.command))
+	if (runs_served(c.command) && !looks_at_files(&c))
 		rc = control_ask(c.site_dir, argc, argv, c.input, stdout, &code, &e);
 	else
 		rc = ERR_NOTFOUND;

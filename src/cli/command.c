@@ -31,16 +31,23 @@ const struct command commands[] = {
                         {"device", ARG_TEXT, "NAME:SECRET", "as which device; the one in DIR/demo-login"},
                         {"event", ARG_TEXT, "NAME=THING",
                                 "let this event of the pack's demo.yaml happen to this thing at once"}}},
-        {"import", "air|requests|readings FILE", "take in a file of readings or of requests",
+        {"import", "air|requests|readings FILE...", "take in files of readings or of requests",
                 "air       hourly air quality of one station as UCI publishes it (18 columns, NA for gaps, "
                 ".csv or .csv.gz)\n"
                 "requests  service requests as New York publishes them (311, .csv or .csv.gz)\n"
-                "readings  line protocol (.lp or .lp.gz), time stamps in nanoseconds\n"
+                "readings  sheets (.csv or .csv.gz) in UTF-8 or GBK, as a mapping says which column is what, "
+                "or by the names\n"
+                "          of their columns (docs/ingest.md); line protocol (.lp or .lp.gz) with time stamps "
+                "in "
+                "nanoseconds\n"
                 "Rows that cannot be read are told by line and cost nobody else's; a second run doubles "
                 "nothing.\n",
-                cmd_import, CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 2,
+                cmd_import, CMD_SITE | CMD_SETTINGS | CMD_DATA, 2, 32,
                 {{"station", ARG_TEXT, "CODE",
-                        "thing that the readings belong to; air: the file's own name of it"}}},
+                         "air: thing that the readings belong to; the file's own name of it"},
+                        {"mapping", ARG_PATH, "FILE", "readings: which column is what, YAML"},
+                        {"dry-run", ARG_FLAG, "",
+                                "readings: tell how a sheet would be read, and store nothing"}}},
         {"pack", "check|install|diff|upgrade DIR, remove CODE, list",
                 "look at a pack, put it into the site, upgrade it, take it out",
                 "check    reads the folder and tells what is wrong, by file, line and field; needs no site\n"
@@ -151,14 +158,29 @@ const struct command commands[] = {
         {"doctor", "", "look a site over: disk, store, journal, readings, things that fell silent",
                 "Each line is ok, warn or bad, with what to do. Exits with 1 if anything is bad.\n",
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
-        {"series", "verify|repair", "read every block, roll-up and log record of the readings; mend them",
-                "verify  names every damaged place; the site may be serving\n"
-                "repair  with the site stopped: writes damaged block files, and those of an older format, "
-                "again "
-                "from\n"
-                "        what can be read of them, makes their roll-ups again, and keeps what is damaged in "
-                "quarantine/\n",
-                cmd_series, CMD_SITE | CMD_SETTINGS, 1, 1, {{NULL, ARG_FLAG, NULL, NULL}}},
+        {"series", "verify, repair, retention, delete SELECTOR, snapshot FOLDER",
+                "the readings as a whole: look them over, mend them, remove them, copy them",
+                "verify     names every damaged place; the site may be serving\n"
+                "repair     with the site stopped: writes damaged block files, and those of an older format, "
+                "again from\n"
+                "           what can be read of them, makes their roll-ups again, and keeps what is damaged "
+                "in "
+                "quarantine/\n"
+                "retention  the classes of series, how long each is kept, what it has, and what the next run "
+                "would take;\n"
+                "           with --now that is done at once\n"
+                "delete     takes readings out for good: heming series delete '{__name__=\"ch4_lel\"}' --to "
+                "2026-01-01\n"
+                "           counts first; --dry-run does nothing else. --reason is for the journal\n"
+                "snapshot   a consistent copy of the readings in a new folder, while the site goes on\n",
+                cmd_series, CMD_SITE | CMD_SETTINGS, 1, 2,
+                {{"from", ARG_TEXT, "TIME", "delete: only readings from then on"},
+                        {"to", ARG_TEXT, "TIME", "delete: only readings up to then"},
+                        {"dry-run", ARG_FLAG, "", "delete: count, and do nothing"},
+                        {"reason", ARG_TEXT, "TEXT", "delete: why, for the journal"},
+                        {"everything", ARG_FLAG, "",
+                                "delete: all series; the word without which that is refused"},
+                        {"now", ARG_FLAG, "", "retention: remove what is too old at once"}}},
         {"reload", "", "let the serving process read its certificate and key again, as SIGHUP does",
                 "Connections from now on get the new ones. Where these cannot be used the old ones stay, and "
                 "it says why.\n"

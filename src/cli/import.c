@@ -4,11 +4,9 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "cli/cli.h"
-#include "ingest/ingest.h"
 
 #include <ctype.h>
 
-#define FILE_MAX ((size_t)1 << 30)
 #define TOLD_MAX 20
 
 void import_refuse(struct import *im, int line, const char *words)
@@ -17,13 +15,13 @@ void import_refuse(struct import *im, int line, const char *words)
 		fprintf(im->c->out, "line %d: %s\n", line, words);
 }
 
-static int read_whole(struct cli *c, const char *path, struct str *out, struct err *e)
+int import_file(struct cli *c, const char *path, struct str *out, struct err *e)
 {
 	size_t n = strlen(path);
-	int rc = file_read(c->a, path, FILE_MAX, out, e);
+	int rc = file_read(c->a, path, IMPORT_FILE_MAX, out, e);
 
 	if (rc == 0 && n > 3 && strcmp(path + n - 3, ".gz") == 0)
-		rc = gunzip(c->a, *out, FILE_MAX, out, e);
+		rc = gunzip(c->a, *out, IMPORT_FILE_MAX, out, e);
 	return rc;
 }
 
@@ -179,56 +177,21 @@ static int import_air(struct import *im, struct str text, struct err *e)
 	return rc;
 }
 
-/* ---- line protocol ---- */
-
-static int import_readings(struct import *im, struct str text, struct err *e)
-{
-	struct cli *c = im->c;
-	struct ingest_options o = {.site = c->site};
-	struct ingest *in = NULL;
-	int rc = ingest_start(&o, &in, e), line = 0;
-
-	while (rc == 0 && text.n > 0) {
-		/* whole lines, a few MiB at a time */
-		size_t n = text.n < (4 << 20) ? text.n : (4 << 20);
-		struct arena *a = arena_new(0);
-		struct ingest_told told;
-
-		while (n < text.n && text.p[n - 1] != '\n')
-			n++;
-		rc = ingest_text(in, "import", (struct str){text.p, n}, a, &told, e);
-		im->stored += (int64_t)told.stored;
-		for (int i = 0; i < told.bads; i++)
-			import_refuse(im, line + told.bad[i].line, told.bad[i].words);
-		im->refused += told.refused - told.bads;
-		for (size_t i = 0; i < n; i++)
-			line += text.p[i] == '\n';
-		text = (struct str){text.p + n, text.n - n};
-		arena_free(&a);
-		cli_progress(c, "lines", line, 0);
-	}
-	cli_progress_end(c);
-	ingest_stop(&in);
-	if (rc == 0)
-		fprintf(c->out, "%d lines, %lld readings stored, %lld lines refused\n", line,
-		        (long long)im->stored, (long long)im->refused);
-	return rc;
-}
-
 int cmd_import(struct cli *c, struct err *e)
 {
 	struct import im = {.c = c};
 	const char *what = c->word[0];
 	struct str text;
-	int rc = read_whole(c, c->word[1], &text, e);
+	int rc;
 
+	if (strcmp(what, "readings") == 0)
+		return import_readings(c, e);
+	if (strcmp(what, "air") != 0 && strcmp(what, "requests") != 0)
+		return err_set(e, ERR_INVALID, "there are import air, import requests and import readings");
+	if (c->words > 2)
+		return err_set(e, ERR_INVALID, "import %s takes one file", what);
+	rc = import_file(c, c->word[1], &text, e);
 	if (rc < 0)
 		return rc;
-	if (strcmp(what, "air") == 0)
-		return import_air(&im, text, e);
-	if (strcmp(what, "readings") == 0)
-		return import_readings(&im, text, e);
-	if (strcmp(what, "requests") == 0)
-		return import_requests(&im, text, e);
-	return err_set(e, ERR_INVALID, "there are import air, import requests and import readings");
+	return strcmp(what, "air") == 0 ? import_air(&im, text, e) : import_requests(&im, text, e);
 }

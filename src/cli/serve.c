@@ -99,6 +99,24 @@ int cmd_reload(struct cli *c, struct err *e)
 	return rc;
 }
 
+static int setting_time(const struct cli *c, enum setting_id id, dur_us *out, struct err *e)
+{
+	if (dur_parse(str_of(c->settings.value[id]), out) && *out >= 0)
+		return 0;
+	return err_set(e, ERR_INVALID, "\"%s\" is no span of time; write it as 10m, 30d or 1y",
+	        c->settings.value[id]);
+}
+
+static int reading_times(const struct cli *c, struct ingest_options *o, struct err *e)
+{
+	int rc = setting_time(c, SET_READING_FUTURE, &o->future, e);
+
+	if (rc < 0)
+		return err_at(e, NULL, 0, 0, "reading-future");
+	rc = setting_time(c, SET_READING_PAST, &o->past, e);
+	return rc < 0 ? err_at(e, NULL, 0, 0, "reading-past") : 0;
+}
+
 int cmd_serve(struct cli *c, struct err *e)
 {
 	dur_us begin = clock_monotonic();
@@ -147,7 +165,9 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .mqtt_state = path_join(c->a, c->site_dir, "mqtt.state"),
 	        .mqtt_open = settings_is(&c->settings, SET_MQTT_ANONYMOUS, "on"),
 	        .mqtt_exchange = settings_text(&c->settings, SET_MQTT_EXCHANGE)};
-	rc = ingest_start(&io, &ingest, e);
+	rc = reading_times(c, &io, e);
+	if (rc == 0)
+		rc = ingest_start(&io, &ingest, e);
 	if (rc < 0)
 		goto out;
 	ao = (struct api_options){.site = c->site,

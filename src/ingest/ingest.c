@@ -10,8 +10,11 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 
 	in->site = o->site;
 	in->future = o->future != 0 ? o->future : 10 * US_MINUTE;
+	in->past = o->past;
 	in->seen = seen_new(SEEN_SERIES);
 	in->words = metric_words_new(METRIC_WORDS);
+	in->states = states_new();
+	in->refusals = refusals_new(o->site->clock);
 	ingest__commands_init(in);
 	if (o->mqtt_address != NULL)
 		rc = ingest__mqtt_start(in, o, e);
@@ -38,6 +41,11 @@ int ingest_reload(struct ingest *in, struct err *e)
 	return in->cert != NULL ? cert_reload(in->cert, &until, e) : 0;
 }
 
+struct refusals *ingest_refusals(struct ingest *in)
+{
+	return in->refusals;
+}
+
 void ingest_stop(struct ingest **in)
 {
 	if (*in == NULL)
@@ -46,6 +54,8 @@ void ingest_stop(struct ingest **in)
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
 	metric_words_free(&(*in)->words);
+	states_free(&(*in)->states);
+	refusals_free(&(*in)->refusals);
 	ingest__commands_fini(*in);
 	free(*in);
 	*in = NULL;

@@ -9,6 +9,7 @@
 
 #include "base/prompb.h"
 #include "city/site.h"
+#include "ingest/refusal.h"
 #include "net/http.h"
 
 struct ingest;
@@ -27,6 +28,7 @@ struct ingest_options {
 	const char *mqtt_exchange; /* filters of free topics, as in ingest/rights.h; NULL: none; must live as
 	                              long */
 	dur_us future;             /* readings later than now by more are refused; 0: 10 min */
+	dur_us past;               /* readings older than that are refused; 0: none */
 };
 MUST_USE int ingest_start(const struct ingest_options *o, struct ingest **out, struct err *e);
 int ingest_mqtt_port(const struct ingest *in);     /* 0 if there is none */
@@ -36,10 +38,23 @@ MUST_USE int ingest_reload(struct ingest *in, struct err *e);
 /* Waits for what is at work. The HTTP door must be closed before. */
 void ingest_stop(struct ingest **in);
 
-/* POST /write and /api/v2/write: authenticates the device by itself and answers, later and from another
- * thread. To be called on a worker, since it unpacks and reads the body. */
+/*
+ * Doors over HTTP. Each authenticates the device by itself and answers, later and from another thread. To be
+ * called on a worker, since they unpack and read the body.
+ */
 #define INGEST_BODY_MAX (32 << 20)
-void ingest_write(struct ingest *in, struct http_req *r);
+void ingest_write(struct ingest *in, struct http_req *r);    /* POST /write and /api/v2/write */
+void ingest_readings(struct ingest *in, struct http_req *r); /* POST /api/v1/readings */
+/* POST /api/v1/{token}/telemetry and …/attributes, as devices made for ThingsBoard call them; token:
+ * NAME:SECRET */
+void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token);
+/* What clients of InfluxDB ask before they write: GET /ping, GET /health, /query. */
+void ingest_influx_ping(struct http_req *r);
+void ingest_influx_health(struct http_req *r);
+void ingest_influx_query(struct ingest *in, struct http_req *r, const char *q); /* q may be NULL */
+
+/* What was refused, by device; lives as long as the ingest. */
+struct refusals *ingest_refusals(struct ingest *in);
 
 /* The same for Prometheus remote write, 1.0 and 2.0. */
 void ingest_remote_write(struct ingest *in, struct http_req *r);
@@ -48,13 +63,39 @@ size_t ingest_metric_words(struct ingest *in, struct arena *a, struct prompb_met
 
 struct ingest_told {
 	size_t stored; /* readings */
-	int refused;   /* lines */
+	int refused;
 	struct ingest_bad {
-		int line;
+		int line; /* of a list: the place in it, from 1 */
+		enum refusal why;
 		const char *words;
 	} * bad; /* the first 100; in the arena */
 	int bads;
 };
+/*
+ * A sheet of readings (CSV, UTF-8), row by row and of any age, with all rights. mapping NULL: by the names of
+ * its columns. Waits until all is durable; what was stored before a failure stays.
+ */
+struct mapping;
+struct reading;
+struct ingest_sheet {
+	const struct mapping *mapping;
+	struct str text;
+	const char *who; /* for the counts */
+	bool dry;        /* nothing is stored or counted */
+	void *ctx;       /* of the three, each of which may be NULL */
+	void (*refused)(void *ctx, enum refusal why, int line, const char *words);
+	void (*taken)(void *ctx, const struct reading *r); /* with its line in `at` */
+	void (*progress)(void *ctx, int64_t rows);         /* now and then */
+};
+#define SHEET_STRANGERS 5
+struct ingest_sheet_told {
+	int64_t rows, stored, gaps, refused;
+	const char *stranger[SHEET_STRANGERS]; /* codes of no registered thing; in the arena */
+	int strangers;                         /* how many in all, as far as rows stand together */
+};
+MUST_USE int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *a,
+        struct ingest_sheet_told *out, struct err *e);
+
 /* A text of line protocol, as /write would take it, with all rights. Waits until it is durable. */
 MUST_USE int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a,
         struct ingest_told *out, struct err *e);

@@ -7,8 +7,10 @@
 #include "ingest/ingest.h"
 #include "ingest/line.h"
 #include "ingest/metric_words.h"
+#include "ingest/payload.h"
 #include "ingest/rights.h"
 #include "ingest/seen.h"
+#include "ingest/state.h"
 #include "mqtt/mqtt.h"
 #include "net/cert.h"
 
@@ -18,6 +20,8 @@ struct ingest {
 	struct site *site;
 	struct seen *seen;
 	struct metric_words *words;
+	struct states *states;
+	struct refusals *refusals;
 	struct mqtt_server *mqtt;
 	struct cert *cert; /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
@@ -25,40 +29,58 @@ struct ingest {
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
 	pthread_mutex_t commands_lock;
 	struct waiter *waiters; /* for answers to commands; by commands_lock */
-	dur_us future;
+	dur_us future, past;    /* past 0: any age */
 };
 
-enum refusal {
-	REFUSED_SYNTAX,
-	REFUSED_VALUE,
-	REFUSED_FUTURE,
-	REFUSED_NAME,
-	REFUSED_RIGHT,
-	REFUSED_HISTOGRAM
-};
-/* Counts one, and logs it (sampled by device). */
-void ingest__refuse(const char *device, enum refusal why, int line, const char *words);
-
-/* Points collected from one message or body, in an arena. */
+/* What was collected from one message or body, in an arena. */
 struct points {
 	struct series_point *p;
 	size_t n, cap;
+	size_t taken;       /* readings; a text is one, and several points */
+	size_t old;         /* of them more than a year old */
+	struct arena *keep; /* where p lies, where that is not the arena of what was read; or NULL */
+	bool any_age;       /* reading-past does not count, and old ones are not counted */
+	bool dry; /* nothing is to be stored: neither points nor series are made, and no refusal is counted */
 	int refused;
 	struct ingest_bad *bad; /* the first 100 */
 	int bads;
 };
-void ingest__bad_line(struct arena *a, struct points *out, const char *device, enum refusal why, int line,
-        const char *words);
-/* All lines of a text for one device. Negative only when series cannot be made at all. */
+/* Counts, logs and keeps one for the answer. */
+void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const char *device, enum refusal why,
+        int line, const char *words);
+/* Words when the time lies too far ahead or back; old ones that are taken are counted. */
+const char *ingest__time(
+        const struct ingest *in, time_us t, time_us now, struct points *out, enum refusal *why);
+/* A name as devices have it ("PM2.5", "wind-speed") as one of a metric or label: other printable characters of
+ * ASCII become _. STR_NULL when that does not make it one. */
+struct str ingest__name(struct arena *a, struct str name, bool metric);
+/* Collects a number, or a text under these labels (sorted). add: false when the arena has no room. state:
+ * NULL, or words why it is none, "" and e when nothing more can be taken. */
+MUST_USE bool ingest__add(struct arena *a, struct points *out, struct series_point p);
+const char *ingest__add_state(struct ingest *in, struct arena *a, struct points *out,
+        const struct labels *base, struct str text, time_us t, enum refusal *why, struct err *e);
+/* They are durable: counts them. */
+void ingest__stored(const struct points *p);
+/* A batch came back with rc: when series have ended meanwhile, they are looked up anew from now on. */
+void ingest__failed(struct ingest *in, int rc);
+
+/* All lines of a text for one device. Negative only when nothing more can be taken. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
-
-/* What the doors over HTTP share (write.c): the device that the request names by its headers, and refusals
- * as JSON; p, if any, tells of the lines. */
-MUST_USE int ingest__device(struct ingest *in, struct http_req *r, struct device *d, struct err *e);
-void ingest__reply_error(
-        struct http_req *r, int status, const char *code, const char *words, const struct points *p);
-void ingest__reply_err(struct http_req *r, const struct err *e);
+/* The same for JSON (payload.h); thing: STR_NULL when the payload names things. *readable: false when nothing
+ * could be read from it at all. */
+MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
+        const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
+        bool *readable, struct err *e);
+/* What a parser has read, for one device; thing: of those that name none. */
+MUST_USE int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read,
+        struct str thing, struct arena *a, struct points *out, struct err *e);
+/* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or
+ * that has its login as the code. STR_NULL when it may not write that. */
+#define DEVICE_OF_NO_THING                                                                                   \
+	"the device stands for no single thing: heming device add NAME --things CODE, or a NAME that is "    \
+	"the thing's"
+struct str ingest__thing_of(struct ingest *in, const struct device *d);
 
 /* An answer to a command has come (command.c); any thread. */
 void ingest__answered(struct ingest *in, struct str thing, struct str id, struct str payload);

@@ -46,22 +46,27 @@ size_t line_unescape(enum line_part part, struct str s, char *out)
 	return n;
 }
 
+/* What a byte may end, and the two that are to be looked at everywhere. */
+enum { COMMA = 1, BLANK = 2, EQUALS = 4, ALWAYS = 8 };
+static const uint8_t special[256] = {
+        [','] = COMMA, [' '] = BLANK, ['='] = EQUALS, ['\n'] = ALWAYS, ['\\'] = ALWAYS};
+
 /* Bytes up to an unescaped byte of `stop` or the end of the line. A backslash before a byte that it cannot
  * escape is itself. */
-static struct str scan(struct line_reader *r, enum line_part part, const char *stop)
+static struct str scan(struct line_reader *r, enum line_part part, int stop)
 {
-	const char *from = r->p;
+	const char *from = r->p, *p = from;
 
-	while (r->p < r->end && *r->p != '\n') {
-		if (*r->p == '\\' && r->p + 1 < r->end && escapes(part, r->p[1])) {
-			r->p += 2;
+	for (; p < r->end; p++) {
+		if (LIKELY(!(special[(unsigned char)*p] & (stop | ALWAYS))))
 			continue;
-		}
-		if (strchr(stop, *r->p) != NULL && *r->p != '\0')
+		if (*p != '\\')
 			break;
-		r->p++;
+		if (p + 1 < r->end && escapes(part, p[1]))
+			p++;
 	}
-	return (struct str){from, (size_t)(r->p - from)};
+	r->p = p;
+	return (struct str){from, (size_t)(p - from)};
 }
 
 static bool at(const struct line_reader *r, char c)
@@ -83,13 +88,13 @@ static bool read_tags(struct line_reader *r, struct line *out)
 		if (out->tags == LINE_TAGS)
 			return refuse(r, "more than 256 tags");
 		r->p++;
-		t->name = scan(r, LINE_NAME, "=, ");
+		t->name = scan(r, LINE_NAME, EQUALS | COMMA | BLANK);
 		if (t->name.n == 0)
 			return refuse(r, "a tag has no name");
 		if (!at(r, '='))
 			return refuse(r, "a tag needs = and a value");
 		r->p++;
-		t->value = scan(r, LINE_NAME, "=, ");
+		t->value = scan(r, LINE_NAME, EQUALS | COMMA | BLANK);
 		if (t->value.n == 0)
 			return refuse(r, "a tag has no value");
 		if (at(r, '='))
@@ -147,7 +152,7 @@ static bool read_number(struct line_reader *r, struct line_pair *f)
 	s = f->value = digits = (struct str){from, (size_t)(r->p - from)};
 	if (s.n == 0)
 		return refuse(r, "a field has no value");
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+	for (size_t i = 0; i < ARRAY_LEN(words) && (*s.p | 0x20) >= 'f'; i++)
 		if (str_is(s, words[i].word)) {
 			f->type = LINE_BOOL;
 			f->number = words[i].v;
@@ -184,7 +189,7 @@ static bool read_fields(struct line_reader *r, struct line *out)
 			return refuse(r, "more than 512 fields");
 		if (out->fields > 0)
 			r->p++;
-		f->name = scan(r, LINE_NAME, "=, ");
+		f->name = scan(r, LINE_NAME, EQUALS | COMMA | BLANK);
 		if (f->name.n == 0)
 			return refuse(r, "a field has no name");
 		if (!at(r, '='))
@@ -240,7 +245,7 @@ static bool read_line(struct line_reader *r, struct line *out)
 {
 	const char *from = r->p;
 
-	out->measurement = scan(r, LINE_MEASUREMENT, ", ");
+	out->measurement = scan(r, LINE_MEASUREMENT, COMMA | BLANK);
 	if (out->measurement.n == 0)
 		return refuse(r, "the measurement is missing");
 	if (!read_tags(r, out))

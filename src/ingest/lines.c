@@ -1,38 +1,5 @@
 /* A body of line protocol becomes points. */
-#include "base/log.h"
 #include "ingest/ingest_int.h"
-
-#include <math.h>
-
-#define BAD_LINES_KEPT 100
-
-void ingest__refuse(const char *device, enum refusal why, int line, const char *words)
-{
-	static const enum metric_id counter[] = {
-	        [REFUSED_SYNTAX] = METRIC_INGEST_BAD_SYNTAX,
-	        [REFUSED_VALUE] = METRIC_INGEST_BAD_VALUE,
-	        [REFUSED_FUTURE] = METRIC_INGEST_BAD_FUTURE,
-	        [REFUSED_NAME] = METRIC_INGEST_BAD_NAME,
-	        [REFUSED_RIGHT] = METRIC_INGEST_BAD_RIGHT,
-	        [REFUSED_HISTOGRAM] = METRIC_INGEST_BAD_HISTOGRAM,
-	};
-
-	metric_add(counter[why], 1);
-	LOG(INGEST_BAD, log_s("device", device), log_i("line", line), log_s("why", words));
-}
-
-void ingest__bad_line(struct arena *a, struct points *out, const char *device, enum refusal why, int line,
-        const char *words)
-{
-	ingest__refuse(device, why, line, words);
-	out->refused++;
-	if (out->bads == BAD_LINES_KEPT)
-		return;
-	if (out->bad == NULL)
-		out->bad = arena_array(a, BAD_LINES_KEPT, sizeof(*out->bad));
-	if (out->bad != NULL)
-		out->bad[out->bads++] = (struct ingest_bad){line, words};
-}
 
 static struct str unescaped(struct arena *a, enum line_part part, struct str s)
 {
@@ -44,12 +11,10 @@ static struct str unescaped(struct arena *a, enum line_part part, struct str s)
 	return out != NULL ? (struct str){out, line_unescape(part, s, out)} : STR_NULL;
 }
 
-/* The slow path: a series named by these bytes for the first time. NULL, or words why it is no series. */
-static const char *make_series(struct ingest *in, const struct line *l, const struct line_pair *f,
-        struct arena *a, series_id *id, enum refusal *why, struct err *e)
+/* The labels of a field, sorted; they hold room for LINE_TAGS + 1. NULL, or words why they are none. */
+static const char *labels_of(const struct line *l, const struct line_pair *f, struct arena *a,
+        struct labels *ls, enum refusal *why)
 {
-	struct label label[LINE_TAGS + 1];
-	struct labels ls = {label, 0};
 	struct str m = unescaped(a, LINE_MEASUREMENT, l->measurement),
 	           field = unescaped(a, LINE_NAME, f->name);
 	struct err ignored = ERR_INIT;
@@ -57,26 +22,27 @@ static const char *make_series(struct ingest *in, const struct line *l, const st
 	*why = REFUSED_NAME;
 	if (!str_is(field, "value"))
 		m = str_of(arena_printf(a, STR_FMT "_" STR_FMT, STR_ARG(m), STR_ARG(field)));
-	if (!metric_name_valid(m))
+	m = ingest__name(a, m, true);
+	if (m.p == NULL)
 		return "measurement and field do not make a metric's name: letters, digits, _ and : only, no "
 		       "digit first";
-	label[ls.n++] = (struct label){STR_LIT(LABEL_NAME), m};
+	ls->n = 0;
+	ls->l[ls->n++] = (struct label){STR_LIT(LABEL_NAME), m};
 	for (int i = 0; i < l->tags; i++) {
 		struct label t = {
 		        unescaped(a, LINE_NAME, l->tag[i].name), unescaped(a, LINE_NAME, l->tag[i].value)};
 
-		if (!label_name_valid(t.name) || str_starts(t.name, "__"))
+		t.name = ingest__name(a, t.name, false);
+		if (t.name.p == NULL || str_starts(t.name, "__"))
 			return "a tag's name is no name of a label: letters, digits and _ only, not __ at "
 			       "the start";
-		if (!utf8_valid(t.value))
+		if (!utf8_valid(t.value)) {
+			*why = REFUSED_UTF8;
 			return "a tag's value is not UTF-8";
-		label[ls.n++] = t;
+		}
+		ls->l[ls->n++] = t;
 	}
-	if (labels_sort(&ls, &ignored) < 0)
-		return "two tags have the same name";
-	if (series_resolve(in->site->series, &ls, id, e) < 0)
-		return "";
-	return NULL;
+	return labels_sort(ls, &ignored) < 0 ? "two tags have the same name" : NULL;
 }
 
 static bool may_write(const struct device *d, const struct line *l, struct arena *a)
@@ -89,50 +55,64 @@ static bool may_write(const struct device *d, const struct line *l, struct arena
 	return false;
 }
 
-/* A good line's fields; 0, or negative when the engine takes no more series. The line counts as a whole:
- * nothing of it is kept when one field is refused. */
-static int take_line(struct ingest *in, const struct device *d, const struct line *l, time_us now,
-        struct arena *a, struct points *out, struct err *e)
+/* NULL, or words; "" and e when nothing more can be taken. */
+static const char *take_field(struct ingest *in, const struct line *l, const struct line_pair *f,
+        uint64_t key, time_us t, struct arena *a, struct points *out, enum refusal *why, struct err *e)
 {
-	size_t before = out->n;
-	time_us t = l->timed ? l->t : now;
-	enum refusal why = REFUSED_VALUE;
-	const char *words = NULL;
+	struct label label[LINE_TAGS + 1];
+	struct labels ls = {label, 0};
+	bool text = f->type == LINE_TEXT;
+	const char *words;
+	series_id id;
 
-	if (!may_write(d, l, a)) {
-		why = REFUSED_RIGHT;
-		words = "the device may not write readings of this thing (tag \"thing\")";
-	} else if (t > now + in->future) {
-		why = REFUSED_FUTURE;
-		words = "the time lies in the future; is the device's clock right, and the precision?";
+	if (text || !seen_find_keyed(in->seen, key, l->series, f->name, &id)) {
+		words = labels_of(l, f, a, &ls, why);
+		if (words != NULL)
+			return words;
+		if (text)
+			return ingest__add_state(
+			        in, a, out, &ls, unescaped(a, LINE_STRING, f->value), t, why, e);
+		if (series_resolve(in->site->series, &ls, &id, e) < 0)
+			return "";
+		seen_put(in->seen, l->series, f->name, id);
 	}
-	for (int i = 0; words == NULL && i < l->fields; i++) {
-		const struct line_pair *f = &l->field[i];
-		series_id id;
+	if (ingest__add(a, out, (struct series_point){id, t, f->number}))
+		return NULL;
+	err_set(e, ERR_TOOBIG, "the body holds more readings than one request may; send it in parts");
+	return "";
+}
 
-		if (f->type == LINE_TEXT) {
-			why = REFUSED_VALUE;
-			words = "texts are not stored; send numbers or true and false";
-			break;
+/* A good line's fields; 0, or negative when nothing more can be taken. A text that is no state is left out by
+ * itself; for anything else the line counts as a whole, and nothing of it is kept. key: of the
+ * first field. */
+static int take_line(struct ingest *in, const struct device *d, const struct line *l, uint64_t key,
+        time_us now, struct arena *a, struct points *out, struct err *e)
+{
+	const struct points before = *out;
+	time_us t = l->timed ? l->t : now;
+	enum refusal why = REFUSED_RIGHT;
+	const char *words = may_write(d, l, a)
+	                            ? ingest__time(in, t, now, out, &why)
+	                            : "the device may not write readings of this thing (tag \"thing\")";
+
+	for (int i = 0; words == NULL && i < l->fields; i++) {
+		if (i > 0)
+			key = seen_key(in->seen, l->series, l->field[i].name);
+		words = take_field(in, l, &l->field[i], key, t, a, out, &why, e);
+		if (words == NULL) {
+			out->taken++;
+		} else if (*words == '\0') {
+			return e->code;
+		} else if (l->field[i].type == LINE_TEXT && why != REFUSED_NAME) {
+			ingest__bad(in, a, out, d->login, why, l->no, words);
+			words = NULL;
 		}
-		if (!seen_find(in->seen, l->series, f->name, &id)) {
-			words = make_series(in, l, f, a, &id, &why, e);
-			if (words != NULL && *words == '\0')
-				return e->code;
-			if (words != NULL)
-				break;
-			seen_put(in->seen, l->series, f->name, id);
-		}
-		struct series_point *more = arena_grow(a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
-		if (more == NULL)
-			return err_set(e, ERR_TOOBIG,
-			        "the body holds more readings than one request may; send it in parts");
-		out->p = more;
-		out->p[out->n++] = (struct series_point){id, t, f->number};
 	}
 	if (words != NULL) {
-		out->n = before;
-		ingest__bad_line(a, out, d->login, why, l->no, words);
+		out->n = before.n;
+		out->taken = before.taken;
+		out->old = before.old;
+		ingest__bad(in, a, out, d->login, why, l->no, words);
 	}
 	return 0;
 }
@@ -140,20 +120,30 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e)
 {
-	struct line *l = arena_alloc(a, sizeof(*l));
+	/* Each line is taken when the next one has been read, so that its series is in the cache by then. */
+	struct line *read = arena_alloc(a, sizeof(*read)), *ready = arena_alloc(a, sizeof(*ready));
 	time_us now = clock_now(in->site->clock);
 	struct line_reader r;
-	int rc = 0;
+	uint64_t key = 0;
+	bool waits = false;
+	int rc = 0, got;
 
 	line_init(&r, text, unit);
-	while (rc == 0 && (rc = line_next(&r, l)) != 0) {
-		if (rc < 0) {
-			ingest__bad_line(a, out, d->login, REFUSED_SYNTAX, l->no, r.bad);
-			rc = 0;
-			continue;
-		}
-		rc = take_line(in, d, l, now, a, out, e);
-	}
+	do {
+		struct line *taken = ready;
+		uint64_t taken_key = key;
+
+		got = line_next(&r, read);
+		if (got > 0)
+			key = seen_key(in->seen, read->series, read->field[0].name);
+		if (waits)
+			rc = take_line(in, d, taken, taken_key, now, a, out, e);
+		if (got < 0)
+			ingest__bad(in, a, out, d->login, REFUSED_SYNTAX, read->no, r.bad);
+		waits = got > 0;
+		ready = read;
+		read = taken;
+	} while (rc == 0 && got != 0);
 	return rc;
 }
 
@@ -164,9 +154,13 @@ int ingest_text(struct ingest *in, const char *who, struct str text, struct aren
 	struct points p = {0};
 	int rc = ingest__lines(in, &all, text, LINE_NS, a, &p, e);
 
-	if (rc == 0 && p.n > 0)
+	if (rc == 0 && p.n > 0) {
 		rc = series_append(in->site->series, p.p, p.n, e);
+		ingest__failed(in, rc);
+	}
+	if (rc == 0)
+		ingest__stored(&p);
 	*out = (struct ingest_told){
-	        .stored = rc == 0 ? p.n : 0, .refused = p.refused, .bad = p.bad, .bads = p.bads};
+	        .stored = rc == 0 ? p.taken : 0, .refused = p.refused, .bad = p.bad, .bads = p.bads};
 	return rc;
 }

@@ -1,9 +1,11 @@
 /*
  * Readings over MQTT.
  *
- *   t/THING/METRIC    a number, or JSON with v and t
+ *   t/THING/METRIC    a number or a word, or JSON with v and t
  *   t/THING           JSON, one member a metric
  *   lp, lp/PRECISION  line protocol
+ *   v1/devices/me/…   telemetry and attributes, as devices made for ThingsBoard send them
+ *   v1/gateway/…      the same of many things
  *
  * What was stored under t/ goes on to those who subscribe and may see the thing (ingest/rights.c).
  * A payload that cannot be read is counted, logged, and acknowledged: sending it again would not mend it. A
@@ -11,7 +13,6 @@
  */
 #include "base/log.h"
 #include "ingest/ingest_int.h"
-#include "ingest/payload.h"
 
 struct session {
 	struct ingest *in;
@@ -32,6 +33,9 @@ static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, vo
 		LOG(MQTT_REFUSED, log_s("remote", hello->remote),
 		        log_s("client", arena_strndup(a, hello->client_id.p, hello->client_id.n)),
 		        log_s("why", rc == ERR_UNAUTH ? "wrong device or secret" : e.text));
+		if (rc == ERR_UNAUTH)
+			refusals_add(in->refusals, s->rights.known != NULL ? s->rights.known : REFUSAL_OTHERS,
+			        REFUSED_KEY, 0, "wrong device or secret");
 		arena_free(&a);
 		return rc == ERR_UNAUTH ? MQTT_R_CREDENTIALS : MQTT_R_UNAVAILABLE;
 	}
@@ -88,6 +92,7 @@ static bool on_receive(void *ctx, void *user, struct str topic)
 /* The readings of all messages that came together: one batch for the series engine. */
 struct post {
 	struct series_batch batch; /* first */
+	struct ingest *in;
 	struct arena *arena;
 	struct points points;
 	size_t bytes;
@@ -108,7 +113,8 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 
 	(void)e; /* the engine has logged it */
 	if (rc == 0)
-		metric_add(METRIC_INGEST_READINGS, (int64_t)x->points.n);
+		ingest__stored(&x->points);
+	ingest__failed(x->in, rc);
 	for (int i = 0; i < x->n; i++)
 		mqtt_message_done(x->m[i], rc == 0);
 	post_free(x);
@@ -137,6 +143,7 @@ static struct post *post_of(struct ingest *in)
 		struct arena *a = arena_new(256 << 20);
 
 		in->post = arena_alloc(a, sizeof(*in->post));
+		in->post->in = in;
 		in->post->arena = a;
 		in->post->points = (struct points){0};
 		in->post->bytes = 0;
@@ -145,72 +152,22 @@ static struct post *post_of(struct ingest *in)
 	return in->post;
 }
 
-/* False when the post holds more than it may. */
-static bool add_point(struct post *x, struct series_point point)
+/* False when nothing more can be taken: no PUBACK then. */
+static bool take_payload(struct session *s, struct mqtt_message *m, enum payload_things things,
+        struct str thing, struct str metric, struct post *x)
 {
-	struct points *p = &x->points;
-
-	struct series_point *more = arena_grow(x->arena, p->p, &p->cap, p->n + 1, sizeof(*p->p));
-	if (more == NULL)
-		return false;
-	p->p = more;
-	p->p[p->n++] = point;
-	return true;
-}
-
-/* The series of one metric of one thing. Words when there is none, "" when the engine takes no more. */
-static const char *find_series(
-        struct ingest *in, struct str thing, struct str metric, series_id *id, enum refusal *why)
-{
-	struct label label[2] = {{STR_LIT(LABEL_NAME), metric}, {STR_LIT("thing"), thing}};
-	struct labels ls = {label, 2};
-	struct err e = ERR_INIT;
-
-	if (seen_find(in->seen, thing, metric, id))
-		return NULL;
-	*why = REFUSED_NAME;
-	if (!metric_name_valid(metric))
-		return "a metric's name has letters, digits, _ and : only, no digit first";
-	if (series_resolve(in->site->series, &ls, id, &e) < 0)
-		return "";
-	seen_put(in->seen, thing, metric, *id);
-	return NULL;
-}
-
-/* False when the engine takes no more series: no PUBACK then. */
-static bool take_readings(
-        struct session *s, struct mqtt_message *m, struct str thing, struct str metric, struct post *x)
-{
-	struct ingest *in = s->in;
-	time_us now = clock_now(in->site->clock);
+	const struct payload_shape shape = {
+	        .things = things, .metric = metric, .zone = s->in->site->catalog->zone};
 	size_t before = x->points.n;
-	struct readings read;
+	struct err e = ERR_INIT;
+	bool readable;
 
-	if (!payload_parse(x->arena, m->payload, metric, &read)) {
-		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0, read.why);
-		m->forward = false;
+	x->points.bads = 0; /* nobody is told of them */
+	if (ingest__payload(s->in, &s->rights.device, m->payload, &shape, thing, x->arena, &x->points,
+	            &readable, &e) < 0)
+		return false;
+	if (!readable)
 		m->reason = MQTT_R_PAYLOAD;
-		return true;
-	}
-	if (read.refused > 0)
-		ingest__refuse(s->rights.name, REFUSED_VALUE, 0, read.why);
-	for (int i = 0; i < read.n; i++) {
-		time_us t = read.r[i].t != TIME_NONE ? read.r[i].t : now;
-		enum refusal why = REFUSED_FUTURE;
-		const char *words = t > now + in->future
-		                            ? "the time lies in the future; is the device's clock right?"
-		                            : NULL;
-		series_id id = {0};
-
-		if (words == NULL)
-			words = find_series(in, thing, read.r[i].metric, &id, &why);
-		if (words != NULL && *words == '\0')
-			return false;
-		if (words != NULL)
-			ingest__refuse(s->rights.name, why, 0, words);
-		else if (!add_point(x, (struct series_point){id, t, read.r[i].v}))
-			return false;
-	}
 	if (x->points.n == before)
 		m->forward = false; /* nothing of it was taken */
 	return true;
@@ -222,7 +179,7 @@ static bool take_lines(struct session *s, struct mqtt_message *m, struct str pre
 	struct err e = ERR_INIT;
 
 	if (!line_unit_parse(precision, &unit)) {
-		ingest__refuse(s->rights.name, REFUSED_SYNTAX, 0,
+		refusals_add(s->in->refusals, s->rights.name, REFUSED_NAME, 0,
 		        "the topic names no precision: lp/ns, lp/us, lp/ms or lp/s");
 		return true;
 	}
@@ -232,10 +189,38 @@ static bool take_lines(struct session *s, struct mqtt_message *m, struct str pre
 /* Neither forwarded nor stored, and a client of MQTT 5 hears why. */
 static bool refuse(const struct session *s, struct mqtt_message *m, enum refusal why, const char *words)
 {
-	ingest__refuse(s->rights.name, why, 0, words);
+	refusals_add(s->in->refusals, s->rights.name, why, 0, words);
 	m->forward = m->retain = false;
 	m->reason = why == REFUSED_RIGHT ? MQTT_R_NOT_AUTHORISED : MQTT_R_TOPIC;
 	return true;
+}
+
+static bool first_word_is(struct str s, const char *word)
+{
+	return str_is(str_cut(&s, '/'), word);
+}
+
+/* v1/devices/me/REST and v1/gateway/REST. What else a device of ThingsBoard says there (that a sub-device has
+ * come, answers to calls nobody made) is taken note of by nobody. */
+static bool take_thingsboard(
+        struct session *s, struct mqtt_message *m, bool own, struct str rest, struct post *x)
+{
+	struct str thing;
+
+	m->forward = false;
+	if (!str_is(rest, "telemetry") && !str_is(rest, "attributes")) {
+		if (first_word_is(rest, "rpc") || first_word_is(rest, "attributes") ||
+		        str_is(rest, "connect") || str_is(rest, "disconnect") || str_is(rest, "claim"))
+			return true;
+		return refuse(
+		        s, m, REFUSED_NAME, "no such topic under v1/; there are telemetry and attributes");
+	}
+	if (!own)
+		return take_payload(s, m, PAYLOAD_GATEWAY, STR_NULL, STR_NULL, x);
+	thing = ingest__thing_of(s->in, &s->rights.device);
+	if (thing.p == NULL)
+		return refuse(s, m, REFUSED_RIGHT, DEVICE_OF_NO_THING);
+	return take_payload(s, m, PAYLOAD_ONE, thing, STR_NULL, x);
 }
 
 /* False when the series engine takes no more. */
@@ -250,10 +235,13 @@ static bool take(struct session *s, struct mqtt_message *m, struct post *x)
 	m->retain = false; /* a reading has its store */
 	if (kind == TOPIC_OTHER)
 		return refuse(s, m, REFUSED_NAME,
-		        "no such topic; there are t/THING/METRIC, t/THING and lp/PRECISION, and those of the "
-		        "setting mqtt-exchange");
+		        "no such topic; there are t/THING/METRIC, t/THING, lp/PRECISION and "
+		        "v1/devices/me/telemetry, "
+		        "and those of the setting mqtt-exchange");
 	if (kind == TOPIC_COMMAND || !device)
 		return refuse(s, m, REFUSED_RIGHT, "this client may not publish under this topic");
+	if (kind == TOPIC_OWN || kind == TOPIC_GATEWAY)
+		return take_thingsboard(s, m, kind == TOPIC_OWN, rest, x);
 	if (kind == TOPIC_LINES) {
 		m->forward = false;
 		return take_lines(s, m, rest.p != NULL ? rest : STR_LIT(""), x);
@@ -268,17 +256,20 @@ static bool take(struct session *s, struct mqtt_message *m, struct post *x)
 	}
 	if (rest.p != NULL && (rest.n == 0 || memchr(rest.p, '/', rest.n) != NULL))
 		return refuse(s, m, REFUSED_NAME, "the topic is t/THING/METRIC or t/THING");
-	return take_readings(s, m, thing, rest, x);
+	return take_payload(s, m, PAYLOAD_ONE, thing, rest, x);
 }
 
 static void on_publish(void *ctx, struct mqtt_message *m)
 {
 	struct ingest *in = ctx;
 	struct post *x = post_of(in);
-	size_t before = x->points.n;
+	const struct points points = x->points;
+	size_t before = points.n;
 
 	if (!take(m->user, m, x)) {
 		x->points.n = before;
+		x->points.taken = points.taken;
+		x->points.old = points.old;
 		mqtt_message_done(m, false);
 	} else if (x->points.n == before) {
 		mqtt_message_done(m, true);

@@ -1,6 +1,7 @@
 /* Prometheus remote write over HTTP, 1.0 and 2.0. */
 #include "base/snappy.h"
-#include "ingest/ingest_int.h"
+#include "ingest/door.h"
+#include "ingest/refusal.h"
 
 #define UNPACKED_MAX (64 << 20)
 #define SAMPLES_MAX 2000000 /* of one request; the engine's queue has room for more than one */
@@ -14,7 +15,7 @@ struct request {                   /* lives in the request's arena */
 	struct http_req *r;
 	struct device device;
 	enum prompb_form form;
-	time_us latest; /* no sample may be later */
+	time_us now;
 	struct points points;
 	size_t refused;    /* samples and histograms */
 	const char *first; /* of the words why */
@@ -89,7 +90,7 @@ static const char *find_form(struct http_req *r, enum prompb_form *form)
 
 static void refuse(struct request *x, enum refusal why, size_t samples, const char *words)
 {
-	ingest__refuse(x->device.login, why, x->no, words);
+	refusals_add(x->in->refusals, x->device.login, why, x->no, words);
 	x->refused += samples;
 	if (x->first == NULL)
 		x->first = arena_printf(http_arena(x->r), "series %d: %s", x->no, words);
@@ -198,11 +199,13 @@ static int add_samples(struct request *x, struct prompb_series *s, series_id id,
 		return err_set(e, ERR_NOMEM, "no memory for so many samples; send them in parts");
 	p->p = more;
 	while (prompb_sample(s, &ms, &v)) {
-		if (ms < INT64_MIN / US_MS + 1 || ms > INT64_MAX / US_MS)
-			refuse(x, REFUSED_VALUE, 1, "the time of a sample cannot be; it is counted in ms");
-		else if (ms * US_MS > x->latest)
-			refuse(x, REFUSED_FUTURE, 1,
-			        "the time of a sample lies in the future; is the sender's clock right?");
+		enum refusal why = REFUSED_VALUE;
+		const char *words = ms < INT64_MIN / US_MS + 1 || ms > INT64_MAX / US_MS
+		                            ? "the time of a sample cannot be; it is counted in ms"
+		                            : ingest__time(x->in, ms * US_MS, x->now, p, &why);
+
+		if (words != NULL)
+			refuse(x, why, 1, words);
 		else
 			p->p[p->n++] = (struct series_point){id, ms * US_MS, v};
 	}
@@ -271,19 +274,17 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	struct request *x = (struct request *)b;
 	const char *words;
 
+	ingest__failed(x->in, rc);
 	if (rc == ERR_NOTFOUND) { /* a series that expired meanwhile: the sender sends again, and it is new */
-		struct err again = ERR_INIT;
-
-		seen_clear(x->in->seen);
-		err_set(&again, ERR_UNAVAILABLE, "%s; send this again", e->text);
-		ingest__reply_err(x->r, &again);
+		door__refuse(x->r, 503, e->text);
 		return;
 	}
 	if (rc < 0) {
-		ingest__reply_err(x->r, e);
+		door__fail(x->r, e);
 		return;
 	}
-	metric_add(METRIC_INGEST_READINGS, (int64_t)x->points.n);
+	x->points.taken = x->points.n;
+	ingest__stored(&x->points);
 	metric_add(METRIC_INGEST_EXEMPLARS, (int64_t)x->exemplars);
 	set_counts(x->r, x->points.n);
 	if (x->first == NULL) {
@@ -292,8 +293,7 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	}
 	words = arena_printf(http_arena(x->r), "%zu samples stored, %zu refused; the first: %s", x->points.n,
 	        x->refused, x->first);
-	ingest__reply_error(
-	        x->r, x->status, x->status == 429 ? err_name(ERR_BUSY) : err_name(ERR_INVALID), words, NULL);
+	door__refuse(x->r, x->status, words);
 }
 
 void ingest_remote_write(struct ingest *in, struct http_req *r)
@@ -306,10 +306,10 @@ void ingest_remote_write(struct ingest *in, struct http_req *r)
 
 	x->in = in;
 	x->r = r;
-	x->latest = clock_now(in->site->clock) + in->future;
-	rc = ingest__device(in, r, &x->device, &e);
+	x->now = clock_now(in->site->clock);
+	rc = door__device(in, r, &x->device, &e);
 	if (rc == 0 && (words = find_form(r, &x->form)) != NULL) {
-		ingest__reply_error(r, 415, err_name(ERR_UNSUPPORTED), words, NULL);
+		door__refuse(r, 415, words);
 		return;
 	}
 	if (rc == 0)
@@ -318,9 +318,9 @@ void ingest_remote_write(struct ingest *in, struct http_req *r)
 		rc = take_message(x, message, &e);
 	if (rc < 0) {
 		if (rc != ERR_UNAUTH)
-			ingest__refuse(
-			        x->device.login != NULL ? x->device.login : "", REFUSED_SYNTAX, 0, e.text);
-		ingest__reply_err(r, &e);
+			refusals_add(in->refusals, x->device.login,
+			        message.p != NULL ? REFUSED_SYNTAX : REFUSED_BODY, 0, e.text);
+		door__fail(r, &e);
 		return;
 	}
 	x->batch.p = x->points.p;
@@ -329,7 +329,7 @@ void ingest_remote_write(struct ingest *in, struct http_req *r)
 	if (!series_post(in->site->series, &x->batch)) {
 		err_set(&e, ERR_UNAVAILABLE,
 		        "too many readings wait to be written; send this again in a moment");
-		ingest__reply_err(r, &e);
+		door__fail(r, &e);
 	}
 }
 

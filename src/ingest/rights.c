@@ -25,9 +25,19 @@ int exchange_check(const char *filters, struct err *e)
 
 enum topic_kind topic_kind(struct str topic, struct str *thing, struct str *rest)
 {
-	struct str head = str_cut(&topic, '/'), word;
+	static const char own[] = "v1/devices/me/", gateway[] = "v1/gateway/";
+	struct str head, word;
 
 	*thing = *rest = STR_NULL;
+	if (str_starts(topic, own)) {
+		*rest = (struct str){topic.p + sizeof(own) - 1, topic.n - sizeof(own) + 1};
+		return TOPIC_OWN;
+	}
+	if (str_starts(topic, gateway)) {
+		*rest = (struct str){topic.p + sizeof(gateway) - 1, topic.n - sizeof(gateway) + 1};
+		return TOPIC_GATEWAY;
+	}
+	head = str_cut(&topic, '/');
 	if (str_is(head, "lp")) {
 		*rest = topic;
 		return TOPIC_LINES;
@@ -94,6 +104,7 @@ static int find(struct rights *r, struct err *e)
 		struct device device = {0};
 
 		rc = device_find(r->site->store, r->login, r->secret, a, &device, e);
+		r->known = rc < 0 && device.login != NULL ? r->login.p : NULL;
 		if (rc == 0) {
 			r->device = device;
 			r->name = device.login;
@@ -114,6 +125,10 @@ int rights_find(struct site *s, const struct exchange *x, bool open, struct str 
 	const size_t prefix = sizeof(API_TOKEN_PREFIX) - 1;
 
 	*out = (struct rights){.site = s, .exchange = x, .kind = RIGHTS_DEVICE, .name = "anonymous"};
+	if (password.n == 0 && username.p != NULL && memchr(username.p, ':', username.n) != NULL) {
+		password = username;
+		username = str_cut(&password, ':');
+	}
 	if (username.p == NULL && password.p == NULL && open)
 		out->kind = RIGHTS_OPEN;
 	else if (password.p == NULL)
@@ -160,6 +175,8 @@ bool rights_subscribe(const struct rights *r, struct str filter)
 		return r->kind != RIGHTS_TOKEN && exchanged(r->exchange, filter, filters_meet);
 	if (r->kind == RIGHTS_OPEN)
 		return false;
+	if (kind == TOPIC_OWN || kind == TOPIC_GATEWAY)
+		return r->kind == RIGHTS_DEVICE; /* they ask as a matter of course; nothing is sent there */
 	/* A thing by its name is refused at once; whose names are not said are looked at one by one. */
 	return r->kind == RIGHTS_TOKEN || thing.p == NULL || str_is(thing, "+") || str_is(thing, "#") ||
 	       device_may(&r->device, thing);
@@ -182,7 +199,7 @@ bool rights_receive(const struct rights *r, struct str topic)
 
 	if (kind == TOPIC_OTHER)
 		return r->kind != RIGHTS_TOKEN && exchanged(r->exchange, topic, filter_takes);
-	if (thing.p == NULL || r->kind == RIGHTS_OPEN)
+	if (kind == TOPIC_OWN || kind == TOPIC_GATEWAY || thing.p == NULL || r->kind == RIGHTS_OPEN)
 		return false;
 	if (r->kind == RIGHTS_TOKEN)
 		return kind != TOPIC_COMMAND && token_sees(r, thing);

@@ -30,16 +30,27 @@ struct rights {
 	struct who who;           /* of a token */
 	struct str login, secret; /* as they came: both are looked up again */
 	struct arena *found;      /* what was found last */
+	const char *known;        /* the device whose secret was wrong; NULL: there is none of that name */
 };
-/* username or password STR_NULL: not given. open: nobody is let in. ERR_UNAUTH. */
+/* username or password STR_NULL: not given. A user name NAME:SECRET without a password is a device whose
+ * client knows but one token, as those made for ThingsBoard do. open: nobody is let in. ERR_UNAUTH. */
 MUST_USE int rights_find(struct site *s, const struct exchange *x, bool open, struct str username,
         struct str password, struct arena *a, struct rights *out, struct err *e);
 /* Looks the credentials up again, since a connection lives long; false when they have ended. */
 bool rights_still(struct rights *r);
 void rights_free(struct rights *r);
 
-/* The topics of the house: t/THING…, things/THING/commands/ID and things/THING/answers/ID, lp…. */
-enum topic_kind { TOPIC_READING, TOPIC_LINES, TOPIC_COMMAND, TOPIC_ANSWER, TOPIC_OTHER };
+/* The topics of the house: t/THING…, things/THING/commands/ID and things/THING/answers/ID, lp…; and those of
+ * ThingsBoard: v1/devices/me/… of the device's own thing, v1/gateway/… of several. */
+enum topic_kind {
+	TOPIC_READING,
+	TOPIC_LINES,
+	TOPIC_COMMAND,
+	TOPIC_ANSWER,
+	TOPIC_OWN,
+	TOPIC_GATEWAY,
+	TOPIC_OTHER
+};
 /* thing: STR_NULL if the topic names none; rest: behind it, or STR_NULL. Of filters too. */
 enum topic_kind topic_kind(struct str topic, struct str *thing, struct str *rest);
 bool rights_publish(const struct rights *r, struct str topic); /* to the topics of the exchange */

@@ -2,6 +2,7 @@
 #include "base/digest.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define SHARDS 32
 #define FIRST_SLOTS 256
@@ -14,8 +15,10 @@ struct entry {
 };
 struct shard {
 	pthread_rwlock_t lock;
-	struct entry *e;
-	size_t slots, n;
+	/* lock; seen_key() looks where they are without it, and at nothing in them */
+	struct entry *_Atomic e;
+	_Atomic size_t slots;
+	size_t n;
 };
 struct seen {
 	size_t per_shard;
@@ -44,6 +47,24 @@ static void forget(struct shard *h)
 	h->n = 0;
 }
 
+static void begin_again(struct shard *h)
+{
+	forget(h);
+	h->slots = FIRST_SLOTS;
+	h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
+}
+
+void seen_forget(struct seen *s)
+{
+	for (int i = 0; i < SHARDS; i++) {
+		struct shard *h = &s->shard[i];
+
+		pthread_rwlock_wrlock(&h->lock);
+		begin_again(h);
+		pthread_rwlock_unlock(&h->lock);
+	}
+}
+
 void seen_free(struct seen **s)
 {
 	if (*s == NULL)
@@ -56,22 +77,6 @@ void seen_free(struct seen **s)
 	*s = NULL;
 }
 
-static void begin_again(struct shard *h)
-{
-	forget(h);
-	h->slots = FIRST_SLOTS;
-	h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
-}
-
-void seen_clear(struct seen *s)
-{
-	for (int i = 0; i < SHARDS; i++) {
-		pthread_rwlock_wrlock(&s->shard[i].lock);
-		begin_again(&s->shard[i]);
-		pthread_rwlock_unlock(&s->shard[i].lock);
-	}
-}
-
 static uint64_t hash_of(struct str a, struct str b)
 {
 	uint64_t h = hash64(b.p, b.n, hash64(a.p, a.n, 0x5eed));
@@ -81,21 +86,34 @@ static uint64_t hash_of(struct str a, struct str b)
 
 static struct entry *look(struct shard *h, uint64_t hash, struct str a, struct str b)
 {
-	size_t i = (size_t)(hash >> 8) & (h->slots - 1);
+	struct entry *e = h->e;
+	size_t mask = h->slots - 1, i = (size_t)(hash >> 8) & mask;
 
-	for (; h->e[i].hash != 0; i = (i + 1) & (h->slots - 1)) {
-		const struct entry *x = &h->e[i];
-
-		if (x->hash == hash && x->a_n == a.n && x->b_n == b.n && memcmp(x->key, a.p, a.n) == 0 &&
-		        memcmp(x->key + a.n, b.p, b.n) == 0)
+	for (; e[i].hash != 0; i = (i + 1) & mask)
+		if (e[i].hash == hash && e[i].a_n == a.n && e[i].b_n == b.n &&
+		        memcmp(e[i].key, a.p, a.n) == 0 && memcmp(e[i].key + a.n, b.p, b.n) == 0)
 			break;
-	}
-	return &h->e[i];
+	return &e[i];
 }
 
 bool seen_find(struct seen *s, struct str a, struct str b, series_id *out)
 {
+	return seen_find_keyed(s, hash_of(a, b), a, b, out);
+}
+
+uint64_t seen_key(struct seen *s, struct str a, struct str b)
+{
 	uint64_t hash = hash_of(a, b);
+	struct shard *h = &s->shard[hash % SHARDS];
+	const struct entry *e = atomic_load_explicit(&h->e, memory_order_relaxed);
+	size_t slots = atomic_load_explicit(&h->slots, memory_order_relaxed);
+
+	__builtin_prefetch((const char *)e + ((hash >> 8) & (slots - 1)) * sizeof(*e));
+	return hash;
+}
+
+bool seen_find_keyed(struct seen *s, uint64_t hash, struct str a, struct str b, series_id *out)
+{
 	struct shard *h = &s->shard[hash % SHARDS];
 	const struct entry *x;
 

@@ -5,20 +5,6 @@
 
 /* Functions of a window of samples: the …_over_time, regression, smoothing. */
 
-/* Neumaier's sum: what was lost to rounding is kept in *c. */
-void kahan_add(double v, double *sum, double *c)
-{
-	double t = *sum + v;
-
-	if (isinf(t))
-		*c = 0;
-	else if (fabs(*sum) >= fabs(v))
-		*c += (*sum - t) + v;
-	else
-		*c += (v - t) + *sum;
-	*sum = t;
-}
-
 /* The whole runs of the window: those from *first up to *end; their samples are v[*from … *to). */
 static bool whole_runs(const struct window *w, size_t *first, size_t *end, size_t *from, size_t *to)
 {

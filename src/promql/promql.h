@@ -33,9 +33,26 @@ struct promql_series {
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
 	const double *v;      /* staleness markers included */
 	size_t n;
-	bool lasting; /* t and v are valid until the cursor is closed, and other threads may read them */
-	bool plain;   /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	bool lasting;  /* t and v are valid until the cursor is closed, and other threads may read them */
+	bool plain;    /* surely no NaN, and so no staleness marker, among v; false where that is not known */
+	dur_us period; /* each sample is that much after the one before; 0: not known */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
+};
+/*
+ * What a storage may know of spans of time: (end - step, end]. first, last, least and greatest are those of
+ * the samples; staleness markers do not count, other NaN by `nans` alone. The sum of decimals is theirs,
+ * rounded once, and so at most 2^-52 times the sum of the absolute values from that of the doubles.
+ */
+struct promql_window {
+	time_us end;
+	uint32_t n, nans;
+	double least, greatest, sum, first, last;
+	bool decimal;
+};
+struct promql_windows {
+	struct labels labels;          /* as in promql_series */
+	const struct promql_window *w; /* ascending, without empty ones; valid until the next call */
+	size_t n;
 };
 struct promql_cursor; /* the storage's own */
 struct promql_storage {
@@ -46,6 +63,14 @@ struct promql_storage {
 	int (*next)(struct promql_cursor *c, struct promql_series *out,
 	        struct err *e); /* 1, 0 at the end, negative */
 	void (*close)(struct promql_cursor *c);
+	/*
+	 * Windows whose ends, multiples of `step` from 1970 on, lie in [from, to]; step is a multiple of
+	 * window_step. They always tell what the samples would. NULL: there are none.
+	 */
+	int (*open_windows)(void *ctx, const struct matcher *m, int n, time_us from, time_us to, dur_us step,
+	        struct arena *a, struct promql_cursor **out, struct err *e);
+	int (*next_windows)(struct promql_cursor *c, struct promql_windows *out, struct err *e); /* as next */
+	dur_us window_step;
 };
 
 /* ---- parsing ---- */

@@ -8,6 +8,7 @@
 #ifndef HEMING_PROMQL_INT_H
 #define HEMING_PROMQL_INT_H
 
+#include <math.h>
 #include <string.h>
 
 #include "promql/promql.h"
@@ -345,21 +346,6 @@ static inline time_us timing_end(const struct timing *tm, time_us t)
 	return (tm->pinned ? tm->at : t) - tm->offset;
 }
 
-/* seek_after where the guess did not serve. */
-size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride);
-/*
- * The first of t[at … n) after x. Steps usually lie as many samples apart as those before: *stride
- * remembers how many, so that a look at two samples does. What lies before `at` is not after x.
- */
-static inline size_t seek_after(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
-{
-	size_t guess = at + *stride;
-
-	if (guess <= n && (guess == n || t[guess] > x) && (guess == at || t[guess - 1] <= x))
-		return guess;
-	return seek_far(t, n, at, x, stride);
-}
-
 void select_instant(
         struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out);
 
@@ -370,10 +356,43 @@ struct samples {
 	const time_us *t;
 	const double *v;
 	size_t n;
-	bool lasting; /* until the source is closed */
-	bool plain;   /* no NaN */
+	bool lasting;  /* until the source is closed */
+	bool plain;    /* no NaN */
+	dur_us period; /* from each sample to the next; 0: not known */
 	struct promql_chunks chunks;
 };
+/* Even samples are not read for their times. */
+static inline time_us sample_time(const struct samples *s, size_t i)
+{
+	return s->period > 0 ? s->t[0] + (time_us)i * s->period : s->t[i];
+}
+
+/* Looks for later and later samples. Steps usually lie as many samples apart as those before. */
+struct seek {
+	size_t at;     /* what was found last */
+	size_t stride; /* how far that was */
+};
+#define SEEK_START ((struct seek){0, 1})
+/* Asks for the value that is looked at some steps from now: most of a long query is waiting for memory. Past
+ * the end it does no harm. */
+#define SEEK_AHEAD 16
+static inline void seek_ahead(const struct seek *k, const struct samples *s)
+{
+	__builtin_prefetch((const char *)s->v + (k->at + SEEK_AHEAD * k->stride) * sizeof *s->v);
+}
+/* seek_after where the guess did not serve. */
+size_t seek_far(struct seek *k, const struct samples *s, time_us x);
+/* The first sample after x, or s->n. What lies before k->at is not after x. */
+static inline size_t seek_after(struct seek *k, const struct samples *s, time_us x)
+{
+	size_t guess = k->at + k->stride;
+
+	if (guess <= s->n && (guess == s->n || sample_time(s, guess) > x) &&
+	        (guess == k->at || sample_time(s, guess - 1) <= x))
+		return k->at = guess;
+	return seek_far(k, s, x);
+}
+
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
 bool source_next(struct eval *ev, struct source *s, struct samples *out); /* false at the end or on failure */
@@ -418,10 +437,20 @@ struct sorted {
 	double *v;
 	size_t n, cap, from, to;
 };
+/* How far the samples of a window are drawn out to its ends: the same for all windows whose samples lie
+ * alike. */
+struct stretch {
+	time_us to_start, to_end, sampled; /* from end to sample, sample to sample, sample to end */
+	size_t n;
+	double start, end; /* … of what is drawn out */
+	double factor;
+};
 struct window {
 	const time_us *t;
 	const double *v;
 	size_t n;
+	time_us first, last;                /* t[0], t[n - 1] */
+	struct stretch *stretch;            /* of the window before */
 	bool plain;                         /* no NaN */
 	const struct promql_chunks *chunks; /* of the series, in which the window begins at `base` */
 	const uint32_t *mark; /* samples that are less than the one before them, or differ from it */
@@ -465,6 +494,10 @@ struct function {
 #define FN_SMOOTHED 32
 #define FN_FAILS 64 /* the window function may fail the evaluation */
 
+/* The answer of a window function from what the storage knows of whole spans of time; false: it has to come
+ * from the samples, and `out` is as it was. */
+bool call_rollup(struct eval *ev, const struct node *x, const struct node *range, const struct grid *g,
+        struct value *out);
 const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
 void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
@@ -509,7 +542,19 @@ FN_RUN(fn_histogram_only);
 FN_MATH_LIST(X)
 #undef X
 
-void kahan_add(double v, double *sum, double *c);
+/* Neumaier's sum: what was lost to rounding is kept in *c. */
+static inline void kahan_add(double v, double *sum, double *c)
+{
+	double t = *sum + v;
+
+	if (isinf(t))
+		*c = 0;
+	else if (fabs(*sum) >= fabs(v))
+		*c += (*sum - t) + v;
+	else
+		*c += (v - t) + *sum;
+	*sum = t;
+}
 /* The φ-quantile of v, which is sorted in place, NaN first. */
 double quantile_of(double q, double *v, size_t n);
 

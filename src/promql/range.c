@@ -83,12 +83,50 @@ static bool is_far(double distance, double gap)
 }
 
 /*
- * The change over the window, extrapolated to its ends unless the samples lie far from them: then by
- * half the mean gap. A counter is not extrapolated below zero.
+ * The samples are drawn out to the window's ends unless they lie far from them: then by half the mean gap.
+ * In microseconds, but where a limit is met to the point: Prometheus reckons in seconds.
  */
-static double change(const struct window *w, bool counter, bool rate)
+static void stretch_fit(struct stretch *s, const struct window *w, bool rate)
 {
-	double diff, to_start, to_end, sampled, gap, factor;
+	double sampled, gap;
+
+	s->n = w->n;
+	s->to_start = w->first - w->start;
+	s->to_end = w->end - w->last;
+	s->sampled = w->last - w->first;
+	s->start = (double)s->to_start;
+	s->end = (double)s->to_end;
+	sampled = (double)s->sampled;
+	gap = sampled / (double)(w->n - 1);
+	if (is_far(s->start, gap))
+		s->start = gap / 2;
+	if (is_far(s->end, gap))
+		s->end = gap / 2;
+	s->factor = (sampled + s->start + s->end) / sampled;
+	if (rate)
+		s->factor /= seconds(w->range);
+}
+
+/* The factor of a counter, which is not drawn out below zero. */
+static double counter_factor(const struct stretch *s, double first, double diff, bool rate, dur_us range)
+{
+	double sampled = (double)s->sampled, to_zero, factor;
+
+	/* Mostly it is far from zero, which a division need not show. */
+	if (first * sampled > s->start * diff * 1.000001)
+		return s->factor;
+	to_zero = sampled * (first / diff);
+	if (!(to_zero < s->start))
+		return s->factor;
+	factor = (sampled + to_zero + s->end) / sampled;
+	return rate ? factor / seconds(range) : factor;
+}
+
+/* The change over the window, extrapolated to its ends. */
+static inline __attribute__((always_inline)) double change(const struct window *w, bool counter, bool rate)
+{
+	struct stretch *s = w->stretch;
+	double diff;
 
 	if (w->anchored || w->smoothed) {
 		diff = extended_change(w, w->smoothed, counter);
@@ -99,25 +137,12 @@ static double change(const struct window *w, bool counter, bool rate)
 	diff = w->v[w->n - 1] - w->v[0];
 	if (counter)
 		diff += reset_sum(w);
-	/* In microseconds, but where a limit is met to the point: Prometheus reckons in seconds. */
-	to_start = (double)(w->t[0] - w->start);
-	to_end = (double)(w->end - w->t[w->n - 1]);
-	sampled = (double)(w->t[w->n - 1] - w->t[0]);
-	gap = sampled / (double)(w->n - 1);
-	if (is_far(to_start, gap))
-		to_start = gap / 2;
-	if (counter && diff > 0 && w->v[0] >= 0) {
-		double to_zero = sampled * (w->v[0] / diff);
-
-		if (to_zero < to_start)
-			to_start = to_zero;
-	}
-	if (is_far(to_end, gap))
-		to_end = gap / 2;
-	factor = (sampled + to_start + to_end) / sampled;
-	if (rate)
-		factor /= seconds(w->range);
-	return diff * factor;
+	if (s->n != w->n || s->sampled != w->last - w->first || s->to_start != w->first - w->start ||
+	        s->to_end != w->end - w->last)
+		stretch_fit(s, w, rate);
+	if (counter && diff > 0 && w->v[0] >= 0)
+		return diff * counter_factor(s, w->v[0], diff, rate, w->range);
+	return diff * s->factor;
 }
 
 double w_rate(const struct window *w)
@@ -291,11 +316,14 @@ static void slide(void *ctx, struct row *r, int thread)
 	struct marks *m = &sl->marks[thread];
 	struct window w = sl->window;
 	const struct samples *in = &r->in;
-	size_t lo = 0, hi = 0, lo_stride = 1, hi_stride = 1, first_mark = 0, end_mark = 0;
+	struct seek lo = SEEK_START, hi = SEEK_START;
+	struct stretch stretch = {0};
+	size_t first_mark = 0, end_mark = 0;
 	uint64_t all = 0;
 
 	w.plain = in->plain;
 	w.chunks = &in->chunks;
+	w.stretch = &stretch;
 	w.sorted = &sl->sorted[thread];
 	w.sorted->n = w.sorted->from = w.sorted->to = 0;
 	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
@@ -306,10 +334,9 @@ static void slide(void *ctx, struct row *r, int thread)
 		w.at = grid_time(sl->g, k);
 		w.end = timing_end(sl->tm, w.at);
 		w.start = w.end - sl->tm->range;
-		lo = seek_after(in->t, in->n, lo, w.start, &lo_stride);
-		hi = seek_after(in->t, in->n, hi, w.end, &hi_stride);
-		from = lo;
-		to = hi;
+		from = seek_after(&lo, in, w.start);
+		to = seek_after(&hi, in, w.end);
+		seek_ahead(&hi, in);
 		if ((w.anchored || w.smoothed) && from > 0 && in->t[from - 1] > w.start - sl->lookback)
 			from--;
 		if (w.smoothed && to < in->n && in->t[to] <= w.end + sl->lookback)
@@ -325,6 +352,8 @@ static void slide(void *ctx, struct row *r, int thread)
 		w.t = in->t + from;
 		w.v = in->v + from;
 		w.n = to - from;
+		w.first = sample_time(in, from);
+		w.last = sample_time(in, to - 1);
 		w.mark = m->p + first_mark;
 		w.marks = end_mark > first_mark ? end_mark - first_mark : 0;
 		w.base = from;
@@ -361,7 +390,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
 	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
 
-	if (!modifiers_fit(ev, f, range))
+	if (!modifiers_fit(ev, f, range) || call_rollup(ev, x, range, g, out))
 		return;
 	for (int i = 0; i < x->n_arg; i++) {
 		if (x->arg[i]->type == PROMQL_SCALAR)

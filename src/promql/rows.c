@@ -8,6 +8,7 @@
 
 #define WORTH_THREADS 50000 /* samples and steps; fewer are done before a thread has begun */
 #define SHARE 8             /* rows that a thread takes at once */
+#define FIRST_B 1024        /* of the next row that are asked for before it is worked on */
 
 bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size_t steps)
 {
@@ -18,8 +19,8 @@ bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size
 		return false;
 	}
 	rows->row = grown;
-	if (rows->spare == NULL)
-		rows->spare = ev_column(ev, steps);
+	if (rows->spare == NULL && ev_count(ev, steps))
+		rows->spare = ev_array(ev, steps, sizeof *rows->spare);
 	if (rows->spare == NULL)
 		return false;
 	rows->row[rows->n++] = (struct row){.in = *in, .v = rows->spare};
@@ -135,6 +136,8 @@ static void work_on(void *ctx, size_t i, int thread)
 {
 	const struct rows *rows = ctx;
 
+	for (size_t k = 0; i + 1 < rows->n && k < FIRST_B; k += 64)
+		__builtin_prefetch((const char *)rows->row[i + 1].in.v + k);
 	if (!rows->row[i].done)
 		rows->one(rows->ctx, &rows->row[i], thread);
 }

@@ -38,13 +38,14 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	        .n = s.n,
 	        .lasting = s.lasting,
 	        .plain = s.plain,
+	        .period = s.period,
 	        .chunks = s.chunks};
 	return rc > 0 && ev_count(ev, s.n);
 }
 
 /* ---- instant selectors ---- */
 
-size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride)
+static size_t search(const time_us *t, size_t n, size_t at, time_us x)
 {
 	size_t jump = 1, lo = at, hi = at;
 
@@ -63,8 +64,22 @@ size_t seek_far(const time_us *t, size_t n, size_t at, time_us x, size_t *stride
 		else
 			hi = mid;
 	}
-	*stride = lo - at;
 	return lo;
+}
+
+size_t seek_far(struct seek *k, const struct samples *s, time_us x)
+{
+	size_t found = 0;
+
+	if (s->period <= 0) {
+		found = search(s->t, s->n, k->at, x);
+	} else if (s->n > 0 && x >= s->t[0]) {
+		uint64_t i = ((uint64_t)x - (uint64_t)s->t[0]) / (uint64_t)s->period;
+
+		found = i < s->n ? (size_t)i + 1 : s->n;
+	}
+	k->stride = found - k->at;
+	return k->at = found;
 }
 
 static double interpolate(const struct samples *s, size_t i, time_us t)
@@ -97,16 +112,17 @@ static void lay(void *ctx, struct row *r, int thread)
 {
 	const struct laying *l = ctx;
 	const struct samples *s = &r->in;
-	size_t at = 0, stride = 1;
+	struct seek seek = SEEK_START;
 	uint64_t all = 0;
 	bool odd = l->timestamps || l->smoothed;
 
 	(void)thread;
 	for (size_t k = 0; k < l->g->n; k++) {
 		time_us t = grid_time(l->g, k) - l->offset;
+		size_t at = seek_after(&seek, s, t);
 
-		at = seek_after(s->t, s->n, at, t, &stride);
-		if (at == 0 || s->t[at - 1] <= t - l->lookback)
+		seek_ahead(&seek, s);
+		if (at == 0 || sample_time(s, at - 1) <= t - l->lookback)
 			r->v[k] = absent();
 		else
 			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->timestamps) : s->v[at - 1];
@@ -143,6 +159,7 @@ static void drop_markers(struct eval *ev, struct samples *s)
 	s->v = ev->buf_v;
 	s->n = n;
 	s->lasting = false;
+	s->period = 0;
 }
 
 void select_instant(

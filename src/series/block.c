@@ -9,6 +9,17 @@
  *             hold few points each, or numbers that are no decimals, of one window with all the points
  *   the rest  the points, see codec.c, with times that count from the first instant (but for unit 3)
  *
+ * Format 3 is a roll-up: what is left of points that were taken out for their age.
+ *
+ *   1 byte    3
+ *   4 bytes   CRC32C as above
+ *   LEB128    last instant - first instant, us
+ *   2 bytes   length of the windows (0: 5 minutes, 1: 1 hour); their number, 1 to 64, none of them empty
+ *   a list    of them; the first is the one that the first instant lies in
+ *
+ * Whoever asks a roll-up for points gets one a window, its last value at its end (the last window's at the
+ * last instant): what PromQL sees when it looks at the end of each window.
+ *
  * Format 1, which is only read: last instant - first instant in us; number of values that are not NaN, and
  * if there are any first, last, min, max, sum of them, each LEB128 of 8 * zigzag(integer) + decimal
  * exponent, or 7 and the 8 bytes of the double; the points.
@@ -19,7 +30,10 @@
 #include "series/bytes.h"
 #include "series/decimal.h"
 
+#include <math.h>
+
 #define BLOCK_FORMAT 2
+#define ROLLUP_FORMAT 3
 #define NUMBER_RAW 7
 enum { KEEPS = 4 };
 
@@ -125,6 +139,84 @@ static bool skip_summary(const uint8_t **p, const uint8_t *end)
 	return true;
 }
 
+/* ---- roll-ups ---- */
+
+bool block_is_rollup(const uint8_t *p, size_t len)
+{
+	return len && p[0] == ROLLUP_FORMAT;
+}
+
+struct block *rollup_new(uint32_t series, dur_us step, const struct series_window *w, int n, time_us t1)
+{
+	uint8_t out[BLOCK_MAX_B], *p = out + 5, *crc = out + 1;
+	time_us t0 = w[0].end < t1 ? w[0].end : t1;
+	struct block *b;
+	bool decimal;
+	size_t len;
+
+	put_varint(&p, (uint64_t)(t1 - t0));
+	*p++ = step == US_HOUR;
+	*p++ = (uint8_t)n;
+	p += windows_put(w, n, p, &decimal);
+	out[0] = ROLLUP_FORMAT;
+	put_u32(&crc, block_crc(series, t0, out + 5, (size_t)(p - out) - 5));
+	len = (size_t)(p - out);
+	b = xrealloc(NULL, sizeof(*b) + len);
+	*b = (struct block){.series = series, .len = (uint32_t)len, .n = n, .t0 = t0, .t1 = t1};
+	memcpy(b->data, out, len);
+	return b;
+}
+
+bool rollup_in_vain(dur_us step, const time_us *t, int n)
+{
+	for (int i = 1; i < n; i++)
+		if (window_end(t[i - 1], step) == window_end(t[i], step))
+			return false;
+	return true;
+}
+
+int rollup_windows(uint32_t series, time_us t0, const uint8_t *p, size_t len, dur_us *step, time_us *t1,
+        struct series_window w[WINDOW_LIST_MAX])
+{
+	const uint8_t *q = p + 5, *end = p + len;
+	uint64_t span;
+	int n;
+
+	if (len < 9 || !block_is_rollup(p, len) || read_u32(p + 1) != block_crc(series, t0, p + 5, len - 5) ||
+	        !get_varint(&q, end, &span) || span > WINDOW_TIME_MAX || end - q < 2 || q[0] > 1 ||
+	        !window_time(t0) || !window_time(t0 + (time_us)span))
+		return -1;
+	*step = q[0] ? US_HOUR : BLOCK_STEP;
+	*t1 = t0 + (time_us)span;
+	n = q[1];
+	q += 2;
+	if (n < 1 || n > WINDOW_LIST_MAX || !windows_get(&q, end, w, n) || q != end ||
+	        window_end(*t1, *step) != window_end(t0, *step) + (n - 1) * *step)
+		return -1;
+	for (int i = 0; i < n; i++) {
+		w[i].end = window_end(t0, *step) + i * *step;
+		if (window_empty(&w[i]))
+			return -1;
+	}
+	return n;
+}
+
+static int rollup_points(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v)
+{
+	struct series_window w[WINDOW_LIST_MAX];
+	dur_us step;
+	time_us t1;
+	int n = rollup_windows(series, t0, p, len, &step, &t1, w);
+
+	for (int i = 0; i < n; i++) {
+		t[i] = w[i].end < t1 ? w[i].end : t1;
+		v[i] = w[i].n ? w[i].last : NAN;
+	}
+	return n;
+}
+
+/* ---- reading ---- */
+
 /* Up to the points: the span, and the windows or the one summary (none: -1 of a damaged block, 0 of format
  * 1). */
 static int get_front(uint32_t series, time_us t0, const uint8_t **p, size_t len, uint64_t *span,
@@ -164,6 +256,8 @@ int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time
 	bool windows;
 	int n;
 
+	if (block_is_rollup(p, len))
+		return rollup_points(series, t0, p, len, t, v);
 	if (get_front(series, t0, &p, len, &span, &windows, NULL) < 0)
 		return -1;
 	n = codec_decode(p, (size_t)(end - p), t, v);
@@ -209,6 +303,8 @@ bool block_summary_true(uint32_t series, time_us t0, const uint8_t *p, size_t le
 	int n = get_front(series, t0, &q, len, &span, &windows, said);
 	int points = block_decode(series, t0, p, len, t, v);
 
+	if (block_is_rollup(p, len))
+		return points > 0;
 	if (n < 0 || points < 0)
 		return false;
 	summarise(t, v, points, windows ? n : 0, is);
@@ -235,10 +331,13 @@ void grid_points(struct grid *g, const time_us *t, const double *v, size_t n)
 
 bool grid_block(struct grid *g, uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t1)
 {
-	struct series_window w[BLOCK_WINDOWS];
+	struct series_window w[WINDOW_LIST_MAX];
 	time_us t[CODEC_POINTS];
 	double v[CODEC_POINTS];
-	int n = block_windows(series, t0, p, len, t1, w);
+	bool rollup = block_is_rollup(p, len);
+	dur_us step;
+	int n = rollup ? rollup_windows(series, t0, p, len, &step, t1, w)
+	               : block_windows(series, t0, p, len, t1, w);
 
 	if (n > 0) {
 		for (int i = 0; i < n; i++) {

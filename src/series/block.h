@@ -39,6 +39,19 @@ int block_windows(uint32_t series, time_us t0, const uint8_t *p, size_t len, tim
 /* Whether what a block says of its points (windows or a summary) is what they are. */
 bool block_summary_true(uint32_t series, time_us t0, const uint8_t *p, size_t len);
 
+/*
+ * Roll-ups: windows of 5 minutes or 1 hour in the place of the points they were made of. To block_decode they
+ * are one point a window, to grid_block all that their windows say.
+ */
+bool block_is_rollup(const uint8_t *p, size_t len);
+/* 1 <= n <= WINDOW_LIST_MAX windows side by side, none empty; t1: the last instant that one of them has. */
+struct block *rollup_new(uint32_t series, dur_us step, const struct series_window *w, int n, time_us t1);
+/* Points that stand no closer than windows of that length would are their own roll-ups. */
+bool rollup_in_vain(dur_us step, const time_us *t, int n);
+/* The number of windows, or -1. */
+int rollup_windows(uint32_t series, time_us t0, const uint8_t *p, size_t len, dur_us *step, time_us *t1,
+        struct series_window w[WINDOW_LIST_MAX]);
+
 /* Windows that are filled side by side: the first one ends at `first`. */
 struct grid {
 	time_us first;
@@ -99,10 +112,28 @@ bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v)
 /* Blocks that came one by one leave pages an eighth empty. Writes one file that ends before that time, and
  * has not been packed since it was last written, again with full pages: 1, or 0 if there is none. */
 MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
-/* Takes the points of [from, to] out of the series, in open transactions. Counts the files that could not
- * be changed because they are damaged. */
-MUST_USE int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us from, time_us to,
-        int *unreadable, struct err *e);
+/* What was taken out: points, of which `rolled` live on in windows; bytes of blocks, less what took their
+ * place. */
+struct thinned {
+	uint64_t points, rolled;
+	int64_t bytes;
+};
+/* Takes the points of [from, to] out of the series, in open transactions; of roll-ups every window that has
+ * some of that time. Counts the files that could not be changed because they are damaged. tell(ctx, done,
+ * files) as each is through; may be NULL. */
+struct thinning {
+	const uint32_t *id; /* ascending */
+	size_t n;
+	time_us from, to;
+	void (*tell)(void *ctx, size_t done, size_t files);
+	void *ctx;
+};
+MUST_USE int files_delete(
+        struct block_files *f, const struct thinning *x, struct thinned *out, int *unreadable, struct err *e);
+/* Of the next file (from *at on) that ends before x->to and has points of the series that stand closer than
+ * `step` asks for: makes roll-ups of them, in an open transaction. 1, or 0 at the end. */
+MUST_USE int files_roll(struct block_files *f, const struct thinning *x, dur_us step, size_t *at,
+        struct thinned *out, struct err *e);
 void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes);
 /* One file, also while it is written; `to` must not be there. */
 MUST_USE int file_image(const char *path, const char *to, struct err *e);

@@ -60,6 +60,21 @@ static inline bool get_varint(const uint8_t **p, const uint8_t *end, uint64_t *v
 	const uint8_t *q = *p;
 	uint64_t x = 0;
 
+	/* Numbers of up to 8 bytes without a loop, whose end could not be guessed: the seven bits of each are
+	 * moved together in pairs, then fours, then eights. */
+	if (end - q >= 8) {
+		uint64_t w = read_u64(q), last = ~w & UINT64_C(0x8080808080808080);
+
+		if (last) {
+			x = w & (last ^ (last - 1)) & UINT64_C(0x7f7f7f7f7f7f7f7f);
+			x = (x & UINT64_C(0x007f007f007f007f)) | (x & UINT64_C(0x7f007f007f007f00)) >> 1;
+			x = (x & UINT64_C(0x00003fff00003fff)) | (x & UINT64_C(0x3fff00003fff0000)) >> 2;
+			x = (x & UINT64_C(0x000000000fffffff)) | (x & UINT64_C(0x0fffffff00000000)) >> 4;
+			*p = q + __builtin_ctzll(last) / 8 + 1;
+			*v = x;
+			return true;
+		}
+	}
 	for (int shift = 0; shift < 64 && q < end; shift += 7) {
 		uint8_t b = *q++;
 

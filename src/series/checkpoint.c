@@ -1,5 +1,5 @@
 /*
- * Checkpoints, and coming back.
+ * Checkpoints, which recover.c reads.
  *
  * heads-N holds what the logs before N say and no block file does: with it and the logs from N on
  * everything is known again. It is frames: FRAME_FILE, FRAME_HEADS…, FRAME_END. Numbers are LEB128:
@@ -17,7 +17,6 @@
  */
 #include "series/series_int.h"
 
-#include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -30,9 +29,6 @@
 
 #define SLICE 256
 #define WRITE_B (1u << 20)
-#define QUARANTINE_MAX_B (16u << 20)
-
-enum { HAS_POINT = 1, IDLE = 2 };
 
 void series__quarantine(struct series_db *db, const char *what, int64_t at, const void *p, size_t n)
 {
@@ -70,10 +66,11 @@ static void put_series(const struct series_db *db, uint32_t id, struct buf *b)
 	b->n = (size_t)(p - b->p);
 	series__labels_put(b, l, index_labels(&db->index, id, l));
 	p = buf_room(b, 128 + h->used + late * (VARINT_MAX_B + 8));
-	*p++ = (uint8_t)((s->last_t != TIME_NONE ? HAS_POINT : 0) | (atomic_load(&s->idle) ? IDLE : 0));
-	if (s->last_t != TIME_NONE) {
-		put_zigzag(&p, s->last_t);
-		put_u64(&p, bits_of(s->last_v));
+	*p++ = (uint8_t)((s->last->t != TIME_NONE ? SAVED_POINT : 0) |
+	                 (atomic_load(&s->idle) ? SAVED_IDLE : 0));
+	if (s->last->t != TIME_NONE) {
+		put_zigzag(&p, s->last->t);
+		put_u64(&p, bits_of(s->last->v));
 	}
 	put_varint(&p, h->n);
 	if (h->n) {
@@ -152,7 +149,7 @@ static int write_heads(struct series_db *db, int fd, uint32_t number, uint64_t *
 	return rc;
 }
 
-static bool numbered(const char *name, const char *what, uint32_t *number)
+bool series__numbered(const char *name, const char *what, uint32_t *number)
 {
 	size_t n = strlen(what);
 	unsigned x;
@@ -186,9 +183,9 @@ static void remove_old(struct series_db *db, uint32_t number, uint32_t before)
 		for (; *name; name++) {
 			uint32_t x;
 
-			if (numbered(*name, "log", &x) && x < number)
+			if (series__numbered(*name, "log", &x) && x < number)
 				remove_log(db, a, *name);
-			else if (numbered(*name, "heads", &x) && x < number && x != before)
+			else if (series__numbered(*name, "heads", &x) && x < number && x != before)
 				unlink(path_join(a, db->dir, *name));
 		}
 	}
@@ -253,300 +250,5 @@ out:
 		unlink(temp);
 	free(path);
 	free(temp);
-	return rc;
-}
-
-/* ---- coming back ---- */
-
-struct recovery {
-	struct series_db *db;
-	struct series_point *p; /* of the record at hand, for the observer */
-	size_t n, cap;
-	uint64_t points, unknown;
-	uint32_t max_id;
-	bool damaged;
-	bool labels_only; /* from the checkpoint before, for series that the damaged one has lost */
-};
-
-static uint32_t add_series(struct recovery *r, uint32_t id, struct label *l, int n)
-{
-	struct series_db *db = r->db;
-	struct labels ls = {l, n};
-	struct series *s;
-
-	if (id < 1 || id > SERIES_MAX)
-		return 0;
-	if (id > r->max_id)
-		r->max_id = id;
-	if (index_has(&db->index, id) || index_find(&db->index, &ls) || !index_add(&db->index, &ls, id))
-		return 0;
-	s = series__at(db, id);
-	s->last_t = TIME_NONE;
-	s->tail.last = INT64_MAX;
-	s->logged = true;
-	return id;
-}
-
-static bool load_head(struct head *h, const uint8_t **p, const uint8_t *end, uint64_t n, time_us last)
-{
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
-	uint64_t used;
-
-	if (n > CODEC_POINTS || end - *p < 2)
-		return false;
-	*h = (struct head){.n = (uint16_t)n, .unit = (*p)[0], .exp = (*p)[1], .last = last};
-	*p += 2;
-	if (!get_zigzag(p, end, &h->first) || !get_zigzag(p, end, &h->delta) || !get_zigzag(p, end, &h->x) ||
-	        !get_varint(p, end, &used) || used > (uint64_t)(end - *p) || used > 8 * HEAD_MAX_B)
-		return false;
-	h->p = xrealloc(NULL, used + 1);
-	memcpy(h->p, *p, used);
-	h->used = h->cap = (uint16_t)used;
-	*p += used;
-	if (head_decode(h, t, v))
-		return true;
-	head_clear(h);
-	return false;
-}
-
-static bool load_series(struct recovery *r, const uint8_t **p, const uint8_t *end)
-{
-	struct series_db *db = r->db;
-	struct label l[LABELS_MAX];
-	struct series blank = {.last_t = TIME_NONE}, *s = &blank;
-	struct head head = {0};
-	uint64_t id, n, u;
-	uint8_t flags;
-	bool ok = false;
-	int labels;
-
-	if (!get_varint(p, end, &id) || id > SERIES_MAX || !series__labels_get(p, end, l, &labels) ||
-	        *p == end)
-		return false;
-	if (add_series(r, (uint32_t)id, l, labels))
-		s = series__at(db, (uint32_t)id);
-	flags = *(*p)++;
-	atomic_store(&s->idle, (flags & IDLE) != 0);
-	if (flags & HAS_POINT) {
-		if (!get_zigzag(p, end, &s->last_t) || !get_u64(p, end, &u))
-			goto out;
-		s->last_v = double_of(u);
-	}
-	if (!get_varint(p, end, &n) || (n && !load_head(&head, p, end, n, s->last_t)))
-		goto out;
-	if (!get_varint(p, end, &n) || n > LATE_POINTS)
-		goto out;
-	if (n && s != &blank && !r->labels_only) {
-		uint32_t cap = 4;
-
-		while (cap < n)
-			cap *= 2;
-		s->late = xrealloc(NULL, sizeof(*s->late) + cap * sizeof(s->late->p[0]));
-		*s->late = (struct late){.cap = cap};
-	}
-	for (uint64_t i = 0; i < n; i++) {
-		time_us t;
-
-		if (!get_zigzag(p, end, &t) || !get_u64(p, end, &u))
-			goto out;
-		if (s->late)
-			s->late->p[s->late->n++] = (struct point){t, double_of(u)};
-	}
-	ok = true;
-out:
-	if (s != &blank && !r->labels_only && head.n) {
-		s->head = head;
-		head = (struct head){0};
-	}
-	if (s != &blank && r->labels_only) { /* what it says of points is out of date */
-		s->last_t = TIME_NONE;
-		if (!files_latest(&db->files, (uint32_t)id, &s->last_t, &s->last_v))
-			s->last_t = TIME_NONE;
-	}
-	head_clear(&head);
-	return ok;
-}
-
-static void replay_point(void *ctx, struct series_point q)
-{
-	struct recovery *r = ctx;
-
-	if (q.id.v > r->max_id)
-		r->max_id = q.id.v;
-	if (!index_has(&r->db->index, q.id.v)) {
-		r->unknown++;
-		return;
-	}
-	series__apply(r->db, q.id.v, q.t, q.v);
-	r->points++;
-	if (!r->db->observe)
-		return;
-	r->p = xgrow(r->p, &r->cap, r->n + 1, sizeof(*r->p));
-	r->p[r->n++] = q;
-}
-
-static bool take_frame(struct recovery *r, const struct frame *f)
-{
-	const uint8_t *p = f->p, *end = f->p + f->n;
-	uint64_t unknown = r->unknown, id, any;
-	struct label l[LABELS_MAX];
-	int n;
-	bool ok = true;
-
-	switch (f->kind) {
-	case FRAME_FILE:
-		for (int i = 0; i < 2; i++) /* format and number of the file */
-			if (!get_varint(&p, end, &any))
-				return false;
-		if (!get_varint(&p, end, &id))
-			return false;
-		if (id > r->max_id && id <= SERIES_MAX)
-			r->max_id = (uint32_t)id;
-		return true;
-	case FRAME_SERIES:
-		while (p < end) {
-			if (!get_varint(&p, end, &id) || id > SERIES_MAX ||
-			        !series__labels_get(&p, end, l, &n))
-				return false;
-			add_series(r, (uint32_t)id, l, n);
-		}
-		return true;
-	case FRAME_POINTS:
-		r->n = 0;
-		ok = series__points_get(p, f->n, replay_point, r);
-		if (r->n)
-			r->db->observe(r->db->observe_ctx, r->p, r->n, true);
-		return ok && r->unknown == unknown;
-	case FRAME_HEADS:
-		while (p < end)
-			if (!load_series(r, &p, end))
-				return false;
-		return true;
-	case FRAME_DELETE: {
-		struct ids ids = {0};
-		time_us from, to;
-
-		ok = series__deletion_get(p, f->n, &ids, &from, &to);
-		if (ok)
-			series__deletion_add(r->db, &ids, from, to);
-		ids_fini(&ids);
-		return ok;
-	}
-	default: return f->kind == FRAME_END;
-	}
-}
-
-static int newer(const struct frame *f, const char *path, struct err *e)
-{
-	const uint8_t *p = f->p;
-	uint64_t format;
-
-	if (f->kind != FRAME_FILE || !get_varint(&p, f->p + f->n, &format) || format <= FRAME_FORMAT)
-		return 0;
-	err_set(e, ERR_NEWER, "the file has format %llu, this program knows %d", (unsigned long long)format,
-	        FRAME_FORMAT);
-	return err_at(e, path, 0, 0, NULL);
-}
-
-static void set_aside(struct recovery *r, struct frame_reader *f, const char *what, uint64_t at, size_t n)
-{
-	size_t most = n < QUARANTINE_MAX_B ? n : QUARANTINE_MAX_B;
-	uint8_t *p = xrealloc(NULL, most + 1);
-
-	series__quarantine(r->db, what, (int64_t)at, p, frame_raw(f, at, p, most));
-	free(p);
-	r->damaged = true;
-}
-
-/* `tail`: the newest log, whose last frame may never have been finished. */
-static int load_file(struct recovery *r, const char *what, uint32_t number, bool tail, struct err *e)
-{
-	struct series_db *db = r->db;
-	char *path = wal_path(db->dir, what, number), name[64];
-	struct frame_reader in;
-	struct frame f;
-	bool torn = false;
-	int rc, got;
-
-	snprintf(name, sizeof(name), "%s-%08u", what, number);
-	rc = frame_reader_open(&in, path, e);
-	while (!rc && (got = frame_next(&in, &f, &torn)) != 0) {
-		if (got < 0 && torn && tail) { /* never acknowledged */
-			if (truncate(path, (off_t)f.at) < 0)
-				rc = err_errno(e, errno, "cannot cut the torn end off %s", path);
-			break;
-		}
-		if (got < 0) {
-			set_aside(r, &in, name, f.at, f.n);
-			continue;
-		}
-		rc = newer(&f, path, e);
-		if (!rc && !take_frame(r, &f))
-			set_aside(r, &in, name, f.at, FRAME_HEAD_B + 1 + f.n);
-		if (!rc && atomic_load(&db->fifo_n) >= 8192)
-			rc = series__drain(db, atomic_load(&db->sealed_n), e);
-	}
-	frame_reader_close(&in);
-	free(path);
-	return rc;
-}
-
-int series__recover(struct series_db *db, struct err *e)
-{
-	struct recovery r = {.db = db};
-	struct arena *a = arena_new(0);
-	struct ids logs = {0}, heads = {0};
-	struct err start = ERR_INIT;
-	uint32_t x, last = 0;
-	char **name;
-	int rc = file_list(a, db->dir, &name, e);
-
-	for (; !rc && *name; name++) { /* sorted, since the numbers have leading zeros */
-		if (numbered(*name, "log", &x))
-			ids_add(&logs, x);
-		else if (numbered(*name, "heads", &x))
-			ids_add(&heads, x);
-		else
-			continue;
-		last = x > last ? x : last;
-	}
-	if (!rc && heads.n) {
-		db->checkpoint = heads.p[heads.n - 1];
-		rc = load_file(&r, "heads", db->checkpoint, false, e);
-	}
-	if (!rc && r.damaged && heads.n > 1) {
-		r.labels_only = true;
-		rc = load_file(&r, "heads", heads.p[heads.n - 2], false, e);
-		r.labels_only = false;
-	}
-	for (size_t i = 0; i < logs.n && !rc; i++)
-		if (logs.p[i] >= db->checkpoint)
-			rc = load_file(&r, "log", logs.p[i], i + 1 == logs.n, e);
-	if (rc)
-		goto out;
-	if (r.damaged && (x = files_max_id(&db->files)) > r.max_id)
-		r.max_id = x; /* blocks whose labels are lost keep their ids */
-	index_reserve(&db->index, r.max_id);
-	if (db->deletions && series__drain_deletions(db, &start))
-		LOG(SERIES_FAULT, log_s("what", "deletion"), log_s("why", start.text)); /* tried again */
-	db->checkpoint_now = r.damaged; /* else the same damage would be found again at each start */
-	metric_set(METRIC_SERIES_COUNT, db->index.alive);
-
-	if (wal_start(&db->wal, db->dir, last + 1, db->index.n, clock_now(db->clock), &start)) {
-		snprintf(db->refusing, sizeof(db->refusing),
-		        "no readings are taken since no log could be begun (%.300s); see to the disk, then "
-		        "start "
-		        "again",
-		        start.text);
-		LOG(SERIES_FAULT, log_s("what", "log"), log_s("why", db->refusing));
-	}
-	LOG(SERIES_OPEN, log_i("series", db->index.alive), log_i("replayed", (int64_t)r.points),
-	        log_i("quarantined", (int64_t)atomic_load(&db->quarantined)));
-out:
-	ids_fini(&logs);
-	ids_fini(&heads);
-	free(r.p);
-	arena_free(&a);
 	return rc;
 }

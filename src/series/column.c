@@ -1,7 +1,5 @@
 #include "series/column.h"
 
-#include <math.h>
-
 #define POINT_B (sizeof(time_us) + sizeof(double))
 #define LARGEST 16 /* one column takes at most this part of the cache */
 
@@ -11,21 +9,21 @@ void columns_init(struct columns *c, size_t most_b)
 	must(pthread_mutex_init(&c->lock, NULL) == 0);
 }
 
-static size_t bytes_of(const struct column *x)
+/* The runs that begin among so many points. */
+static size_t runs(size_t points)
 {
-	return sizeof(*x) + x->cap * POINT_B + x->cap / SERIES_CHUNK * (4 * sizeof(double) + sizeof(bool));
+	return (points + SERIES_CHUNK - 1) / SERIES_CHUNK;
 }
 
-static void discard(struct column *x)
+/* One piece of memory: the column, its points, its runs. */
+static size_t bytes_for(size_t cap)
 {
-	free(x->t);
-	free(x->v);
-	free(x->least);
-	free(x->greatest);
-	free(x->sum);
-	free(x->lost);
-	free(x->falls);
-	free(x);
+	return sizeof(struct column) + cap * POINT_B + runs(cap) * (4 * sizeof(double) + sizeof(bool));
+}
+
+static size_t bytes_of(const struct column *x)
+{
+	return bytes_for(x->cap);
 }
 
 static void link_newest(struct columns *c, struct column *x)
@@ -59,7 +57,7 @@ static void forget(struct columns *c, struct column *x)
 	*x->slot = NULL;
 	x->slot = NULL;
 	if (!x->readers)
-		discard(x);
+		free(x);
 }
 
 static void forget_oldest(struct columns *c)
@@ -91,8 +89,11 @@ struct column *columns_take(struct columns *c, struct column **slot, uint32_t se
 {
 	struct column *x = *slot;
 
-	if (!x || x->settled != settled || x->from > from)
+	if (!x || x->settled != settled || x->from > from) {
+		c->misses++;
 		return NULL;
+	}
+	c->hits++;
 	if (from < x->asked)
 		x->asked = from;
 	if (x != c->newest) {
@@ -111,50 +112,86 @@ static struct column *column_new(const struct columns *c, uint32_t settled, time
 
 	if (cap * POINT_B > c->most / LARGEST)
 		return NULL;
-	x = xcalloc(1, sizeof(*x));
+	x = xrealloc(NULL, bytes_for(cap));
 	*x = (struct column){
 	        .readers = 1, .settled = settled, .from = from, .asked = from, .cap = cap, .plain = true};
-	x->t = xcalloc(cap, sizeof(*x->t));
-	x->v = xcalloc(cap, sizeof(*x->v));
-	x->least = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->least));
-	x->greatest = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->greatest));
-	x->sum = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->sum));
-	x->lost = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->lost));
-	x->falls = xcalloc(cap / SERIES_CHUNK + 1, sizeof(*x->falls));
+	x->t = (time_us *)(x + 1);
+	x->v = (double *)(x->t + cap);
+	x->least = x->v + cap;
+	x->greatest = x->least + runs(cap);
+	x->sum = x->greatest + runs(cap);
+	x->lost = x->sum + runs(cap);
+	x->falls = (bool *)(x->lost + runs(cap));
 	return x;
 }
 
-/* Point i has come. A reader looks at whole runs among the points it has: those do not change any more. */
-static void summarise(struct column *x, size_t i)
+/*
+ * Points from … to - 1 have come, all in one run. A reader looks at whole runs among the points it has: those
+ * do not change any more.
+ */
+static void summarise(struct column *x, size_t from, size_t to)
 {
-	size_t run = i / SERIES_CHUNK;
-	double v = x->v[i], sum;
+	size_t run = from / SERIES_CHUNK;
+	const double *v = x->v;
+	double least = v[from], greatest = v[from], sum = 0, lost = 0;
+	bool falls = false, plain = true;
 
-	x->plain &= v == v;
-	if (i % SERIES_CHUNK == 0) {
-		x->least[run] = x->greatest[run] = v;
-		x->falls[run] = false;
-		x->sum[run] = x->lost[run] = 0;
+	if (from % SERIES_CHUNK != 0) {
+		least = x->least[run];
+		greatest = x->greatest[run];
+		sum = x->sum[run];
+		lost = x->lost[run];
+		falls = x->falls[run];
 	}
-	sum = x->sum[run] + v;
-	x->lost[run] += fabs(x->sum[run]) >= fabs(v) ? (x->sum[run] - sum) + v : (v - sum) + x->sum[run];
+	for (size_t i = from; i < to; i++) {
+		least = v[i] < least ? v[i] : least;
+		greatest = v[i] > greatest ? v[i] : greatest;
+		plain &= v[i] == v[i];
+	}
+	for (size_t i = from > 0 ? from : 1; i < to; i++)
+		falls |= v[i] < v[i - 1];
+	/* Knuth's sum of two: what it finds lost is what Neumaier's does, without a branch. */
+	for (size_t i = from; i < to; i++) {
+		double s = sum + v[i], part = s - sum;
+
+		lost += (sum - (s - part)) + (v[i] - part);
+		sum = s;
+	}
+	x->least[run] = least;
+	x->greatest[run] = greatest;
 	x->sum[run] = sum;
-	if (v < x->least[run])
-		x->least[run] = v;
-	if (v > x->greatest[run])
-		x->greatest[run] = v;
-	x->falls[run] |= i > 0 && v < x->v[i - 1];
+	x->lost[run] = lost;
+	x->falls[run] = falls;
+	x->plain &= plain;
+}
+
+static void find_period(struct column *x, size_t from)
+{
+	for (size_t i = from > 0 ? from : 1; i < x->n; i++) {
+		dur_us d = (dur_us)((uint64_t)x->t[i] - (uint64_t)x->t[i - 1]);
+
+		if (d != x->period) {
+			x->even = i - 1;
+			x->period = d;
+		}
+	}
 }
 
 static void append(struct column *x, time_us last, const time_us *t, const double *v, size_t n)
 {
+	size_t from = x->n;
+
 	if (n) {
 		memcpy(x->t + x->n, t, n * sizeof(*t));
 		memcpy(x->v + x->n, v, n * sizeof(*v));
 	}
-	for (size_t i = x->n; i < x->n + n; i++)
-		summarise(x, i);
 	x->n += n;
+	for (size_t i = from, to; i < x->n; i = to) {
+		to = (i / SERIES_CHUNK + 1) * SERIES_CHUNK;
+		to = to < x->n ? to : x->n;
+		summarise(x, i, to);
+	}
+	find_period(x, from);
 	x->last = last;
 }
 
@@ -204,7 +241,7 @@ struct column *columns_extend(
 void columns_leave(struct column *x)
 {
 	if (!--x->readers && !x->slot)
-		discard(x);
+		free(x);
 }
 
 void columns_drop(struct columns *c, struct column **slot)

@@ -31,12 +31,15 @@ struct column {
 	        *lost; /* the latter of each SERIES_CHUNK points, as struct series_chunks */
 	bool *falls;
 	size_t n, cap;
+	size_t even; /* from this point on each is `period` after the one before */
+	dur_us period;
 	bool plain; /* no NaN among v */
 };
 struct columns {
 	pthread_mutex_t lock;
 	struct column *newest, *oldest;
 	size_t bytes, most;
+	uint64_t hits, misses; /* takes that found a good column, or none */
 };
 
 void columns_init(struct columns *c, size_t most_b);

@@ -22,6 +22,7 @@
 #define WRITE_B (8u << 20) /* a big group is written in pieces of about this size */
 #define SLICE 4096         /* points put into heads while readers wait */
 #define VALUE_RAW 7
+#define AHEAD 16 /* points whose series the memory is asked for before they are looked at */
 
 struct member {
 	struct series_batch *b;
@@ -86,6 +87,12 @@ bool series__labels_get(const uint8_t **p, const uint8_t *end, struct label *l, 
 	return true;
 }
 
+/* Constants divide by multiplication. */
+static int64_t in_units(time_us t, int unit)
+{
+	return unit == 2 ? t / US_SECOND : unit == 1 ? t / US_MS : t;
+}
+
 static void points_put(struct buf *b, const struct series_point *q, size_t n)
 {
 	size_t at = frame_begin(b, FRAME_POINTS);
@@ -95,13 +102,13 @@ static void points_put(struct buf *b, const struct series_point *q, size_t n)
 	uint8_t *p;
 
 	for (size_t i = 0; i < n; i++)
-		while (q[i].t % unit_us[unit] != 0)
+		while (in_units(q[i].t, unit) * unit_us[unit] != q[i].t)
 			unit--;
 	p = buf_room(b, 1 + VARINT_MAX_B + n * (3 * VARINT_MAX_B + 8));
 	*p++ = (uint8_t)unit;
 	put_varint(&p, n);
 	for (size_t i = 0; i < n; i++) {
-		int64_t now = unit == 2 ? q[i].t / US_SECOND : unit == 1 ? q[i].t / US_MS : q[i].t, x;
+		int64_t now = in_units(q[i].t, unit), x;
 		int e = decimal_at(q[i].v, exp, &x) ? exp : decimal_find(q[i].v, 0, &x);
 
 		put_zigzag(&p, (int64_t)q[i].id.v - (int64_t)id);
@@ -120,20 +127,22 @@ static void points_put(struct buf *b, const struct series_point *q, size_t n)
 	frame_end(b, at);
 }
 
-bool series__points_get(const uint8_t *p, size_t len, void (*f)(void *ctx, struct series_point p), void *ctx)
+bool series__points_get(const uint8_t *p, size_t len, struct series_point **out, size_t *cap, size_t *n)
 {
 	const uint8_t *end = p + len;
 	struct series_point q = {0};
 	int64_t t = 0, id = 0, d;
-	uint64_t n, z;
+	uint64_t count, z;
 	int unit;
 
+	*n = 0;
 	if (!len)
 		return false;
 	unit = *p++;
-	if (unit > 2 || !get_varint(&p, end, &n))
+	if (unit > 2 || !get_varint(&p, end, &count) || count > len)
 		return false;
-	for (uint64_t i = 0; i < n; i++) {
+	*out = xgrow(*out, cap, (size_t)count, sizeof(**out));
+	for (uint64_t i = 0; i < count; i++) {
 		if (!get_zigzag(&p, end, &d))
 			return false;
 		id = wrap_add(id, d);
@@ -151,7 +160,7 @@ bool series__points_get(const uint8_t *p, size_t len, void (*f)(void *ctx, struc
 		} else {
 			return false;
 		}
-		f(ctx, q);
+		(*out)[(*n)++] = q;
 	}
 	return p == end;
 }
@@ -164,16 +173,21 @@ static void examine(struct series_db *db, struct member *m, size_t n)
 	pthread_rwlock_rdlock(&db->index_lock);
 	for (size_t i = 0; i < n; i++) {
 		const struct series_batch *b = m[i].b;
+		bool fresh = false;
 
 		for (size_t k = 0; k < b->n && !m[i].rc; k++) {
+			if (k + AHEAD < b->n && b->p[k + AHEAD].id.v <= db->index.n)
+				__builtin_prefetch(series__at(db, b->p[k + AHEAD].id.v));
 			if (!index_has(&db->index, b->p[k].id.v))
 				m[i].rc = err_set(&m[i].err, ERR_NOTFOUND,
 				        "series %u is not known or has expired; resolve its labels again",
 				        b->p[k].id.v);
 			else if (b->p[k].t == TIME_NONE)
 				m[i].rc = err_set(&m[i].err, ERR_INVALID, "a point without a time");
+			else
+				fresh |= !series__at(db, b->p[k].id.v)->logged;
 		}
-		for (size_t k = 0; k < b->n && !m[i].rc; k++) {
+		for (size_t k = 0; k < b->n && fresh && !m[i].rc; k++) {
 			struct series *s = series__at(db, b->p[k].id.v);
 
 			if (!s->logged && !s->logging) {
@@ -250,18 +264,18 @@ void series__give_up(struct series_db *db, struct err *e)
 
 static void apply_group(struct series_db *db, const struct member *m, size_t n)
 {
-	size_t slice = 0;
+	size_t room = SLICE;
 
 	pthread_rwlock_wrlock(&db->data_lock);
 	for (size_t i = 0; i < n; i++) {
 		if (m[i].rc)
 			continue;
-		for (size_t k = 0; k < m[i].b->n; k++) {
-			const struct series_point *p = &m[i].b->p[k];
-
-			series__apply(db, p->id.v, p->t, p->v);
-			if (++slice == SLICE) {
-				slice = 0;
+		for (size_t at = 0, some; at < m[i].b->n; at += some) {
+			some = m[i].b->n - at < room ? m[i].b->n - at : room;
+			series__apply_all(db, m[i].b->p + at, some);
+			room -= some;
+			if (room == 0) {
+				room = SLICE;
 				pthread_rwlock_unlock(&db->data_lock);
 				pthread_rwlock_wrlock(&db->data_lock);
 			}

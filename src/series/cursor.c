@@ -93,6 +93,16 @@ static void copy_layer(const struct series *s, struct layer *l)
 	}
 }
 
+/* The layer's part of its column: what is there now. */
+static void view_column(struct layer *l, struct column *x)
+{
+	l->column = x;
+	l->n = x->n;
+	l->plain = x->plain;
+	l->even = x->even;
+	l->period = x->period;
+}
+
 /*
  * What is to be read of one series. A query that ends near the newest point is likely to be asked again:
  * then all up to that point is read and kept.
@@ -102,22 +112,21 @@ static void plan_layer(struct series_cursor *c, struct series *s, struct layer *
 	*l = (struct layer){.series = s,
 	        .from = c->from,
 	        .to = c->to,
-	        .last = s->last_t,
+	        .last = s->last->t,
 	        .settled = s->settled,
-	        .read = s->last_t != TIME_NONE && c->from <= s->last_t};
+	        .read = s->last->t != TIME_NONE && c->from <= s->last->t};
 	if (!l->read || c->aside)
 		return;
 	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
 	if (l->column) {
-		l->n = l->column->n;
-		l->plain = l->column->plain;
-		l->to = s->last_t;
-		l->read = l->column->last < s->last_t && c->to > l->column->last;
+		view_column(l, l->column);
+		l->to = s->last->t;
+		l->read = l->column->last < s->last->t && c->to > l->column->last;
 		if (l->read)
 			l->from = l->column->last + 1;
-	} else if ((double)s->last_t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
+	} else if ((double)s->last->t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
 		l->keep = true;
-		l->to = s->last_t;
+		l->to = s->last->t;
 	}
 }
 
@@ -243,6 +252,9 @@ int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t 
 		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
 			int n = block_decode(id, t0, p, len, t, v), rc;
 
+			if (c->rollups && n > 0 && block_is_rollup(p, len) &&
+			        grid_block(c->rollups, id, t0, p, len, t))
+				continue;
 			if (n < 0) {
 				cursor__report_broken(c->db, files_view_name(&c->view, i), id, t0);
 				c->broken = true;
@@ -322,11 +334,9 @@ static void keep_column(struct series_cursor *c, struct layer *l)
 		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
 	else if (!c->broken)
 		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
-	if (x) {
-		l->column = x;
-		l->n = x->n;
-		l->plain = x->plain;
-	} else if (l->column)
+	if (x)
+		view_column(l, x);
+	else if (l->column)
 		join_column(c, l);
 	pthread_mutex_unlock(&columns->lock);
 }
@@ -362,13 +372,26 @@ static size_t after(const time_us *p, size_t n, time_us t)
 	return hi;
 }
 
+/* The first point after t, of a column: without looking at its times where they are known to be even. */
+static size_t after_in(const struct layer *l, size_t n, time_us t)
+{
+	const struct column *x = l->column;
+	time_us even;
+	uint64_t i;
+
+	if (l->period <= 0 || l->even >= n || t < (even = x->t[l->even]))
+		return after(x->t, n, t);
+	i = ((uint64_t)t - (uint64_t)even) / (uint64_t)l->period;
+	return i < n - l->even ? l->even + (size_t)i + 1 : n;
+}
+
 int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 {
 	time_us to = c->to;
 	const time_us *t;
 	const double *v;
 	struct layer *l;
-	size_t lo, n;
+	size_t lo = 0, n;
 	bool plain = false;
 	int rc = 0;
 
@@ -394,8 +417,9 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 		n = l->n;
 		plain = l->plain;
 	}
-	n = after(t, n, to);
-	lo = c->from > INT64_MIN ? after(t, n, c->from - 1) : 0;
+	n = l->column ? after_in(l, n, to) : after(t, n, to);
+	if (c->from > INT64_MIN)
+		lo = l->column ? after_in(l, n, c->from - 1) : after(t, n, c->from - 1);
 	rc = over(c, n - lo, e);
 	if (rc)
 		return rc;
@@ -405,6 +429,8 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	        .n = n - lo,
 	        .lasting = l->column != NULL,
 	        .plain = plain};
+	if (l->column && n > lo + 1 && lo >= l->even && l->period > 0)
+		out->period = l->period;
 	if (n > lo) {
 		out->t = t + lo;
 		out->v = v + lo;

@@ -66,11 +66,12 @@ static bool late_within(const struct late *l, time_us from, time_us to)
 	return false;
 }
 
-void series__deletion_add(struct series_db *db, struct ids *ids, time_us from, time_us to)
+void series__deletion_add(
+        struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care)
 {
 	struct deletion *d = xcalloc(1, sizeof(*d)), **at = &db->deletions;
 
-	*d = (struct deletion){.from = from, .to = to};
+	*d = (struct deletion){.from = from, .to = to, .care = care};
 	d->last = xcalloc(ids->n + 1, sizeof(*d->last));
 	for (size_t i = 0; i < ids->n; i++) {
 		struct series *s;
@@ -81,10 +82,10 @@ void series__deletion_add(struct series_db *db, struct ids *ids, time_us from, t
 		if ((s->head.n && s->head.first <= to && s->head.last >= from) ||
 		        late_within(s->late, from, to))
 			series__seal(db, ids->p[i]);
-		d->last[d->ids.n] = s->last_t;
+		d->last[d->ids.n] = s->last->t;
 		ids_add(&d->ids, ids->p[i]);
-		if (s->last_t != TIME_NONE && s->last_t >= from && s->last_t <= to)
-			s->last_v = double_of(GONE);
+		if (s->last->t != TIME_NONE && s->last->t >= from && s->last->t <= to)
+			s->last->v = double_of(GONE);
 	}
 	d->upto = atomic_load(&db->sealed_n);
 	while (*at)
@@ -100,26 +101,26 @@ static void find_last(struct series *s, bool filed, time_us t, double v)
 	time_us ts[CODEC_POINTS];
 	double vs[CODEC_POINTS];
 
-	s->last_t = filed ? t : TIME_NONE;
-	s->last_v = v;
+	s->last->t = filed ? t : TIME_NONE;
+	s->last->v = v;
 	for (const struct block *b = s->sealed; b; b = b->younger) {
-		if (s->last_t != TIME_NONE && b->t1 < s->last_t)
+		if (s->last->t != TIME_NONE && b->t1 < s->last->t)
 			continue;
 		must(block_decode(b->series, b->t0, b->data, b->len, ts, vs) == b->n);
-		s->last_t = b->t1;
-		s->last_v = vs[b->n - 1];
+		s->last->t = b->t1;
+		s->last->v = vs[b->n - 1];
 	}
 	for (uint32_t i = 0; s->late && i < s->late->n; i++) {
-		if (s->last_t != TIME_NONE && s->late->p[i].t < s->last_t)
+		if (s->last->t != TIME_NONE && s->late->p[i].t < s->last->t)
 			continue;
-		s->last_t = s->late->p[i].t;
-		s->last_v = s->late->p[i].v;
+		s->last->t = s->late->p[i].t;
+		s->last->v = s->late->p[i].v;
 	}
 }
 
 static bool lost_its_last(const struct series *s, const struct deletion *d, size_t i)
 {
-	return s->last_t != TIME_NONE && s->last_t == d->last[i] && bits_of(s->last_v) == GONE;
+	return s->last->t != TIME_NONE && s->last->t == d->last[i] && bits_of(s->last->v) == GONE;
 }
 
 static void forget_points(struct series_db *db, const struct deletion *d)
@@ -147,27 +148,51 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		pthread_rwlock_wrlock(&db->data_lock);
 		if (lost_its_last(s, d, i)) {
 			find_last(s, filed, t, v);
-			if (s->last_t == TIME_NONE)
+			if (s->last->t == TIME_NONE)
 				atomic_store(&s->idle, true);
 		}
 		pthread_rwlock_unlock(&db->data_lock);
 	}
 }
 
+static void add_removed(struct series_care *care, const struct thinned *x)
+{
+	care->removed.points += x->points;
+	care->removed.rolled += x->rolled;
+	care->removed.bytes += x->bytes;
+}
+
+static int commit_files(struct series_db *db, struct err *e)
+{
+	int rc;
+
+	pthread_rwlock_wrlock(&db->seal_lock);
+	rc = files_commit(&db->files, e);
+	pthread_rwlock_unlock(&db->seal_lock);
+	return rc;
+}
+
 int series__deletion_run(struct series_db *db, struct err *e)
 {
+	struct thinned done = {0};
+	struct thinning x = {0};
 	struct deletion *d;
 	int rc, unreadable = 0;
 
 	pthread_rwlock_rdlock(&db->data_lock);
 	d = db->deletions;
-	pthread_rwlock_unlock(&db->data_lock);
-	rc = files_delete(&db->files, d->ids.p, d->ids.n, d->from, d->to, &unreadable, e);
-	if (!rc) {
-		pthread_rwlock_wrlock(&db->seal_lock);
-		rc = files_commit(&db->files, e);
-		pthread_rwlock_unlock(&db->seal_lock);
+	if (d->care) {
+		x.tell = d->care->tell;
+		x.ctx = d->care->ctx;
 	}
+	pthread_rwlock_unlock(&db->data_lock);
+	x.id = d->ids.p;
+	x.n = d->ids.n;
+	x.from = d->from;
+	x.to = d->to;
+	rc = files_delete(&db->files, &x, &done, &unreadable, e);
+	if (!rc)
+		rc = commit_files(db, e);
 	if (rc) {
 		files_rollback(&db->files, NULL, 0);
 		return rc;
@@ -175,10 +200,66 @@ int series__deletion_run(struct series_db *db, struct err *e)
 	forget_points(db, d);
 	db->unreadable += unreadable;
 	pthread_rwlock_wrlock(&db->data_lock);
+	if (d->care)
+		add_removed(d->care, &done);
 	db->deletions = d->next;
 	pthread_rwlock_unlock(&db->data_lock);
 	series__deletion_free(d);
 	return 0;
+}
+
+/* Whoever asked does not wait any longer. */
+static void deletions_forsake(struct series_db *db, const struct series_care *care)
+{
+	pthread_rwlock_wrlock(&db->data_lock);
+	for (struct deletion *d = db->deletions; d; d = d->next)
+		if (d->care == care)
+			d->care = NULL;
+	pthread_rwlock_unlock(&db->data_lock);
+}
+
+static void unsettle(struct series_db *db, const struct ids *ids)
+{
+	pthread_rwlock_rdlock(&db->index_lock);
+	pthread_rwlock_wrlock(&db->data_lock);
+	for (size_t i = 0; i < ids->n; i++) {
+		if (!index_has(&db->index, ids->p[i]))
+			continue;
+		series__at(db, ids->p[i])->settled++;
+		series__at(db, ids->p[i])->tail.last = INT64_MAX;
+	}
+	pthread_rwlock_unlock(&db->data_lock);
+	pthread_rwlock_unlock(&db->index_lock);
+}
+
+int series__roll(struct series_db *db, const struct job *j, struct err *e)
+{
+	const struct thinning x = {.id = j->ids->p,
+	        .n = j->ids->n,
+	        .to = j->t,
+	        .tell = j->care ? j->care->tell : NULL,
+	        .ctx = j->care ? j->care->ctx : NULL};
+	struct thinned done = {0};
+	size_t at = 0;
+	int rc;
+
+	while ((rc = files_roll(&db->files, &x, j->step, &at, &done, e)) == 1) {
+		rc = commit_files(db, e); /* file by file: what is done stays done */
+		unsettle(db, j->ids);
+		if (rc)
+			break;
+		if (j->care)
+			add_removed(j->care, &done);
+		done = (struct thinned){0};
+		if (j->cancel && __atomic_load_n(j->cancel, __ATOMIC_RELAXED))
+			return err_set(e, ERR_CANCELLED, "it was stopped; what was done stays done");
+		rc = series__drain(db, atomic_load(&db->sealed_n), e);
+		if (rc)
+			break;
+	}
+	if (rc)
+		files_rollback(&db->files, NULL, 0);
+	return rc;
 }
 
 /* ---- asking for it ---- */
@@ -190,7 +271,8 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us to, struct err *e)
+static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care,
+        struct err *e)
 {
 	struct buf b = {0};
 	int rc = 0;
@@ -213,7 +295,7 @@ static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us t
 	if (!rc) {
 		pthread_rwlock_rdlock(&db->index_lock);
 		pthread_rwlock_wrlock(&db->data_lock);
-		series__deletion_add(db, ids, from, to);
+		series__deletion_add(db, ids, from, to, care);
 		pthread_rwlock_unlock(&db->data_lock);
 		pthread_rwlock_unlock(&db->index_lock);
 	}
@@ -222,8 +304,7 @@ static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us t
 	return rc;
 }
 
-/* Ids that match, ascending. */
-static int match_ids(struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e)
+int series__match_ids(struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e)
 {
 	struct arena *a = arena_new(0);
 	struct found f = {0};
@@ -242,10 +323,22 @@ static int match_ids(struct series_db *db, const struct matcher *m, int n, struc
 	return rc;
 }
 
-int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
-        size_t *series, struct err *e)
+int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
+        struct series_care *care, struct err *e)
 {
 	struct job j = {.kind = JOB_DELETE};
+	int rc = log_it(db, ids, from, to, care, e);
+
+	if (!rc)
+		rc = series__job(db, &j, e);
+	if (care)
+		deletions_forsake(db, care);
+	return rc;
+}
+
+int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
+        struct series_care *care, struct err *e)
+{
 	struct ids ids = {0};
 	bool selective = false;
 	int rc;
@@ -264,67 +357,11 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 	rc = series_append(db, NULL, 0, e); /* what was posted before is in the log before it */
 	if (rc)
 		return rc;
-	rc = match_ids(db, m, n, &ids, e);
-	if (series)
-		*series = ids.n;
+	rc = series__match_ids(db, m, n, &ids, e);
+	if (care)
+		care->removed.series = ids.n;
 	if (!rc && ids.n)
-		rc = log_it(db, &ids, from, to, e);
-	if (!rc && ids.n)
-		rc = series__job(db, &j, e);
+		rc = series__delete_ids(db, &ids, from, to, care, e);
 	ids_fini(&ids);
-	return rc;
-}
-
-/* ---- how long series are kept ---- */
-
-/* Takes out of b what a has; both ascending. */
-static void subtract(struct ids *b, const struct ids *a)
-{
-	size_t k = 0, n = 0;
-
-	for (size_t i = 0; i < b->n; i++) {
-		while (k < a->n && a->p[k] < b->p[i])
-			k++;
-		if (k == a->n || a->p[k] != b->p[i])
-			b->p[n++] = b->p[i];
-	}
-	b->n = n;
-}
-
-static void unite(struct ids *a, const struct ids *b)
-{
-	for (size_t i = 0; i < b->n; i++)
-		ids_add(a, b->p[i]);
-	if (a->n)
-		qsort(a->p, a->n, sizeof(*a->p), compare_ids);
-}
-
-int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now, struct err *e)
-{
-	struct job j = {.kind = JOB_DELETE};
-	struct ids done = {0};
-	bool all = false, forever = false; /* there is a class for every series; one that does not end */
-	dur_us longest = 0;
-	int rc = 0;
-
-	for (int i = 0; i < n && !rc; i++) {
-		time_us before = now - class[i].keep;
-		struct ids ids = {0};
-
-		rc = match_ids(db, class[i].m, class[i].n, &ids, e);
-		subtract(&ids, &done);
-		unite(&done, &ids);
-		if (!rc && class[i].keep && ids.n && files_begin_before(&db->files, before))
-			rc = log_it(db, &ids, INT64_MIN, before - 1, e);
-		ids_fini(&ids);
-		longest = class[i].keep > longest ? class[i].keep : longest;
-		forever |= !class[i].keep;
-		all |= class[i].n == 0;
-	}
-	ids_fini(&done);
-	if (!rc)
-		rc = series__job(db, &j, e);
-	if (!rc && all && !forever)
-		rc = series_expire(db, now - longest, e);
 	return rc;
 }

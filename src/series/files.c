@@ -295,6 +295,14 @@ int files__make_tables(sqlite3 *db)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
+int files__make_rolled(sqlite3 *db)
+{
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", BLOCK_FILE_ROLLED);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
 int files__open_writer(struct block_files *f, struct partition *p, struct err *e)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
@@ -320,9 +328,9 @@ int files__open_writer(struct block_files *f, struct partition *p, struct err *e
 		rc = files__sql_err(e, p->db, p, "the block file cannot be used");
 		goto out;
 	}
-	if (version > BLOCK_FILE_FORMAT) {
+	if (version > BLOCK_FILE_ROLLED) {
 		err_set(e, ERR_NEWER, "the block file has format %d, this program knows %d", version,
-		        BLOCK_FILE_FORMAT);
+		        BLOCK_FILE_ROLLED);
 		rc = err_at(e, p->path, 0, 0, NULL);
 		goto out;
 	}
@@ -330,6 +338,8 @@ int files__open_writer(struct block_files *f, struct partition *p, struct err *e
 		rc = files__sql_err(e, p->db, p, "the block file cannot be made");
 		goto out;
 	}
+	p->rolled = version >= BLOCK_FILE_ROLLED;
+	p->marked = sqlite3_exec(p->db, "SELECT 1 FROM done LIMIT 1", NULL, NULL, NULL) == SQLITE_OK;
 	for (int i = 0; i < W_ALL; i++) {
 		if (sqlite3_prepare_v3(p->db, writer_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &p->st[i],
 		            NULL) != SQLITE_OK) {

@@ -193,6 +193,8 @@ struct salvage {
 	struct window w[HOURS];
 	time_us first; /* point of these hours */
 	int points;
+	bool rollup; /* some of them are roll-ups: the hours must be kept */
+	bool rolled; /* the file has roll-ups */
 	bool failed; /* the new file cannot be written */
 };
 
@@ -209,7 +211,7 @@ static void finish_hours(struct salvage *s)
 {
 	uint8_t data[HOURS_MAX_B];
 
-	if (s->points > 1 && (s->hours.last - s->first) / (s->points - 1) <= HOURS_APART) {
+	if (s->rollup || (s->points > 1 && (s->hours.last - s->first) / (s->points - 1) <= HOURS_APART)) {
 		for (int i = 0; i < HOURS; i++) {
 			window_done(&s->w[i]);
 			s->hours.w[i] = s->w[i].w;
@@ -217,6 +219,34 @@ static void finish_hours(struct salvage *s)
 		put_row(s, s->insert_hours, s->hours.start, data, hours_put(s->series, &s->hours, data));
 	}
 	s->points = 0;
+	s->rollup = false;
+}
+
+static void hours_at(struct salvage *s, time_us t)
+{
+	if (s->points && t <= s->hours.start + HOURS_SPAN)
+		return;
+	finish_hours(s);
+	hours_init(&s->hours, hours_start(t));
+	memset(s->w, 0, sizeof(s->w));
+	s->first = t;
+}
+
+static void take_rollup(struct salvage *s, time_us t0, const uint8_t *data, size_t len)
+{
+	struct series_window w[WINDOW_LIST_MAX];
+	time_us t1;
+	dur_us step;
+	int n = rollup_windows(s->series, t0, data, len, &step, &t1, w);
+
+	for (int i = 0; i < n; i++) {
+		hours_at(s, w[i].end);
+		s->points++;
+		s->rollup = true;
+		s->hours.last = w[i].end < t1 ? w[i].end : t1;
+		window_join(&s->w[(window_end(w[i].end, US_HOUR) - s->hours.start) / US_HOUR - 1], &w[i]);
+	}
+	s->rolled = true;
 }
 
 static void take_hours(struct salvage *s, const time_us *t, const double *v, int n)
@@ -224,12 +254,7 @@ static void take_hours(struct salvage *s, const time_us *t, const double *v, int
 	for (int i = 0; i < n; i++) {
 		if (!window_time(t[i]))
 			continue;
-		if (!s->points || t[i] > s->hours.start + HOURS_SPAN) {
-			finish_hours(s);
-			hours_init(&s->hours, hours_start(t[i]));
-			memset(s->w, 0, sizeof(s->w));
-			s->first = t[i];
-		}
+		hours_at(s, t[i]);
 		s->points++;
 		s->hours.last = t[i];
 		window_point(&s->w[(window_end(t[i], US_HOUR) - s->hours.start) / US_HOUR - 1], v[i]);
@@ -271,7 +296,10 @@ static void take_block(struct salvage *s, int64_t series, time_us t0, const uint
 	} else {
 		put_row(s, s->insert, t0, data, len);
 	}
-	take_hours(s, t, v, n);
+	if (block_is_rollup(data, len))
+		take_rollup(s, t0, data, len);
+	else
+		take_hours(s, t, v, n);
 	s->end = t[n - 1];
 	s->blocks++;
 }
@@ -387,7 +415,8 @@ static int start_file(struct salvage *s, const char *fresh, struct err *e)
 
 static int end_file(struct salvage *s, const char *fresh, struct err *e)
 {
-	int rc = s->failed || sqlite3_exec(s->to, "COMMIT; VACUUM", NULL, NULL, NULL) != SQLITE_OK;
+	int rc = s->failed || (s->rolled && files__make_rolled(s->to) != SQLITE_OK) ||
+	         sqlite3_exec(s->to, "COMMIT; VACUUM", NULL, NULL, NULL) != SQLITE_OK;
 
 	if (rc)
 		return err_set(e, ERR_IO, "cannot write %s: %s", fresh, sqlite3_errmsg(s->to));

@@ -1,6 +1,7 @@
 /*
  * files_int - what the parts of the block files share: files.c (the list, connections, views),
- * files_write.c (blocks and roll-ups in step), files_care.c (verify, salvage). Nobody else includes it.
+ * files_write.c (blocks and roll-ups in step), files_thin.c (taking points out), files_care.c (verify,
+ * salvage). Nobody else includes it.
  */
 #ifndef HEMING_SERIES_FILES_INT_H
 #define HEMING_SERIES_FILES_INT_H
@@ -12,6 +13,7 @@
 #include <stdatomic.h>
 
 #define BLOCK_FILE_FORMAT 2 /* 1: without roll-ups, blocks of format 1 */
+#define BLOCK_FILE_ROLLED 3 /* some of its blocks are roll-ups, which programs of before cannot read */
 
 /* Blocks of a series that may hold points of [?2, ?3]. */
 #define RANGE_SQL                                                                                            \
@@ -54,6 +56,8 @@ struct partition {
 	sqlite3_stmt *st[W_ALL];
 	bool writing;
 	int packed; /* 1: its pages are full, nothing was written since; -1: not known */
+	/* Known once it was opened for writing: it is of format BLOCK_FILE_ROLLED; table `done` is there. */
+	bool rolled, marked;
 };
 
 struct view_part {
@@ -69,7 +73,34 @@ void files__mark_damaged(struct block_files *f, struct partition *p, const char 
 MUST_USE int files__open_writer(struct block_files *f, struct partition *p, struct err *e);
 void files__close_writer(struct partition *p);
 bool files__is_packed(const struct partition *p);
+/* files_write.c: in the file's transaction, which files__begin begins. `fresh`: points come that were not
+ * there before, so that what was done to the file as a whole is not done any more. */
+MUST_USE int files__begin(struct block_files *f, struct partition *p, bool fresh, struct err *e);
+int files__step(struct partition *p, int which);
+MUST_USE int files__insert(
+        struct partition *p, uint32_t series, time_us t0, const uint8_t *data, size_t n, struct err *e);
+MUST_USE int files__delete_row(struct partition *p, uint32_t series, time_us t0, struct err *e);
+/* The block at or before t; a broken one is set aside, and the one before it taken. */
+struct found_block {
+	time_us t[CODEC_POINTS], t0;
+	double v[CODEC_POINTS];
+	int n; /* 0: there is none */
+	bool rollup;
+	size_t len; /* bytes; of a roll-up they are in `data` */
+	uint8_t data[BLOCK_MAX_B];
+};
+MUST_USE int files__block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
+        struct found_block *out, struct err *e);
+/* *bytes and *last_n: of all blocks, and points of the last one. */
+MUST_USE int files__insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v,
+        int n, size_t *bytes, int *last_n, struct err *e);
+/* Something between t0 and t1 is not what it was. `make`: rows that are not there are made. */
+MUST_USE int files__hours_changed(
+        struct partition *p, uint32_t series, time_us t0, time_us t1, bool make, struct err *e);
+
 /* Makes the tables of a new file, or brings an older one to today's format. */
 MUST_USE int files__make_tables(sqlite3 *db);
+/* Makes it one that has roll-ups. */
+MUST_USE int files__make_rolled(sqlite3 *db);
 
 #endif

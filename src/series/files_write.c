@@ -1,17 +1,18 @@
 /*
- * Writing into block files: blocks, the hours that go with them, and taking points out again.
+ * Writing into block files: blocks, and the hours that go with them.
  */
 #include "series/files_int.h"
 
 #include "base/fault.h"
 #include "base/file.h"
+#include "base/metric.h"
 
 #include <sys/stat.h>
 
 #define WRITERS_MAX 16                  /* files that stay open for writing */
 #define PACK_MAX_B (INT64_C(512) << 20) /* it is written as a whole, and blocks wait in memory meanwhile */
 
-static int step(struct partition *p, int which)
+int files__step(struct partition *p, int which)
 {
 	int rc = sqlite3_step(p->st[which]);
 
@@ -34,7 +35,7 @@ static void count_row(struct partition *p, int64_t change)
 		atomic_fetch_add(&p->rows, change);
 }
 
-static int insert(
+int files__insert(
         struct partition *p, uint32_t series, time_us t0, const uint8_t *data, size_t n, struct err *e)
 {
 	sqlite3_stmt *st = p->st[W_INSERT];
@@ -42,17 +43,17 @@ static int insert(
 	sqlite3_bind_int64(st, 1, series);
 	sqlite3_bind_int64(st, 2, t0);
 	sqlite3_bind_blob(st, 3, data, (int)n, SQLITE_STATIC);
-	if (step(p, W_INSERT) != SQLITE_DONE)
+	if (files__step(p, W_INSERT) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "a block cannot be written");
 	count_row(p, 1);
 	return 0;
 }
 
-static int delete_row(struct partition *p, uint32_t series, time_us t0, struct err *e)
+int files__delete_row(struct partition *p, uint32_t series, time_us t0, struct err *e)
 {
 	sqlite3_bind_int64(p->st[W_DELETE], 1, series);
 	sqlite3_bind_int64(p->st[W_DELETE], 2, t0);
-	if (step(p, W_DELETE) != SQLITE_DONE)
+	if (files__step(p, W_DELETE) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "a block cannot be removed");
 	count_row(p, -1);
 	return 0;
@@ -63,7 +64,7 @@ static int delete_row(struct partition *p, uint32_t series, time_us t0, struct e
 static int hours_drop(struct partition *p, uint32_t series, time_us from, time_us to, struct err *e)
 {
 	bind(p, W_HOUR_DROP, series, from, to);
-	if (step(p, W_HOUR_DROP) != SQLITE_DONE)
+	if (files__step(p, W_HOUR_DROP) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "a roll-up cannot be removed");
 	return 0;
 }
@@ -76,7 +77,7 @@ static int hours_read(struct partition *p, uint32_t series, time_us start, struc
 	bool ok;
 
 	bind(p, W_HOUR, series, start, 0);
-	rc = step(p, W_HOUR);
+	rc = files__step(p, W_HOUR);
 	if (rc == SQLITE_DONE)
 		return 0;
 	if (rc != SQLITE_ROW)
@@ -96,7 +97,7 @@ static int hours_write(struct partition *p, uint32_t series, const struct hours 
 	sqlite3_bind_int64(st, 1, series);
 	sqlite3_bind_int64(st, 2, h->start);
 	sqlite3_bind_blob(st, 3, data, (int)hours_put(series, h, data), SQLITE_STATIC);
-	if (step(p, W_HOUR_PUT) != SQLITE_DONE)
+	if (files__step(p, W_HOUR_PUT) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "a roll-up cannot be written");
 	return 0;
 }
@@ -110,7 +111,7 @@ static int hours_remake(struct partition *p, uint32_t series, struct hours *h, i
 	int rc;
 
 	bind(p, W_RANGE, series, h->w[a].end - US_HOUR + 1, h->w[b].end);
-	while ((rc = step(p, W_RANGE)) == SQLITE_ROW) {
+	while ((rc = files__step(p, W_RANGE)) == SQLITE_ROW) {
 		time_us last;
 
 		/* A damaged block has no points; whoever reads it next sets it aside. */
@@ -177,8 +178,7 @@ static int hours_append(struct partition *p, const struct block *b, time_us newe
 	return rc < 0 ? rc : 0;
 }
 
-/* Something between t0 and t1 is not what it was. `make`: rows that are not there are made. */
-static int hours_changed(
+int files__hours_changed(
         struct partition *p, uint32_t series, time_us t0, time_us t1, bool make, struct err *e)
 {
 	int rc = 0;
@@ -223,7 +223,7 @@ static int block_after(struct partition *p, uint32_t series, time_us t, time_us 
 
 	sqlite3_bind_int64(st, 1, series);
 	sqlite3_bind_int64(st, 2, t);
-	rc = step(p, W_AFTER);
+	rc = files__step(p, W_AFTER);
 	*any = rc == SQLITE_ROW;
 	*t0 = *any ? sqlite3_column_int64(st, 0) : INT64_MAX;
 	sqlite3_reset(st);
@@ -240,48 +240,48 @@ static int drop_damaged(struct partition *p, uint32_t series, time_us t0, struct
 	int rc = block_after(p, series, t0, &next, &any, e);
 
 	if (!rc)
-		rc = delete_row(p, series, t0, e);
+		rc = files__delete_row(p, series, t0, e);
 	return rc ? rc : hours_drop(p, series, window_time(t0) ? hours_start(t0) : t0, next, e);
 }
 
-/* The block at or before t: its points (n 0: none). A broken one is set aside, and the next one taken. */
-static int block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
-        time_us *t, double *v, int *n, struct err *e)
+int files__block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
+        struct found_block *out, struct err *e)
 {
 	sqlite3_stmt *st = p->st[W_BEFORE];
 
 	for (;;) {
-		const void *data;
-		size_t len;
-		time_us t0;
+		const uint8_t *data;
 		int rc;
 
-		*n = 0;
+		out->n = 0;
 		sqlite3_bind_int64(st, 1, series);
 		sqlite3_bind_int64(st, 2, before);
-		rc = step(p, W_BEFORE);
+		rc = files__step(p, W_BEFORE);
 		if (rc == SQLITE_DONE)
 			return 0;
 		if (rc != SQLITE_ROW)
 			return files__sql_err(e, p->db, p, "a block cannot be read");
-		t0 = sqlite3_column_int64(st, 0);
+		out->t0 = sqlite3_column_int64(st, 0);
 		data = sqlite3_column_blob(st, 1);
-		len = (size_t)sqlite3_column_bytes(st, 1);
-		*n = block_decode(series, t0, data, len, t, v);
-		if (*n < 0)
-			quarantine_row(f, p, series, t0, data, len);
+		out->len = (size_t)sqlite3_column_bytes(st, 1);
+		out->n = block_decode(series, out->t0, data, out->len, out->t, out->v);
+		out->rollup = out->n > 0 && block_is_rollup(data, out->len);
+		if (out->n < 0)
+			quarantine_row(f, p, series, out->t0, data, out->len);
+		else if (out->rollup && out->len <= sizeof(out->data))
+			memcpy(out->data, data, out->len);
 		sqlite3_reset(st);
-		if (*n > 0)
+		if (out->n > 0)
 			return 0;
-		rc = drop_damaged(p, series, t0, e);
+		rc = drop_damaged(p, series, out->t0, e);
 		if (rc)
 			return rc;
 	}
 }
 
 /* Blocks of about equal size: a point squeezed into a full one leaves two with room, not a crumb. */
-static int insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
-        int *last_n, struct err *e)
+int files__insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
+        size_t *bytes, int *last_n, struct err *e)
 {
 	int blocks = (n + CODEC_POINTS - 1) / CODEC_POINTS, rc = 0;
 
@@ -289,7 +289,8 @@ static int insert_points(struct partition *p, uint32_t series, const time_us *t,
 		int size = (n - at) / (blocks - i);
 		struct block *b = block_new(series, t + at, v + at, size);
 
-		rc = insert(p, series, b->t0, b->data, b->len, e);
+		rc = files__insert(p, series, b->t0, b->data, b->len, e);
+		*bytes += b->len;
 		free(b);
 		at += size;
 		*last_n = size;
@@ -297,57 +298,104 @@ static int insert_points(struct partition *p, uint32_t series, const time_us *t,
 	return rc;
 }
 
+/* Whether t lies where a roll-up stands for the points: those of before are in it already, and what comes now
+ * cannot be told from them. */
+static bool is_rolled(struct partition *p, uint32_t series, time_us t)
+{
+	sqlite3_stmt *st = p->st[W_RANGE];
+	bool yes = false;
+
+	bind(p, W_RANGE, series, t, window_end(t, US_HOUR));
+	while (!yes && files__step(p, W_RANGE) == SQLITE_ROW) {
+		struct series_window w[WINDOW_LIST_MAX];
+		time_us t1;
+		dur_us step;
+		int n = rollup_windows(series, sqlite3_column_int64(st, 0), sqlite3_column_blob(st, 1),
+		        (size_t)sqlite3_column_bytes(st, 1), &step, &t1, w);
+
+		yes = n > 0 && t > w[0].end - step && t <= t1;
+	}
+	sqlite3_reset(st);
+	return yes;
+}
+
+/* Leaves those out that come too late for a roll-up. */
+static int without_rolled(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
+        time_us *kept_t, double *kept_v)
+{
+	int kept = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (window_time(t[i]) && is_rolled(p, series, t[i]))
+			continue;
+		kept_t[kept] = t[i];
+		kept_v[kept++] = v[i];
+	}
+	metric_add(METRIC_SERIES_TOO_LATE, n - kept);
+	return kept;
+}
+
 /* Points (at most CODEC_POINTS) that all lie in p's span. */
 static int write_points(struct block_files *f, struct partition *p, uint32_t series, const time_us *t,
         const double *v, int n, struct block_tail *tail, struct err *e)
 {
-	time_us old_t[CODEC_POINTS], t2[2 * CODEC_POINTS];
-	double old_v[CODEC_POINTS], v2[2 * CODEC_POINTS];
+	time_us kept_t[CODEC_POINTS], t2[2 * CODEC_POINTS];
+	double kept_v[CODEC_POINTS], v2[2 * CODEC_POINTS];
+	struct found_block b;
 	bool changed = false;
+	size_t bytes = 0;
 	int rc = 0;
 
+	if (p->rolled) {
+		n = without_rolled(p, series, t, v, n, kept_t, kept_v);
+		t = kept_t;
+		v = kept_v;
+	}
 	for (int i = 0, j; i < n && !rc; i = j) {
 		time_us next;
 		bool any;
 		int old, m, last_n = 0;
 
-		rc = block_before(f, p, series, t[i], old_t, old_v, &old, e);
+		rc = files__block_before(f, p, series, t[i], &b, e);
 		if (!rc)
 			rc = block_after(p, series, t[i], &next, &any, e);
 		if (rc)
 			break;
+		old = b.rollup ? 0 : b.n;
 		for (j = i + 1; j < n && (!any || t[j] < next);)
 			j++;
-		if (old && t[i] > old_t[old - 1] && old + (j - i) > CODEC_POINTS)
+		if (old && t[i] > b.t[old - 1] && old + (j - i) > CODEC_POINTS)
 			old = 0; /* it ends before, and has no room */
-		m = (int)points_merge(old_t, old_v, (size_t)old, t + i, v + i, (size_t)(j - i), t2, v2);
-		if (m == old && memcmp(v2, old_v, (size_t)m * sizeof(*v2)) == 0) {
+		m = (int)points_merge(b.t, b.v, (size_t)old, t + i, v + i, (size_t)(j - i), t2, v2);
+		if (m == old && memcmp(v2, b.v, (size_t)m * sizeof(*v2)) == 0) {
 			last_n = m; /* written before, and now replayed */
 		} else {
 			changed = true;
 			if (old)
-				rc = delete_row(p, series, old_t[0], e);
+				rc = files__delete_row(p, series, b.t0, e);
 			if (!rc)
-				rc = insert_points(p, series, t2, v2, m, &last_n, e);
+				rc = files__insert_points(p, series, t2, v2, m, &bytes, &last_n, e);
 		}
 		if (tail->last == INT64_MAX ? !any && files__is_newest(f, p) : t2[m - 1] >= tail->last)
 			*tail = (struct block_tail){.last = t2[m - 1], .n = last_n};
 	}
-	if (!rc && changed && window_time(t[0]) && window_time(t[n - 1]))
-		rc = hours_changed(p, series, t[0], t[n - 1], is_dense(t[0], t[n - 1], n), e);
+	if (!rc && changed && n && window_time(t[0]) && window_time(t[n - 1]))
+		rc = files__hours_changed(p, series, t[0], t[n - 1], is_dense(t[0], t[n - 1], n), e);
 	return rc;
 }
 
-static int begin(struct block_files *f, struct partition *p, struct err *e)
+int files__begin(struct block_files *f, struct partition *p, bool fresh, struct err *e)
 {
 	int rc = files__open_writer(f, p, e);
 
-	if (rc || p->writing)
+	if (rc || (p->writing && !(fresh && p->marked)))
 		return rc;
-	if (step(p, W_BEGIN) != SQLITE_DONE)
+	if (!p->writing && files__step(p, W_BEGIN) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "the block file cannot be written");
 	p->writing = true;
-	if (p->packed && step(p, W_LOOSEN) != SQLITE_DONE)
+	if (fresh && p->marked && sqlite3_exec(p->db, "DELETE FROM done", NULL, NULL, NULL) != SQLITE_OK)
+		return files__sql_err(e, p->db, p, "the block file cannot be written");
+	if (p->packed && files__step(p, W_LOOSEN) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "the block file cannot be written");
 	p->packed = 0;
 	return 0;
@@ -359,10 +407,10 @@ static int write_item(struct block_files *f, struct block_item *item, struct err
 	struct partition *p = files__for(f, b->t0);
 	time_us t[CODEC_POINTS];
 	double v[CODEC_POINTS];
-	int n, rc = begin(f, p, e);
+	int n, rc = files__begin(f, p, true, e);
 
 	if (!rc && b->t1 <= p->last && b->t0 > item->tail->last && item->tail->n + b->n > CODEC_POINTS) {
-		rc = insert(p, b->series, b->t0, b->data, b->len, e);
+		rc = files__insert(p, b->series, b->t0, b->data, b->len, e);
 		if (!rc && window_time(b->t0) && window_time(b->t1))
 			rc = hours_append(p, b, item->tail->last, e);
 		*item->tail = (struct block_tail){.last = b->t1, .n = b->n};
@@ -371,7 +419,7 @@ static int write_item(struct block_files *f, struct block_item *item, struct err
 		must(n == b->n);
 		for (int i = 0, j; i < n && !rc; i = j) {
 			p = files__for(f, t[i]);
-			rc = begin(f, p, e);
+			rc = files__begin(f, p, true, e);
 			for (j = i + 1; j < n && t[j] <= p->last;)
 				j++;
 			if (!rc)
@@ -416,7 +464,7 @@ int files_commit(struct block_files *f, struct err *e)
 
 		if (!p->writing)
 			continue;
-		if (step(p, W_COMMIT) != SQLITE_DONE)
+		if (files__step(p, W_COMMIT) != SQLITE_DONE)
 			rc = files__sql_err(e, p->db, p, "the block file cannot be written");
 		else
 			p->writing = false;
@@ -434,7 +482,7 @@ void files_rollback(struct block_files *f, struct block_item *item, size_t n)
 
 		if (!p->writing)
 			continue;
-		if (step(p, W_ROLLBACK) != SQLITE_DONE)
+		if (files__step(p, W_ROLLBACK) != SQLITE_DONE)
 			files__close_writer(p);
 		p->writing = false;
 		p->packed = -1;
@@ -446,19 +494,18 @@ void files_rollback(struct block_files *f, struct block_item *item, size_t n)
 
 int files_remove_broken(struct block_files *f, const char *name, uint32_t series, time_us t0, struct err *e)
 {
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
+	struct found_block b;
 	struct partition *p = NULL;
-	int n, rc;
+	int rc;
 
 	for (size_t i = 0; i < f->n; i++)
 		if (strcmp(f->part[i]->name, name) == 0)
 			p = f->part[i];
 	if (!p)
 		return 0;
-	rc = begin(f, p, e);
+	rc = files__begin(f, p, true, e);
 	if (!rc)
-		rc = block_before(f, p, series, t0, t, v, &n, e); /* sets aside what is broken */
+		rc = files__block_before(f, p, series, t0, &b, e); /* sets aside what is broken */
 	if (!rc)
 		rc = files_commit(f, e);
 	if (rc)
@@ -500,76 +547,4 @@ int files_pack(struct block_files *f, time_us before, struct err *e)
 		return rc ? rc : 1;
 	}
 	return 0;
-}
-
-/* ---- deletion ---- */
-
-static int delete_from(
-        struct block_files *f, struct partition *p, uint32_t series, time_us from, time_us to, struct err *e)
-{
-	time_us t[CODEC_POINTS], at = to;
-	double v[CODEC_POINTS];
-	bool changed = false;
-	int rc = 0, n, any;
-
-	for (;;) {
-		int keep = 0;
-
-		rc = block_before(f, p, series, at, t, v, &n, e);
-		if (rc || !n || t[n - 1] < from)
-			break;
-		at = t[0];
-		for (int i = 0; i < n; i++) {
-			if (t[i] >= from && t[i] <= to)
-				continue;
-			t[keep] = t[i];
-			v[keep++] = v[i];
-		}
-		if (keep < n) {
-			changed = true;
-			rc = delete_row(p, series, at, e);
-			if (!rc && keep)
-				rc = insert_points(p, series, t, v, keep, &any, e);
-		}
-		if (rc || at <= from)
-			break;
-		at--;
-	}
-	if (rc || !changed)
-		return rc;
-	/* Windows may lie at the borders of time, where there are none. */
-	from = from > p->start ? from : p->start;
-	to = to < p->last ? to : p->last;
-	from = window_time(from) ? from : -WINDOW_TIME_MAX + 1;
-	to = window_time(to) ? to : WINDOW_TIME_MAX - 1;
-	return from <= to ? hours_changed(p, series, from, to, false, e) : 0;
-}
-
-int files_delete(struct block_files *f, const uint32_t *id, size_t n, time_us from, time_us to,
-        int *unreadable, struct err *e)
-{
-	int rc = 0;
-
-	*unreadable = 0;
-	for (size_t i = 0; i < f->n && !rc; i++) {
-		struct partition *p = f->part[i];
-
-		if (p->last < from || p->start > to || !file_exists(p->path))
-			continue;
-		rc = p->damaged ? ERR_CORRUPT : begin(f, p, e);
-		for (size_t k = 0; k < n && !rc; k++)
-			rc = delete_from(f, p, id[k], from, to, e);
-		if (rc != ERR_CORRUPT)
-			continue;
-		/* What can be done elsewhere is done; repair comes to this one. */
-		files__mark_damaged(f, p, "the file is damaged; readings cannot be deleted from it");
-		if (p->writing && step(p, W_ROLLBACK) != SQLITE_DONE)
-			files__close_writer(p);
-		p->writing = false;
-		p->packed = -1;
-		atomic_store(&p->rows, -1);
-		++*unreadable;
-		rc = 0;
-	}
-	return rc;
 }

@@ -12,6 +12,7 @@
 #include "base/base.h"
 
 #define HEAD_MAX_B 1024 /* full at so many bytes, or at CODEC_POINTS points */
+#define HEAD_ROOM_B 32  /* free behind them, so that the next point finds room */
 
 struct point {
 	time_us t;

@@ -21,14 +21,85 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-void index_init(struct index *x, size_t entry_b, size_t entry_at)
+/* ---- tables ---- */
+
+static void table_init(struct index_table *t, uint32_t size)
 {
-	*x = (struct index){
-	        .entry_b = entry_b, .entry_at = entry_at, .set_buckets = 1024, .pair_buckets = 1024};
+	*t = (struct index_table){.slot = xcalloc(size, sizeof(*t->slot)), .size = size};
+}
+
+static void table_place(struct index_table *t, struct index_slot s)
+{
+	uint32_t i = s.hash & (t->size - 1);
+
+	while (t->slot[i].number)
+		i = (i + 1) & (t->size - 1);
+	t->slot[i] = s;
+	t->n++;
+}
+
+static void table_resize(struct index_table *t, uint32_t size)
+{
+	struct index_table old = *t;
+
+	table_init(t, size);
+	for (uint32_t i = 0; i < old.size; i++)
+		if (old.slot[i].number)
+			table_place(t, old.slot[i]);
+	free(old.slot);
+}
+
+static bool table_crowded(const struct index_table *t, uint32_t n)
+{
+	return n > t->size / 4 * 3;
+}
+
+static void table_add(struct index_table *t, uint32_t hash, uint32_t number)
+{
+	if (table_crowded(t, t->n + 1))
+		table_resize(t, t->size * 2);
+	table_place(t, (struct index_slot){hash, number});
+}
+
+/* What stood behind the gap moves up, unless it would come before its own place. */
+static void table_remove(struct index_table *t, uint32_t hash, uint32_t number)
+{
+	uint32_t mask = t->size - 1, gap = hash & mask;
+
+	while (t->slot[gap].number != number)
+		gap = (gap + 1) & mask;
+	for (uint32_t i = (gap + 1) & mask; t->slot[i].number; i = (i + 1) & mask) {
+		uint32_t home = t->slot[i].hash & mask;
+
+		if (((i - home) & mask) >= ((i - gap) & mask)) {
+			t->slot[gap] = t->slot[i];
+			gap = i;
+		}
+	}
+	t->slot[gap] = (struct index_slot){0};
+	t->n--;
+}
+
+static void add_chunk(struct index *x, uint32_t i)
+{
+	char *p = xcalloc(INDEX_CHUNK, x->entry_b + x->beside_b), *q = p + INDEX_CHUNK * x->entry_b;
+
+	for (uint32_t k = 0; x->beside_b && k < INDEX_CHUNK; k++, q += x->beside_b)
+		memcpy(q, x->blank, x->beside_b);
+	x->chunk[i] = p;
+}
+
+void index_init(struct index *x, size_t entry_b, size_t entry_at, const void *beside, size_t beside_b)
+{
+	*x = (struct index){.entry_b = entry_b, .entry_at = entry_at, .beside_b = beside_b};
+	if (beside_b) {
+		x->blank = xcalloc(1, beside_b);
+		memcpy(x->blank, beside, beside_b);
+	}
 	x->chunk = xcalloc(INDEX_CHUNKS, sizeof(*x->chunk));
-	x->chunk[0] = xcalloc(INDEX_CHUNK, entry_b);
-	x->set_bucket = xcalloc(x->set_buckets, sizeof(*x->set_bucket));
-	x->pair_bucket = xcalloc(x->pair_buckets, sizeof(*x->pair_bucket));
+	add_chunk(x, 0);
+	table_init(&x->sets, 1024);
+	table_init(&x->pair_table, 1024);
 	x->pairs = 1; /* number 0 is none */
 	x->pair = xgrow(NULL, &x->pair_cap, 64, sizeof(*x->pair));
 	memset(&x->pair[0], 0, sizeof(x->pair[0]));
@@ -52,8 +123,9 @@ void index_fini(struct index *x)
 	}
 	free(x->pair);
 	free(x->name);
-	free(x->set_bucket);
-	free(x->pair_bucket);
+	free(x->sets.slot);
+	free(x->pair_table.slot);
+	free(x->blank);
 	*x = (struct index){0};
 }
 
@@ -89,44 +161,43 @@ static uint32_t pair_hash(uint32_t name, struct str value)
 	return (uint32_t)(hash64(value.p, value.n, name) >> 16);
 }
 
-static uint32_t find_pair(const struct index *x, uint32_t name, struct str value)
+/* False: a name is not known, so that no set has it. */
+static bool make_key(const struct index *x, const struct labels *ls, struct index_key *k)
 {
-	uint32_t h = pair_hash(name, value);
-	uint32_t i = x->pair_bucket[h & (x->pair_buckets - 1)];
+	uint64_t h = (uint64_t)ls->n;
 
-	for (; i; i = x->pair[i].next) {
-		const struct index_pair *q = &x->pair[i];
+	for (int i = 0; i < ls->n; i++) {
+		k->name[i] = find_name(x, ls->l[i].name);
+		if (k->name[i] == UINT32_MAX)
+			return false;
+		k->pair[i] = pair_hash(k->name[i], ls->l[i].value);
+		h = (h ^ k->pair[i] ^ (uint64_t)k->name[i] << 32) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 29;
+	}
+	k->set = (uint32_t)(h >> 16);
+	return true;
+}
 
-		if (q->hash == h && q->name == name && q->value_n == value.n &&
+static uint32_t find_pair(const struct index *x, uint32_t name, struct str value, uint32_t h)
+{
+	const struct index_table *t = &x->pair_table;
+
+	for (uint32_t i = h & (t->size - 1); t->slot[i].number; i = (i + 1) & (t->size - 1)) {
+		const struct index_pair *q = &x->pair[t->slot[i].number];
+
+		if (t->slot[i].hash == h && q->name == name && q->value_n == value.n &&
 		        memcmp(q->value, value.p, value.n) == 0)
-			return i;
+			return t->slot[i].number;
 	}
 	return 0;
 }
 
-static void rehash_pairs(struct index *x)
+static uint32_t add_pair(struct index *x, uint32_t name, struct str value, uint32_t h)
 {
-	free(x->pair_bucket);
-	x->pair_buckets *= 2;
-	x->pair_bucket = xcalloc(x->pair_buckets, sizeof(*x->pair_bucket));
-	for (uint32_t i = 1; i < x->pairs; i++) {
-		if (x->pair[i].value) {
-			uint32_t *b = &x->pair_bucket[x->pair[i].hash & (x->pair_buckets - 1)];
+	uint32_t i = x->pair_free;
 
-			x->pair[i].next = *b;
-			*b = i;
-		}
-	}
-}
-
-static uint32_t add_pair(struct index *x, uint32_t name, struct str value)
-{
-	uint32_t i = x->pair_free, *b;
-
-	if (x->pairs_alive >= x->pair_buckets)
-		rehash_pairs(x);
 	if (i) {
-		x->pair_free = x->pair[i].next;
+		x->pair_free = x->pair[i].at;
 	} else {
 		x->pair = xgrow(x->pair, &x->pair_cap, x->pairs + 1, sizeof(*x->pair));
 		i = (uint32_t)x->pairs++;
@@ -134,13 +205,10 @@ static uint32_t add_pair(struct index *x, uint32_t name, struct str value)
 	x->pair[i] = (struct index_pair){.value = copy_text(value),
 	        .value_n = (uint32_t)value.n,
 	        .name = name,
-	        .hash = pair_hash(name, value)};
-	b = &x->pair_bucket[x->pair[i].hash & (x->pair_buckets - 1)];
-	x->pair[i].next = *b;
-	*b = i;
-	x->pair[i].at = (uint32_t)x->name[name].pairs.n;
+	        .hash = h,
+	        .at = (uint32_t)x->name[name].pairs.n};
+	table_add(&x->pair_table, h, i);
 	ids_add(&x->name[name].pairs, i);
-	x->pairs_alive++;
 	return i;
 }
 
@@ -148,19 +216,15 @@ static void remove_pair(struct index *x, uint32_t i)
 {
 	struct index_pair *q = &x->pair[i];
 	struct ids *all = &x->name[q->name].pairs;
-	uint32_t *at = &x->pair_bucket[q->hash & (x->pair_buckets - 1)];
 
-	while (*at != i)
-		at = &x->pair[*at].next;
-	*at = q->next;
+	table_remove(&x->pair_table, q->hash, i);
 	all->p[q->at] = all->p[--all->n];
 	x->pair[all->p[q->at]].at = q->at;
 	free(q->value);
 	if (q->cap)
 		free(q->ids.many);
-	*q = (struct index_pair){.next = x->pair_free};
+	*q = (struct index_pair){.at = x->pair_free};
 	x->pair_free = i;
-	x->pairs_alive--;
 }
 
 static const uint32_t *pair_ids(const struct index_pair *q)
@@ -227,40 +291,42 @@ static bool entry_equals(const struct index *x, const struct index_entry *s, con
 	return true;
 }
 
-static uint32_t set_hash(const struct labels *ls)
+static uint32_t find_set(const struct index *x, const struct labels *ls, uint32_t h)
 {
-	return (uint32_t)(labels_hash(ls) >> 16);
+	const struct index_table *t = &x->sets;
+
+	for (uint32_t i = h & (t->size - 1); t->slot[i].number; i = (i + 1) & (t->size - 1))
+		if (t->slot[i].hash == h && entry_equals(x, index_entry(x, t->slot[i].number), ls))
+			return t->slot[i].number;
+	return 0;
 }
 
 uint32_t index_find(const struct index *x, const struct labels *ls)
 {
-	uint32_t h = set_hash(ls), id = x->set_bucket[h & (x->set_buckets - 1)];
+	struct index_key k;
 
-	while (id) {
-		const struct index_entry *s = index_entry(x, id);
-
-		if (s->hash == h && entry_equals(x, s, ls))
-			return id;
-		id = s->next;
-	}
-	return 0;
+	return ls->n <= LABELS_MAX && make_key(x, ls, &k) ? find_set(x, ls, k.set) : 0;
 }
 
-static void rehash_sets(struct index *x)
+void index_key(struct index *x, const struct labels *ls, struct index_key *out)
 {
-	free(x->set_bucket);
-	x->set_buckets *= 2;
-	x->set_bucket = xcalloc(x->set_buckets, sizeof(*x->set_bucket));
-	for (uint32_t id = 1; id <= x->n; id++) {
-		struct index_entry *s = index_entry(x, id);
+	while (!make_key(x, ls, out))
+		for (int i = 0; i < ls->n; i++)
+			if (find_name(x, ls->l[i].name) == UINT32_MAX)
+				add_name(x, ls->l[i].name);
+	__builtin_prefetch(&x->sets.slot[out->set & (x->sets.size - 1)], 1);
+	for (int i = 0; i < ls->n; i++)
+		__builtin_prefetch(&x->pair_table.slot[out->pair[i] & (x->pair_table.size - 1)]);
+}
 
-		if (s->pair) {
-			uint32_t *b = &x->set_bucket[s->hash & (x->set_buckets - 1)];
+void index_expect(struct index *x, uint32_t sets)
+{
+	uint32_t size = x->sets.size;
 
-			s->next = *b;
-			*b = id;
-		}
-	}
+	for (sets = sets < SERIES_MAX ? sets : SERIES_MAX; sets > size / 4 * 3;)
+		size *= 2;
+	if (size > x->sets.size)
+		table_resize(&x->sets, size);
 }
 
 void index_reserve(struct index *x, uint32_t n)
@@ -269,44 +335,45 @@ void index_reserve(struct index *x, uint32_t n)
 		n = SERIES_MAX;
 	for (uint32_t c = x->n / INDEX_CHUNK + 1; c <= n / INDEX_CHUNK; c++)
 		if (!x->chunk[c])
-			x->chunk[c] = xcalloc(INDEX_CHUNK, x->entry_b);
+			add_chunk(x, c);
 	if (n > x->n)
 		x->n = n;
 }
 
 uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id)
 {
+	struct index_key k;
+
+	if (ls->n > LABELS_MAX)
+		return 0;
+	index_key(x, ls, &k);
+	return index_add_keyed(x, ls, &k, id);
+}
+
+uint32_t index_add_keyed(struct index *x, const struct labels *ls, const struct index_key *k, uint32_t id)
+{
 	struct index_entry *s;
-	uint32_t *b;
 
 	if (!id)
 		id = x->n + 1;
-	if (id > SERIES_MAX || ls->n < 1 || ls->n > LABELS_MAX)
+	if (id > SERIES_MAX || ls->n < 1 || ls->n > LABELS_MAX || find_set(x, ls, k->set))
 		return 0;
 	index_reserve(x, id);
 	s = index_entry(x, id);
 	if (s->pair)
 		return 0;
-	if (x->alive >= x->set_buckets)
-		rehash_sets(x);
 	s->pair = xcalloc((size_t)ls->n, sizeof(*s->pair));
 	s->n = (uint8_t)ls->n;
-	s->hash = set_hash(ls);
+	s->hash = k->set;
 	for (int i = 0; i < ls->n; i++) {
-		uint32_t name = find_name(x, ls->l[i].name);
-		uint32_t p;
+		uint32_t p = find_pair(x, k->name[i], ls->l[i].value, k->pair[i]);
 
-		if (name == UINT32_MAX)
-			name = add_name(x, ls->l[i].name);
-		p = find_pair(x, name, ls->l[i].value);
 		if (!p)
-			p = add_pair(x, name, ls->l[i].value);
+			p = add_pair(x, k->name[i], ls->l[i].value, k->pair[i]);
 		pair_add_id(&x->pair[p], id);
 		s->pair[i] = p;
 	}
-	b = &x->set_bucket[s->hash & (x->set_buckets - 1)];
-	s->next = *b;
-	*b = id;
+	table_add(&x->sets, k->set, id);
 	x->alive++;
 	return id;
 }
@@ -314,11 +381,8 @@ uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id)
 void index_remove(struct index *x, uint32_t id)
 {
 	struct index_entry *s = index_entry(x, id);
-	uint32_t *at = &x->set_bucket[s->hash & (x->set_buckets - 1)];
 
-	while (*at != id)
-		at = &index_entry(x, *at)->next;
-	*at = s->next;
+	table_remove(&x->sets, s->hash, id);
 	for (int i = 0; i < s->n; i++) {
 		struct index_pair *q = &x->pair[s->pair[i]];
 
@@ -436,7 +500,7 @@ void index_match(const struct index *x, const struct matcher *m, int n, const bo
 		f[k].equality = m[i].op == MATCH_EQ && m[i].value.n > 0;
 		f[k].empty_ok = matcher_matches(&m[i], STR_NULL);
 		if (f[k].equality && f[k].name != UINT32_MAX)
-			f[k].pair = find_pair(x, f[k].name, m[i].value);
+			f[k].pair = find_pair(x, f[k].name, m[i].value, pair_hash(f[k].name, m[i].value));
 		else if (!f[k].equality)
 			f[k].answer = xcalloc(x->pairs, 1);
 		k++;

@@ -24,14 +24,14 @@ void ids_fini(struct ids *s);
 
 struct index_entry {
 	uint32_t *pair; /* in the order of names; NULL: free */
-	uint32_t hash, next;
+	uint32_t hash;
 	uint8_t n;
 };
 
 struct index_pair {
-	char *value; /* NULL: free, `next` leads to the next free one */
-	uint32_t value_n, name, hash, next;
-	uint32_t at; /* place among the pairs of its name */
+	char *value; /* NULL: free */
+	uint32_t value_n, name, hash;
+	uint32_t at; /* place among the pairs of its name; of a free one: the next free one */
 	uint32_t n, cap;
 	union {
 		uint32_t one, *many; /* ids ascending; cap 0: at most one */
@@ -43,17 +43,28 @@ struct index_name {
 	struct ids pairs;
 };
 
+/* Hashes with their numbers, side by side: a look-up rarely touches more than one line of the cache, and a
+ * table that grows does not look at what it points to. Probed linearly, at most three quarters full. */
+struct index_slot {
+	uint32_t hash, number; /* number 0: free */
+};
+struct index_table {
+	struct index_slot *slot;
+	uint32_t size, n; /* size: a power of two */
+};
+
 struct index {
 	size_t entry_b;  /* size of what embeds the entry */
 	size_t entry_at; /* and where */
-	char **chunk;    /* INDEX_CHUNK entries each; a chunk never moves */
+	size_t beside_b; /* size of what is kept apart from it, see index_beside() */
+	void *blank;     /* what that is at first */
+	char **chunk;    /* INDEX_CHUNK entries each, then what is kept apart; a chunk never moves */
 	uint32_t n;      /* ids 1…n were given out */
 	uint32_t alive;
-	uint32_t *set_bucket, *pair_bucket;
-	uint32_t set_buckets, pair_buckets; /* powers of two */
+	struct index_table sets, pair_table;
 	struct index_pair *pair;
 	size_t pairs, pair_cap;
-	uint32_t pair_free, pairs_alive;
+	uint32_t pair_free;
 	struct index_name *name;
 	size_t names, name_cap;
 };
@@ -61,23 +72,41 @@ struct index {
 #define INDEX_CHUNK 4096u
 #define INDEX_CHUNKS (SERIES_MAX / INDEX_CHUNK + 1)
 
-void index_init(struct index *x, size_t entry_b, size_t entry_at);
+/* beside: a blank one of what each id has in a dense row of its own; beside_b 0: nothing. Copied. */
+void index_init(struct index *x, size_t entry_b, size_t entry_at, const void *beside, size_t beside_b);
 void index_fini(struct index *x);
 static inline struct index_entry *index_entry(const struct index *x, uint32_t id)
 {
 	return (struct index_entry *)(void *)(x->chunk[id / INDEX_CHUNK] + id % INDEX_CHUNK * x->entry_b +
 	                                      x->entry_at);
 }
+/* Of any id up to x->n; blank until its owner writes to it. */
+static inline void *index_beside(const struct index *x, uint32_t id)
+{
+	return x->chunk[id / INDEX_CHUNK] + INDEX_CHUNK * x->entry_b + id % INDEX_CHUNK * x->beside_b;
+}
 static inline bool index_has(const struct index *x, uint32_t id)
 {
 	return id >= 1 && id <= x->n && index_entry(x, id)->pair;
 }
 
+/* The hashes of a set. */
+struct index_key {
+	uint32_t set;
+	uint32_t name[LABELS_MAX], pair[LABELS_MAX]; /* number and hash, of each label */
+};
+/* Makes its names known, and has the memory ask for the places of the set: whoever adds many keys them first,
+ * and waits once instead of for each. */
+void index_key(struct index *x, const struct labels *ls, struct index_key *out);
+
 /* 0: unknown. */
 uint32_t index_find(const struct index *x, const struct labels *ls);
-/* Adds a set that is not there. id 0: the next one; else this one, which must be free (0 if it is not,
- * or past the limit). */
+/* Adds a set. id 0: the next one; else this one. 0: the id is not free or past the limit, or there is such a
+ * set. */
 uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id);
+uint32_t index_add_keyed(struct index *x, const struct labels *ls, const struct index_key *k, uint32_t id);
+/* So many sets will come: room for them is made at once. */
+void index_expect(struct index *x, uint32_t sets);
 /* The ids up to n have been used, whoever remembers them. */
 void index_reserve(struct index *x, uint32_t n);
 void index_remove(struct index *x, uint32_t id);

@@ -155,12 +155,15 @@ static uint64_t count_waiting(struct series_remote *r, const struct ids *logs, s
 	return b;
 }
 
-static void add_point(void *ctx, struct series_point p)
+static bool add_points(struct series_remote *r, const struct frame *f)
 {
-	struct series_remote *r = ctx;
+	size_t n = 0;
+	bool whole = series__points_get(f->p, f->n, &r->frame, &r->frame_cap, &n);
 
-	r->p = xgrow(r->p, &r->cap, r->n + 1, sizeof(*r->p));
-	r->p[r->n++] = p;
+	r->p = xgrow(r->p, &r->cap, r->n + n, sizeof(*r->p));
+	memcpy(r->p + r->n, r->frame, n * sizeof(*r->p));
+	r->n += n;
+	return whole;
 }
 
 /* Points of the log from r->sent on, as many as make a message; *next is behind them. */
@@ -176,7 +179,7 @@ static int read_log(struct series_remote *r, const char *path, uint64_t size, ui
 	in.size = in.size < size ? in.size : size;
 	in.at = r->sent.at;
 	while (r->n < SAMPLES_A_MESSAGE && (got = frame_next(&in, &f, &torn)) != 0)
-		if (got < 0 || (f.kind == FRAME_POINTS && !series__points_get(f.p, f.n, add_point, r)))
+		if (got < 0 || (f.kind == FRAME_POINTS && !add_points(r, &f)))
 			LOG(SERIES_REMOTE, log_s("file", path), log_i("at", (int64_t)f.at),
 			        log_s("why", "this part of the log is damaged and cannot be sent"));
 	*next = in.at;
@@ -574,6 +577,7 @@ void series_remote_close(struct series_remote **rp)
 	pthread_mutex_destroy(&r->lock);
 	pthread_cond_destroy(&r->cond);
 	free(r->p);
+	free(r->frame);
 	free(r);
 }
 

@@ -36,8 +36,8 @@ struct series_remote {
 	bool failed;  /* since the last that went well */
 	bool took;    /* the engine has taken something */
 	dur_us wait, idle_since, expired, asked;
-	struct series_point *p;
-	size_t n, cap;
+	struct series_point *p, *frame; /* of a message; of a record of the log */
+	size_t n, cap, frame_cap;
 
 	_Atomic int64_t whole_since;
 	_Atomic int64_t unheard; /* monotonic: when a question of a reader had no answer; 0: it had */

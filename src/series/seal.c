@@ -151,6 +151,19 @@ static int flush(struct series_db *db, struct err *e)
 	return rc ? rc : series__checkpoint(db, e);
 }
 
+/* The room that points left goes back to the disk; what came meanwhile is written in between. */
+static int pack_all(struct series_db *db, struct err *e)
+{
+	int rc;
+
+	while ((rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1) {
+		rc = series__drain(db, atomic_load(&db->sealed_n), e);
+		if (rc)
+			break;
+	}
+	return rc;
+}
+
 /*
  * A series without points is hidden by one expiry and forgotten by the next, so that whoever has
  * just resolved it has time to post. Its id is never given again.
@@ -176,18 +189,19 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 		s->settled++;
 		if (!index_has(&db->index, id) || !empty)
 			continue;
-		if (s->last_t != TIME_NONE && s->last_t < t && files_span_last(&db->files, s->last_t) < t) {
-			s->last_t = TIME_NONE;
+		if (s->last->t != TIME_NONE && s->last->t < t &&
+		        files_span_last(&db->files, s->last->t) < t) {
+			s->last->t = TIME_NONE;
 			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
 			atomic_store(&s->idle, true);
-		} else if (s->last_t == TIME_NONE && atomic_load(&s->idle)) {
+		} else if (s->last->t == TIME_NONE && atomic_load(&s->idle)) {
 			pthread_mutex_lock(&db->columns.lock);
 			columns_drop(&db->columns, &s->column);
 			pthread_mutex_unlock(&db->columns.lock);
 			index_remove(&db->index, id);
 			s->logged = false;
 		} else {
-			atomic_store(&s->idle, s->last_t == TIME_NONE);
+			atomic_store(&s->idle, s->last->t == TIME_NONE);
 		}
 	}
 	files_expire(&db->files, t);
@@ -197,9 +211,7 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 	pthread_rwlock_unlock(&db->seal_lock);
 	pthread_mutex_unlock(&db->commit_lock);
 	rc = series__checkpoint(db, e);
-	while (!rc && (rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1)
-		rc = 0;
-	return rc;
+	return rc ? rc : pack_all(db, e);
 }
 
 static int delete (struct series_db *db, struct err *e)
@@ -208,12 +220,26 @@ static int delete (struct series_db *db, struct err *e)
 
 	db->unreadable = 0;
 	rc = series__drain(db, atomic_load(&db->sealed_n), e);
+	if (!rc)
+		rc = pack_all(db, e);
 	if (!rc && db->unreadable)
 		rc = err_set(e, ERR_CORRUPT,
 		        "%d block files are damaged and keep their readings; repair them, then "
 		        "delete again",
 		        db->unreadable);
 	return rc;
+}
+
+/* The log goes first: what is replayed from it must not be told twice by a roll-up. */
+static int roll(struct series_db *db, const struct job *j, struct err *e)
+{
+	int rc = series__drain(db, atomic_load(&db->sealed_n), e);
+
+	if (!rc)
+		rc = series__checkpoint(db, e);
+	if (!rc)
+		rc = series__roll(db, j, e);
+	return rc ? rc : pack_all(db, e);
 }
 
 static void remove_broken(struct series_db *db)
@@ -238,10 +264,11 @@ static void remove_broken(struct series_db *db)
 	}
 }
 
-/* The log is replayed at the next start: it may be as long as the heads are big, and as old as asked. */
+/* The log is replayed at the next start, which is to take no longer than reading the heads does; and it is no
+ * older than asked. */
 static bool checkpoint_due(struct series_db *db)
 {
-	uint64_t most = 2 * db->checkpoint_b > LOG_LEAST_B ? 2 * db->checkpoint_b : LOG_LEAST_B;
+	uint64_t most = db->checkpoint_b / 2 > LOG_LEAST_B ? db->checkpoint_b / 2 : LOG_LEAST_B;
 	time_us since;
 	bool used;
 
@@ -285,6 +312,7 @@ static void run_job(struct series_db *db, struct job *j)
 	case JOB_FLUSH: j->rc = flush(db, &j->err); break;
 	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
 	case JOB_DELETE: j->rc = delete (db, &j->err); break;
+	case JOB_ROLL: j->rc = roll(db, j, &j->err); break;
 	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
 	}
 	if (j->rc)

@@ -240,10 +240,10 @@ bool series_latest(struct series_db *db, series_id id, time_us *t, double *v)
 		const struct series *s = series__at(db, id.v);
 
 		pthread_rwlock_rdlock(&db->data_lock);
-		has = s->last_t != TIME_NONE;
+		has = s->last->t != TIME_NONE;
 		if (has) {
-			*t = s->last_t;
-			*v = s->last_v;
+			*t = s->last->t;
+			*v = s->last->v;
 		}
 		pthread_rwlock_unlock(&db->data_lock);
 	}
@@ -261,12 +261,12 @@ void series_latest_many(struct series_db *db, const series_id *id, size_t n, str
 		pthread_rwlock_rdlock(&db->index_lock);
 		pthread_rwlock_rdlock(&db->data_lock);
 		for (size_t i = at; i < end; i++) {
-			p[i] = (struct series_point){.id = id[i], .t = TIME_NONE};
-			if (index_has(&db->index, id[i].v)) {
-				const struct series *s = series__at(db, id[i].v);
+			const struct point *last = id[i].v <= db->index.n ? series__last(db, id[i].v) : NULL;
 
-				p[i].t = s->last_t;
-				p[i].v = s->last_t == TIME_NONE ? 0 : s->last_v;
+			p[i] = (struct series_point){.id = id[i], .t = TIME_NONE};
+			if (last && last->t != TIME_NONE) {
+				p[i].t = last->t;
+				p[i].v = last->v;
 			}
 		}
 		pthread_rwlock_unlock(&db->data_lock);
@@ -310,7 +310,7 @@ int series_list(struct series_db *db, const struct matcher *m, int n, size_t lim
 		const struct series *s = series__at(db, f.id[i]);
 
 		(*out)[i] = (struct series_latest_row){
-		        .id = {f.id[i]}, .labels = f.labels[i], .t = s->last_t, .v = s->last_v};
+		        .id = {f.id[i]}, .labels = f.labels[i], .t = s->last->t, .v = s->last->v};
 	}
 	pthread_rwlock_unlock(&db->data_lock);
 	*count = f.n;

@@ -34,8 +34,10 @@ MUST_USE int select__find(
 struct layer {
 	struct column *column; /* has all points before `from` that are wanted */
 	struct series *series;
-	size_t n;               /* points of the column that are the reader's */
-	bool plain;             /* … among which there is no NaN */
+	size_t n;    /* points of the column that are the reader's … */
+	bool plain;  /* … among which there is no NaN, */
+	size_t even; /* … and which lie `period` apart from this one on */
+	dur_us period;
 	time_us from, to, last; /* what to read, if `read`; the newest point */
 	uint32_t settled;
 	bool read, keep;     /* keep: what is read becomes a column */
@@ -56,6 +58,7 @@ struct series_cursor {
 	struct points all, other;
 	bool aside;              /* columns are neither looked at nor made */
 	struct windows *windows; /* of a cursor over windows */
+	struct grid *rollups;    /* where roll-ups go instead of their points; NULL: they give points */
 };
 
 /* cursor.c */

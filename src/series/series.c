@@ -129,7 +129,8 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	init_cond(&db->done_cond);
 	db->queue = queue_new(QUEUE_BATCHES);
 	columns_init(&db->columns, o->cache_b ? o->cache_b : CACHE_B);
-	index_init(&db->index, sizeof(struct series), offsetof(struct series, index));
+	index_init(&db->index, sizeof(struct series), offsetof(struct series, index),
+	        &(struct point){.t = TIME_NONE}, sizeof(struct point));
 
 	rc = file_mkdirs(db->dir, e);
 	if (!rc && db->keep_logs) {
@@ -234,7 +235,7 @@ int series_resolve(struct series_db *db, const struct labels *ls, series_id *out
 		if (!id && (id = index_add(&db->index, ls, 0))) {
 			struct series *s = series__at(db, id);
 
-			s->last_t = TIME_NONE;
+			s->last = series__last(db, id);
 			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
 			metric_set(METRIC_SERIES_COUNT, db->index.alive);
 		}
@@ -349,6 +350,11 @@ void series_stats(struct series_db *db, struct series_stats *out)
 	        .last_sync_us = atomic_load(&db->last_sync_us)};
 	files_stats(&db->files, &out->blocks, &out->block_bytes);
 	out->blocks += atomic_load(&db->fifo_n);
+	pthread_mutex_lock(&db->columns.lock);
+	out->cache_bytes = db->columns.bytes;
+	out->cache_hits = db->columns.hits;
+	out->cache_misses = db->columns.misses;
+	pthread_mutex_unlock(&db->columns.lock);
 	pthread_rwlock_rdlock(&db->index_lock);
 	pthread_rwlock_rdlock(&db->data_lock);
 	out->series = db->index.alive;

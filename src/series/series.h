@@ -96,26 +96,62 @@ MUST_USE int series_flush(struct series_db *db, struct err *e);
  * and forgotten by the next expiry, after which a batch with their id gets ERR_NOTFOUND (resolve again).
  * Files whose time is over are packed, which is also done now and then by itself. */
 MUST_USE int series_expire(struct series_db *db, time_us t, struct err *e);
+/* What was taken out. */
+struct series_removed {
+	uint64_t series; /* that matched */
+	uint64_t points; /* as far as they lay in block files: all but what came in the last moments */
+	uint64_t rolled; /* how many of them live on in roll-ups */
+	int64_t bytes; /* of blocks, less what took their place; the disk has them back once files are packed
+	                */
+};
+/* Who asks for something long; may be NULL where it is passed, and tell may be. */
+struct series_care {
+	void (*tell)(void *ctx, size_t done, size_t files); /* on a thread of the engine */
+	void *ctx;
+	struct series_removed removed; /* output */
+};
 /*
  * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were
  * posted before the call: durable when it returns 0, also where it takes long to carry out. Points of that
- * time that come later are kept. A series left without points is hidden as by series_expire. *series: how
- * many matched; may be NULL. At least one matcher must not match the empty value. Series with points of that
- * time in memory hold writers up, for about 10 us each. Files that are damaged keep
- * their points (ERR_CORRUPT, the rest is done): repair, then delete again.
+ * time that come later are kept. A series left without points is hidden as by series_expire. Of a roll-up
+ * every window goes that has some of that time. At least one matcher must not match the empty value. Series
+ * with points of that time in memory hold writers up, for about 10 us each. Files that are damaged keep
+ * their points (ERR_CORRUPT, the rest is done): repair, then delete again. A failure to write (ERR_FULL) is
+ * one of now: what was asked for is carried out as soon as it can be, also after a restart.
  */
 MUST_USE int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
-        size_t *series, struct err *e);
+        struct series_care *care, struct err *e);
 /* How long series are kept: those of the first class that matches. */
+#define SERIES_FOREVER INT64_MAX
 struct series_class {
 	const struct matcher *m;
 	int n;       /* 0: every series */
-	dur_us keep; /* 0: for ever */
+	dur_us keep; /* readings as they came */
+	dur_us five; /* from then on windows of 5 minutes in their place, until they are so old; 0: none */
+	dur_us hour; /* from then on windows of an hour; 0: none */
 };
-/* Removes what is older than its class allows, and with it files and series as series_expire does. Series of
- * no class are kept for ever. What is still in memory goes another time. Meant to be called once a day. */
-MUST_USE int series_retain(
-        struct series_db *db, const struct series_class *class, int n, time_us now, struct err *e);
+/*
+ * Removes what is older than its class allows, and with it files and series as series_expire does; makes
+ * roll-ups of what is to be kept as such. Series of no class are kept for ever. What is still in memory, or
+ * lies in a file whose time (7 days) is not all that old, is rolled up another time; it is deleted to the
+ * instant. Readings that come for a time of which there are roll-ups are not taken into them, and counted.
+ * Meant to be called once a day. care, if any, has a row for each class; cancel is polled.
+ */
+MUST_USE int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now,
+        struct series_care *care, const bool *cancel, struct err *e);
+/* What there is of a class, and what series_retain would take at that instant. Reads it all. */
+struct series_survey {
+	uint64_t series, points;
+	uint64_t taken;      /* series that the class selects, too, but one before it has */
+	int64_t bytes;       /* in files; points of memory have none yet */
+	uint64_t due_points; /* to be deleted, or rolled up */
+	int64_t due_bytes;   /* of the blocks that they are in */
+};
+MUST_USE int series_survey(struct series_db *db, const struct series_class *class, int n, time_us now,
+        struct series_survey *out, const bool *cancel, struct err *e);
+/* The same for one selection and a time, as series_delete would take it. */
+MUST_USE int series_count(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
+        struct series_survey *out, const bool *cancel, struct err *e);
 
 /* ---- reading ---- */
 
@@ -145,6 +181,7 @@ struct series_view {
 	size_t n;                    /* may be 0 */
 	bool lasting;                /* t and v are valid until the cursor is freed */
 	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
+	dur_us period;               /* each point is that much after the one before; 0: not known */
 	struct series_chunks chunks; /* n is 0 unless plain */
 };
 struct series_cursor;
@@ -172,6 +209,7 @@ struct series_window {
 	time_us end;
 	uint32_t n, nans;
 	double min, max, sum, first, last; /* 0 if n is 0 */
+	bool decimal;                      /* the sum is one of decimals; set by series_next_windows */
 };
 struct series_windows {
 	series_id id;
@@ -211,7 +249,9 @@ MUST_USE int series_label_values(
 
 struct series_stats {
 	uint64_t series, points_head, blocks, block_bytes, log_bytes, commits, quarantined;
-	dur_us last_sync_us; /* duration of the last log sync */
+	dur_us last_sync_us;               /* duration of the last log sync */
+	uint64_t cache_bytes;              /* decoded points that are kept */
+	uint64_t cache_hits, cache_misses; /* series asked for whose points were kept, or were not */
 };
 void series_stats(struct series_db *db, struct series_stats *out);
 

@@ -39,19 +39,18 @@ struct late {
 
 /* One series. With a full head and its labels it stays at about 1 KiB. */
 struct series {
-	struct index_entry index;      /* index */
-	struct head head;              /* data; its points are newer than all that came before them */
-	time_us last_t;                /* data; TIME_NONE: no point, or none left */
-	double last_v;                 /* data */
-	struct late *late;             /* data; overlays the head, which overlays what is sealed */
+	struct index_entry index; /* index */
+	bool logged;              /* committer; its labels are in the log */
+	bool logging;             /* committer; … in the group being written */
+	_Atomic bool idle;        /* had no point at the last expiry, and nobody asked for it since */
+	struct head head;         /* data; its points are newer than all that came before them */
+	struct point *last;       /* data; its newest point, see series__last(). t TIME_NONE: there is none */
+	struct late *late;        /* data; overlays the head, which overlays what is sealed */
 	struct block *sealed, *newest; /* data; blocks without a file yet, oldest first */
 	time_us filed;                 /* data; no later point has gone into a file since the start */
 	uint32_t settled;              /* data; counts what was changed but by appending */
 	struct column *column;         /* columns */
 	struct block_tail tail;        /* sealer */
-	bool logged;                   /* committer; its labels are in the log */
-	bool logging;                  /* committer; … in the group being written */
-	_Atomic bool idle;             /* had no point at the last expiry, and nobody asked for it since */
 };
 
 /*
@@ -63,15 +62,20 @@ struct deletion {
 	struct ids ids; /* ascending */
 	time_us *last;  /* newest point of each, as it was */
 	time_us from, to;
-	uint64_t upto; /* blocks that were sealed before it */
+	uint64_t upto;            /* blocks that were sealed before it */
+	struct series_care *care; /* data; of who waits for it, or NULL */
 };
 
-enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT, JOB_DELETE };
+enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT, JOB_DELETE, JOB_ROLL };
 struct job {
 	struct job *next;
 	enum job_kind kind;
 	time_us t;
 	const char *dir;
+	const struct ids *ids; /* JOB_ROLL, to windows of `step` */
+	dur_us step;
+	struct series_care *care; /* or NULL */
+	const bool *cancel;       /* polled, or NULL */
 	int rc;
 	struct err err;
 	bool done;
@@ -153,10 +157,15 @@ static inline struct series *series__at(const struct series_db *db, uint32_t id)
 {
 	return CONTAINER_OF(index_entry(&db->index, id), struct series, index);
 }
+/* The newest points lie side by side, so that asking for all of them is one walk; guarded by data. */
+static inline struct point *series__last(const struct series_db *db, uint32_t id)
+{
+	return index_beside(&db->index, id);
+}
 /* Without points since an expiry: not shown any more. */
 static inline bool series__hidden(const struct series *s)
 {
-	return s->last_t == TIME_NONE && atomic_load_explicit(&s->idle, memory_order_relaxed);
+	return s->last->t == TIME_NONE && atomic_load_explicit(&s->idle, memory_order_relaxed);
 }
 
 /* series.c */
@@ -166,7 +175,7 @@ MUST_USE int series__lock(const char *dir, int *fd, struct err *e);
 MUST_USE int series__job(struct series_db *db, struct job *j, struct err *e);
 
 /* apply.c: points into heads, heads into blocks. data held for writing. */
-void series__apply(struct series_db *db, uint32_t id, time_us t, double v);
+void series__apply_all(struct series_db *db, const struct series_point *p, size_t n);
 void series__seal(struct series_db *db, uint32_t id);
 /* Late points sorted, of one instant the last. out has room for l->n. */
 size_t series__late_sorted(const struct late *l, time_us *t, double *v);
@@ -178,8 +187,9 @@ void series__give_up(struct series_db *db, struct err *e);
 /* A label set as logs and checkpoints write it, and back (views into p; l has room for LABELS_MAX). */
 void series__labels_put(struct buf *b, const struct label *l, int n);
 bool series__labels_get(const uint8_t **p, const uint8_t *end, struct label *l, int *n);
-/* Calls f for each point of a FRAME_POINTS record; false where it is damaged. */
-bool series__points_get(const uint8_t *p, size_t n, void (*f)(void *ctx, struct series_point p), void *ctx);
+/* The points of a FRAME_POINTS record, into a heap array that grows; false where it is damaged, with those
+ * before the damage. */
+bool series__points_get(const uint8_t *p, size_t len, struct series_point **out, size_t *cap, size_t *n);
 
 /* seal.c: the other thread */
 void *series__seal_run(void *db);
@@ -189,17 +199,31 @@ MUST_USE int series__drain(struct series_db *db, uint64_t upto, struct err *e);
 MUST_USE int series__drain_deletions(struct series_db *db, struct err *e);
 
 /* delete.c */
+/* Ids that match, ascending. */
+MUST_USE int series__match_ids(
+        struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e);
+/* Logs a deletion, and waits until it is carried out. */
+MUST_USE int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
+        struct series_care *care, struct err *e);
 /* index held, data held for writing; or nobody else there yet. */
-void series__deletion_add(struct series_db *db, struct ids *ids, time_us from, time_us to);
+void series__deletion_add(
+        struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care);
 /* Carries the oldest one out. Sealer, or nobody else there yet. */
 MUST_USE int series__deletion_run(struct series_db *db, struct err *e);
+/* Readings of files whose time is over into roll-ups. Sealer; all blocks have their files. */
+MUST_USE int series__roll(struct series_db *db, const struct job *j, struct err *e);
 void series__deletion_free(struct deletion *d);
 /* A FRAME_DELETE record; ids are the caller's. False where it is damaged. */
 MUST_USE bool series__deletion_get(const uint8_t *p, size_t n, struct ids *ids, time_us *from, time_us *to);
 
-/* checkpoint.c */
+/* recover.c */
 MUST_USE int series__recover(struct series_db *db, struct err *e);
+
+/* checkpoint.c */
+enum { SAVED_POINT = 1, SAVED_IDLE = 2 }; /* flags of a series in a checkpoint */
 MUST_USE int series__checkpoint(struct series_db *db, struct err *e);
+/* Whether a file is called log-NNNNNNNN, say, and its number. */
+bool series__numbered(const char *name, const char *what, uint32_t *number);
 void series__quarantine(struct series_db *db, const char *what, int64_t at, const void *p, size_t n);
 void series__damaged(void *db, const char *what, int64_t at, const void *p, size_t n); /* the same */
 

@@ -18,12 +18,6 @@ static bool is_framed(const char *name)
 	return strncmp(name, "log-", 4) == 0 || strncmp(name, "heads-", 6) == 0;
 }
 
-static void no_point(void *ctx, struct series_point p)
-{
-	(void)ctx;
-	(void)p;
-}
-
 static bool record_sound(const struct frame *f)
 {
 	const uint8_t *p = f->p, *end = f->p + f->n;
@@ -31,8 +25,14 @@ static bool record_sound(const struct frame *f)
 	uint64_t id;
 	int n;
 
-	if (f->kind == FRAME_POINTS)
-		return series__points_get(f->p, f->n, no_point, NULL);
+	if (f->kind == FRAME_POINTS) {
+		struct series_point *q = NULL;
+		size_t cap = 0, points;
+		bool ok = series__points_get(f->p, f->n, &q, &cap, &points);
+
+		free(q);
+		return ok;
+	}
 	if (f->kind == FRAME_DELETE) {
 		struct ids ids = {0};
 		time_us from, to;

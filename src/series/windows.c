@@ -181,14 +181,20 @@ static int redo(struct series_cursor *c, size_t a, size_t b, uint32_t id, struct
 	const struct layer span = {.from = w->grid.first + ((time_us)a - 1) * w->grid.step + 1,
 	        .to = w->grid.first + (time_us)b * w->grid.step,
 	        .keep = true}; /* max_points is for windows */
+	struct grid part = {.first = w->grid.first + (time_us)a * w->grid.step,
+	        .step = w->grid.step,
+	        .n = b - a + 1,
+	        .w = w->grid.w + a};
 	int rc;
 
 	c->all.n = 0;
+	memset(part.w, 0, part.n * sizeof(*part.w));
+	c->rollups = &part;
 	rc = cursor__read_files(c, &span, id, e);
+	c->rollups = NULL;
 	if (rc)
 		return rc;
 	cursor__add(c, &span, w->memory.t, w->memory.v, w->memory.n);
-	memset(w->grid.w + a, 0, (b - a + 1) * sizeof(*w->grid.w));
 	grid_points(&w->grid, c->all.t, c->all.v, c->all.n);
 	return 0;
 }
@@ -238,6 +244,7 @@ int series_next_windows(struct series_cursor *c, struct series_windows *out, str
 			continue;
 		window_done(&w->grid.w[i]);
 		w->out[n] = w->grid.w[i].w;
+		w->out[n].decimal = w->grid.w[i].e >= 0;
 		w->out[n++].end = w->grid.first + (time_us)i * w->grid.step;
 	}
 	c->points += n;

@@ -1,7 +1,7 @@
 /*
  * store_int - what the files of src/store share: statements as data, and the door to one backend.
  *
- * A backend is a struct store_ops over connections. store.c uses one connection to write, on the writer
+ * A backend is a struct store_ops over connections. writer.c uses one connection to write, on the writer
  * thread only, and a pool of them to read, each on one thread at a time; so a backend needs no locks.
  */
 #ifndef HEMING_STORE_INT_H
@@ -204,7 +204,7 @@ MUST_USE int journal__sequence(
         struct store_tx *tx, enum digest_kind k, int limit, int *n, int64_t *last, struct err *e);
 /* The chain's own kind of digest, kept since it began. */
 MUST_USE int journal__digest(struct store_tx *tx, enum digest_kind *k, struct err *e);
-/* store.c: what journal.c needs of a transaction and a store. */
+/* store.c, tx.c: what journal.c needs of a transaction and a store. */
 void store__appended(struct store_tx *tx);
 enum digest_kind store__digest(const struct store *st);
 struct store *store__of(struct store_tx *tx);

@@ -4,7 +4,7 @@
 
 /*
  * A connection around another that logs each call: what, how long, what came of it. It has no state of
- * its own; what store.c looks at in a connection is copied after each call.
+ * its own; what tx.c looks at in a connection is copied after each call.
  */
 
 struct trace {

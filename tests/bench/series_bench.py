@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""series_bench [WIDE [ROUNDS [DEEP [HOURS [CONNECTIONS]]]]] - Heming beside Debian's victoria-metrics.
+"""series_bench [WIDE [ROUNDS [DEEP [HOURS [CONNECTIONS]]]]] - Heming beside Debian's victoria-metrics and influxdb.
 
-Both get the same generated files as line protocol over HTTP, ten thousand lines a post: a wide set (WIDE series,
-ROUNDS readings each) for the speed of taking them, a deep one (DEEP series over HOURS hours at 10 s) for bytes and
-questions. Readings are a walk with two decimals, with milliseconds of jitter; a third set is the deep one at whole
-seconds, a fourth slow sensors: a level in steps, a temperature in tenths, a switch. Heming answers when a post is
-on the disk; the time of a sync stands above. HEMING names the program. What is not installed is left out.
+All get the same generated files as line protocol over HTTP, ten thousand lines a post: a wide set (WIDE series,
+ROUNDS readings each) for the speed of taking them, alone and while questions are asked, and for the time to the answer
+of a post at 200,000 readings a second; a deep one (DEEP series over HOURS hours at 10 s) for bytes and questions.
+Readings are a walk with two decimals, with milliseconds of jitter; a third set is the deep one at whole seconds, a
+fourth slow sensors: a level in steps, a temperature in tenths, a switch. Heming and influxdb answer when a post is on
+the disk, victoria-metrics when it is in memory; the time of a sync stands above. Beside readings a second stands the
+time of the processors that the server took for one, which says more on a machine that has other work, too. HEMING names
+the program. What is not installed is left out, with a word.
 """
 import contextlib
 import http.client
@@ -16,6 +19,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +31,8 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 LINES = 10000
 STEP = 10  # seconds
+PACE = 200000  # readings a second at which answers are timed
+PACE_LINES = 1000  # a post of these
 
 
 # ---------------------------------------------------------------- data
@@ -66,13 +72,13 @@ class Set:
 
     def __init__(self, folder, name, make, series, rounds, connections, start):
         self.name, self.series, self.rounds, self.readings = name, series, rounds, series * rounds
-        self.start, self.files = start, []
+        self.start, self.end, self.hours, self.files = start, start + rounds * STEP, rounds * STEP // 3600, []
         rng = random.Random(name)
         for c in range(connections):
             mine = range(c, series, connections)
             prefix = [f'{name},thing=S{i:07d} value=' for i in mine]
             x = [first(name, i) for i in mine]
-            path = Path(folder, f'{name}-{c}')
+            path, lines, cuts = Path(folder, f'{name}-{start}-{c}'), 0, [0]
             with open(path, 'w', buffering=1 << 20) as f:
                 for r in range(rounds):
                     at = (start + r * STEP) * 1000
@@ -80,13 +86,18 @@ class Set:
                         x[k], off = make(rng, x[k])
                         v = x[k] % 10**8
                         f.write(f'{p}{v // 100}.{v % 100:02d} {at + off}\n')
-            self.files.append(path)
+                        lines += 1
+                        if lines % LINES == 0:
+                            cuts.append(f.tell())
+                cuts.append(f.tell())
+            self.files.append((path, cuts))
 
 
-def posts(path):
+def posts(path, cuts):
     with open(path, 'rb') as f:
-        while lines := f.readlines(LINES * 48):
-            yield b''.join(lines)
+        for a, b in zip(cuts, cuts[1:]):
+            if b > a:
+                yield f.read(b - a)
 
 
 def sync_ms(folder):
@@ -109,14 +120,25 @@ def free_port():
         return s.getsockname()[1]
 
 
+def folder_bytes(folder):
+    size = 0
+    for f in Path(folder).rglob('*'):
+        with contextlib.suppress(FileNotFoundError):  # merged away meanwhile
+            size += f.stat().st_blocks * 512 if f.is_file() else 0  # files that are made ahead have holes
+    return size
+
+
 class Engine:
-    headers, query_headers, prefix = {}, {}, ''
+    headers, query_headers, prefix, write = {}, {}, '', '/write?precision=ms'
+
+    def connect(self):
+        return http.client.HTTPConnection('127.0.0.1', self.port, timeout=120)
 
     def wait(self, path):
         began = time.monotonic()
         while time.monotonic() - began < 30:
             try:
-                c = http.client.HTTPConnection('127.0.0.1', self.port, timeout=5)
+                c = self.connect()
                 c.request('GET', path)
                 if c.getresponse().status < 500:
                     return
@@ -124,38 +146,118 @@ class Engine:
                 time.sleep(0.05)
         sys.exit(f'series_bench: {self.name} did not become ready')
 
-    def send(self, path, failed):
-        c = http.client.HTTPConnection('127.0.0.1', self.port, timeout=120)
-        for body in posts(path):
-            c.request('POST', '/write?precision=ms', body, self.headers)
-            answer = c.getresponse()
-            text = answer.read()
-            if answer.status != 204:
-                failed.append(f'{answer.status} {text[:300]}')
-                return
+    def cpu(self):
+        """Seconds of the processors that the server has had."""
+        words = Path(f'/proc/{self.process.pid}/stat').read_text().rpartition(')')[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf('SC_CLK_TCK')
 
-    def fill(self, data):
+    def post(self, c, body):
+        c.request('POST', self.write, body, self.headers)
+        answer = c.getresponse()
+        text = answer.read()
+        if answer.status != 204:
+            raise ValueError(f'{self.name} refused a post: {answer.status} {text[:300]}')
+
+    def all_at_once(self, tasks):
         failed = []
-        threads = [threading.Thread(target=self.send, args=(f, failed)) for f in data.files]
-        began = time.perf_counter()
+
+        def guarded(task):
+            try:
+                task()
+            except (OSError, ValueError) as e:
+                failed.append(e)
+        threads = [threading.Thread(target=guarded, args=(t,)) for t in tasks]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
         if failed:
-            sys.exit(f'series_bench: {self.name} refused a post: {failed[0]}')
-        return data.readings / (time.perf_counter() - began)
+            sys.exit(f'series_bench: {failed[0]}')
 
-    def ask(self, path, **words):
-        c = http.client.HTTPConnection('127.0.0.1', self.port, timeout=120)
+    def fill(self, data):
+        """Readings a second, and the time of the processors for one in us."""
+        def send(path, cuts):
+            c = self.connect()
+            for body in posts(path, cuts):
+                self.post(c, body)
+        began, cpu = time.perf_counter(), self.cpu()
+        self.all_at_once([lambda f=f: send(*f) for f in data.files])
+        return data.readings / (time.perf_counter() - began), (self.cpu() - cpu) / data.readings * 1e6
+
+    def fill_asked(self, data, questions):
+        """As fill, while a client asks the questions in turn, twenty a second."""
+        done = threading.Event()
+        asked = []
+
+        def ask():
+            for i in range(10**9):
+                if done.wait(0.05):
+                    return
+                asked.append(questions[i % len(questions)]()[0])
+        asker = threading.Thread(target=ask)
+        asker.start()
+        rate = self.fill(data)[0]
+        done.set()
+        asker.join()
+        return rate, statistics.median(asked) if asked else 0
+
+    def pace(self, data, seconds):
+        """Times from when a post was due to its answer, ms, at PACE readings a second over all connections."""
+        took = []
+        every = PACE_LINES * len(data.files) / PACE
+
+        def send(number, path, cuts):
+            c, with_lines = self.connect(), []
+            for body in posts(path, cuts):
+                lines = body.splitlines(keepends=True)
+                with_lines += [b''.join(lines[i:i + PACE_LINES]) for i in range(0, len(lines), PACE_LINES)]
+                if len(with_lines) * every >= seconds:
+                    break
+            ready.wait()
+            began = time.perf_counter() + every * number / len(data.files)
+            for i, body in enumerate(with_lines[:int(seconds / every)]):
+                due = began + i * every
+                if (pause := due - time.perf_counter()) > 0:
+                    time.sleep(pause)
+                self.post(c, body)
+                took.append((time.perf_counter() - due) * 1e3)
+        ready = threading.Barrier(len(data.files))
+        self.all_at_once([lambda k=k, f=f: send(k, *f) for k, f in enumerate(data.files)])
+        return sorted(took)
+
+    def ask(self, path, headers):
+        c = self.connect()
         began = time.perf_counter()
-        c.request('GET', f'{self.prefix}/api/v1/{path}?{urllib.parse.urlencode(words)}', headers=self.query_headers)
+        c.request('GET', path, headers=headers)
         answer = c.getresponse()
         text = answer.read()
         took = (time.perf_counter() - began) * 1e3
         if answer.status != 200:
             sys.exit(f'series_bench: {self.name} answered {answer.status}: {text[:300]}')
-        return took, json.loads(text)['data']['result']
+        return took, json.loads(text)
+
+    def query(self, path, **words):
+        took, got = self.ask(f'{self.prefix}/api/v1/{path}?{urllib.parse.urlencode(words)}', self.query_headers)
+        return took, got['data']['result']
+
+    # The questions: ms, and how many rows came.
+
+    def latest(self, data):
+        took, got = self.query('query', query=data.name, time=data.end)
+        return took, len(got)
+
+    def one(self, data, thing):
+        took, got = self.query('query', query=f'{data.name}{{thing="{thing}"}}[{data.hours + 1}h]', time=data.end + 60)
+        return took, sum(len(s['values']) for s in got)
+
+    def hourly(self, data):
+        took, got = self.query('query_range', query=f'avg_over_time({data.name}[1h])',
+                               start=data.start // 3600 * 3600 + 3600, end=data.end, step=3600)
+        return took, len(got)
+
+    def settle(self):
+        """Waits until the server has written what it writes later."""
+        time.sleep(3)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -208,60 +310,148 @@ class Victoria(Engine):
         self.wait('/health')
 
     def bytes(self, data):
-        return sum(f.stat().st_size for f in Path(self.folder).rglob('*') if f.is_file()) / data.readings
+        return folder_bytes(self.folder) / data.readings
+
+
+class Influx(Engine):
+    name = 'influxdb'
+    write = '/write?db=bench&precision=ms'
+
+    def __init__(self, folder):
+        self.folder, self.port = f'{folder}/influx', free_port()
+        config = Path(folder, 'influx.conf')
+        config.write_text(f'''reporting-disabled = true
+bind-address = "127.0.0.1:{free_port()}"
+[meta]
+  dir = "{self.folder}/meta"
+[data]
+  dir = "{self.folder}/data"
+  wal-dir = "{self.folder}/wal"
+  index-version = "tsi1"
+  max-series-per-database = 0
+  max-values-per-tag = 0
+  query-log-enabled = false
+  # Written and packed soon after the last post instead of hours later, so that its bytes can be counted.
+  cache-snapshot-write-cold-duration = "1s"
+  compact-full-write-cold-duration = "2s"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:{self.port}"
+  log-enabled = false
+  max-body-size = 0
+  max-row-limit = 0
+''')
+        self.process = subprocess.Popen([shutil.which('influxd'), '-config', str(config)], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        self.wait('/ping')
+        c = self.connect()
+        c.request('POST', '/query?' + urllib.parse.urlencode({'q': 'CREATE DATABASE bench'}))
+        if c.getresponse().status != 200:
+            sys.exit('series_bench: influxdb makes no database')
+
+    def select(self, text):
+        took, got = self.ask('/query?' + urllib.parse.urlencode({'db': 'bench', 'epoch': 'ms', 'q': text}), {})
+        return took, got['results'][0].get('series', [])
+
+    def latest(self, data):
+        took, got = self.select(f'SELECT last(value) FROM {data.name} GROUP BY thing')
+        return took, len(got)
+
+    def one(self, data, thing):
+        took, got = self.select(f"SELECT value FROM {data.name} WHERE thing = '{thing}'")
+        return took, sum(len(s['values']) for s in got)
+
+    def hourly(self, data):
+        took, got = self.select(f'SELECT mean(value) FROM {data.name} WHERE time >= {data.start}s AND time < {data.end}s '
+                                'GROUP BY time(1h), thing')
+        return took, len(got)
+
+    def settle(self):
+        size, again = 0, folder_bytes(self.folder)
+        for _ in range(20):
+            if size == again:
+                return
+            time.sleep(3)
+            size, again = again, folder_bytes(self.folder)
+
+    def bytes(self, data):
+        return folder_bytes(self.folder) / data.readings
 
 
 # ---------------------------------------------------------------- the run
 
-def measure(make, folder, wide, deep, others):
+def measure(make, folder, sets, seconds):
     out = {}
+    best = lambda f: min(f()[0] for _ in range(3))
+    wide, again, paced, deep, *others = sets
     with tempfile.TemporaryDirectory(dir=folder) as place:
         e = make(place)
-        out[f'readings/s, {wide.series} series'] = e.fill(wide)
-        time.sleep(2)
-        now = wide.start + wide.rounds * STEP
-        best = lambda f: min(f() for _ in range(3))
-        out[f'latest of {wide.series} series, ms'] = best(lambda: e.ask('query', query=wide.name, time=now)[0])
+        name = f'{wide.series} series'
+        out[f'readings/s, {name}'], out[f'CPU of the server for one, us, {name}'] = e.fill(wide)
+        time.sleep(2)  # victoria-metrics shows readings after a second
+        out[f'latest of {name}, ms'] = best(lambda: e.latest(wide))
+        rate, took = e.fill_asked(again, [lambda: e.latest(wide), lambda: e.one(wide, 'S0000007'), lambda: e.hourly(wide)])
+        out[f'readings/s, {name}, while asked 20 times a second'] = rate
+        out['the questions meanwhile, median, ms'] = took
+        e.stop()
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        e = make(place)
+        took = e.pace(paced, seconds)
+        for q, word in ((0.5, 'median'), (0.99, 'p99')):
+            out[f'to the answer of a post at {PACE} readings/s, {word}, ms'] = took[int(len(took) * q)]
         e.stop()
     for data in [deep] + others:
         with tempfile.TemporaryDirectory(dir=folder) as place:
             e = make(place)
-            out[f'readings/s, {data.series} series, {data.name}'] = e.fill(data)
+            name = f'{data.series} series, {data.name}'
+            out[f'readings/s, {name}'], out[f'CPU of the server for one, us, {name}'] = e.fill(data)
             if data is deep:
-                time.sleep(2)  # victoria-metrics shows readings after a second
-                end = data.start + data.rounds * STEP
-                hours = data.rounds * STEP // 3600
-                one = f'{data.name}{{thing="S0000007"}}'
-                took, got = e.ask('query', query=f'{one}[{hours + 1}h]', time=end + 60)
-                if len(got) != 1 or len(got[0]['values']) != data.rounds:
-                    sys.exit(f'series_bench: {e.name} has {len(got[0]["values"]) if got else 0} readings of one series, not {data.rounds}')
-                out[f'one series, {hours} h, ms'] = best(lambda: e.ask('query', query=f'{one}[{hours + 1}h]', time=end + 60)[0])
-                out[f'hourly averages of {data.series} series, {hours} h, ms'] = best(
-                    lambda: e.ask('query_range', query=f'avg_over_time({data.name}[1h])', start=data.start // 3600 * 3600 + 3600,
-                                  end=end, step=3600)[0])
-            time.sleep(3)
+                time.sleep(2)
+                took, got = e.one(data, 'S0000007')
+                if got != data.rounds:
+                    sys.exit(f'series_bench: {e.name} has {got} readings of one series, not {data.rounds}')
+                out[f'one series, {data.hours} h, ms'] = best(lambda: e.one(data, 'S0000007'))
+                took, got = e.hourly(data)
+                if got != data.series:
+                    sys.exit(f'series_bench: {e.name} averages {got} series, not {data.series}')
+                out[f'hourly averages of {data.series} series, {data.hours} h, ms'] = best(lambda: e.hourly(data))
+            e.settle()
             e.stop()
             out[f'bytes a reading on disk, {data.name}'] = e.bytes(data)
     return out
 
 
+def engines():
+    yield Heming
+    for make, program in ((Victoria, 'victoria-metrics'), (Influx, 'influxd')):
+        if shutil.which(program):
+            yield make
+        else:
+            print(f'{make.name} is not installed, and is left out')
+
+
 def main():
     words = [int(w) for w in sys.argv[1:]]
-    wide, rounds, deep, hours, connections = (words + [10000, 100, 250, 24, 2][len(words):])
+    wide, rounds, deep, hours, connections = (words + [10000, 100, 200, 24, 2][len(words):])
     if not os.environ.get('HEMING'):
         sys.exit('series_bench: HEMING names the program')
-    engines = [Heming] + ([Victoria] if shutil.which('victoria-metrics') else [])
+    seconds = 10
     with tempfile.TemporaryDirectory(prefix='heming-series-') as folder:
-        print(f'sync of 4 KiB: {sync_ms(folder):.2f} ms; {connections} connections; posts of {LINES} lines or so')
+        print(f'sync of 4 KiB: {sync_ms(folder):.2f} ms; {connections} connections; posts of {LINES} lines')
         start = int(time.time()) - hours * 3600 - 7200
-        make = lambda name, f, n, r: Set(folder, name, f, n, r, connections, start)
-        sets = [make('wide', jittered, wide, rounds), make('deep', jittered, deep, hours * 3600 // STEP),
-                make('even', whole, deep, hours * 3600 // STEP), make('slow', slow, deep, hours * 3600 // STEP)]
-        results = [measure(e, folder, sets[0], sets[1], sets[2:]) for e in engines]
-        print(f'{"":<58}' + ''.join(f'{e.name:>18}' for e in engines) + ('   heming / other' if len(engines) > 1 else ''))
+        make = lambda name, f, n, r, at=start: Set(folder, name, f, n, r, connections, at)
+        deep_rounds = hours * 3600 // STEP
+        sets = [make('wide', jittered, wide, rounds), make('wide', jittered, wide, rounds, start + rounds * STEP),
+                make('paced', jittered, 10000, PACE * seconds // 10000), make('deep', jittered, deep, deep_rounds),
+                make('even', whole, deep, deep_rounds), make('slow', slow, deep, deep_rounds)]
+        makers = list(engines())
+        results = [measure(e, folder, sets, seconds) for e in makers]
+        print(f'{"":<62}' + ''.join(f'{e.name:>18}' for e in makers) + ''.join(f'   / {e.name}' for e in makers[1:]))
         for name in results[0]:
             row = [r[name] for r in results]
-            print(f'{name:<58}' + ''.join(f'{x:>18,.2f}' for x in row) + (f'{row[0] / row[1]:>17.2f}' if len(row) > 1 else ''))
+            print(f'{name:<62}' + ''.join(f'{x:>18,.2f}' for x in row) +
+                  ''.join(f'{row[0] / x if x else 0:>{len(e.name) + 5}.2f}' for x, e in zip(row[1:], makers[1:])))
 
 
 if __name__ == '__main__':

@@ -80,6 +80,47 @@ test('others are told that it is not for them', { skip: lacking }, async () => {
 	await page.context().close();
 });
 
+test('a question in SQL: asked, mended, kept, taken as a sheet, and known to the journal', { skip: lacking }, async () => {
+	const tab = await openPage(city, { lang: 'zh', theme: 'light', width: 1440, height: 900 }), { page, by } = tab;
+
+	await signIn(tab, city, 'chief');
+	await by('nav-questions').click();
+	await by('view-filter').fill('商户');
+	await by('view-v_shop').click();
+	await by('sql').fill("SELECT '亭湖', nmae FROM v_shop");
+	assert.equal(await by('ask').isDisabled(), true, 'no reason, no question');
+	await by('reason').fill('月度统计');
+	await by('ask').click();
+	await by('failed').waitFor();
+	assert.equal(await by('sql').evaluate((b) => b.value.slice(b.selectionStart, b.selectionStart + 4)), 'nmae', 'the mark is where the fault is');
+	await by('sql').fill('SELECT code,  FROM v_shop ORDER BY code');
+	await by('sql').evaluate((b) => b.setSelectionRange(13, 13));
+	await by('column-v_shop-phone').click();
+	await by('sql').press('Control+Enter');
+	await by('answer').waitFor();
+	const first = await page.locator('[data-test=answer] tbody tr').first().locator('td').allTextContents();
+	assert.match(first.join(' '), /^S\d+ \d{3}\*+\d*$/, 'a masked field is masked here too');
+	assert.match(page.url(), /questions\?sql=SELECT/);
+
+	await by('kept').selectOption('manage');
+	await by('kept-name').fill('商户电话');
+	await by('dialog-yes').click();
+	const [file] = await Promise.all([page.waitForEvent('download'), by('csv').click()]), sheet = await readFile(await file.path(), 'utf8');
+	assert.equal(sheet.replace('\ufeff', '').split('\r\n')[0], 'code,phone');
+	await by('sql').fill('');
+	await by('kept').selectOption({ label: '商户电话' });
+	assert.match(await by('sql').inputValue(), /^SELECT code, phone/);
+	for (const example of ['hours', 'open', 'things', 'alarms']) {
+		await by('kept').selectOption(`example:${example}`);
+		await Promise.all([page.waitForResponse((r) => r.url().endsWith('/api/v1/query') && r.ok()), by('ask').click()]);
+		await by('answer').waitFor();
+	}
+	await opened(tab, 'audit?kind=query.asked', 'entry');
+	assert.match(await by('sentence').first().textContent(), /月度统计/);
+	assert.deepEqual(tab.faults.filter((f) => !/ 400 /.test(f)), [], 'but for the question that was refused');
+	await page.context().close();
+});
+
 const sizes = [
 	{ name: 'desk', width: 1366, height: 768, theme: 'light', lang: 'zh' },
 	{ name: 'desk-en', width: 1366, height: 768, theme: 'dark', lang: 'en' },
@@ -125,6 +166,11 @@ for (const size of sizes)
 			const small = await page.locator('button:visible, select:visible, a.button:visible, nav a:visible, summary:visible').evaluateAll((list) => list.filter((b) => b.getBoundingClientRect().height < 44).map((b) => b.outerHTML.slice(0, 80)));
 			assert.deepEqual(small, [], 'thumbs need room');
 		}
+		await opened(tab, `questions?sql=${encodeURIComponent('SELECT unit, kind, count(*) AS n\nFROM v_things GROUP BY 1, 2 ORDER BY n DESC')}`, 'sql');
+		await by('reason').fill('月度统计');
+		await by('ask').click();
+		await by('answer').waitFor();
+		await look(tab, `${name}-5-question`);
 		await opened(tab, 'packs', 'pack-yancheng');
 		await by('kind-market').click();
 		await by('record-row').first().waitFor();

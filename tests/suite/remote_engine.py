@@ -63,6 +63,10 @@ class Engine:
         self.p.send_signal(signal.SIGKILL)
         self.p.wait(20)
 
+    def stop(self):
+        self.p.terminate()
+        self.p.wait(60)
+
     def readings(self):
         """{(labels, ms): value}, and how many there are with the doubles."""
         out, n = {}, 0
@@ -221,7 +225,7 @@ def main():
             check('the folder knows nothing of before', far.health()['remote']['whole_since'] == '2026-07-14T02:00:00Z', far.health())
             compare(own, far, seed, queries, rnd)
 
-            vm.kill()
+            vm.stop()  # with the folder the window has gone: nothing could be sent again after a kill
             wait('that it is away is seen', lambda: not far.health()['remote']['ok'])
             r = far.side.ask('query', {'query': 'lvl', 'time': BEGIN + 600})
             check('a question about old readings says what is wrong', r['status'] == 'error' and 'remote engine' in r['error'], r)
@@ -240,8 +244,7 @@ def main():
                 if c.p.poll() is None:
                     c.stop()
             if vm.p.poll() is None:
-                vm.p.terminate()
-                vm.p.wait(20)
+                vm.stop()
             if failures:
                 for name in ('far.log', 'vm.log'):
                     shutil.copy(f'{folder}/{name}', f'{os.environ.get("TMPDIR", "/tmp")}/remote_engine.{name}')

@@ -135,6 +135,32 @@ class Counting(unittest.TestCase):
         check.tap_result('x', 77, 'cannot\n', '/dev/null')
         self.assertEqual(self.counts(), (1, 1, 1))
 
+    def test_the_time_of_a_slow_test_is_no_part_of_its_name(self):
+        self.assertEqual(check.tap('ok 1 - a # 2.5 s\n')[0][2], 'a')
+
+    def twice(self, script, patient=True):
+        """Runs a shell script by judged(), beside others that are well."""
+        with tempfile.TemporaryDirectory() as d:
+            check.board.patient, log, check.LOG = patient, check.LOG, Path(d)
+            try:
+                check.in_parallel([('x', lambda: check.judged('x', ['sh', '-c', script, d], 'x', check.by_exit_code))])
+            finally:
+                check.LOG = log
+        return self.counts(), check.board.unstable
+
+    def test_what_fails_once_is_told_as_unstable(self):
+        self.assertEqual(self.twice('test -e $0/seen || { touch $0/seen; false; }'), ((1, 0, 0), ['x']))
+
+    def test_what_fails_twice_has_failed(self):
+        self.assertEqual(self.twice('false'), ((0, 1, 0), []))
+
+    def test_a_part_run_alone_has_no_second_run(self):
+        self.assertEqual(self.twice('test -e $0/seen || { touch $0/seen; false; }', patient=False), ((0, 1, 0), []))
+
+    def test_a_report_of_a_sanitizer_is_never_run_again(self):
+        script = 'test -e $0/seen || { touch $0/seen; echo "WARNING: ThreadSanitizer: data race"; false; }'
+        self.assertEqual(self.twice(script), ((0, 1, 0), []))
+
     def test_comments_are_not_code(self):
         self.assertNotIn('exit(', check.without_comments('/* exit(1) */ // exit(2)\nx = "/*";'))
         self.assertIn('"/*"', check.without_comments('/* exit(1) */\nx = "/*"; y'))

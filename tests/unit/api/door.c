@@ -388,9 +388,10 @@ static void check_promise(const struct http_req *r)
 	if (x->status == 304) {
 		check_eq_s(x->body, "");
 	} else if (x->status >= 400 && m.route->handle != healthz_get) {
-		check_eq_s(x->mime,
-		        m.route->flags & ROUTE_PROM ? "application/json" : "application/problem+json");
-		check_json(r, m.route->flags & ROUTE_PROM ? "Prometheus" : "Problem");
+		const char *mime, *schema = route_failure(m.route, &mime);
+
+		check_eq_s(x->mime, mime);
+		check_json(r, schema);
 	} else {
 		covered->good[m.route - api_routes] = true;
 		if (x->status < 400 && !(x->status == 202 && m.route->flags & ROUTE_WAITS))

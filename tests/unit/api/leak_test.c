@@ -369,22 +369,22 @@ TEST(nothing_of_another_region)
 	compare(&(struct secret){"1002", "works", 0});
 }
 
-TEST(nothing_of_another_org)
+LONG_TEST(nothing_of_another_org)
 {
 	compare(&(struct secret){"1001", "water", 0});
 }
 
-TEST(nothing_above_clearance_1)
+LONG_TEST(nothing_above_clearance_1)
 {
 	compare(&(struct secret){NULL, NULL, 1});
 }
 
-TEST(nothing_above_clearance_2)
+LONG_TEST(nothing_above_clearance_2)
 {
 	compare(&(struct secret){NULL, NULL, 2});
 }
 
-TEST(nothing_above_clearance_3)
+LONG_TEST(nothing_above_clearance_3)
 {
 	compare(&(struct secret){NULL, NULL, 3});
 }

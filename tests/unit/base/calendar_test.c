@@ -406,7 +406,7 @@ static struct model_week weekly(bool weekend, const struct calendar_period *p, i
 	return w;
 }
 
-TEST(agrees_with_a_slow_model)
+LONG_TEST(agrees_with_a_slow_model)
 {
 	static const struct calendar_period office[] = {{480, 720}, {840, 1080}};
 	static const struct calendar_period round[] = {{0, 1440}};

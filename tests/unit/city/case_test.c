@@ -66,7 +66,7 @@ MINI(returned_and_sent_elsewhere_or_voided, false)
 }
 
 /* Who may do what in which state: the words that a reader sees, and what the functions then really do. */
-MINI(every_action_by_everybody_in_every_state, false)
+LONG_MINI(every_action_by_everybody_in_every_state, false)
 {
 	static const char *const all[] = {
 	        "claim", "release", "hand_over", "note", "done", "returned", "pass", "reject", "close"};

@@ -36,7 +36,9 @@ int64_t mini_measure(struct mini *m, const char *measure);  /* sum of the day of
 const char *mini_kinds(struct mini *m, const char *prefix); /* kinds in the journal, in order, by blanks */
 const char *mini_history(struct mini *m, int64_t id);       /* actions, by blanks */
 
-#define MINI(name, rules)                                                                                    \
+#define MINI(name, rules) MINI_AS(TEST, name, rules)
+#define LONG_MINI(name, rules) MINI_AS(LONG_TEST, name, rules)
+#define MINI_AS(kind, name, rules)                                                                           \
 	static void body__##name(struct mini *m);                                                            \
 	static void on__##name(bool postgres)                                                                \
 	{                                                                                                    \
@@ -46,7 +48,7 @@ const char *mini_history(struct mini *m, int64_t id);       /* actions, by blank
 			body__##name(&m);                                                                    \
 		mini_close(&m);                                                                              \
 	}                                                                                                    \
-	TEST(name)                                                                                           \
+	kind(name)                                                                                           \
 	{                                                                                                    \
 		on__##name(false);                                                                           \
 		if (getenv("HEMING_TEST_POSTGRES") != NULL)                                                  \

@@ -219,7 +219,7 @@ static void look_at_record(struct town_of *t, struct store_tx *tx, const struct 
 	arena_free(&a);
 }
 
-MINI(nothing_is_told, false)
+LONG_MINI(nothing_is_told, false)
 {
 	static const char *const east[] = {"1001", NULL}, *const west[] = {"1002", NULL},
 	                         *const works[] = {"works", NULL},

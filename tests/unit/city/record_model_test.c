@@ -381,12 +381,12 @@ static void play(bool postgres, uint64_t seed, int rounds)
 	free(x);
 }
 
-TEST(lists_are_what_the_model_says)
+LONG_TEST(lists_are_what_the_model_says)
 {
 	play(false, 1, 250);
 }
 
-TEST(lists_are_what_another_model_says)
+LONG_TEST(lists_are_what_another_model_says)
 {
 	play(false, 2, 250);
 }

@@ -221,7 +221,7 @@ MINI(alarms_as_they_are, true)
 }
 
 /* More than one page, and not more than the bound. */
-MINI(registers_are_read_to_their_end, false)
+LONG_MINI(registers_are_read_to_their_end, false)
 {
 	struct view_limits few = view_limits_usual;
 

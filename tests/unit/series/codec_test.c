@@ -1,6 +1,7 @@
 #include "series/codec.h"
 
 #include "check.h"
+#include "series/bytes.h"
 #include "series/head.h"
 
 #include <math.h>
@@ -103,6 +104,56 @@ TEST(takes_times_at_both_ends_of_the_range)
 	round_trip(t, v, 7);
 	round_trip(t, v, 1);
 	round_trip(t + 5, v + 5, 2);
+}
+
+/* As bytes.h says what a number is, byte by byte. */
+static bool slow_varint(const uint8_t *p, size_t n, size_t *used, uint64_t *v)
+{
+	*v = 0;
+	for (size_t i = 0; i < n && i < 10; i++) {
+		if (i == 9 && p[i] > 1)
+			return false;
+		*v |= (uint64_t)(p[i] & 0x7f) << 7 * i;
+		if (!(p[i] & 0x80)) {
+			*used = i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+TEST(reads_numbers_of_every_length_and_none_beyond_the_end)
+{
+	for (int round = 0; round < 200000; round++) {
+		uint8_t b[24];
+		size_t n = rnd() % 13, used = 0;
+		int more = (int)(rnd() % 12); /* bytes that are likely to be followed by others */
+		uint64_t want = 0, got = 0;
+		uint8_t *exact = malloc(n + 1);
+		const uint8_t *p = exact;
+		bool ok;
+
+		for (size_t i = 0; i < sizeof(b); i++)
+			b[i] = (uint8_t)((rnd() & 0x7f) | ((int)i < more ? 0x80 : rnd() & 0x80));
+		memcpy(exact, b, n);
+		ok = slow_varint(exact, n, &used, &want);
+		check_eq_u(get_varint(&p, exact + n, &got), ok);
+		check_eq_u((uint64_t)(p - exact), ok ? used : 0);
+		if (ok)
+			check_eq_u(got, want);
+		free(exact);
+	}
+	for (int bit = 0; bit < 64; bit++) {
+		for (int less = 0; less < 2; less++) {
+			uint64_t v = (UINT64_C(1) << bit) - (uint64_t)less, got = 0;
+			uint8_t b[VARINT_MAX_B], *q = b;
+			const uint8_t *p = b;
+
+			put_varint(&q, v);
+			check(get_varint(&p, q, &got) && p == q);
+			check_eq_u(got, v);
+		}
+	}
 }
 
 TEST(is_as_short_as_it_says)

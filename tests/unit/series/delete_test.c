@@ -26,11 +26,11 @@ static int delete_things(struct series_db *db, const char *pattern, time_us from
 {
 	struct arena *a = arena_new(0);
 	struct matcher m;
-	size_t n;
+	struct series_care care = {0};
 	int rc = matcher_init(&m, a, MATCH_RE, STR_LIT("thing"), str_of(pattern), e);
 
 	if (!rc)
-		rc = series_delete(db, &m, 1, from, to, &n, e);
+		rc = series_delete(db, &m, 1, from, to, &care, e);
 	arena_free(&a);
 	return rc;
 }
@@ -326,7 +326,7 @@ TEST(each_class_is_kept_as_long_as_it_says)
 	struct series_db *db = open_at(test_path("db"), c);
 	struct matcher video, gas;
 	struct series_class class[] = {
-	        {&video, 1, 2 * US_DAY}, {&gas, 1, 10 * US_DAY}, {NULL, 0, 5 * US_DAY}};
+	        {&video, 1, 2 * US_DAY, 0, 0}, {&gas, 1, 10 * US_DAY, 0, 0}, {NULL, 0, 5 * US_DAY, 0, 0}};
 	static const char *const name[] = {"video", "gas", "other"};
 	static const int left[] = {2 * 24, 10 * 24, 5 * 24};
 	struct err e = ERR_INIT;
@@ -339,7 +339,7 @@ TEST(each_class_is_kept_as_long_as_it_says)
 			check_ok(append(db, id_of(db, name[k], "a"), T0 + h * US_HOUR, h), NULL);
 	check_ok(series_flush(db, &e), &e);
 	for (int round = 0; round < 2; round++) {
-		check_ok(series_retain(db, class, 3, T0 + 20 * US_DAY, &e), &e);
+		check_ok(series_retain(db, class, 3, T0 + 20 * US_DAY, NULL, NULL, &e), &e);
 		for (int k = 0; k < 3; k++) {
 			check_eq_i(read_all(db, name[k], "a", times, values, MOST), left[k] + 1);
 			check_eq_i(times[0], T0 + (20 * 24 - left[k]) * US_HOUR);
@@ -349,8 +349,8 @@ TEST(each_class_is_kept_as_long_as_it_says)
 	}
 	series_stats(db, &st);
 	check(st.blocks < 3 * 12); /* files went, too */
-	class[1].keep = 0;
-	check_ok(series_retain(db, class, 3, T0 + 40 * US_DAY, &e), &e);
+	class[1].keep = SERIES_FOREVER;
+	check_ok(series_retain(db, class, 3, T0 + 40 * US_DAY, NULL, NULL, &e), &e);
 	check_eq_i(read_all(db, "video", "a", times, values, MOST), 0);
 	check_eq_i(read_all(db, "gas", "a", times, values, MOST), left[1] + 1);
 	check_eq_i(read_all(db, "other", "a", times, values, MOST), 0);

@@ -43,7 +43,7 @@ TEST(finds_what_matches_and_forgets_what_is_removed)
 	struct index x;
 	char thing[16];
 
-	index_init(&x, sizeof(struct thing), offsetof(struct thing, index));
+	index_init(&x, sizeof(struct thing), offsetof(struct thing, index), NULL, 0);
 	for (int i = 0; i < 3000; i++) {
 		snprintf(thing, sizeof(thing), "T-%d", i);
 		check_eq_u(add(&x, "temp", thing, i % 3 ? NULL : "north"), 2 * (uint32_t)i + 1);
@@ -65,4 +65,135 @@ TEST(finds_what_matches_and_forgets_what_is_removed)
 	check_eq_u(add(&x, "temp", "T-7", NULL), 6001);
 	check_eq_u(x.alive, 11);
 	index_fini(&x);
+}
+
+/* ---- against a list that is searched from end to end ---- */
+
+enum { IDS = 4000, NAMES = 5, VALUES = 30 };
+
+struct naive {
+	char value[NAMES][8]; /* "": the label is missing */
+	bool there;
+};
+
+static const char *const label_names[NAMES] = {"__name__", "kind", "place", "site", "thing"};
+
+static struct labels labels_of(const struct naive *n, struct label l[NAMES])
+{
+	struct labels ls = {l, 0};
+
+	for (int i = 0; i < NAMES; i++)
+		if (n->value[i][0])
+			l[ls.n++] = (struct label){str_of(label_names[i]), str_of(n->value[i])};
+	return ls;
+}
+
+static uint32_t naive_find(const struct naive *all, uint32_t n, const struct labels *ls)
+{
+	struct label l[NAMES];
+
+	for (uint32_t id = 1; id <= n; id++) {
+		struct labels have = labels_of(&all[id], l);
+
+		if (all[id].there && labels_equal(&have, ls))
+			return id;
+	}
+	return 0;
+}
+
+static void check_matching(
+        const struct index *x, const struct naive *all, uint32_t n, const struct matcher *m, int ms)
+{
+	struct ids got = {0};
+	size_t want = 0;
+
+	index_match(x, m, ms, NULL, &got);
+	for (uint32_t id = 1; id <= n; id++) {
+		struct label l[NAMES];
+		struct labels have = labels_of(&all[id], l);
+
+		if (!all[id].there || !matchers_match(m, ms, &have))
+			continue;
+		check(want < got.n && got.p[want] == id);
+		want++;
+	}
+	check_eq_u(got.n, want);
+	ids_fini(&got);
+}
+
+TEST(answers_as_a_list_that_is_searched_from_end_to_end)
+{
+	static const char *const pattern[] = {"v1.*", "v[0-4]|v2.", ".*", "", "v7", "nothing"};
+	struct naive *all = calloc(IDS + 1, sizeof(*all));
+	struct arena *a = arena_new(0);
+	struct index x;
+	uint64_t state = 7;
+	uint32_t n = 0, alive = 0;
+
+	index_init(&x, sizeof(struct thing), offsetof(struct thing, index), &(long){-1}, sizeof(long));
+	index_expect(&x, 100);
+	for (int step = 0; n < IDS; step++) {
+		struct naive fresh = {.there = true};
+		struct label l[NAMES];
+		struct labels ls;
+		uint32_t id, known;
+
+		for (int i = 0; i < NAMES; i++) {
+			state = state * 6364136223846793005u + 1442695040888963407u;
+			if (i == 0 || state >> 62)
+				snprintf(fresh.value[i], sizeof(fresh.value[i]), "v%d",
+				        (int)(state >> 33) % (i == 4 ? 30 * VALUES : VALUES));
+		}
+		ls = labels_of(&fresh, l);
+		known = index_find(&x, &ls);
+		if (step % 16 == 0)
+			check_eq_u(known, naive_find(all, n, &ls));
+		id = index_add(&x, &ls, 0);
+		check_eq_u(id, known ? 0 : n + 1);
+		if (id) {
+			all[++n] = fresh;
+			alive++;
+			check_eq_i(*(long *)index_beside(&x, id), -1);
+			*(long *)index_beside(&x, id) = (long)id;
+		}
+		for (id = (uint32_t)(state >> 40) % (n + 1); step % 3 == 0 && id; id = 0) {
+			if (!all[id].there)
+				continue;
+			index_remove(&x, id);
+			all[id].there = false;
+			alive--;
+		}
+		check_eq_u(x.alive, alive);
+		check_eq_u(x.sets.n, alive);
+		if (step % 64 == 0) {
+			struct matcher m[2];
+
+			for (int i = 0; i < 2; i++)
+				check_ok(
+				        matcher_init(&m[i], a, (enum match_op)((state >> (20 + 2 * i)) & 3),
+				                str_of(label_names[(state >> (30 + 4 * i)) % NAMES]),
+				                str_of(pattern[(state >> (40 + 4 * i)) % ARRAY_LEN(pattern)]),
+				                NULL),
+				        NULL);
+			check_matching(&x, all, n, m, 2);
+		}
+	}
+	for (uint32_t id = 1; id <= n; id++) {
+		struct label l[NAMES], got[LABELS_MAX];
+		struct labels want = labels_of(&all[id], l), have = {got, 0};
+
+		check_eq_u(index_has(&x, id), all[id].there);
+		check_eq_i(*(long *)index_beside(&x, id), (long)id);
+		if (!all[id].there)
+			continue;
+		have.n = index_labels(&x, id, got);
+		check(labels_equal(&have, &want));
+		check_eq_u(index_find(&x, &want), id);
+		index_remove(&x, id);
+	}
+	check_eq_u(x.sets.n, 0);
+	check_eq_u(x.pair_table.n, 0);
+	index_fini(&x);
+	arena_free(&a);
+	free(all);
 }

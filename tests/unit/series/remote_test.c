@@ -559,6 +559,8 @@ TEST(nothing_is_deleted_here_that_would_come_back)
 	rig_init(&g, T0);
 	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("m"), &e), &e);
 	check(series_delete(g.db, &m, 1, T0, T0 + 1, NULL, &e) == ERR_UNSUPPORTED);
+	check(series_retain(g.db, &(struct series_class){&m, 1, .keep = 1}, 1, T0, NULL, NULL, &e) ==
+	        ERR_UNSUPPORTED);
 	arena_free(&a);
 	rig_fini(&g);
 }

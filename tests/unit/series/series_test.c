@@ -436,3 +436,23 @@ TEST(a_series_reaches_from_one_end_of_time_to_the_other)
 	series_close(&db);
 	clock_free(&c);
 }
+
+TEST(who_asks_again_is_served_from_what_was_decoded)
+{
+	struct clock *c = clock_new_manual(T0);
+	struct series_db *db = open_at(test_path("db"), c);
+	struct series_stats s;
+	time_us t[8];
+	double v[8];
+
+	for (int i = 0; i < 5; i++)
+		check_ok(append(db, id_of(db, "m", "1"), T0 + i * US_MINUTE, i), NULL);
+	check_eq_i(read_all(db, "m", "1", t, v, 8), 5);
+	check_eq_i(read_all(db, "m", "1", t, v, 8), 5);
+	series_stats(db, &s);
+	check_eq_u(s.cache_misses, 1);
+	check_eq_u(s.cache_hits, 1);
+	check(s.cache_bytes >= 5 * (sizeof(time_us) + sizeof(double)));
+	series_close(&db);
+	clock_free(&c);
+}

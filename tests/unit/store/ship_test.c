@@ -133,7 +133,7 @@ TEST(a_copy_follows_through_checkpoints)
 	end(&p);
 }
 
-TEST(a_writer_that_ran_far_ahead_costs_an_image_and_no_memory)
+LONG_TEST(a_writer_that_ran_far_ahead_costs_an_image_and_no_memory)
 {
 	struct pair p = {0};
 

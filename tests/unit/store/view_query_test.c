@@ -245,7 +245,7 @@ TEST(rows_of_a_view_are_bounded)
 	sb_fini(&b);
 }
 
-TEST(time_and_memory_are_bounded)
+LONG_TEST(time_and_memory_are_bounded)
 {
 	struct sb b = SB_INIT;
 
@@ -291,7 +291,7 @@ TEST(time_and_memory_are_bounded)
 }
 
 /* SQLite's own word for a text that is too long to be made. */
-TEST(a_format_that_is_too_long_is_null)
+LONG_TEST(a_format_that_is_too_long_is_null)
 {
 	check_eq_s(
 	        answer("SELECT printf('%.*c', 1000000000, 'x') IS NULL, format('%1000000000d', 1) IS NULL"),

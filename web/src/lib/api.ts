@@ -28,7 +28,7 @@ export function pathOf<P extends keyof paths>(path: P, holes: Holes<P>): Target<
 }
 
 export class Problem extends Error {
-	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0, readonly faults: Schemas['FormFault'][] = []) {
+	constructor(readonly status: number, readonly code: string, detail: string, readonly field = '', readonly line = 0, readonly column = 0, readonly faults: Schemas['FormFault'][] = []) {
 		super(detail);
 	}
 	/* Nothing came back at all. */
@@ -58,9 +58,9 @@ function queried(path: string, query: object = {}): string {
 
 function problemOf(status: number, statusText: string, body: string): Problem {
 	try {
-		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; error?: string; errors?: Schemas['FormFault'][] };
+		const p = JSON.parse(body) as { code?: string; detail?: string; title?: string; field?: string; line?: number; column?: number; error?: string; errors?: Schemas['FormFault'][] };
 
-		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line, p.errors);
+		return new Problem(status, p.code ?? '', p.detail ?? p.error ?? p.title ?? statusText, p.field, p.line, p.column, p.errors);
 	} catch {
 		return new Problem(status, '', statusText || `HTTP ${status}`);
 	}
@@ -135,9 +135,9 @@ export function saveAs(content: Blob, name: string): void {
 	setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/* The server's name for the file if it tells one. */
-export async function download(path: string, otherwise: string): Promise<void> {
-	const answer = await ask('GET', path), told = answer.headers.get('Content-Disposition') ?? '';
+/* The server's name for the file if it tells one. With a body it is asked by POST. */
+export async function download(path: string, otherwise: string, body?: unknown): Promise<void> {
+	const answer = await ask(body === undefined ? 'GET' : 'POST', path, { body }), told = answer.headers.get('Content-Disposition') ?? '';
 	const wide = /filename\*=UTF-8''([^;]+)/i.exec(told)?.[1], plain = /filename="?([^";]+)"?/i.exec(told)?.[1];
 
 	saveAs(await answer.blob(), wide ? decodeURIComponent(wide) : plain ?? otherwise);

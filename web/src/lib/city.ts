@@ -181,8 +181,9 @@ export async function signOut(): Promise<void> {
 }
 
 export const can = (role: string) => session.here?.account.roles.includes(role) ?? false;
-/* Pages beside those for everybody, for whoever may open them. */
+/* Pages beside those for everybody's every day, for whoever may open them. */
 export const pagesToManage = () => [
+	'questions' as const,
 	...(can('leader') || can('admin') ? ['audit'] as const : []),
 	...(can('admin') ? ['packs', 'accounts'] as const : []),
 ];

@@ -1,0 +1,205 @@
+/* From what a protocol has read to points: names, times, states, rights; and what is refused. */
+#include "ingest/ingest_int.h"
+
+#define BAD_KEPT 100
+
+void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const char *device, enum refusal why,
+        int line, const char *words)
+{
+	if (!out->dry)
+		refusals_add(in->refusals, device, why, line, words);
+	out->refused++;
+	if (out->bads == BAD_KEPT)
+		return;
+	if (out->bad == NULL)
+		out->bad = arena_array(a, BAD_KEPT, sizeof(*out->bad));
+	if (out->bad != NULL)
+		out->bad[out->bads++] = (struct ingest_bad){line, why, words};
+}
+
+const char *ingest__time(
+        const struct ingest *in, time_us t, time_us now, struct points *out, enum refusal *why)
+{
+	if (t > now + in->future) {
+		*why = REFUSED_FUTURE;
+		return "the time lies in the future; is the device's clock right, and the unit of its times?";
+	}
+	if (out->any_age)
+		return NULL;
+	if (in->past != 0 && t < now - in->past) {
+		*why = REFUSED_PAST;
+		return "the time lies further back than the setting reading-past allows; is the device's "
+		       "clock "
+		       "right?";
+	}
+	out->old += t < now - 365 * US_DAY;
+	return NULL;
+}
+
+bool ingest__add(struct arena *a, struct points *out, struct series_point p)
+{
+	struct series_point *more =
+	        arena_grow(out->keep != NULL ? out->keep : a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
+
+	if (more == NULL)
+		return false;
+	out->p = more;
+	out->p[out->n++] = p;
+	return true;
+}
+
+const char *ingest__add_state(struct ingest *in, struct arena *a, struct points *out,
+        const struct labels *base, struct str text, time_us t, enum refusal *why, struct err *e)
+{
+	struct state_set set;
+	const char *words = states_find(in->states, in->site->series, base, text, &set, why, e);
+
+	for (int i = 0; words == NULL && i < set.n; i++)
+		if (!ingest__add(a, out, (struct series_point){set.id[i], t, i == set.on})) {
+			err_set(e, ERR_TOOBIG, "too many readings at once; send them in parts");
+			words = "";
+		}
+	return words;
+}
+
+void ingest__stored(const struct points *p)
+{
+	metric_add(METRIC_INGEST_READINGS, (int64_t)p->taken);
+	metric_add(METRIC_INGEST_OLD, (int64_t)p->old);
+}
+
+void ingest__failed(struct ingest *in, int rc)
+{
+	if (rc != ERR_NOTFOUND)
+		return;
+	seen_forget(in->seen);
+	states_forget(in->states);
+}
+
+/* ---- things and metrics, as JSON and topics name them ---- */
+
+struct str ingest__thing_of(struct ingest *in, const struct device *d)
+{
+	const struct snapshot *s;
+	struct str thing = str_of(d->login);
+
+	/* --things CODE is a prefix, and may also be just one thing. */
+	if (d->things != NULL && d->things[0] != NULL && d->things[1] == NULL) {
+		s = registry_hold(in->site->registry);
+		if (snapshot_thing(s, str_of(d->things[0])) != NULL)
+			thing = str_of(d->things[0]);
+		registry_release(in->site->registry, s);
+	}
+	return device_may(d, thing) ? thing : STR_NULL;
+}
+
+static bool in_name(char c, bool colon)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       (colon && c == ':');
+}
+
+struct str ingest__name(struct arena *a, struct str name, bool metric)
+{
+	char *p = NULL;
+
+	for (size_t i = 0; i < name.n; i++) {
+		if (in_name(name.p[i], metric) || (signed char)name.p[i] < 0x20 || name.p[i] == 0x7f)
+			continue;
+		if (p == NULL)
+			p = arena_strndup(a, name.p, name.n);
+		if (p == NULL)
+			return STR_NULL;
+		p[i] = '_';
+	}
+	if (p != NULL)
+		name.p = p;
+	return (metric ? metric_name_valid(name) : label_name_valid(name)) ? name : STR_NULL;
+}
+
+static const char *named(struct arena *a, struct str name, const char *words)
+{
+	const char *with = arena_printf(a, "\"%.*s\": %s", (int)(name.n < 64 ? name.n : 64), name.p, words);
+
+	return with != NULL ? with : words;
+}
+
+/* One reading; words when it is refused, "" and e when nothing more can be taken. */
+static const char *take(struct ingest *in, struct str thing, const struct reading *r, time_us now,
+        struct arena *a, struct points *out, enum refusal *why, struct err *e)
+{
+	time_us t = r->t != TIME_NONE ? r->t : now;
+	const char *words = ingest__time(in, t, now, out, why);
+	struct label label[2] = {{STR_LIT(LABEL_NAME), r->metric}, {STR_LIT("thing"), thing}};
+	struct labels ls = {label, 2};
+	series_id id = {0};
+	bool known;
+
+	if (words != NULL)
+		return words;
+	known = r->text.p == NULL && seen_find(in->seen, thing, r->metric, &id);
+	if (!known) {
+		label[0].value = ingest__name(a, r->metric, true);
+		*why = REFUSED_NAME;
+		if (label[0].value.p == NULL)
+			return named(a, r->metric,
+			        "a metric's name begins with a letter or _ and has letters, digits, _ and : "
+			        "only");
+	}
+	if (out->dry)
+		return NULL;
+	if (r->text.p != NULL)
+		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);
+	if (!known && series_resolve(in->site->series, &ls, &id, e) < 0)
+		return "";
+	if (!known)
+		seen_put(in->seen, thing, r->metric, id);
+	if (ingest__add(a, out, (struct series_point){id, t, r->v}))
+		return NULL;
+	err_set(e, ERR_TOOBIG, "too many readings at once; send them in parts");
+	return "";
+}
+
+int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read, struct str thing,
+        struct arena *a, struct points *out, struct err *e)
+{
+	time_us now = clock_now(in->site->clock);
+
+	for (int i = 0; i < read->bads; i++)
+		ingest__bad(in, a, out, d->login, read->bad[i].why, read->bad[i].at, read->bad[i].words);
+	for (int i = 0; i < read->n; i++) {
+		const struct reading *r = &read->r[i];
+		struct str of = r->thing.p != NULL ? r->thing : thing;
+		enum refusal why = REFUSED_RIGHT;
+		size_t old = out->old;
+		const char *words;
+
+		if (of.n == 0 || of.n > 64 || !utf8_valid(of)) {
+			why = REFUSED_NAME;
+			words = "the reading is of no thing";
+		} else if (!device_may(d, of)) {
+			words = "the device may not write readings of this thing";
+		} else {
+			words = take(in, of, r, now, a, out, &why, e);
+		}
+		if (words == NULL) {
+			out->taken++;
+			continue;
+		}
+		out->old = old;
+		if (*words == '\0')
+			return e->code;
+		ingest__bad(in, a, out, d->login, why, r->at, words);
+	}
+	return 0;
+}
+
+int ingest__payload(struct ingest *in, const struct device *d, struct str text,
+        const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
+        bool *readable, struct err *e)
+{
+	struct readings read;
+
+	*readable = payload_parse(a, text, shape, &read);
+	return ingest__readings(in, d, &read, thing, a, out, e);
+}

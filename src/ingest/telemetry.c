@@ -1,0 +1,98 @@
+/* JSON over HTTP: POST /api/v1/readings (CSV too), and the path at which devices made for ThingsBoard knock.
+ */
+#include "base/charset.h"
+#include "ingest/door.h"
+#include "ingest/sheet.h"
+
+static void take(struct ingest *in, struct http_req *r, const struct device *d, enum payload_things things,
+        struct str thing, int status)
+{
+	const struct payload_shape shape = {.things = things, .zone = in->site->catalog->zone};
+	struct door_post *x = door__begin(in, r, "reading", status);
+	struct err e = ERR_INIT;
+	struct str body;
+	bool readable;
+	int rc = door__body(in, r, d, &body, &e);
+
+	if (rc == 0)
+		rc = ingest__payload(in, d, body, &shape, thing, http_arena(r), &x->points, &readable, &e);
+	if (rc < 0)
+		door__fail(r, &e);
+	else
+		door__post(x);
+}
+
+static void free_text(void *arg)
+{
+	sb_fini(arg);
+}
+
+/* A sheet whose columns say by their names what they are. */
+static void take_sheet(struct ingest *in, struct http_req *r, const struct device *d)
+{
+	struct arena *a = http_arena(r);
+	struct door_post *x = door__begin(in, r, "line", 204);
+	struct sb *text = arena_alloc(a, sizeof(*text));
+	struct readings read;
+	struct sheet *sheet;
+	struct err e = ERR_INIT;
+	struct str body;
+	int rc = door__body(in, r, d, &body, &e);
+
+	arena_cleanup(a, free_text, text);
+	if (rc == 0)
+		rc = charset_to_utf8(body, text, NULL, &e);
+	if (rc == 0)
+		rc = sheet_open(a, NULL, sb_str(text), in->site->catalog->zone, NULL, &sheet, &e);
+	if (rc < 0)
+		refusals_add(in->refusals, d->login, REFUSED_BODY, 0, e.text);
+	while (rc == 0 && sheet_next(sheet, a, &read) > 0)
+		rc = ingest__readings(in, d, &read, STR_NULL, a, &x->points, &e);
+	if (rc < 0)
+		door__fail(r, &e);
+	else
+		door__post(x);
+}
+
+static bool is_csv(const struct http_req *r)
+{
+	const char *type = http_header(r, "Content-Type");
+
+	return type != NULL && strncasecmp(type, "text/csv", 8) == 0;
+}
+
+void ingest_readings(struct ingest *in, struct http_req *r)
+{
+	const char *thing = http_query(r, "thing");
+	struct device d = {0};
+	struct err e = ERR_INIT;
+
+	if (door__device(in, r, &d, &e) < 0)
+		door__fail(r, &e);
+	else if (is_csv(r))
+		take_sheet(in, r, &d);
+	else if (thing != NULL)
+		take(in, r, &d, PAYLOAD_ONE, str_of(thing), 204);
+	else
+		take(in, r, &d, PAYLOAD_NAMED, ingest__thing_of(in, &d), 204);
+}
+
+void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token)
+{
+	struct device d = {0};
+	struct err e = ERR_INIT;
+	struct str thing = STR_NULL;
+	int rc = door__device_of_token(in, r, token, &d, &e);
+
+	if (rc == 0) {
+		thing = ingest__thing_of(in, &d);
+		if (thing.p == NULL) {
+			refusals_add(in->refusals, d.login, REFUSED_RIGHT, 0, DEVICE_OF_NO_THING);
+			rc = err_set(&e, ERR_DENIED, "%s", DEVICE_OF_NO_THING);
+		}
+	}
+	if (rc < 0)
+		door__fail(r, &e);
+	else
+		take(in, r, &d, PAYLOAD_ONE, thing, 200);
+}
