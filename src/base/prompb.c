@@ -16,6 +16,10 @@ enum { SAMPLE_VALUE = 1, SAMPLE_TIME = 2 };
 enum { METADATA_TYPE = 1, METADATA_METRIC = 2, METADATA_HELP = 4, METADATA_UNIT = 5 };
 enum { METADATA2_TYPE = 1, METADATA2_HELP = 3, METADATA2_UNIT = 4 };
 
+enum { READ_QUERIES = 1, QUERY_FROM = 1, QUERY_TO = 2, QUERY_MATCHERS = 3 };
+enum { MATCHER_TYPE = 1, MATCHER_NAME = 2, MATCHER_VALUE = 3 };
+enum { READ_RESULTS = 1 };
+
 static const char torn[] = "the body is no protobuf message, or damaged";
 
 /* ---- 2.0's table of texts ---- */
@@ -282,4 +286,37 @@ void prompb_sample_put(struct sb *b, int64_t t_ms, double v)
 void prompb_series_end(struct sb *b, size_t at)
 {
 	protobuf_end(b, at);
+}
+
+/* ---- remote read ---- */
+
+void prompb_query_put(struct sb *b, const struct matcher *m, int n, int64_t from_ms, int64_t to_ms)
+{
+	static const uint8_t type[] = {[MATCH_EQ] = 0, [MATCH_NE] = 1, [MATCH_RE] = 2, [MATCH_NRE] = 3};
+	size_t query = protobuf_begin(b, READ_QUERIES);
+
+	protobuf_put_varint(b, QUERY_FROM, (uint64_t)from_ms);
+	protobuf_put_varint(b, QUERY_TO, (uint64_t)to_ms);
+	for (int i = 0; i < n; i++) {
+		size_t at = protobuf_begin(b, QUERY_MATCHERS);
+
+		protobuf_put_varint(b, MATCHER_TYPE, type[m[i].op]);
+		protobuf_put_bytes(b, MATCHER_NAME, m[i].name);
+		protobuf_put_bytes(b, MATCHER_VALUE, m[i].value);
+		protobuf_end(b, at);
+	}
+	protobuf_end(b, query);
+}
+
+/* The result of a query has its series where a message of remote write has them. */
+bool prompb_result(struct str message, struct str *series)
+{
+	struct protobuf p = protobuf_of(message);
+	struct protobuf_field f;
+
+	*series = STR_LIT("");
+	while (protobuf_next(&p, &f))
+		if (f.no == READ_RESULTS && f.type == PROTOBUF_BYTES)
+			*series = f.bytes;
+	return !p.bad;
 }

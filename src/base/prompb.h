@@ -55,6 +55,12 @@ int prompb_next_metadata(struct prompb_reader *r, struct prompb_metadata *out);
 /* "counter", "gauge", …; "unknown" for a type that is not known. */
 const char *prompb_type_name(uint32_t type);
 
+/* ---- remote read: one query out, and from what comes back the series as a message of 1.0 ---- */
+
+void prompb_query_put(struct sb *b, const struct matcher *m, int n, int64_t from_ms, int64_t to_ms);
+/* False where the message is damaged. */
+MUST_USE bool prompb_result(struct str message, struct str *series);
+
 /* ---- writing 1.0: for each series begin, its samples, end ---- */
 
 size_t prompb_series_begin(struct sb *b, const struct labels *ls);

@@ -17,7 +17,7 @@ static int ask(void *ctx, const struct series_ask *q, struct arena *a, int *stat
 	        .body = q->body,
 	        .type = q->type,
 	        .packed = q->packed,
-	        .version = q->packed != NULL ? "0.1.0" : NULL,
+	        .version = q->write && q->packed != NULL ? "0.1.0" : NULL,
 	        .link = q->write ? g->link : NULL,
 	        .fresh = fresh,
 	        .user = g->user,

@@ -8,8 +8,8 @@
  * is no harm. The folder keeps the last `keep` whole, so that rules, newest values and recent windows need no
  * network; points of before are fetched raw and merged with those here, of which the folder's count.
  *
- * Engines: raw series are asked for by /api/v1/export (VictoriaMetrics). Times reach the engine in whole
- * milliseconds.
+ * Engines: raw series are asked for by /api/v1/export (VictoriaMetrics) or remote read (Prometheus). Times
+ * reach the engine in whole milliseconds.
  *
  * Threads: one of its own; selecting from any. Failure: a failing engine is told (log, series_remote_look)
  * and tried again after a while that grows to 30 s; once queue_b wait, the folder takes no more readings.

@@ -158,8 +158,7 @@ static void sort_points(struct remote_series *s)
 	free(p);
 }
 
-/* In order, of one instant the last. */
-static void put_in_order(struct remote_series *s)
+void remote_put_in_order(struct remote_series *s)
 {
 	bool ordered = true;
 	size_t k = 0;
@@ -200,6 +199,5 @@ int remote_export_next(
 		return err_set(e, ERR_UNAVAILABLE, "the engine has a series with a label twice");
 	out->n = l.t_n;
 	*left -= out->n;
-	put_in_order(out);
 	return 1;
 }

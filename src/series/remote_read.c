@@ -1,10 +1,7 @@
 /* Reading: points of before the folder is whole are fetched from the engine and merged with those here. */
 #include "series/remote_int.h"
 
-#define ANSWER_MAX_B ((size_t)256 << 20)
-#define ANSWER_WAIT (60 * US_SECOND)
 #define POINTS_MOST 50000000
-#define UNHEARD_FOR (5 * US_SECOND) /* so long nobody else waits for an engine that does not answer */
 
 struct series_remote_cursor {
 	struct series_cursor *local;
@@ -20,12 +17,7 @@ bool series_remote_local(const struct series_remote *r, time_us from)
 	return from >= atomic_load(&r->whole_since);
 }
 
-/* ---- asking ---- */
-
-struct virtual_labels {
-	const struct series_virtual *v;
-	int n;
-};
+/* ---- what came ---- */
 
 static struct virtual_labels virtual_of(struct series_db *db)
 {
@@ -38,109 +30,6 @@ static struct virtual_labels virtual_of(struct series_db *db)
 		out.n++;
 	return out;
 }
-
-static bool is_virtual(const struct virtual_labels *virt, struct str name)
-{
-	for (int i = 0; i < virt->n; i++)
-		if (str_is(name, virt->v->names[i]))
-			return true;
-	return false;
-}
-
-/* The matchers as a selector; those on virtual labels are tried on what comes. */
-static void put_selector(struct sb *b, const struct series_query *q, const struct virtual_labels *virt)
-{
-	static const char *const op[] = {
-	        [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
-	bool any = false;
-
-	sb_putc(b, '{');
-	for (int i = 0; i < q->n; i++) {
-		const struct matcher *m = &q->m[i];
-
-		if (is_virtual(virt, m->name))
-			continue;
-		any |= !matcher_matches(m, STR_NULL);
-		if (label_name_valid(m->name))
-			sb_putstr(b, m->name);
-		else
-			label_quote(b, m->name);
-		sb_puts(b, op[m->op]);
-		label_quote(b, m->value);
-		sb_putc(b, ',');
-	}
-	if (!any)
-		sb_puts(b, LABEL_NAME "!=\"\"");
-	sb_putc(b, '}');
-}
-
-static void put_escaped(struct sb *b, struct str s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = (uint8_t)s.p[i];
-
-		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-			sb_putc(b, (char)c);
-		else
-			sb_printf(b, "%%%02X", c);
-	}
-}
-
-static void put_seconds(struct sb *b, time_us t)
-{
-	time_us ms = t / US_MS;
-
-	sb_printf(b, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
-}
-
-static int ask_export(struct series_remote *r, const struct series_query *q,
-        const struct virtual_labels *virt, time_us to, struct arena *a, struct str *text, struct err *e)
-{
-	struct sb selector = SB_INIT, form = SB_INIT;
-	dur_us unheard = atomic_load(&r->unheard);
-	bool fresh;
-	int status = 0, rc;
-
-	if (unheard != 0 && clock_monotonic() - unheard < UNHEARD_FOR) {
-		rc = err_set(e, ERR_UNAVAILABLE, "it did not answer a moment ago");
-		goto told;
-	}
-	put_selector(&selector, q, virt);
-	sb_puts(&form, "match%5B%5D=");
-	put_escaped(&form, sb_str(&selector));
-	sb_puts(&form, "&start=");
-	put_seconds(&form, q->from > 0 ? q->from : 0);
-	sb_puts(&form, "&end=");
-	put_seconds(&form, to);
-	rc = r->engine.ask(r->engine.ctx,
-	        &(struct series_ask){.path = "/api/v1/export",
-	                .body = sb_str(&form),
-	                .type = "application/x-www-form-urlencoded",
-	                .max_b = ANSWER_MAX_B,
-	                .wait = ANSWER_WAIT},
-	        a, &status, text, &fresh, e);
-	sb_fini(&selector);
-	sb_fini(&form);
-	atomic_store(&r->unheard, rc == 0 || rc == ERR_TOOBIG ? 0 : clock_monotonic());
-	if (rc == 0 && status != 200)
-		rc = err_set(e, ERR_UNAVAILABLE, "it answers %d: %.*s", status,
-		        (int)(text->n < 200 ? text->n : 200), text->p);
-told:
-	if (rc < 0) {
-		char since[40];
-
-		err_prefix(e,
-		        "readings of before %s are in the remote engine, which cannot be asked; ask for "
-		        "later ones, "
-		        "or see to it",
-		        time_format(atomic_load(&r->whole_since), zone_utc(), since));
-	}
-	if (rc < 0 && rc != ERR_TOOBIG)
-		rc = e->code = ERR_UNAVAILABLE;
-	return rc;
-}
-
-/* ---- what came ---- */
 
 /* False when the arena is full. */
 static bool add_virtual(const struct virtual_labels *virt, struct remote_series *s, struct arena *a)
@@ -207,13 +96,13 @@ static bool join(struct remote_series *x, const struct remote_series *y, struct 
 }
 
 static int read_answer(struct series_remote_cursor *c, const struct series_query *q,
-        const struct virtual_labels *virt, struct str text, struct err *e)
+        const struct virtual_labels *virt, struct remote_answer *answer, struct err *e)
 {
 	size_t left = q->max_points > 0 ? q->max_points : POINTS_MOST, cap = 0, k = 0;
 	struct remote_series s;
 	int rc;
 
-	while ((rc = remote_export_next(&text, c->a, &left, &s, e)) > 0) {
+	while ((rc = remote_answer_next(answer, c->a, &left, &s, e)) > 0) {
 		cut_points(&s, q->from, q->to);
 		if (!add_virtual(virt, &s, c->a))
 			return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
@@ -251,15 +140,15 @@ static int fetch_far(
 	time_us whole = atomic_load(&r->whole_since), to = q->to < whole ? q->to : whole;
 	struct virtual_labels virt = virtual_of(r->db);
 	struct arena *temp;
-	struct str text = STR_NULL;
+	struct remote_answer answer = {0};
 	int rc;
 
 	if (q->from >= whole || to < 0)
 		return 0;
 	temp = arena_new(0);
-	rc = ask_export(r, q, &virt, to, temp, &text, e);
+	rc = remote_ask(r, q, &virt, to, temp, &answer, e);
 	if (rc == 0)
-		rc = read_answer(c, q, &virt, text, e);
+		rc = read_answer(c, q, &virt, &answer, e);
 	arena_free(&temp);
 	return rc;
 }

@@ -36,6 +36,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct err e = ERR_INIT;
 
 	if (n > 0 && (!(p[0] & 1) || unsnappy(a, message, 1 << 20, &message, &e) == 0)) {
+		if (p[0] & 4 && !prompb_result(message, &message))
+			message = STR_LIT("");
 		walk(p[0] & 2 ? PROMPB_WRITE_2 : PROMPB_WRITE_1, message, a);
 		must(prompb_reader_init(&r, PROMPB_WRITE_1, message, a) == 0);
 		while (prompb_next_metadata(&r, &m) == 1)

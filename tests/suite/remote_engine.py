@@ -79,6 +79,32 @@ class Engine:
         return out, n
 
 
+class Prometheus(Engine):
+    """Taking samples in any order, as an engine must that is sent some again."""
+
+    def start(self):
+        config = Path(self.folder, 'prometheus.yml')
+        config.write_text('storage: {tsdb: {out_of_order_time_window: 10000h}}\n')
+        self.p = subprocess.Popen(['prometheus', f'--config.file={config}', f'--storage.tsdb.path={self.folder}/prom', '--storage.tsdb.retention.time=100y',
+                                   f'--web.listen-address=127.0.0.1:{self.port}', '--web.enable-remote-write-receiver', '--enable-feature=memory-snapshot-on-shutdown'],
+                                  stdout=subprocess.DEVNULL, stderr=open(f'{self.folder}/vm.log', 'a'))
+        wait_until('prometheus', self.ready, self.p)
+
+    def ready(self):
+        try:
+            return self.ask('/-/ready')[0] == 200
+        except OSError:
+            return False
+
+    def readings(self):
+        out = {}
+        for x in json.loads(self.ask('/api/v1/query', {'query': '{__name__!=""}[3h]', 'time': BEGIN + 7200})[1])['data']['result']:
+            labels = json.dumps(x['metric'], sort_keys=True)
+            for t, v in x['values']:
+                out[labels, round(t * 1000)] = float(v)
+        return out, len(out)
+
+
 class City:
     def __init__(self, heming, folder, name, *args):
         self.heming, self.site, self.folder, self.name, self.args = heming, f'{folder}/{name}', folder, name, args
@@ -185,6 +211,33 @@ def compare(own, far, seed, queries, rnd):
     check(f'seed {seed}: {done} random queries are answered alike ({time.monotonic() - began:.1f} s)', bad == 0 and done >= 100, f'{bad} differ')
 
 
+def by_prometheus(heming, series, seed, queries):
+    """The other form of reading: no kills here, since prometheus writes its log before it answers."""
+    with tempfile.TemporaryDirectory(prefix='heming-engine-') as folder:
+        engine = Prometheus(folder)
+        running = []
+        try:
+            own = City(heming, folder, 'own')
+            running.append(own)
+            far = City(heming, folder, 'far', '--series', f'http://127.0.0.1:{engine.port}')
+            running.append(far)
+            points = sorted(((name, labels, ms, v) for name, labels, points in series for ms, v in points), key=lambda p: p[2])
+            for i in range(0, len(points), 500):
+                for c in running:
+                    s, said = c.write(points[i:i + 500])
+                    assert s == 204, said
+            wait('prometheus has everything', lambda: engine.readings()[1] == len(points))
+            check(f'prometheus has all {len(points)} readings', far.metric('heming_remote_samples_refused_total') == 0, engine.readings()[1])
+            far.stop()
+            shutil.rmtree(f'{far.site}/series')
+            far.start()
+            compare(own, far, seed, queries, random.Random(seed))
+        finally:
+            for c in running:
+                c.stop()
+            engine.stop()
+
+
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 42
     queries = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
@@ -248,6 +301,8 @@ def main():
             if failures:
                 for name in ('far.log', 'vm.log'):
                     shutil.copy(f'{folder}/{name}', f'{os.environ.get("TMPDIR", "/tmp")}/remote_engine.{name}')
+    if shutil.which('prometheus'):
+        by_prometheus(heming, series, seed, queries // 3)
     print(f"{'not ok' if failures else 'ok'} 1 - a remote engine, {len(failures)} failed")
     print('1..1')
     sys.exit(1 if failures else 0)

@@ -24,9 +24,10 @@ struct fake {
 	pthread_mutex_t lock;
 	struct kept *k;
 	size_t n, cap;
-	int began, messages, status; /* status 0: all is well; -1: no answer */
+	int began, messages, exports, status; /* status 0: all is well; -1: no answer */
 	bool fresh;
 	const char *answer; /* to /api/v1/export; NULL: what is kept */
+	struct sb *read;    /* answer to /api/v1/read; then there is no export */
 	char asked[4096];
 };
 
@@ -104,6 +105,12 @@ static int fake_ask(void *ctx, const struct series_ask *q, struct arena *a, int 
 			keep(f, q->body, a);
 	} else if (strcmp(q->path, "/metrics") == 0) {
 		sb_printf(&b, "# a\nprocess_start_time_seconds %d\n", f->began);
+	} else if (strcmp(q->path, "/api/v1/read") == 0) {
+		check(!q->write && strcmp(q->packed, "snappy") == 0);
+		sb_putstr(&b, sb_str(f->read));
+	} else if (f->read != NULL) {
+		*status = 404;
+		f->exports++;
 	} else {
 		check(!q->write && strcmp(q->path, "/api/v1/export") == 0);
 		snprintf(f->asked, sizeof(f->asked), STR_FMT, STR_ARG(q->body));
@@ -511,6 +518,48 @@ TEST(the_engine_and_the_folder_are_read_as_one)
 	/* What the folder alone knows needs no engine. */
 	check(!series_remote_local(g.r, T0) && series_remote_local(g.r, T0 + US_HOUR));
 	rig_fini(&g);
+}
+
+TEST(an_engine_without_export_is_read_by_remote_read)
+{
+	const uint64_t stale = SERIES_STALE;
+	struct label label[2] = {{STR_LIT(LABEL_NAME), STR_LIT("m")}, {STR_LIT("thing"), STR_LIT("c")}};
+	struct labels ls = {label, 2};
+	struct sb result = SB_INIT, packed = SB_INIT;
+	struct arena *a = arena_new(0);
+	struct matcher m;
+	struct err e = ERR_INIT;
+	struct sb out = SB_INIT;
+	struct rig g;
+	double v;
+	size_t at = protobuf_begin(&result, 1), s = prompb_series_begin(&result, &ls);
+
+	memcpy(&v, &stale, sizeof(v));
+	prompb_sample_put(&result, T0 / US_MS, 1.5);
+	prompb_sample_put(&result, T0 / US_MS + 2000, v);
+	prompb_sample_put(&result, T0 / US_MS + 1000, 2); /* out of order */
+	prompb_series_end(&result, s);
+	protobuf_end(&result, at);
+	snappy_put(&packed, sb_str(&result));
+	rig_init(&g, T0 + US_HOUR);
+	series_set_virtual(g.db, &virt);
+	g.f.read = &packed;
+	for (int i = 0; i < 2; i++)
+		check_reads(&g, "region", MATCH_EQ, "south", T0, T0 + US_HOUR,
+		        "m{region=\"south\",thing=\"c\"} 0=1.5 1000000=2 2000000=nan\n");
+	check(g.f.exports == 1); /* what it has not is not asked for again */
+	sb_reset(&packed);
+	sb_puts(&packed, "no snappy");
+	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("m"), &e), &e);
+	check(read_text(&g, &m, 1, T0, T0 + US_HOUR, &out, &e) == ERR_UNAVAILABLE);
+	sb_reset(&packed);
+	snappy_put(&packed, (struct str){result.p, result.n - 3});
+	check(read_text(&g, &m, 1, T0, T0 + US_HOUR, &out, &e) == ERR_UNAVAILABLE);
+	rig_fini(&g);
+	sb_fini(&out);
+	sb_fini(&result);
+	sb_fini(&packed);
+	arena_free(&a);
 }
 
 TEST(an_engine_that_cannot_be_asked_is_told)
