@@ -184,7 +184,15 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	const struct points *p = &x->points;
 	char words[256];
 
+	struct err again = ERR_INIT;
+
 	ingest__failed(x->in, rc);
+	if (rc == ERR_NOTFOUND) {
+		/* A 404 would make clients throw the readings away. */
+		err_set(&again, ERR_UNAVAILABLE,
+		        "a series of these has ended meanwhile and begins anew; send this again");
+		e = &again;
+	}
 	if (rc < 0) {
 		door__fail(x->r, e);
 		return;

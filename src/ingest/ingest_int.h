@@ -4,6 +4,7 @@
 
 #include "base/metric.h"
 #include "city/account.h"
+#include "ingest/bridge.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
 #include "ingest/metric_words.h"
@@ -23,7 +24,8 @@ struct ingest {
 	struct states *states;
 	struct refusals *refusals;
 	struct mqtt_server *mqtt;
-	struct cert *cert; /* of MQTT over TLS; NULL: none */
+	struct bridges *bridges; /* NULL: none */
+	struct cert *cert;       /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
 	bool mqtt_open;
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
@@ -51,8 +53,8 @@ void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const c
 /* Words when the time lies too far ahead or back; old ones that are taken are counted. */
 const char *ingest__time(
         const struct ingest *in, time_us t, time_us now, struct points *out, enum refusal *why);
-/* A name as devices have it ("PM2.5", "wind-speed") as one of a metric or label: other printable characters of
- * ASCII become _. STR_NULL when that does not make it one. */
+/* A name as devices have it ("PM2.5", "wind-speed") as one of a metric or label: other printable characters
+ * of ASCII become _. STR_NULL when that does not make it one. */
 struct str ingest__name(struct arena *a, struct str name, bool metric);
 /* Collects a number, or a text under these labels (sorted). add: false when the arena has no room. state:
  * NULL, or words why it is none, "" and e when nothing more can be taken. */

@@ -269,22 +269,27 @@ class Heming(Engine):
     prefix = '/prometheus'
 
     def __init__(self, folder):
-        heming, self.site, ready = os.environ['HEMING'], f'{folder}/site', f'{folder}/ready'
-        subprocess.run([heming, 'init', '--site', self.site, '--pack', str(TOP / 'packs/yancheng'), '--demo'], check=True,
-                       stdout=subprocess.DEVNULL)
+        self.folder, self.site = folder, f'{folder}/site'
+        subprocess.run([os.environ['HEMING'], 'init', '--site', self.site, '--pack', str(TOP / 'packs/yancheng'), '--demo'],
+                       check=True, stdout=subprocess.DEVNULL)
+        self.serve()
+
+    def serve(self):
+        ready = Path(self.folder, 'ready')
+        ready.unlink(missing_ok=True)
         words = [line.split() for line in Path(self.site, 'demo-login').read_text().splitlines() if line.strip()]
         device = next(w for w in words if w[0] == 'device')
         user = next(w for w in words if w[0] == 'admin')
-        self.process = subprocess.Popen([heming, 'serve', '--site', self.site, '--port', '0', '--mqtt-port', '0', '--ready-file',
-                                         ready, '--log', f'{folder}/log'], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([os.environ['HEMING'], 'serve', '--site', self.site, '--port', '0', '--mqtt-port', '0',
+                                         '--ready-file', str(ready), '--log', f'{self.folder}/log'], stdout=subprocess.DEVNULL)
         began = time.monotonic()
-        while not os.path.exists(ready):
+        while not ready.exists():
             if self.process.poll() is not None or time.monotonic() - began > 30:
                 sys.exit('series_bench: heming did not become ready')
             time.sleep(0.02)
-        self.port = int(dict(line.split() for line in Path(ready).read_text().splitlines())['http'])
+        self.port = int(dict(line.split() for line in ready.read_text().splitlines())['http'])
         self.headers = {'Authorization': f'Token {device[1]}:{device[2]}'}
-        c = http.client.HTTPConnection('127.0.0.1', self.port)
+        c = self.connect()
         c.request('POST', '/api/v1/session', json.dumps({'login': user[0], 'password': user[1]}),
                   {'Content-Type': 'application/json'})
         self.query_headers = {'Authorization': 'Bearer ' + json.loads(c.getresponse().read())['token']}

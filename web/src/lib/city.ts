@@ -185,7 +185,7 @@ export const can = (role: string) => session.here?.account.roles.includes(role) 
 export const pagesToManage = () => [
 	'questions' as const,
 	...(can('leader') || can('admin') ? ['audit'] as const : []),
-	...(can('admin') ? ['packs', 'accounts'] as const : []),
+	...(can('admin') ? ['readings', 'refusals', 'packs', 'accounts'] as const : []),
 ];
 export const me = () => session.here?.account.login ?? '';
 export const demo = reactive({ get on() { return session.here?.demo ?? false; } });
