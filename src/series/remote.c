@@ -480,18 +480,18 @@ static int step(struct series_remote *r, struct err *e)
 /* False when it is to end. */
 static bool rest(struct series_remote *r, dur_us wait)
 {
-	struct timespec ts;
+	struct timespec until;
 	bool go;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += wait / US_SECOND;
-	ts.tv_nsec += wait % US_SECOND * 1000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait / US_SECOND;
+	until.tv_nsec += wait % US_SECOND * 1000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
 	}
 	pthread_mutex_lock(&r->lock);
-	while (!r->stopping && pthread_cond_timedwait(&r->cond, &r->lock, &ts) == 0)
+	while (!r->stopping && pthread_cond_timedwait(&r->cond, &r->lock, &until) == 0)
 		;
 	go = !r->stopping;
 	pthread_mutex_unlock(&r->lock);
