@@ -10,6 +10,7 @@
 #include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
+#include "series/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,15 +48,24 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .keep_logs = o->keep_logs,
+	        .partition = o->keep_logs ? US_DAY : 0, /* so that what is old goes day by day */
 	        .cache_b = o->readings_cache_b,
 	        .observe = observe,
 	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
 
-	if (rc == 0)
-		series_set_virtual(s->series, &s->labels);
-	if (rc == 0)
-		health_begin(s->health, s->series);
+	if (rc < 0)
+		return rc;
+	series_set_virtual(s->series, &s->labels);
+	health_begin(s->health, s->series);
+	if (o->remote != NULL) {
+		struct series_remote_options ro = *o->remote;
+
+		ro.db = s->series;
+		ro.clock = s->clock;
+		rc = series_remote_open(&ro, &s->remote, e);
+	}
 	return rc;
 }
 
@@ -105,6 +115,7 @@ static void close_parts(struct site *s)
 	standby_stop(&s->standby);
 	if (s->map != NULL)
 		map_stop(s->map);
+	series_remote_close(&s->remote);
 	series_close(&s->series);
 	rules_free(&s->rules);
 	map_free(&s->map);

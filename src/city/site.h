@@ -23,6 +23,8 @@ struct retention_policy {
 
 struct city_map;
 struct rules;
+struct series_remote;
+struct series_remote_options;
 struct standby;
 struct retention;
 
@@ -32,6 +34,7 @@ struct site {
 	struct id_source *ids;
 	struct store *store;
 	struct series_db *series;
+	struct series_remote *remote; /* the engine behind the series; NULL: none */
 	struct catalog *catalog;
 	struct registry *registry;
 	struct city_map *map;
@@ -61,9 +64,11 @@ struct site_options {
 	bool rules;  /* run rules, timers and push checks (serve); tools open without */
 	int readers;
 	bool trace;
-	struct secret_key key; /* file NULL: secret.key in dir */
-	const char *standby;   /* folder of the standby; NULL: none */
-	dur_us standby_every;  /* between two copies to it */
+	struct secret_key key;                      /* file NULL: secret.key in dir */
+	const char *standby;                        /* folder of the standby; NULL: none */
+	dur_us standby_every;                       /* between two copies to it */
+	bool keep_logs;                             /* there is a remote engine: logs wait for it */
+	const struct series_remote_options *remote; /* without db and clock; NULL: nobody sends now */
 	struct account_policy accounts;
 	struct retention_policy retain; /* {0}: for ever */
 };

@@ -28,6 +28,8 @@ static const struct {
                 "salted hashes of all entries: of each other or of nothing, they tell nothing"},
         {"/write", "readings come in, by devices"},
         {"/api/v2/write", "readings come in, by devices"},
+        {"/api/v1/write", "readings come in, by devices"},
+        {"/prometheus/api/v1/write", "readings come in, by devices"},
         {"/ping", "as before /write"},
         {"/health", "the same; and the process, not the city"},
         {"/query", "as before /write"},
