@@ -156,11 +156,11 @@ static const struct {
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
         {"CaseMessage", {"{\"name\":\"m\"}"}},
-        {"SeriesRemovalIn",
-                {"{\"selectors\":[\"hush\",\"{thing=\\\"X-9\\\"}\"],\"reason\":\"looking\"}",
-                        "{\"selectors\":[\"{kind=\\\"vault\\\"}\"],\"reason\":\"looking\"}",
-                        "{\"selectors\":[\"{region=~\\\"1002.*\\\"}\"],\"end\":\"2026-07-14T08:00:00\",\"reason\":\"looking\"}",
-                        "{\"everything\":true,\"reason\":\"looking\"}"}},
+        {"SeriesRemovalIn", {"{\"selectors\":[\"hush\",\"{thing=\\\"X-9\\\"}\"],\"reason\":\"looking\"}",
+                                    "{\"selectors\":[\"{kind=\\\"vault\\\"}\"],\"reason\":\"looking\"}",
+                                    "{\"selectors\":[\"{region=~\\\"1002.*\\\"}\"],\"end\":\"2026-07-14T08:"
+                                    "00:00\",\"reason\":\"looking\"}",
+                                    "{\"everything\":true,\"reason\":\"looking\"}"}},
         {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 
