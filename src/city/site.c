@@ -1,7 +1,9 @@
 #include "city/site.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "city/health.h"
 #include "city/pack.h"
+#include "city/quarantine.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
 #include "city/retention.h"
@@ -30,18 +32,29 @@ static int lock_folder(struct site *s, struct err *e)
 	return 0;
 }
 
+static void observe(void *ctx, const struct series_point *p, size_t n, bool replay)
+{
+	struct site *s = ctx;
+
+	health_observe(s->health, p, n, replay);
+	if (s->rules != NULL)
+		rules_observe(s->rules, p, n, replay);
+}
+
 static int open_series(struct site *s, const struct site_options *o, struct err *e)
 {
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
 	        .cache_b = o->readings_cache_b,
-	        .observe = o->rules ? rules_observe : NULL,
-	        .observe_ctx = s->rules};
+	        .observe = observe,
+	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
 
 	if (rc == 0)
 		series_set_virtual(s->series, &s->labels);
+	if (rc == 0)
+		health_begin(s->health, s->series);
 	return rc;
 }
 
@@ -64,13 +77,20 @@ static int open_secrets(struct site *s, const struct site_options *o, struct err
 	return rc;
 }
 
+static const char *merged_into(void *quarantine, struct str code)
+{
+	return quarantine_target(quarantine, code);
+}
+
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *t;
 	bool demo = false;
 
-	for (int i = 0; i < s->things && !demo; i++)
-		demo = s->thing[i].demo;
+	while (!demo && (t = thing_next(&w)) != NULL)
+		demo = t->demo;
 	registry_release(r, s);
 	return demo;
 }
@@ -84,6 +104,8 @@ static void close_parts(struct site *s)
 	standby_stop(&s->standby);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	quarantine_close(&s->quarantine);
+	health_free(&s->health);
 	registry_free(&s->registry);
 	catalog_free(&s->catalog);
 	store_close(&s->store);
@@ -145,6 +167,11 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->health = health_new(s->registry, s->catalog, s->clock);
+	rc = quarantine_open(s, &s->quarantine, e);
+	if (rc < 0)
+		goto out;
+	registry_set_alias(s->registry, merged_into, s->quarantine);
 	if (o->rules)
 		rc = rules_new(s, &s->rules, e);
 	if (rc == 0)
@@ -153,6 +180,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = rules_start(s->rules, e);
 	if (rc == 0 && o->rules)
 		rc = retention_start(s, &s->retention, e);
+	if (rc == 0 && o->rules)
+		quarantine_start(s->quarantine);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -179,7 +208,9 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
-	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	int rc;
 
+	quarantine_settle(s->quarantine);
+	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }
