@@ -21,6 +21,7 @@ struct retention_policy {
 	int at_min; /* minutes after midnight, in the city's zone */
 };
 
+struct city_map;
 struct rules;
 struct standby;
 struct retention;
@@ -33,6 +34,7 @@ struct site {
 	struct series_db *series;
 	struct catalog *catalog;
 	struct registry *registry;
+	struct city_map *map;
 	struct rules *rules;
 	struct health *health;          /* of the devices */
 	struct quarantine *quarantine;  /* of those that nobody knows */
