@@ -1,6 +1,6 @@
 /*
- * prometheus_int - between the queries of Prometheus' API (prometheus.c), its rules (prometheus_rules.c) and what
- * administers its store (prometheus_admin.c).
+ * prometheus_int - between the queries of Prometheus' API (prometheus.c), its rules (prometheus_rules.c) and
+ * what administers its store (prometheus_admin.c).
  */
 #ifndef HEMING_API_PROMETHEUS_INT_H
 #define HEMING_API_PROMETHEUS_INT_H

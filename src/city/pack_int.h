@@ -48,8 +48,8 @@ struct pack_data {
 	struct located *region_at, *org_at, *record_at, *category_at;
 	size_t regions, orgs, records;
 	size_t regions_cap, orgs_cap, records_cap, kinds_cap, categories_cap, indicators_cap, rules_cap,
-	        decisions_cap, flows_cap, forms_cap, calendars_cap, tables_cap, packs_cap, retentions_cap, region_at_cap,
-	        org_at_cap, record_at_cap, category_at_cap;
+	        decisions_cap, flows_cap, forms_cap, calendars_cap, tables_cap, packs_cap, retentions_cap,
+	        region_at_cap, org_at_cap, record_at_cap, category_at_cap;
 	struct pack_report *report;
 	const char *pack; /* code of the pack being read */
 	bool alone;       /* nothing but this pack is read */

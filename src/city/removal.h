@@ -51,8 +51,8 @@ MUST_USE int removal_list(struct site *s, struct store_tx *tx, struct arena *a, 
 MUST_USE int removal_get(struct site *s, struct store_tx *tx, struct arena *a, const struct who *who,
         int64_t id, struct removal *out, struct err *e);
 
-/* Carries out the oldest that is to be, well or not, which its row tells; 1, or 0 if there is none. tell as in
- * struct series_care. */
+/* Carries out the oldest that is to be, well or not, which its row tells; 1, or 0 if there is none. tell as
+ * in struct series_care. */
 MUST_USE int removal_run(
         struct site *s, void (*tell)(void *ctx, size_t done, size_t files), void *ctx, struct err *e);
 /* For the server's own command line: asked, confirmed and carried out in one. */

@@ -260,7 +260,7 @@ static time_us next_after(const struct site *s, time_us t)
 	}
 }
 
-static int read_last(struct site *s, time_us *last, struct err *e)
+static int read_last(const struct site *s, time_us *last, struct err *e)
 {
 	struct sql_setting_get_row row = {0};
 	struct store_tx *tx = NULL;
@@ -477,7 +477,7 @@ void retention_look_at(const struct site *s, struct retention_state *out)
 
 	*out = (struct retention_state){.last = TIME_NONE, .next = TIME_NONE};
 	if (r == NULL) {
-		(void)!read_last((struct site *)s, &out->last, &ignored);
+		(void)!read_last(s, &out->last, &ignored);
 		return;
 	}
 	pthread_mutex_lock(&r->lock);

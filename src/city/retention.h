@@ -52,7 +52,7 @@ struct retention_state {
 	size_t done, files; /* how far it is */
 	struct err why;     /* of the last failure; code 0: it went well */
 };
-/* r NULL: of a site that nobody serves. */
+/* Of a site that nobody serves: the last run alone. */
 void retention_look_at(const struct site *s, struct retention_state *out);
 
 #endif

@@ -39,8 +39,8 @@ struct site {
 	struct registry *registry;
 	struct city_map *map;
 	struct rules *rules;
-	struct health *health;         /* of the devices */
-	struct quarantine *quarantine; /* of those that nobody knows */
+	struct health *health;          /* of the devices */
+	struct quarantine *quarantine;  /* of those that nobody knows */
 	struct standby *standby;        /* NULL: none */
 	struct retention *retention;    /* NULL: nobody serves */
 	struct retention_policy retain; /* of series of no class */
