@@ -34,10 +34,10 @@ struct ingest {
 struct points {
 	struct series_point *p;
 	size_t n, cap;
-	size_t taken;       /* readings; a text is one, and several points */
-	size_t old;         /* of them more than a year old */
-	struct arena *keep; /* where p lies, where that is not the arena of what was read; or NULL */
-	bool any_age;       /* reading-past does not count, and old ones are not counted */
+	size_t taken;         /* readings; a text is one, and several points */
+	size_t old;           /* of them more than a year old */
+	struct arena *keep;   /* where p lies, where that is not the arena of what was read; or NULL */
+	bool any_age;         /* reading-past does not count, and old ones are not counted */
 	const char *protocol; /* by which it came, for the quarantine; NULL: by its form */
 	bool dry; /* nothing is to be stored: neither points nor series are made, and no refusal is counted */
 	int refused;
@@ -54,8 +54,8 @@ void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const c
 /* Words when the time lies too far ahead or back; old ones that are taken are counted. */
 const char *ingest__time(
         const struct ingest *in, time_us t, time_us now, struct points *out, enum refusal *why);
-/* A name as devices have it ("PM2.5", "wind-speed") as one of a metric or label: other printable characters of
- * ASCII become _. STR_NULL when that does not make it one. */
+/* A name as devices have it ("PM2.5", "wind-speed") as one of a metric or label: other printable characters
+ * of ASCII become _. STR_NULL when that does not make it one. */
 struct str ingest__name(struct arena *a, struct str name, bool metric);
 /* Collects a number, or a text under these labels (sorted). add: false when the arena has no room. state:
  * NULL, or words why it is none, "" and e when nothing more can be taken. */
