@@ -117,8 +117,8 @@ static void write_state(struct call *c, bool all)
 	jw_ktime(w, "last", st.last);
 	jw_ktime(w, "next", st.next);
 	jw_kbool(w, "running", st.running);
-	jw_kint(w, "done", (int64_t)st.done);
-	jw_kint(w, "files", (int64_t)st.files);
+	jw_kint(w, "done", all ? (int64_t)st.done : 0);
+	jw_kint(w, "files", all ? (int64_t)st.files : 0);
 	jw_kstr(w, "why", all && st.why.code != 0 ? st.why.text : "");
 	jw_kbool(w, "four_eyes", c->site->accounts.four_eyes);
 }
@@ -187,7 +187,7 @@ static void write_removal(struct call *c, const struct removal *r)
 	const bool running = strcmp(r->state, "running") == 0;
 	struct jw *w = &c->w;
 
-	if (running)
+	if (running && site_promql_sees_all(c->site, &c->who)) /* files are of all readings */
 		retention_look_at(c->site, &st);
 	jw_object(w);
 	jw_kid(w, "id", r->id);
@@ -318,7 +318,7 @@ int series_removal_confirm(struct call *c, struct err *e)
 		rc = removal_confirm(c->site, id, &c->who, e);
 	if (rc < 0)
 		return rc;
-	retention_poke(c->site->retention);
+	retention_poke(c->site);
 	c->status = 202;
 	return reply_removal(c, id, e);
 }

@@ -2,6 +2,7 @@
 #include "api/api_int.h"
 #include "base/metric.h"
 #include "city/standby.h"
+#include "mqtt/link.h"
 
 static int look_at_store(struct site *site, int64_t *seq, struct err *e)
 {
@@ -29,6 +30,27 @@ static void put_standby(struct jw *w, struct standby *standby)
 	if (!st.ok)
 		jw_kstr(w, "error", err_text(st.why.code));
 	jw_object_end(w);
+}
+
+static void put_brokers(struct jw *w, const struct ingest *in)
+{
+	struct mqtt_link_state st;
+
+	if (!ingest_broker(in, 0, &st))
+		return;
+	jw_key(w, "brokers");
+	jw_array(w);
+	for (int i = 0; ingest_broker(in, i, &st); i++) {
+		jw_object(w);
+		jw_kstr(w, "name", st.name);
+		jw_kbool(w, "ok", st.connected);
+		jw_kint(w, "version", st.version);
+		jw_kint(w, "messages", st.messages);
+		jw_kint(w, "refused", st.unmapped);
+		jw_kint(w, "breaks", st.breaks);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
 }
 
 int healthz_get(struct call *c, struct err *e)
@@ -65,6 +87,8 @@ int healthz_get(struct call *c, struct err *e)
 	jw_object_end(w);
 	if (c->site->standby != NULL)
 		put_standby(w, c->site->standby);
+	if (c->s->ingest != NULL)
+		put_brokers(w, c->s->ingest);
 	jw_ktime(w, "clock", clock_now(c->site->clock));
 	jw_kbool(w, "manual", clock_is_manual(c->site->clock));
 	jw_kstr(w, "version", c->s->version);

@@ -239,12 +239,11 @@ int prom_tsdb(struct call *c, struct err *e)
 /* Readings are gone when this answers, as with Prometheus, unless somebody else must agree first. */
 static int carry_out(struct call *c, int64_t id, struct err *e)
 {
-	struct err ignored = ERR_INIT;
 	struct removal r;
 	int rc = removal_confirm(c->site, id, &c->who, e);
 
-	if (rc == 0 && c->site->retention != NULL)
-		(void)!retention_settle(c->site->retention, &ignored);
+	if (rc == 0)
+		retention_finish(c->site);
 	if (rc == 0)
 		rc = call_read(c, e);
 	if (rc == 0)

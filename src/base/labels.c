@@ -1,4 +1,5 @@
 #include "base/labels.h"
+#include "base/re2.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -317,21 +318,21 @@ static void re_drop(void *p)
 
 static int re_compile(struct re *re, struct arena *a, struct str value, struct err *e)
 {
-	int code = 0;
+	struct sb b = SB_INIT;
+	int code = 0, rc;
 	PCRE2_SIZE at = 0;
 	PCRE2_UCHAR words[160];
 
 	if (value.n > RE_PATTERN_MAX)
 		return err_set(
 		        e, ERR_INVALID, "the regular expression is longer than %d bytes", RE_PATTERN_MAX);
-	/* PCRE2's verbs stand outside the language of Prometheus, and could weaken the limits. */
-	if (value.p != NULL && memmem(value.p, value.n, "(*", 2) != NULL)
-		return err_set(
-		        e, ERR_INVALID, "error parsing regexp: missing argument to repetition operator: `*`");
-	re->code = pcre2_compile((PCRE2_SPTR)(value.p ? value.p : ""), value.n,
-	        PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOTALL |
-	                PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
-	        &code, &at, NULL);
+	rc = re2_to_pcre(value, &b, e);
+	if (rc == 0)
+		re->code =
+		        pcre2_compile((PCRE2_SPTR)(b.n > 0 ? b.p : ""), b.n, RE2_OPTIONS, &code, &at, NULL);
+	sb_fini(&b);
+	if (rc < 0)
+		return rc;
 	if (re->code == NULL) {
 		pcre2_get_error_message(code, words, sizeof words);
 		return err_set(e, ERR_INVALID, "error parsing regexp: %s at offset %zu of `" STR_FMT "`",

@@ -301,7 +301,7 @@ static int load_open(struct store_tx *tx, const struct deciding *x, struct remov
 	int rc = removal_get(x->s, tx, store_arena(tx), x->by, x->id, r, e);
 
 	if (rc == 0 && strcmp(r->state, "open") != 0)
-		rc = err_set(e, ERR_STATE, "this was decided already: %s", r->state);
+		rc = err_set(e, ERR_STATE, "this was decided already: " STR_FMT, STR_ARG(str_of(r->state)));
 	return rc;
 }
 

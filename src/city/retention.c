@@ -341,35 +341,31 @@ static bool remove_all(struct retention *r)
 static void *run(void *arg)
 {
 	struct retention *r = arg;
-	bool look = true, stopping = false;
+	bool look = true, stopping = false; /* look: there may be deletions to carry out */
 
 	while (!stopping) {
 		time_us now, next;
 		uint64_t ticket;
-		bool more, again;
+		bool more;
 
 		pthread_mutex_lock(&r->lock);
 		ticket = r->wanted;
+		look = look || ticket > r->told;
 		next = r->next;
 		pthread_mutex_unlock(&r->lock);
 		now = clock_now(r->site->clock); /* behind the ticket: who asked for it has moved the clock */
-		again = look && !remove_all(r);
+		look = look && !remove_all(r);
 		if (next <= now)
 			retain(r, now);
 		pthread_mutex_lock(&r->lock);
-		look = r->wanted > ticket;
 		r->told = ticket;
 		next = r->next;
 		stopping = r->stopping;
-		more = look || stopping;
+		more = r->wanted > ticket || stopping;
 		pthread_cond_broadcast(&r->settled);
 		pthread_mutex_unlock(&r->lock);
 		if (!more)
 			clock_wait(r->site->clock, next, WAIT_MAX);
-		pthread_mutex_lock(&r->lock);
-		look = again || r->wanted > r->told;
-		stopping = r->stopping;
-		pthread_mutex_unlock(&r->lock);
 	}
 	pthread_mutex_lock(&r->lock);
 	r->told = UINT64_MAX;
@@ -429,10 +425,30 @@ static uint64_t want(struct retention *r)
 	return ticket;
 }
 
-void retention_poke(struct retention *r)
+static void remove_here(struct site *s)
 {
-	if (r != NULL)
-		want(r);
+	struct err ignored = ERR_INIT;
+
+	while (removal_run(s, NULL, NULL, &ignored) > 0)
+		;
+}
+
+void retention_poke(struct site *s)
+{
+	if (s->retention != NULL)
+		want(s->retention);
+	else
+		remove_here(s);
+}
+
+void retention_finish(struct site *s)
+{
+	struct err ignored = ERR_INIT;
+
+	if (s->retention != NULL)
+		(void)!retention_settle(s->retention, &ignored);
+	else
+		remove_here(s);
 }
 
 int retention_settle(struct retention *r, struct err *e)

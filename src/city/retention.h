@@ -21,8 +21,10 @@ MUST_USE int retention_start(struct site *s, struct retention **out, struct err 
 void retention_stop(struct retention **r);
 /* Waits until everything that this instant asks for was done. */
 MUST_USE int retention_settle(struct retention *r, struct err *e);
-/* There is something to carry out. */
-void retention_poke(struct retention *r);
+/* There is something to carry out: begun; where nobody serves, done. */
+void retention_poke(struct site *s);
+/* The same, and waits until it is through, well or not. */
+void retention_finish(struct site *s);
 
 struct retention_row {
 	const struct retention_class *class; /* NULL: series of no class */

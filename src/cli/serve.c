@@ -160,9 +160,12 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .cert = settings_text(&c->settings, SET_CERT),
 	        .key = settings_text(&c->settings, SET_KEY),
 	        .mqtt_connections = (int)settings_int(&c->settings, SET_MQTT_CONNECTIONS),
+	        .mqtt_address_connections = (int)settings_int(&c->settings, SET_MQTT_ADDRESS),
+	        .mqtt_address_rate = (int)settings_int(&c->settings, SET_MQTT_ADDRESS_RATE),
 	        .mqtt_rate = (int)settings_int(&c->settings, SET_MQTT_RATE),
 	        .mqtt_keep_alive = (int)settings_int(&c->settings, SET_MQTT_KEEP_ALIVE),
 	        .mqtt_state = path_join(c->a, c->site_dir, "mqtt.state"),
+	        .brokers = path_join(c->a, c->site_dir, "brokers.yaml"),
 	        .mqtt_open = settings_is(&c->settings, SET_MQTT_ANONYMOUS, "on"),
 	        .mqtt_exchange = settings_text(&c->settings, SET_MQTT_EXCHANGE)};
 	rc = reading_times(c, &io, e);

@@ -120,9 +120,14 @@ static void delist(struct ingest *in, struct waiter *w)
 	*p = w->next;
 }
 
-static void publish(struct ingest *in, const struct device_command *c, const char *id)
+/* To the broker that the thing is behind, else to who subscribes here. */
+static int publish(struct ingest *in, const struct device_command *c, const char *id, struct err *e)
 {
 	char topic[128], answers[128];
+	int rc = bridges_command(in->bridges, c->thing->code, id, c->payload, c->wait, e);
+
+	if (rc != ERR_NOTFOUND)
+		return rc;
 
 	snprintf(topic, sizeof(topic), "things/%s/commands/%s", c->thing->code, id);
 	snprintf(answers, sizeof(answers), "things/%s/answers/%s", c->thing->code, id);
@@ -132,6 +137,7 @@ static void publish(struct ingest *in, const struct device_command *c, const cha
 	                            .correlation = str_of(id),
 	                            .qos = 1,
 	                            .expires = c->wait});
+	return 0;
 }
 
 static bool await(struct ingest *in, struct waiter *w, dur_us wait)
@@ -180,8 +186,8 @@ int command_send(struct ingest *in, const struct device_command *c, struct arena
 	pthread_condattr_destroy(&attr);
 	rc = enlist(in, &w, e);
 	if (rc == 0) {
-		publish(in, c, out->id);
-		if (!await(in, &w, c->wait))
+		rc = publish(in, c, out->id, e);
+		if (!await(in, &w, rc == 0 ? c->wait : 0) && rc == 0)
 			rc = err_set(e, ERR_TIMEOUT,
 			        "%s did not answer in %.0f s; is it connected, and does it subscribe to "
 			        "things/%s/commands/+?",

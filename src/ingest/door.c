@@ -181,7 +181,15 @@ static void stored(struct series_batch *b, int rc, const struct err *e)
 	const struct points *p = &x->points;
 	char words[256];
 
+	struct err again = ERR_INIT;
+
 	ingest__failed(x->in, rc);
+	if (rc == ERR_NOTFOUND) {
+		/* A 404 would make clients throw the readings away. */
+		err_set(&again, ERR_UNAVAILABLE,
+		        "a series of these has ended meanwhile and begins anew; send this again");
+		e = &again;
+	}
 	if (rc < 0) {
 		door__fail(x->r, e);
 		return;
@@ -209,7 +217,7 @@ struct door_post *door__begin(struct ingest *in, struct http_req *r, const char 
 	return x;
 }
 
-void door__post(struct door_post *x)
+void door__post(struct door_post *x, const struct device *d)
 {
 	struct err e = ERR_INIT;
 
@@ -217,6 +225,8 @@ void door__post(struct door_post *x)
 	x->batch.n = x->points.n;
 	x->batch.done = stored;
 	if (!series_post(x->in->site->series, &x->batch)) {
+		refusals_add(
+		        x->in->refusals, d->login, REFUSED_BUSY, 0, "too many readings wait to be written");
 		err_set(&e, ERR_UNAVAILABLE,
 		        "too many readings wait to be written; send this again in a moment");
 		door__fail(x->r, &e);

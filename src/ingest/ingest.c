@@ -14,7 +14,9 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 	in->states = states_new();
 	in->refusals = refusals_new(o->site->clock);
 	ingest__commands_init(in);
-	if (o->mqtt_address != NULL)
+	if (o->brokers != NULL)
+		rc = bridges_read(o->brokers, &in->bridges, e);
+	if (rc == 0 && (o->mqtt_address != NULL || in->bridges != NULL))
 		rc = ingest__mqtt_start(in, o, e);
 	if (rc < 0)
 		ingest_stop(&in);
@@ -30,6 +32,14 @@ int ingest_mqtt_port(const struct ingest *in)
 int ingest_mqtt_tls_port(const struct ingest *in)
 {
 	return in->mqtt != NULL ? mqtt_tls_port(in->mqtt) : 0;
+}
+
+bool ingest_broker(const struct ingest *in, int i, struct mqtt_link_state *out)
+{
+	if (i >= bridges_count(in->bridges))
+		return false;
+	bridges_look(in->bridges, i, out);
+	return true;
 }
 
 int ingest_reload(struct ingest *in, struct err *e)
@@ -49,6 +59,7 @@ void ingest_stop(struct ingest **in)
 	if (*in == NULL)
 		return;
 	mqtt_close(&(*in)->mqtt);
+	bridges_free(&(*in)->bridges);
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
 	states_free(&(*in)->states);

@@ -14,24 +14,30 @@
 struct ingest;
 struct ingest_options {
 	struct site *site;
-	const char *mqtt_address;  /* NULL: no MQTT */
-	int mqtt_port;             /* 0: any free one */
-	bool mqtt_plain_off;       /* no port without TLS */
-	int mqtt_tls_port;         /* 0: any free one */
-	const char *cert, *key;    /* PEM files for MQTT over TLS, or NULL; must live as long */
-	int mqtt_connections;      /* most at once; 0: 20,000 */
-	int mqtt_rate;             /* messages a second of one connection; 0: no limit */
-	int mqtt_keep_alive;       /* seconds, the most of a client of MQTT 5; 0: as it asks */
-	const char *mqtt_state;    /* file for sessions and retained messages while stopped; NULL: none */
-	bool mqtt_open;            /* clients without credentials are let in */
+	const char *mqtt_address;     /* NULL: no MQTT */
+	int mqtt_port;                /* 0: any free one */
+	bool mqtt_plain_off;          /* no port without TLS */
+	int mqtt_tls_port;            /* 0: any free one */
+	const char *cert, *key;       /* PEM files for MQTT over TLS, or NULL; must live as long */
+	int mqtt_connections;         /* most at once; 0: 20,000 */
+	int mqtt_address_connections; /* most at once of one address; 0: no limit */
+	int mqtt_address_rate;        /* new ones of one address in a minute; 0: no limit */
+	int mqtt_rate;                /* messages a second of one connection; 0: no limit */
+	int mqtt_keep_alive;          /* seconds, the most of a client of MQTT 5; 0: as it asks */
+	const char *mqtt_state;       /* file of sessions and retained messages; NULL: none */
+	bool mqtt_open;               /* clients without credentials are let in */
 	const char *mqtt_exchange; /* filters of free topics, as in ingest/rights.h; NULL: none; must live as
 	                              long */
-	dur_us future;             /* readings later than now by more are refused; 0: 10 min */
-	dur_us past;               /* readings older than that are refused; 0: none */
+	const char *brokers; /* file of other brokers (ingest/bridge.h); it may be missing; NULL: none */
+	dur_us future;       /* readings later than now by more are refused; 0: 10 min */
+	dur_us past;         /* readings older than that are refused; 0: none */
 };
 MUST_USE int ingest_start(const struct ingest_options *o, struct ingest **out, struct err *e);
 int ingest_mqtt_port(const struct ingest *in);     /* 0 if there is none */
 int ingest_mqtt_tls_port(const struct ingest *in); /* the same */
+/* The other brokers of the site, by number; false past the last. */
+struct mqtt_link_state;
+bool ingest_broker(const struct ingest *in, int i, struct mqtt_link_state *out);
 /* Reads certificate and key of MQTT again, if there are any. */
 MUST_USE int ingest_reload(struct ingest *in, struct err *e);
 /* Waits for what is at work. The HTTP door must be closed before. */
@@ -90,7 +96,8 @@ struct ingest_sheet_told {
 MUST_USE int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *a,
         struct ingest_sheet_told *out, struct err *e);
 
-/* A text of line protocol, as /write would take it, with all rights. Waits until it is durable. */
+/* A text of line protocol, as /write would take it, with all rights and of any age. Waits until it is
+ * durable. */
 MUST_USE int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a,
         struct ingest_told *out, struct err *e);
 

@@ -4,6 +4,7 @@
 
 #include "base/metric.h"
 #include "city/account.h"
+#include "ingest/bridge.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
 #include "ingest/payload.h"
@@ -21,7 +22,8 @@ struct ingest {
 	struct states *states;
 	struct refusals *refusals;
 	struct mqtt_server *mqtt;
-	struct cert *cert; /* of MQTT over TLS; NULL: none */
+	struct bridges *bridges; /* NULL: none */
+	struct cert *cert;       /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
 	bool mqtt_open;
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */

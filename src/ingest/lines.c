@@ -156,7 +156,7 @@ int ingest_text(struct ingest *in, const char *who, struct str text, struct aren
         struct err *e)
 {
 	struct device all = {.login = who};
-	struct points p = {0};
+	struct points p = {.any_age = true};
 	int rc = ingest__lines(in, &all, text, LINE_NS, a, &p, e);
 
 	if (rc == 0 && p.n > 0) {

@@ -131,8 +131,13 @@ static void post_now(struct ingest *in)
 	x->batch.n = x->points.n;
 	x->batch.done = stored;
 	if (!series_post(in->site->series, &x->batch)) {
-		for (int i = 0; i < x->n; i++)
+		for (int i = 0; i < x->n; i++) {
+			const struct session *s = x->m[i]->user;
+
+			refusals_add(in->refusals, s->rights.name, REFUSED_BUSY, 0,
+			        "too many readings wait to be written");
 			mqtt_message_done(x->m[i], false);
+		}
 		post_free(x);
 	}
 }
@@ -293,6 +298,19 @@ static void on_turn(void *ctx)
 	post_now(in);
 }
 
+/* What the messages of another broker come with: the rights of a device. */
+static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
+{
+	struct ingest *in = ctx;
+	struct session *s = arena_alloc(a, sizeof(*s));
+
+	*s = (struct session){.in = in, .rights = {.site = in->site, .exchange = &in->exchange}};
+	s->rights.kind = RIGHTS_DEVICE;
+	s->rights.name = d->login;
+	s->rights.device = *d;
+	return s;
+}
+
 static int begin_tls(void *ctx, struct gnutls_session_int *session)
 {
 	struct cert *c = ctx;
@@ -313,9 +331,11 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,
-	        .plain_off = o->mqtt_plain_off,
+	        .plain_off = o->mqtt_plain_off || o->mqtt_address == NULL,
 	        .tls_port = o->mqtt_tls_port,
 	        .connections = o->mqtt_connections,
+	        .address_connections = o->mqtt_address_connections,
+	        .address_rate = o->mqtt_address_rate,
 	        .rate = o->mqtt_rate,
 	        .keep_alive_max = (unsigned)o->mqtt_keep_alive,
 	        .state = o->mqtt_state,
@@ -327,7 +347,9 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 		return err_at(e, NULL, 0, 0, "mqtt-exchange");
 	in->exchange.filters = o->mqtt_exchange;
 	in->mqtt_open = o->mqtt_open;
-	if (o->cert != NULL && o->key != NULL) {
+	if (o->mqtt_address == NULL) {
+		/* Only as a client of other brokers. */
+	} else if (o->cert != NULL && o->key != NULL) {
 		rc = cert_open(&co, &in->cert, e);
 		if (rc < 0)
 			return rc;
@@ -337,5 +359,8 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 		err_set(e, ERR_INVALID, "MQTT without TLS is off, and TLS needs a certificate and its key");
 		return err_at(e, NULL, 0, 0, "mqtt-plain");
 	}
-	return mqtt_listen(&mo, &door, &in->mqtt, e);
+	rc = mqtt_listen(&mo, &door, &in->mqtt, e);
+	if (rc == 0 && in->bridges != NULL)
+		bridges_start(in->bridges, in->mqtt, in, user_of_broker);
+	return rc;
 }

@@ -102,8 +102,15 @@ static void accept_some(struct mqtt_server *s, const struct mqtt__port *p)
 			close(fd);
 			continue;
 		}
+		enum mqtt_reason why;
+		struct mqtt__peer *peer = mqtt__peer_enter(s, &sa, &why);
+		if (why != MQTT_R_OK && peer == NULL) {
+			mqtt__count(why);
+			close(fd);
+			continue;
+		}
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
-		mqtt__accepted(s, fd, remote, p->tls);
+		mqtt__accepted(s, fd, remote, p->tls, peer, why);
 	}
 }
 
@@ -132,6 +139,7 @@ static void sweep(struct mqtt_server *s)
 	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next)
 		mqtt__check_times(CONTAINER_OF(l, struct mqtt__conn, all));
 	mqtt__sessions_check(s);
+	mqtt__peers_sweep(s, false);
 	if (!s->shutting)
 		listen_on(s, true);
 }
@@ -140,7 +148,9 @@ static void sweep(struct mqtt_server *s)
  * any. */
 static void free_waiters(struct mqtt_server *s)
 {
-	if (s->waits_memory == 0 || (s->at_work > 0 && s->memory_b > s->o.memory_max_b / 4 * 3))
+	size_t b = s->memory_b + mqtt__log_bytes(s);
+	if (s->waits_memory == 0 ||
+	        ((s->at_work > 0 || mqtt__log_bytes(s) > 0) && b > s->o.memory_max_b / 4 * 3))
 		return;
 	for (struct mqtt__list *l = s->conns.next; l != &s->conns; l = l->next) {
 		struct mqtt__conn *c = CONTAINER_OF(l, struct mqtt__conn, all);
@@ -157,6 +167,7 @@ static void finish_turn(struct mqtt_server *s)
 		s->fresh = false;
 		mqtt__publish_done(s);
 		mqtt__take_sent(s);
+		mqtt__links_turn(s);
 		free_waiters(s);
 		struct mqtt__conn *c = s->dirty, *next;
 		s->dirty = NULL;
@@ -165,6 +176,7 @@ static void finish_turn(struct mqtt_server *s)
 			c->dirty = false;
 			mqtt__finish_turn(c);
 		}
+		mqtt__log_turn(s);
 	} while (s->dirty || s->fresh || atomic_load_explicit(&s->done, memory_order_relaxed) ||
 	         atomic_load_explicit(&s->sent, memory_order_relaxed));
 }
@@ -186,8 +198,10 @@ static void take_event(struct mqtt_server *s, const struct epoll_event *ev)
 	struct mqtt__conn *c = ev->data.ptr;
 	if (ev->events & EPOLLIN)
 		mqtt__readable(c);
-	else if (ev->events & (EPOLLHUP | EPOLLERR))
+	else if (ev->events & (EPOLLHUP | EPOLLERR)) {
+		mqtt__drop_held(c);
 		mqtt__end(c, MQTT_R_OK, "the connection broke");
+	}
 	if (ev->events & EPOLLOUT) {
 		if (mqtt__tls_wants_out(c))
 			mqtt__readable(c); /* which goes on with the handshake */
@@ -297,7 +311,7 @@ int mqtt_listen(
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = &s->wake_fd};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) == 0);
 	listen_on(s, true);
-	mqtt__state_load(s);
+	mqtt__log_open(s);
 	thread_start(&s->thread, "mqtt", loop, s);
 	*out = s;
 	return 0;
@@ -323,6 +337,7 @@ void mqtt_close(struct mqtt_server **sp)
 		return;
 	OBJ_CHECK(s, MQTT_SERVER_MAGIC);
 	*sp = NULL;
+	mqtt__links_stop(s);
 	atomic_store(&s->closing, true);
 	ssize_t ignored = write(s->wake_fd, &one, sizeof(one));
 	(void)ignored;
@@ -331,10 +346,12 @@ void mqtt_close(struct mqtt_server **sp)
 	while (atomic_load_explicit(&s->saying, memory_order_acquire) > 0)
 		sched_yield();
 	mqtt__take_sent(s);
-	mqtt__state_save(s);
+	mqtt__links_free(s);
+	mqtt__log_close(s);
 	mqtt__sessions_fini(s);
 	mqtt__retained_fini(s);
 	mqtt__publish_free(s);
+	mqtt__peers_sweep(s, true);
 	mqtt__chunk_rel(s->scratch);
 	close(s->epoll_fd);
 	close(s->wake_fd);

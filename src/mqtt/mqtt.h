@@ -7,8 +7,8 @@
  * PUBLISHes ([MQTT-4.6.0-2]). One loop thread inside. Back-pressure: a connection with more than `inflight`
  * unanswered messages or bytes is not read until some are answered.
  *
- * Sessions and retained messages live in memory. They outlive connections and, by a file, an orderly stop;
- * not a crash.
+ * Sessions that are to last, with their messages, and retained messages are in memory, and in a log on disk:
+ * what a client is told of them is durable first, so that they outlive a crash.
  */
 #ifndef HEMING_MQTT_H
 #define HEMING_MQTT_H
@@ -49,7 +49,9 @@ enum mqtt_reason {
 	MQTT_R_TIME = 0xa0,
 	MQTT_R_UTF8 = 0x181,
 	MQTT_R_SLOW = 0x197,
+	MQTT_R_ADDRESS_RATE = 0x19f,
 	MQTT_R_MEMORY = 0x297,
+	MQTT_R_ADDRESS = 0x397,
 };
 
 struct mqtt_message {
@@ -102,6 +104,8 @@ struct mqtt_options {
 	void *tls_ctx;
 	int tls_port;            /* 0: any free one */
 	int connections;         /* most at once; 0: 20,000 */
+	int address_connections; /* most at once of one address; 0: no limit */
+	int address_rate;        /* new ones of one address in a minute, as many at once; 0: no limit */
 	int accepts;             /* new connections in a second; 0: 2,000. More wait in the system's queue. */
 	int rate;                /* messages a second of one connection, over ten seconds; 0: no limit */
 	unsigned keep_alive_max; /* seconds that a client of MQTT 5 may at most be silent; 0: as it asks */
@@ -115,7 +119,7 @@ struct mqtt_options {
 	size_t kept_max_b;       /* bytes of waiting and retained messages in all; 0: 256 MiB */
 	int subscriptions;       /* of one session; 0: 1,000 */
 	int retained;            /* messages; 0: 100,000 */
-	const char *state;       /* file for sessions and retained messages while it is stopped; NULL: none */
+	const char *state;       /* file of sessions and retained messages; NULL: they end with the server */
 	dur_us ask_every;        /* how often `still` is asked; 0: a minute */
 	const struct clock *clock;
 };
@@ -136,7 +140,7 @@ struct mqtt_outgoing {
 /* A message of the server's own to those who subscribe. Any thread; copies what it needs. */
 void mqtt_send(struct mqtt_server *s, const struct mqtt_outgoing *o);
 
-/* No new messages; waits for those at work; writes the state. */
+/* No new messages; waits for those at work. */
 void mqtt_close(struct mqtt_server **s);
 
 #endif

@@ -67,6 +67,7 @@ static void received(struct mqtt__conn *c, const struct mqtt__ack *a)
 	struct mqtt__session *x = c->session;
 	struct mqtt__out *o = take_flight(x, a->id, 2, false);
 	if (o && a->reason >= 0x80) {
+		mqtt__keep_done(x, o);
 		mqtt__out_free(c->server, o); /* the client does not want it: that ends it */
 		return;
 	}
@@ -74,6 +75,9 @@ static void received(struct mqtt__conn *c, const struct mqtt__ack *a)
 		mqtt__stored_rel(c->server, o->msg);
 		o->msg = NULL;
 		mqtt__outs_push(&x->flight, o);
+		uint64_t mark = mqtt__log_mark(c->server);
+		mqtt__keep_received(x, o);
+		mqtt__hold_since(c, mark); /* after this the client knows the id no more */
 	}
 	/* Also for one that is not known here any more: the client would ask for ever. */
 	bool known = o || is_released(x, a->id);
@@ -83,6 +87,11 @@ static void received(struct mqtt__conn *c, const struct mqtt__ack *a)
 static void released(struct mqtt__conn *c, const struct mqtt__ack *a)
 {
 	struct mqtt__incoming *in = mqtt__incoming_find(c->session, a->id);
+	if (in) {
+		uint64_t mark = mqtt__log_mark(c->server);
+		mqtt__keep_incoming(c->session, a->id, false);
+		mqtt__hold_since(c, mark); /* after this the client may use the id again */
+	}
 	mqtt__send_ack(c, MQTT_PUBCOMP, a->id, in ? MQTT_R_OK : MQTT_R_ID_UNKNOWN);
 	if (in)
 		mqtt__incoming_remove(c->session, in);
@@ -103,7 +112,9 @@ void mqtt__ack(struct mqtt__conn *c, const struct mqtt__frame *f)
 	case MQTT_PUBREL: released(c, &a); break;
 	default: o = take_flight(c->session, a.id, 2, true); break;
 	}
-	if (o)
+	if (o) {
+		mqtt__keep_done(c->session, o);
 		mqtt__out_free(c->server, o);
+	}
 	mqtt__pump(c->session);
 }

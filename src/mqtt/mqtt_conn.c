@@ -50,10 +50,24 @@ void mqtt__chunk_rel(struct mqtt__chunk *k)
 	free(k);
 }
 
+/* How much of its output may leave. */
+static size_t may_leave(const struct mqtt__conn *c)
+{
+	return c->holds_n > 0 ? c->holds[0].at : c->out.n;
+}
+
+void mqtt__drop_held(struct mqtt__conn *c)
+{
+	if (c->holds_n > 0)
+		c->out.n = c->holds[0].at;
+	c->holds_n = 0;
+	mqtt__dirty(c);
+}
+
 static void watch(struct mqtt__conn *c)
 {
 	bool reads = c->pauses == 0 && !c->ending && !c->server->shutting;
-	bool writes = c->out.n > c->out_sent || mqtt__tls_wants_out(c);
+	bool writes = may_leave(c) > c->out_sent || mqtt__tls_wants_out(c);
 	uint32_t events = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
 	if (c->fd < 0 || events == c->events)
 		return;
@@ -62,7 +76,7 @@ static void watch(struct mqtt__conn *c)
 	c->events = events;
 }
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls)
+static struct mqtt__conn *conn_new(struct mqtt_server *s, int fd, const char *remote)
 {
 	struct mqtt__conn *c = xcalloc(1, sizeof(*c));
 	c->server = s;
@@ -78,8 +92,35 @@ void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls)
 	c->events = EPOLLIN;
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0);
+	return c;
+}
+
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
+        enum mqtt_reason refuse)
+{
+	struct mqtt__conn *c = conn_new(s, fd, remote);
+	c->peer = peer;
+	c->refuse = refuse;
 	if (tls && !mqtt__tls_begin(c))
 		mqtt__end(c, MQTT_R_OK, "no TLS session can be made");
+}
+
+struct mqtt__conn *mqtt__linked(struct mqtt_server *s, int fd, struct mqtt_link *l, int version)
+{
+	const char *host;
+	void *trust;
+	bool tls = mqtt__link_tls(l, &host, &trust);
+	struct mqtt__conn *c = conn_new(s, fd, host);
+	c->link = l;
+	c->version = version;
+	c->user = mqtt__link_user(l);
+	if (!tls)
+		mqtt__link_greet(c);
+	else if (mqtt__tls_begin_client(c, host, trust))
+		mqtt__readable(c); /* which begins the handshake */
+	else
+		mqtt__end(c, MQTT_R_OK, "no TLS session can be made");
+	return c;
 }
 
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on)
@@ -114,6 +155,12 @@ const char *mqtt__name(const struct mqtt__conn *c)
 static void say_goodbye(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
 {
 	size_t n = c->problem_info ? 3 + strlen(why) : 0;
+	if (c->link) {
+		static const char goodbye[2] = {(char)(MQTT_DISCONNECT << 4), 0};
+		if (c->connected && reason == MQTT_R_STOPPING)
+			mqtt__send(c, goodbye, sizeof(goodbye));
+		return;
+	}
 	if (c->version != MQTT_V5 || !c->connected || reason == MQTT_R_OK || n > 100)
 		return;
 	if (c->packet_max > 0 && 4 + n > c->packet_max)
@@ -175,6 +222,8 @@ void mqtt__count(enum mqtt_reason reason)
 	case MQTT_R_UNAVAILABLE: m = METRIC_MQTT_BAD_UNAVAILABLE; break;
 	case MQTT_R_TOO_LARGE: m = METRIC_MQTT_BAD_SIZE; break;
 	case MQTT_R_CONNECTIONS: m = METRIC_MQTT_BAD_CONNECTIONS; break;
+	case MQTT_R_ADDRESS: m = METRIC_MQTT_BAD_ADDRESS; break;
+	case MQTT_R_ADDRESS_RATE: m = METRIC_MQTT_BAD_ADDRESS_RATE; break;
 	case MQTT_R_TIME:
 	case MQTT_R_KEEP_ALIVE: m = METRIC_MQTT_BAD_TIME; break;
 	case MQTT_R_SLOW: m = METRIC_MQTT_BAD_SLOW; break;
@@ -188,13 +237,35 @@ void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 {
 	if (c->ending)
 		return;
+	if (c->link) {
+		mqtt__link_wrong(c, bad.why);
+		return;
+	}
 	mqtt__count(bad.reason);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
 	mqtt__end(c, bad.reason, bad.why);
 }
 
+/* What a broker says to a link; the rest is as of a client. */
+static bool dispatch_link(struct mqtt__conn *c, const struct mqtt__frame *f)
+{
+	switch (f->type) {
+	case MQTT_CONNACK: mqtt__link_connack(c, f); return true;
+	case MQTT_SUBACK: mqtt__link_suback(c, f); return true;
+	case MQTT_PINGRESP: return true;
+	case MQTT_DISCONNECT: mqtt__link_wrong(c, "it ended the connection"); return true;
+	case MQTT_CONNECT:
+	case MQTT_SUBSCRIBE:
+	case MQTT_UNSUBSCRIBE:
+	case MQTT_PINGREQ: mqtt__link_wrong(c, "it sent a packet that only clients send"); return true;
+	default: return false;
+	}
+}
+
 static void dispatch(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *k)
 {
+	if (c->link && dispatch_link(c, f))
+		return;
 	switch (f->type) {
 	case MQTT_CONNECT: mqtt__connect(c, f); break;
 	case MQTT_PUBLISH: mqtt__publish(c, f, k); break;
@@ -251,8 +322,11 @@ static void take_packets(struct mqtt__conn *c, struct mqtt__chunk *k, size_t at,
 	while (at < end && c->pauses == 0 && !c->ending) {
 		struct mqtt__frame f;
 		/* Told by the first byte: a stray HTTP client need not wait for the end of its "packet". */
-		if (!c->connected && (unsigned char)k->data[at] >> 4 != MQTT_CONNECT) {
-			mqtt__wrong(c, mqtt__bad(MQTT_R_PROTOCOL, "its first packet was not a CONNECT"));
+		if (!c->connected &&
+		        (unsigned char)k->data[at] >> 4 != (c->link ? MQTT_CONNACK : MQTT_CONNECT)) {
+			mqtt__wrong(c,
+			        mqtt__bad(MQTT_R_PROTOCOL, c->link ? "it does not answer as MQTT does"
+			                                           : "its first packet was not a CONNECT"));
 			break;
 		}
 		enum mqtt__framing how =
@@ -334,9 +408,9 @@ static void shed(struct mqtt_server *s)
 static bool has_memory(struct mqtt__conn *c)
 {
 	struct mqtt_server *s = c->server;
-	if (s->memory_b <= s->o.memory_max_b)
+	if (s->memory_b + mqtt__log_bytes(s) <= s->o.memory_max_b)
 		return true;
-	if (s->at_work > 0)
+	if (s->at_work > 0 || mqtt__log_bytes(s) > 0)
 		mqtt__pause(c, MQTT_PAUSE_MEMORY, true);
 	else
 		shed(s);
@@ -387,15 +461,26 @@ void mqtt__readable(struct mqtt__conn *c)
 	}
 }
 
+static void forget_sent(struct mqtt__conn *c)
+{
+	c->out.n -= c->out_sent;
+	if (c->out.n > 0)
+		memmove(c->out.p, c->out.p + c->out_sent, c->out.n);
+	for (int i = 0; i < c->holds_n; i++)
+		c->holds[i].at -= c->out_sent;
+	c->out_sent = 0;
+}
+
 static void flush(struct mqtt__conn *c)
 {
-	while (c->fd >= 0 && c->out_sent < c->out.n) {
-		ssize_t n = mqtt__write(c, c->out.p + c->out_sent, c->out.n - c->out_sent);
+	while (c->fd >= 0 && c->out_sent < may_leave(c)) {
+		ssize_t n = mqtt__write(c, c->out.p + c->out_sent, may_leave(c) - c->out_sent);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
+			mqtt__drop_held(c);
 			c->out_sent = c->out.n;
 			mqtt__end(c, MQTT_R_OK, "the connection broke");
 			c->out_sent = c->out.n;
@@ -404,22 +489,14 @@ static void flush(struct mqtt__conn *c)
 		c->out_sent += (size_t)n;
 		c->stuck = 0;
 	}
-	if (c->out_sent == c->out.n) {
-		c->out_sent = 0;
+	if (c->out_sent == may_leave(c))
 		c->stuck = 0;
-		if (c->out.cap > 4096)
-			sb_fini(&c->out);
-		else
-			sb_reset(&c->out);
-	} else {
-		if (c->stuck == 0)
-			c->stuck = c->server->now;
-		if (c->out_sent > OUT_MOST_B) {
-			c->out.n -= c->out_sent;
-			memmove(c->out.p, c->out.p + c->out_sent, c->out.n);
-			c->out_sent = 0;
-		}
-	}
+	else if (c->stuck == 0)
+		c->stuck = c->server->now;
+	if (c->out_sent == c->out.n || c->out_sent > OUT_MOST_B)
+		forget_sent(c);
+	if (c->out.n == 0 && c->out.cap > 4096)
+		sb_fini(&c->out);
 	bool full = c->out.n - c->out_sent > OUT_MOST_B;
 	if (full != !!(c->pauses & MQTT_PAUSE_OUT))
 		mqtt__pause(c, MQTT_PAUSE_OUT, full);
@@ -447,18 +524,23 @@ static void hang_up(struct mqtt__conn *c)
 	c->fd = -1;
 	sb_fini(&c->out);
 	c->out_sent = 0;
+	c->holds_n = 0;
 	forget_part(c);
 	forget_aliases(c);
 	c->server->conn_count--;
+	mqtt__peer_leave(c->peer, c->refuse);
+	c->peer = NULL;
 	mqtt__pause(c, MQTT_PAUSE_MEMORY, false);
-	if (c->connected)
+	if (c->connected && !c->link)
 		metric_add(METRIC_MQTT_CONNECTIONS, -1);
 }
 
 static void let_go(struct mqtt__conn *c)
 {
 	struct mqtt_server *s = c->server;
-	if (c->connected)
+	if (c->link)
+		mqtt__link_lost(c);
+	else if (c->connected)
 		s->door.close(s->door.ctx, c->user, c->why);
 	c->all.prev->next = c->all.next;
 	c->all.next->prev = c->all.prev;
@@ -479,19 +561,20 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		mqtt__wrong(c, mqtt__bad(MQTT_R_SLOW, "it does not take its messages as fast as they come"));
 	if (s->shutting)
 		mqtt__will_free(c);
-	if (s->shutting && c->unanswered == 0)
+	if (s->shutting && c->unanswered == 0 && c->holds_n == 0)
 		mqtt__end(c, MQTT_R_STOPPING, "the server stops");
 	flush(c);
 	if (c->session && c->session->conn == c && c->session->queue.n > 0) {
 		mqtt__pump(c->session);
 		flush(c);
 	}
-	if (c->ending && c->fd >= 0) {
-		LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
+	if (c->ending && c->fd >= 0 && c->holds_n == 0) {
+		if (c->link == NULL) /* which says so itself */
+			LOG(MQTT_CLOSE, log_s("remote", c->remote), log_s("why", c->why));
 		hang_up(c);
 	}
 	watch(c);
-	if (c->fd < 0 && c->unanswered == 0 && !c->dirty && !c->will)
+	if (c->fd < 0 && c->unanswered == 0 && !c->dirty && !c->held && !c->will)
 		let_go(c);
 }
 
@@ -514,6 +597,10 @@ void mqtt__check_times(struct mqtt__conn *c)
 	}
 	if (c->fd < 0 || c->ending)
 		return;
+	if (c->link) {
+		mqtt__link_times(c);
+		return;
+	}
 	if (c->pauses & MQTT_PAUSE_RATE)
 		mqtt__rate_check(c);
 	if (!may_stay(c)) {

@@ -236,7 +236,11 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct m
 	c->asked = s->now;
 	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
 	take_limits(c, in);
+	uint64_t mark = mqtt__log_mark(s);
 	c->session = take_session(c, in, client_id, &present);
+	c->session->conn = c;
+	mqtt__keep_session(c->session);
+	mqtt__hold_since(c, mark);
 	c->will = will;
 	metric_add(METRIC_MQTT_CONNECTIONS, 1);
 	LOG(MQTT_CONNECT, log_s("client", mqtt__name(c)), log_s("remote", c->remote));
@@ -273,7 +277,11 @@ void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f)
 		mqtt__wrong(c, bad);
 		return;
 	}
-	if (in.level != MQTT_V311 && in.level != MQTT_V5)
+	if (c->refuse == MQTT_R_ADDRESS)
+		bad = mqtt__bad(c->refuse, "its address has as many connections as one may have");
+	else if (c->refuse == MQTT_R_ADDRESS_RATE)
+		bad = mqtt__bad(c->refuse, "its address makes new connections faster than one may");
+	else if (in.level != MQTT_V311 && in.level != MQTT_V5)
 		bad = mqtt__bad(MQTT_R_VERSION, "it speaks another version of MQTT than 3.1.1 and 5");
 	else if (in.level == MQTT_V311 && in.client_id.n == 0 && !in.clean)
 		bad = mqtt__bad(MQTT_R_IDENTIFIER, "it wants a session to last and has no client id");

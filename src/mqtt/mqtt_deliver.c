@@ -114,7 +114,7 @@ static bool write_packet(struct mqtt__conn *c, const struct mqtt__stored *m, int
 		metric_add(METRIC_MQTT_DROPPED_EXPIRED, 1);
 		return false;
 	}
-	if (s->door.receive && !s->door.receive(s->door.ctx, c->user, topic))
+	if (s->door.receive && !c->link && !s->door.receive(s->door.ctx, c->user, topic))
 		return false;
 	struct sb *props = &s->text;
 	sb_reset(props);
@@ -188,14 +188,21 @@ void mqtt__pump(struct mqtt__session *x)
 			x->waiting--;
 			x->waiting_b -= o->msg->bytes;
 		}
-		if (o->qos > 0 && o->id == 0)
+		if (o->qos > 0 && o->id == 0) {
 			o->id = free_id(x);
+			uint64_t mark = mqtt__log_mark(c->server);
+			mqtt__keep_sent(x, o);
+			if (o->qos == 2)
+				mqtt__hold_since(c, mark); /* sent again, it must have the same id */
+		}
 		bool sent = write_packet(
 		        c, o->msg, o->qos, o->retain, o->dup, o->id, (struct str){o->ids, o->ids_n});
-		if (sent && o->qos > 0)
+		if (sent && o->qos > 0) {
 			mqtt__outs_push(&x->flight, o);
-		else
+		} else {
+			mqtt__keep_done(x, o);
 			mqtt__out_free(c->server, o);
+		}
 	}
 }
 
@@ -225,6 +232,7 @@ static void enqueue(
 	o->ids_n = (unsigned char)ids.n;
 	if (ids.n > 0)
 		memcpy(o->ids, ids.p, ids.n);
+	mqtt__keep_queued(x, o);
 	mqtt__enqueue(x, o);
 	mqtt__pump(x);
 }
@@ -348,6 +356,7 @@ void mqtt__route(struct mqtt_server *s, struct mqtt__stored *m)
 
 static void forget_retained(struct mqtt_server *s, struct mqtt__node *n)
 {
+	mqtt__keep_cleared(s, n->retained->topic);
 	mqtt__stored_rel(s, n->retained);
 	n->retained = NULL;
 	s->tree.retained--;
@@ -372,6 +381,7 @@ bool mqtt__retain(struct mqtt_server *s, struct mqtt__stored *m)
 	n = mqtt__tree_get(&s->tree, m->topic);
 	m->refs++;
 	n->retained = m;
+	mqtt__keep_retained(s, m);
 	if (old)
 		mqtt__stored_rel(s, old);
 	else

@@ -197,7 +197,7 @@ struct mqtt__stored {
 	bool retain;
 	size_t bytes;
 	dur_us expires;            /* monotonic; 0: never */
-	uint32_t number;           /* in the file of the state */
+	uint64_t number;           /* in the log */
 	uint64_t publisher;        /* serial of its session; 0: the server */
 	struct mqtt__stored *next; /* on its way to the loop */
 	struct str topic, props, payload;
@@ -213,6 +213,7 @@ void mqtt__stored_rel(struct mqtt_server *s, struct mqtt__stored *m);
 struct mqtt__out {
 	struct mqtt__out *next;
 	struct mqtt__stored *msg; /* NULL once a PUBREC came */
+	uint64_t seq;             /* in the log; 0: it is not there */
 	uint16_t id;              /* 0: not sent yet */
 	unsigned char qos;
 	bool retain, dup;
@@ -307,6 +308,7 @@ struct mqtt__session {
 	uint64_t serial;
 	int refs; /* the registry's, and of messages of QoS 2 at work */
 	bool gone;
+	bool kept;         /* it outlives the process */
 	uint32_t expiry_s; /* UINT32_MAX: never */
 	dur_us left;       /* since when it is away */
 	struct mqtt__sub *subs;
@@ -393,6 +395,12 @@ struct mqtt__will {
 	dur_us at; /* when it is to be sent, once the connection has ended */
 };
 
+/* What was put out from `at` on leaves when that batch of the log is durable. */
+struct mqtt__held {
+	size_t at;
+	uint64_t batch;
+};
+
 struct mqtt__conn {
 	struct mqtt__list all; /* of the server; first, so that a list node is a connection */
 	struct mqtt_server *server;
@@ -415,6 +423,14 @@ struct mqtt__conn {
 	dur_us part_since;
 	struct sb out;
 	size_t out_sent;
+	struct mqtt__held holds[2]; /* of the batch that is written, and of the one that fills */
+	int holds_n;
+	bool held; /* in the list of those who wait for the log */
+	struct mqtt__conn *next_held;
+	struct mqtt_link *link;                  /* the other side is a broker; NULL: a client */
+	bool tls_failed;                         /* no TLS could be agreed on */
+	struct mqtt__peer *peer;                 /* NULL: addresses have no limits */
+	enum mqtt_reason refuse;                 /* it is here only to be told that */
 	int unanswered;                          /* messages at work */
 	int acks_due;                            /* of QoS 1 and 2 among them */
 	struct mqtt__message *work, **work_tail; /* in the order of their arrival */
@@ -434,7 +450,10 @@ struct mqtt__conn {
 	char remote[SOCKET_PEER_LEN];
 };
 
-void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls);
+void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls, struct mqtt__peer *peer,
+        enum mqtt_reason refuse);
+/* A socket to another broker. */
+struct mqtt__conn *mqtt__linked(struct mqtt_server *s, int fd, struct mqtt_link *l, int version);
 void mqtt__readable(struct mqtt__conn *c);
 /* Appends to what goes out after this turn of the loop. */
 void mqtt__send(struct mqtt__conn *c, const void *p, size_t n);
@@ -446,6 +465,7 @@ void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why);
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad);
 void mqtt__count(enum mqtt_reason reason); /* in the metrics */
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on);
+void mqtt__drop_held(struct mqtt__conn *c); /* output that waits for the log is never sent */
 /* What a turn of the loop left to do for it: packets behind a pause, output, its end. c may be gone after. */
 void mqtt__finish_turn(struct mqtt__conn *c);
 /* Keep-alive, a CONNECT that does not come, a peer that does not read, a will whose time has come. */
@@ -453,10 +473,40 @@ void mqtt__check_times(struct mqtt__conn *c);
 /* Its client id, for the log. */
 const char *mqtt__name(const struct mqtt__conn *c);
 
+/* ---- links to other brokers (mqtt_link.c) ---- */
+
+struct mqtt_link;
+void mqtt__link_greet(struct mqtt__conn *c); /* its socket is ready: CONNECT */
+void mqtt__link_connack(struct mqtt__conn *c, const struct mqtt__frame *f);
+void mqtt__link_suback(struct mqtt__conn *c, const struct mqtt__frame *f);
+/* What the topic is here, until the next call; false: nothing. */
+bool mqtt__link_map(struct mqtt__conn *c, struct str topic, struct str *out);
+void mqtt__link_times(struct mqtt__conn *c);
+void mqtt__link_wrong(struct mqtt__conn *c, const char *why);
+void mqtt__link_lost(struct mqtt__conn *c); /* the connection is over */
+void *mqtt__link_user(const struct mqtt_link *l);
+/* Whether it speaks TLS, with whom, and what of GnuTLS it trusts. */
+bool mqtt__link_tls(const struct mqtt_link *l, const char **host, void **trust);
+void mqtt__links_turn(struct mqtt_server *s); /* sockets and messages that other threads gave */
+void mqtt__links_stop(struct mqtt_server *s); /* before the loop ends */
+void mqtt__links_free(struct mqtt_server *s); /* after it */
+
+/* ---- what one address may take (mqtt_peer.c) ---- */
+
+struct mqtt__peer;
+struct sockaddr_storage;
+/* One more connection of the address. why is not OK: it is to be told so, or closed at once when NULL comes
+ * back. */
+struct mqtt__peer *mqtt__peer_enter(
+        struct mqtt_server *s, const struct sockaddr_storage *sa, enum mqtt_reason *why);
+void mqtt__peer_leave(struct mqtt__peer *p, enum mqtt_reason why);
+void mqtt__peers_sweep(struct mqtt_server *s, bool all);
+
 /* ---- TLS of a connection (mqtt_tls.c) ---- */
 
 /* False when the session cannot be made. */
 bool mqtt__tls_begin(struct mqtt__conn *c);
+bool mqtt__tls_begin_client(struct mqtt__conn *c, const char *host, void *trust);
 void mqtt__tls_end(struct mqtt__conn *c); /* says goodbye if it can */
 /* As recv and send: -1 with errno EAGAIN when the socket is not ready. */
 ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n);
@@ -478,10 +528,42 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__ping(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__disconnect(struct mqtt__conn *c, const struct mqtt__frame *f);
 
-/* ---- what outlives an orderly stop (mqtt_state.c) ---- */
+/* ---- what outlives the process (mqtt_state.c): nothing without a file, or for a session that is not to last
+ */
 
-void mqtt__state_load(struct mqtt_server *s); /* before the loop */
-void mqtt__state_save(struct mqtt_server *s); /* after it */
+void mqtt__keep_session(struct mqtt__session *x); /* it began, changed, left or came back */
+void mqtt__keep_end(struct mqtt__session *x);
+void mqtt__keep_subscription(const struct mqtt__sub *sub);
+void mqtt__keep_unsubscription(const struct mqtt__sub *sub);
+void mqtt__keep_queued(struct mqtt__session *x, struct mqtt__out *o);
+void mqtt__keep_sent(struct mqtt__session *x, const struct mqtt__out *o);
+void mqtt__keep_received(struct mqtt__session *x, const struct mqtt__out *o); /* PUBREC */
+void mqtt__keep_done(struct mqtt__session *x, const struct mqtt__out *o);
+void mqtt__keep_incoming(struct mqtt__session *x, unsigned id, bool came); /* or its PUBREL came */
+void mqtt__keep_retained(struct mqtt_server *s, struct mqtt__stored *m);
+void mqtt__keep_cleared(struct mqtt_server *s, struct str topic);
+/* Records that make all that is kept out of nothing. */
+void mqtt__state_picture(struct mqtt_server *s, struct sb *to);
+struct mqtt__replay;
+struct mqtt__replay *mqtt__replay_begin(struct mqtt_server *s);
+bool mqtt__replay_records(struct mqtt__replay *r, struct str in); /* false: they make no sense */
+void mqtt__replay_end(struct mqtt__replay *r);
+
+/* ---- the log of it (mqtt_log.c) ---- */
+
+struct mqtt__log;
+void mqtt__log_open(struct mqtt_server *s);  /* reads what is there; before the loop */
+void mqtt__log_close(struct mqtt_server *s); /* after it */
+void mqtt__log_turn(struct mqtt_server *s); /* at the end of a turn: what came goes out, who waited goes on */
+struct sb *mqtt__log_record(struct mqtt_server *s);  /* takes one more record; NULL: there is no log */
+size_t mqtt__log_bytes(const struct mqtt_server *s); /* that wait for the disk */
+uint64_t mqtt__log_mark(const struct mqtt_server *s);
+/* The batch that has what was said since the mark; 0: nothing was. */
+uint64_t mqtt__log_batch_since(const struct mqtt_server *s, uint64_t mark);
+uint64_t mqtt__log_latest(const struct mqtt_server *s); /* the batch that has all that was said */
+/* What is put out after this waits for the batch; 0 is durable. */
+void mqtt__hold(struct mqtt__conn *c, uint64_t batch);
+void mqtt__hold_since(struct mqtt__conn *c, uint64_t mark);
 
 /* ---- the loop (mqtt.c) ---- */
 
@@ -503,6 +585,7 @@ struct mqtt_server {
 	_Atomic int saying; /* threads inside mqtt_message_done or mqtt_send: they may still touch wake_fd */
 	_Atomic(struct mqtt__message *) done; /* pushed by any thread, newest first */
 	_Atomic(struct mqtt__stored *) sent;  /* the same, of mqtt_send */
+	_Atomic(struct mqtt_link *) links;
 
 	/* The loop's own. */
 	dur_us now; /* monotonic, of this turn */
@@ -530,6 +613,10 @@ struct mqtt_server {
 	size_t kept_b; /* of all stored messages */
 	struct mqtt__tree tree;
 	struct sb text; /* what is being put together */
+	struct mqtt__peer **peers;
+	struct mqtt__log *log;
+	uint64_t seqs;               /* of messages on their way, in the log */
+	uint64_t numbers, numbers_0; /* of messages in the log, and before its last picture */
 };
 
 extern _Thread_local struct mqtt_server *mqtt__loop_here; /* whose loop this thread is, or NULL */

@@ -23,8 +23,10 @@ struct mqtt__message {
 	struct mqtt__chunk *chunk, *topic_chunk; /* hold the bytes; topic_chunk: of an alias, or NULL */
 	struct mqtt__session *session;           /* of a message of QoS 2; holds a reference */
 	uint64_t publisher;                      /* serial of its session */
+	bool unmapped;                           /* of a link: it is only acknowledged */
 	struct str props;
 	dur_us expires;                  /* monotonic; 0: never */
+	uint64_t batch;                  /* of the log, that its answer waits for; 0: of none */
 	struct mqtt__message *next_work; /* of its connection */
 	struct mqtt__message *next_done; /* stack of those done, or of the spare */
 };
@@ -107,6 +109,10 @@ static void begin_work(struct mqtt__conn *c, struct mqtt__message *m)
 	if (++c->unanswered >= s->o.inflight)
 		mqtt__pause(c, MQTT_PAUSE_INFLIGHT, true);
 	metric_add(METRIC_MQTT_MESSAGES, 1);
+	if (m->unmapped) {
+		mqtt_message_done(&m->pub, true);
+		return;
+	}
 	s->fresh = true;
 	s->door.publish(s->door.ctx, &m->pub);
 }
@@ -148,7 +154,7 @@ static void fill_tokens(struct mqtt__conn *c)
 
 static void count_rate(struct mqtt__conn *c)
 {
-	if (c->server->o.rate == 0)
+	if (c->server->o.rate == 0 || c->link)
 		return;
 	fill_tokens(c);
 	c->tokens -= 1;
@@ -169,8 +175,10 @@ void mqtt__rate_check(struct mqtt__conn *c)
 static bool came_before(struct mqtt__conn *c, unsigned id)
 {
 	const struct mqtt__incoming *in = mqtt__incoming_find(c->session, id);
-	if (in && !in->at_work)
+	if (in && !in->at_work) {
+		mqtt__hold(c, mqtt__log_latest(c->server));
 		mqtt__send_ack(c, MQTT_PUBREC, id, MQTT_R_OK);
+	}
 	return in != NULL;
 }
 
@@ -180,6 +188,18 @@ static bool within_receive_max(const struct mqtt__conn *c, int qos)
 	if (c->version == MQTT_V5)
 		return qos == 0 || (size_t)c->acks_due + c->session->incoming_n < most;
 	return qos < 2 || c->session->incoming_n < most * INCOMING_V311_TIMES;
+}
+
+/* Its topic is what the link says; that needs memory of its own, as one of an alias has. */
+static bool map_topic(struct mqtt__conn *c, struct str *topic, struct mqtt__chunk **topic_chunk)
+{
+	struct str here;
+	if (!mqtt__link_map(c, *topic, &here))
+		return false;
+	*topic_chunk = mqtt__chunk_new(c->server, here.n);
+	memcpy((*topic_chunk)->data, here.p, here.n);
+	*topic = (struct str){(*topic_chunk)->data, here.n};
+	return true;
 }
 
 void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqtt__chunk *held)
@@ -204,19 +224,21 @@ void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqt
 		mqtt__wrong(c, mqtt__bad(MQTT_R_RECEIVE_MAX, "it sent more messages than may be unanswered"));
 		return;
 	}
+	bool mapped = c->link == NULL || map_topic(c, &in.topic, &topic_chunk);
 	struct mqtt__message *m = message_new(s);
 	*m = (struct mqtt__message){
 	        .pub = {.topic = in.topic,
 	                .payload = in.payload,
 	                .qos = in.qos,
 	                .dup = in.dup,
-	                .retain = in.retain,
-	                .forward = true,
+	                .retain = mapped && in.retain,
+	                .forward = mapped,
 	                .user = c->user},
 	        .magic = MESSAGE_MAGIC,
 	        .id = in.id,
 	        .conn = c,
 	        .chunk = held,
+	        .unmapped = !mapped,
 	        .topic_chunk = topic_chunk,
 	        .publisher = c->session->serial,
 	        .props = in.props.all,
@@ -304,10 +326,12 @@ static void forward(struct mqtt_server *s, struct mqtt__message *m)
 	x->expires = m->expires;
 	x->publisher = m->publisher;
 	mqtt__stored_keep(s, x);
+	uint64_t mark = mqtt__log_mark(s);
 	if (x->retain && !mqtt__retain(s, x) && m->pub.reason == MQTT_R_OK)
 		m->pub.reason = MQTT_R_QUOTA;
 	if (s->tree.subs > 0)
 		mqtt__route(s, x);
+	m->batch = mqtt__log_batch_since(s, mark);
 	mqtt__stored_rel(s, x);
 }
 
@@ -319,8 +343,15 @@ static void answer_qos2(struct mqtt__message *m)
 		return;
 	bool refused = m->pub.reason >= 0x80 && x->conn && x->conn->version == MQTT_V5;
 	in->at_work = false;
-	if (!m->ok || refused) /* no PUBREL follows */
+	uint64_t batch = m->batch;
+	if (!m->ok || refused) { /* no PUBREL follows */
 		mqtt__incoming_remove(x, in);
+	} else if (x->kept) {
+		mqtt__keep_incoming(x, m->id, true);
+		batch = mqtt__log_latest(x->server);
+	}
+	if (x->conn)
+		mqtt__hold(x->conn, batch);
 	if (m->ok && x->conn)
 		mqtt__send_ack(x->conn, MQTT_PUBREC, m->id, m->pub.reason);
 }
@@ -358,6 +389,10 @@ static void answer(struct mqtt__conn *c, struct mqtt__message *m, struct acks *a
 		bool tell = c->version == MQTT_V5 && m->pub.reason != MQTT_R_OK;
 		const char packet[5] = {(char)(MQTT_PUBACK << 4), (char)(tell ? 3 : 2), (char)(m->id >> 8),
 		        (char)m->id, (char)m->pub.reason};
+		if (m->batch > 0) {
+			leave_acks(c, a);
+			mqtt__hold(c, m->batch);
+		}
 		memcpy(a->packets + a->n, packet, sizeof(packet));
 		a->n += tell ? 5 : 4;
 		if (a->n + sizeof(packet) > sizeof(a->packets))

@@ -85,6 +85,7 @@ void mqtt__session_end(struct mqtt__session *x)
 		p = &(*p)->next_same;
 	*p = x->next_same;
 	stay(x);
+	mqtt__keep_end(x);
 	while (x->subs)
 		mqtt__sub_remove(&s->tree, x->subs);
 	metric_set(METRIC_MQTT_SUBSCRIPTIONS, s->tree.subs);
@@ -117,6 +118,7 @@ void mqtt__session_leave(struct mqtt__session *x)
 		return;
 	}
 	x->left = s->now;
+	mqtt__keep_session(x);
 	x->away = (struct mqtt__list){.prev = s->away.prev, .next = &s->away};
 	s->away.prev->next = &x->away;
 	s->away.prev = &x->away;
@@ -155,8 +157,10 @@ static void drop_rights(struct mqtt__session *x, struct mqtt__conn *c)
 		next = sub->next_own;
 		sb_reset(&filter);
 		mqtt__node_filter(sub->node, &filter);
-		if (!s->door.subscribe(s->door.ctx, c->user, sb_str(&filter)))
+		if (!s->door.subscribe || !s->door.subscribe(s->door.ctx, c->user, sb_str(&filter))) {
+			mqtt__keep_unsubscription(sub);
 			mqtt__sub_remove(&s->tree, sub);
+		}
 	}
 	sb_fini(&filter);
 	metric_set(METRIC_MQTT_SUBSCRIPTIONS, s->tree.subs);

@@ -92,6 +92,7 @@ static unsigned subscribe_one(
 	(*sub)->retain_handling = (unsigned char)f->retain_handling;
 	(*sub)->fresh = fresh;
 	(*sub)->id = id;
+	mqtt__keep_subscription(*sub);
 	return (unsigned)f->qos;
 }
 
@@ -129,12 +130,14 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 	struct mqtt__sub **subs = xcalloc(in.filters, sizeof(struct mqtt__sub *));
 	char *codes = xcalloc(in.filters, 1);
 	struct str payload = in.payload;
+	uint64_t mark = mqtt__log_mark(s);
 	for (size_t i = 0; i < in.filters; i++) {
 		mqtt__filter_next(&payload, true, &filter);
 		unsigned code = subscribe_one(c, &filter, in.subscription_id, &subs[i]);
 		codes[i] = (char)(c->version == MQTT_V311 && code > 2 ? MQTT_R_FAILED : code);
 	}
 	metric_set(METRIC_MQTT_SUBSCRIPTIONS, s->tree.subs);
+	mqtt__hold_since(c, mark);
 	answer(c, MQTT_SUBACK, in.id, (struct str){codes, in.filters});
 	payload = in.payload;
 	for (size_t i = 0; i < in.filters; i++) {
@@ -165,6 +168,7 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 		return;
 	}
 	char *codes = xcalloc(in.filters, 1);
+	uint64_t mark = mqtt__log_mark(s);
 	for (size_t i = 0; i < in.filters; i++) {
 		struct str text, group;
 		struct mqtt__sub *sub = NULL;
@@ -176,10 +180,13 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 		}
 		sub = mqtt__sub_find(&s->tree, c->session, text, group);
 		codes[i] = (char)(sub ? MQTT_R_OK : MQTT_R_NO_SUBSCRIPTION);
-		if (sub)
+		if (sub) {
+			mqtt__keep_unsubscription(sub);
 			mqtt__sub_remove(&s->tree, sub);
+		}
 	}
 	metric_set(METRIC_MQTT_SUBSCRIPTIONS, s->tree.subs);
+	mqtt__hold_since(c, mark);
 	answer(c, MQTT_UNSUBACK, in.id, (struct str){codes, c->version == MQTT_V5 ? in.filters : 0});
 	free(codes);
 }

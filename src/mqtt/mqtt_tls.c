@@ -29,6 +29,23 @@ bool mqtt__tls_begin(struct mqtt__conn *c)
 	return s->o.tls(s->o.tls_ctx, t->session) >= 0;
 }
 
+bool mqtt__tls_begin_client(struct mqtt__conn *c, const char *host, void *trust)
+{
+	struct mqtt__tls *t = xcalloc(1, sizeof(*t));
+	if (gnutls_init(&t->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
+		free(t);
+		return false;
+	}
+	c->tls = t;
+	gnutls_transport_set_int(t->session, c->fd);
+	gnutls_session_set_verify_cert(t->session, host, 0);
+	/* An address is no name to ask for (RFC 6066, 3). */
+	bool address = strspn(host, "0123456789.") == strlen(host) || strchr(host, ':') != NULL;
+	return gnutls_set_default_priority(t->session) >= 0 &&
+	       gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, trust) >= 0 &&
+	       (address || gnutls_server_name_set(t->session, GNUTLS_NAME_DNS, host, strlen(host)) >= 0);
+}
+
 void mqtt__tls_end(struct mqtt__conn *c)
 {
 	struct mqtt__tls *t = c->tls;
@@ -57,11 +74,15 @@ static ssize_t outcome(ssize_t n)
 	return -1;
 }
 
-static bool shake(struct mqtt__tls *t, ssize_t *n)
+static bool shake(struct mqtt__conn *c, ssize_t *n)
 {
+	struct mqtt__tls *t = c->tls;
 	if (!t->shaken) {
 		int rc = gnutls_handshake(t->session);
 		t->shaken = rc == 0;
+		c->tls_failed = rc < 0 && gnutls_error_is_fatal(rc);
+		if (t->shaken && c->link)
+			mqtt__link_greet(c);
 		/* A warning is no end; the client goes on. */
 		*n = outcome(rc < 0 && !gnutls_error_is_fatal(rc) ? GNUTLS_E_AGAIN : rc);
 	}
@@ -73,7 +94,7 @@ ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n)
 	ssize_t got = -1;
 	if (c->tls == NULL)
 		return recv(c->fd, p, n, 0);
-	if (!shake(c->tls, &got))
+	if (!shake(c, &got))
 		return got;
 	got = gnutls_record_recv(c->tls->session, p, n);
 	/* Asking for new keys or a new handshake: the first is done by itself, the second not granted. */

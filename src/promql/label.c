@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/re2.h"
 #include "promql/promql_int.h"
 
 /* Functions that look at labels instead of values. */
@@ -106,20 +107,20 @@ static void code_drop(void *p)
 static pcre2_code *compile(struct eval *ev, struct str pattern)
 {
 	struct matcher check;
+	struct sb b = SB_INIT;
 	struct err e = ERR_INIT;
 	int code;
 	PCRE2_SIZE at;
-	pcre2_code *re;
+	pcre2_code *re = NULL;
 
 	/* Matchers know which patterns are allowed, and have the words for the others. */
 	if (matcher_init(&check, ev->a, MATCH_RE, STR_LIT("x"), pattern, &e) != 0) {
 		ev_fail(ev, ERR_UNPROCESSED, "invalid regular expression in label_replace(): %s", e.text);
 		return NULL;
 	}
-	re = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n,
-	        PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOTALL |
-	                PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C,
-	        &code, &at, NULL);
+	if (re2_to_pcre(pattern, &b, &e) == 0)
+		re = pcre2_compile((PCRE2_SPTR)(b.n > 0 ? b.p : ""), b.n, RE2_OPTIONS, &code, &at, NULL);
+	sb_fini(&b);
 	if (re == NULL)
 		ev_fail(ev, ERR_UNPROCESSED, "invalid regular expression in label_replace()");
 	else

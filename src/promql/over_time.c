@@ -8,7 +8,7 @@
 /* The whole runs of the window: those from *first up to *end; their samples are v[*from … *to). */
 static bool whole_runs(const struct window *w, size_t *first, size_t *end, size_t *from, size_t *to)
 {
-	const struct promql_chunks *c = w->chunks;
+	const struct promql_chunks *c = &w->series->chunks;
 
 	*first = (w->base + c->skew + PROMQL_CHUNK - 1) / PROMQL_CHUNK;
 	*end = (w->base + w->n + c->skew) / PROMQL_CHUNK;
@@ -36,8 +36,8 @@ static double window_sum(const struct window *w, double *lost)
 	if (whole_runs(w, &first, &end, &from, &to)) {
 		add_all(w->v, from, &sum, &c);
 		for (size_t i = first; i < end; i++) {
-			kahan_add(w->chunks->sum[i], &sum, &c);
-			c += w->chunks->lost[i];
+			kahan_add(w->series->chunks.sum[i], &sum, &c);
+			c += w->series->chunks.lost[i];
 		}
 		add_all(w->v + to, w->n - to, &sum, &c);
 		*lost = c;
@@ -145,7 +145,7 @@ double w_min(const struct window *w)
 	double m = w->v[0];
 
 	if (w->plain)
-		return window_extreme(w, plain_least, w->chunks->least);
+		return window_extreme(w, plain_least, w->series->chunks.least);
 	for (size_t i = 1; i < w->n; i++)
 		if (w->v[i] < m || isnan(m))
 			m = w->v[i];
@@ -157,7 +157,7 @@ double w_max(const struct window *w)
 	double m = w->v[0];
 
 	if (w->plain)
-		return window_extreme(w, plain_greatest, w->chunks->greatest);
+		return window_extreme(w, plain_greatest, w->series->chunks.greatest);
 	for (size_t i = 1; i < w->n; i++)
 		if (w->v[i] > m || isnan(m))
 			m = w->v[i];
@@ -236,111 +236,6 @@ double w_stdvar(const struct window *w)
 double w_stddev(const struct window *w)
 {
 	return sqrt(w_stdvar(w));
-}
-
-static int double_cmp(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	if (isnan(x) || isnan(y))
-		return (int)isnan(y) - (int)isnan(x) > 0 ? 1 : isnan(x) && isnan(y) ? 0 : -1;
-	return (x > y) - (x < y);
-}
-
-/* The value at quantile q of sorted ones. */
-static double quantile_at(double q, const double *v, size_t n)
-{
-	double rank, lower, weight;
-	size_t lo, hi;
-
-	if (n == 0 || isnan(q))
-		return NAN;
-	if (q < 0)
-		return -INFINITY;
-	if (q > 1)
-		return INFINITY;
-	rank = q * ((double)n - 1);
-	lower = floor(rank);
-	lo = (size_t)fmax(0, lower);
-	hi = lo + 1 < n ? lo + 1 : n - 1;
-	weight = rank - lower;
-	return v[lo] * (1 - weight) + v[hi] * weight;
-}
-
-double quantile_of(double q, double *v, size_t n)
-{
-	qsort(v, n, sizeof *v, double_cmp);
-	return quantile_at(q, v, n);
-}
-
-/* The first of the sorted values that is not before x. */
-static size_t rank_of(const struct sorted *s, double x)
-{
-	size_t lo = 0, hi = s->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (double_cmp(&s->v[mid], &x) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/*
- * The window's values in order. A window that slides loses some at one end and gets some at the other: the
- * rest is in order already.
- */
-static const struct sorted *sort_window(const struct window *w)
-{
-	struct sorted *s = w->sorted;
-	const double *series = w->v - w->base;
-	size_t from = w->base, to = w->base + w->n;
-
-	s->v = xgrow(s->v, &s->cap, w->n + s->n, sizeof *s->v);
-	if (from < s->from || from >= s->to || (from - s->from) + (to - s->to) > w->n / 4) {
-		s->n = w->n;
-		memcpy(s->v, w->v, w->n * sizeof *s->v);
-		qsort(s->v, s->n, sizeof *s->v, double_cmp);
-	} else {
-		for (; s->from < from; s->from++) {
-			size_t at = rank_of(s, series[s->from]);
-
-			s->n--;
-			memmove(s->v + at, s->v + at + 1, (s->n - at) * sizeof *s->v);
-		}
-		for (; s->to < to; s->to++) {
-			size_t at = rank_of(s, series[s->to]);
-
-			memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof *s->v);
-			s->v[at] = series[s->to];
-			s->n++;
-		}
-	}
-	s->from = from;
-	s->to = to;
-	return s;
-}
-
-double w_quantile(const struct window *w)
-{
-	const struct sorted *s = sort_window(w);
-
-	return quantile_at(w->arg[0], s->v, s->n);
-}
-
-double w_mad(const struct window *w)
-{
-	const struct sorted *s = sort_window(w);
-	double *v = xcalloc(w->n, sizeof *v), m = quantile_at(0.5, s->v, s->n);
-
-	for (size_t i = 0; i < w->n; i++)
-		v[i] = fabs(w->v[i] - m);
-	m = quantile_of(0.5, v, w->n);
-	free(v);
-	return m;
 }
 
 /* ---- regression, smoothing ---- */

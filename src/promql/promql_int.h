@@ -432,11 +432,19 @@ void rows_work(struct eval *ev, struct rows *rows);
 
 /* ---- functions (functions.c, range.c, histogram.c, label.c) ---- */
 
-/* The values of a window in order; those of samples from … to - 1 of the series. */
+/* The values of a window in order (sorted.c). */
 struct sorted {
-	double *v;
-	size_t n, cap, from, to;
+	double *v;       /* those of the window; if `ranked`, all of the series */
+	uint32_t *rank;  /* of each sample of the series, its place in v */
+	uint64_t *bit;   /* of each place, whether it is in the window */
+	uint32_t *block; /* how many are, of each BLOCK words of `bit` */
+	size_t v_cap, rank_cap, bit_cap, block_cap;
+	size_t n, from, to; /* the window: samples from … to - 1 of the series */
+	bool ranked;
 };
+void sorted_begin(struct sorted *s); /* another series */
+void sorted_fini(struct sorted *s);
+
 /* How far the samples of a window are drawn out to its ends: the same for all windows whose samples lie
  * alike. */
 struct stretch {
@@ -449,12 +457,12 @@ struct window {
 	const time_us *t;
 	const double *v;
 	size_t n;
-	time_us first, last;                /* t[0], t[n - 1] */
-	struct stretch *stretch;            /* of the window before */
-	bool plain;                         /* no NaN */
-	const struct promql_chunks *chunks; /* of the series, in which the window begins at `base` */
-	const uint32_t *mark; /* samples that are less than the one before them, or differ from it */
-	size_t marks;         /* … of the window; mark[i] - base is an index of v */
+	time_us first, last;          /* t[0], t[n - 1] */
+	struct stretch *stretch;      /* of the window before */
+	bool plain;                   /* no NaN */
+	const struct samples *series; /* in which the window begins at `base` */
+	const uint32_t *mark;         /* samples that are less than the one before them, or differ from it */
+	size_t marks;                 /* … of the window; mark[i] - base is an index of v */
 	size_t base;
 	struct sorted *sorted; /* of the window before, or empty */
 	time_us start, end;    /* (start, end] */

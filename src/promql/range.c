@@ -322,10 +322,10 @@ static void slide(void *ctx, struct row *r, int thread)
 	uint64_t all = 0;
 
 	w.plain = in->plain;
-	w.chunks = &in->chunks;
+	w.series = in;
 	w.stretch = &stretch;
 	w.sorted = &sl->sorted[thread];
-	w.sorted->n = w.sorted->from = w.sorted->to = 0;
+	sorted_begin(w.sorted);
 	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
 		make_marks(m, in, sl->f->flags);
 	for (size_t k = 0; k < sl->steps; k++) {
@@ -416,7 +416,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	source_close(s);
 	for (int i = 0; i < THREADS_MAX; i++) {
 		free(sl.marks[i].p);
-		free(sl.sorted[i].v);
+		sorted_fini(&sl.sorted[i]);
 	}
 	for (size_t i = 0; i < rows.n && ev->rc == 0; i++) {
 		struct row *r = &rows.row[i];

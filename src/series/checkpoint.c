@@ -28,7 +28,8 @@
 #include <unistd.h>
 
 #define SLICE 256
-#define WRITE_B (1u << 20)
+#define WRITE_B (256u << 10)
+#define REST_MOST (100 * US_MS)
 
 void series__quarantine(struct series_db *db, const char *what, int64_t at, const void *p, size_t n)
 {
@@ -102,7 +103,38 @@ static void put_numbers(struct buf *b, enum frame_kind kind, const uint64_t *v, 
 	frame_end(b, at);
 }
 
-static int write_heads(struct series_db *db, int fd, uint32_t number, uint64_t *size, struct err *e)
+/*
+ * A piece at a time, each synced before the next, so that a commit's sync waits for no more than one of them.
+ * Where nobody waits for the checkpoint the disk is the commits' for twice as long between them, unless the
+ * log has grown too long meanwhile.
+ */
+static int write_piece(struct series_db *db, int fd, struct buf *b, bool gently, struct err *e)
+{
+	struct timespec until;
+	dur_us took = clock_monotonic();
+	int rc = file_write_all(fd, b->p, b->n, e);
+
+	b->n = 0;
+	if (!rc && fdatasync(fd) < 0)
+		rc = err_errno(e, errno, "the disk did not take the checkpoint of readings");
+	took = clock_monotonic() - took;
+	if (rc || !gently || atomic_load(&db->log_b) > LOG_LEAST_B)
+		return rc;
+	took = took < REST_MOST / 2 ? 2 * took : REST_MOST;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)took * 1000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&db->job_lock);
+	while (!db->stopping && !db->jobs)
+		if (pthread_cond_timedwait(&db->job_cond, &db->job_lock, &until) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&db->job_lock);
+	return rc;
+}
+
+static int write_heads(
+        struct series_db *db, int fd, uint32_t number, bool gently, uint64_t *size, struct err *e)
 {
 	struct buf b = {0};
 	uint64_t count = 0;
@@ -136,9 +168,8 @@ static int write_heads(struct series_db *db, int fd, uint32_t number, uint64_t *
 		pthread_rwlock_unlock(&db->data_lock);
 		pthread_rwlock_unlock(&db->index_lock);
 		if (b.n > WRITE_B) {
-			rc = file_write_all(fd, b.p, b.n, e);
 			*size += b.n;
-			b.n = 0;
+			rc = write_piece(db, fd, &b, gently, e);
 		}
 	}
 	put_numbers(&b, FRAME_END, (uint64_t[]){count}, 1);
@@ -180,7 +211,7 @@ static void remove_old(struct series_db *db, uint32_t number, uint32_t before)
 	arena_free(&a);
 }
 
-int series__checkpoint(struct series_db *db, struct err *e)
+int series__checkpoint(struct series_db *db, bool gently, struct err *e)
 {
 	char *temp = xasprintf("%s/heads.new", db->dir), *path = NULL;
 	uint32_t number, before = db->checkpoint_now ? 0 : db->checkpoint; /* not a damaged one */
@@ -216,7 +247,7 @@ int series__checkpoint(struct series_db *db, struct err *e)
 		rc = err_errno(e, errno, "cannot make %s", temp);
 		goto out;
 	}
-	rc = write_heads(db, fd, number, &size, e);
+	rc = write_heads(db, fd, number, gently, &size, e);
 	if (!rc)
 		rc = series__drain(db, atomic_load(&db->sealed_n), e);
 	if (!rc && fsync(fd) < 0)

@@ -7,8 +7,7 @@
 #include <errno.h>
 
 #define BATCH 4096 /* blocks in one transaction */
-#define LOG_LEAST_B (UINT64_C(64) << 20)
-#define SLICE 256 /* series looked at while the committer waits */
+#define SLICE 256  /* series looked at while the committer waits */
 #define PACK_EVERY (5 * US_MINUTE)
 
 void series__seal_wake(struct series_db *db)
@@ -148,7 +147,7 @@ static int flush(struct series_db *db, struct err *e)
 
 	seal_all(db);
 	rc = series__drain(db, atomic_load(&db->sealed_n), e);
-	return rc ? rc : series__checkpoint(db, e);
+	return rc ? rc : series__checkpoint(db, false, e);
 }
 
 /* The room that points left goes back to the disk; what came meanwhile is written in between. */
@@ -210,7 +209,7 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 	pthread_rwlock_unlock(&db->index_lock);
 	pthread_rwlock_unlock(&db->seal_lock);
 	pthread_mutex_unlock(&db->commit_lock);
-	rc = series__checkpoint(db, e);
+	rc = series__checkpoint(db, false, e);
 	return rc ? rc : pack_all(db, e);
 }
 
@@ -236,7 +235,7 @@ static int roll(struct series_db *db, const struct job *j, struct err *e)
 	int rc = series__drain(db, atomic_load(&db->sealed_n), e);
 
 	if (!rc)
-		rc = series__checkpoint(db, e);
+		rc = series__checkpoint(db, false, e);
 	if (!rc)
 		rc = series__roll(db, j, e);
 	return rc ? rc : pack_all(db, e);
@@ -299,7 +298,7 @@ static void routine(struct series_db *db)
 	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0] || deletion_due(db))
 		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
 	if (!rc && checkpoint_due(db))
-		rc = series__checkpoint(db, &e);
+		rc = series__checkpoint(db, true, &e);
 	if (!rc)
 		rc = pack(db, &e);
 	if (rc < 0)

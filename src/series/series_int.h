@@ -30,7 +30,8 @@
 #define HEADS_FRAME_B 16384 /* a damaged frame of a checkpoint costs no more than this */
 #define POINTS_FRAME 65536  /* points in one frame of the log */
 #define FIFO_MAX_B (UINT64_C(256) << 20)
-#define FIFO_WAKE 512 /* blocks that are worth a transaction */
+#define FIFO_WAKE 512                    /* blocks that are worth a transaction */
+#define LOG_LEAST_B (UINT64_C(64) << 20) /* of a log for whose length a checkpoint is made */
 
 struct late {
 	uint32_t n, cap;
@@ -219,7 +220,8 @@ MUST_USE int series__recover(struct series_db *db, struct err *e);
 
 /* checkpoint.c */
 enum { SAVED_POINT = 1, SAVED_IDLE = 2 }; /* flags of a series in a checkpoint */
-MUST_USE int series__checkpoint(struct series_db *db, struct err *e);
+/* gently: nobody waits for it. */
+MUST_USE int series__checkpoint(struct series_db *db, bool gently, struct err *e);
 /* Whether a file is called log-NNNNNNNN, say, and its number. */
 bool series__numbered(const char *name, const char *what, uint32_t *number);
 void series__quarantine(struct series_db *db, const char *what, int64_t at, const void *p, size_t n);

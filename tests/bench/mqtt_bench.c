@@ -1,11 +1,12 @@
 /*
  * Messages of QoS 1 a second through the broker: clients on loopback, each message done by another thread in
- * batches, as the committer of readings does it. Once with many packets in a write, once with one; then one
- * message of QoS 0 to many subscribers.
+ * batches, as the committer of readings does it. Once with many packets in a write, once with one; the same
+ * with messages that are retained, each durable in the log of sessions before its answer; then one message of
+ * QoS 0 to many subscribers. FILE is that log's; it goes to /tmp without one.
  *
  * The clients send packets that were made before, so that it is the broker that is measured.
  *
- *   mqtt_bench [SECONDS [CLIENTS [SUBSCRIBERS]]]
+ *   mqtt_bench [SECONDS [CLIENTS [SUBSCRIBERS [FILE]]]]
  */
 #include "base/clock.h"
 #include "base/num.h"
@@ -95,13 +96,15 @@ static int open_client(void)
 	return fd;
 }
 
+static int one_a_write, retained;
+
 /* PUBLISH of QoS 1, ids 1 … PACKETS; all of one length. */
 static size_t make_packets(struct sb *b)
 {
 	static const char topic[] = "t/YC-GAS-0001/ch4_lel", payload[] = "12.5";
 
 	for (unsigned id = 1; id <= PACKETS; id++) {
-		sb_putc(b, 0x32);
+		sb_putc(b, retained ? 0x33 : 0x32);
 		sb_putc(b, (char)(2 + sizeof(topic) - 1 + 2 + sizeof(payload) - 1));
 		sb_putc(b, 0);
 		sb_putc(b, (char)(sizeof(topic) - 1));
@@ -149,8 +152,6 @@ static void send_all(int fd, const char *p, size_t n)
 		n -= (size_t)got;
 	}
 }
-
-static int one_a_write;
 
 /* Half of its packets are on their way while the other half is answered. */
 static void *publish(void *arg)
@@ -246,7 +247,8 @@ static bool number(int argc, char **argv, int i, int64_t most, int64_t *v)
 
 int main(int argc, char **argv)
 {
-	const struct mqtt_options o = {.address = "127.0.0.1"};
+	const struct mqtt_options o = {
+	        .address = "127.0.0.1", .state = argc > 4 ? argv[4] : "/tmp/heming-mqtt-bench.state"};
 	const struct mqtt_door door = {
 	        .connect = on_connect, .publish = on_publish, .subscribe = subscribe, .close = on_close};
 	struct mqtt_server *s = NULL;
@@ -256,7 +258,7 @@ int main(int argc, char **argv)
 
 	if (!number(argc, argv, 1, 60, &seconds) || !number(argc, argv, 2, CLIENTS_MOST, &clients) ||
 	        !number(argc, argv, 3, SUBSCRIBERS_MOST, &subscribers)) {
-		fprintf(stderr, "mqtt_bench [SECONDS [CLIENTS up to %d [SUBSCRIBERS up to %d]]]\n",
+		fprintf(stderr, "mqtt_bench [SECONDS [CLIENTS up to %d [SUBSCRIBERS up to %d [FILE]]]]\n",
 		        CLIENTS_MOST, SUBSCRIBERS_MOST);
 		return 2;
 	}
@@ -272,9 +274,16 @@ int main(int argc, char **argv)
 	        PACKETS / 2);
 	one_a_write = 1;
 	printf("  %9.0f messages/s acknowledged, one packet a write\n", measure((int)seconds, (int)clients));
+	retained = 1;
+	printf("  %9.0f messages/s acknowledged, one packet a write, retained and durable\n",
+	        measure((int)seconds, (int)clients));
+	one_a_write = 0;
+	printf("  %9.0f messages/s acknowledged, %d packets a write, retained and durable\n",
+	        measure((int)seconds, (int)clients), PACKETS / 2);
 	printf("  %9.0f messages/s received, QoS 0, by %d subscribers\n",
 	        fan_out(s, (int)seconds, (int)subscribers), (int)subscribers);
 	mqtt_close(&s);
+	(void)unlink(o.state);
 	queue_close(jobs);
 	pthread_join(finisher, NULL);
 	queue_free(&jobs);

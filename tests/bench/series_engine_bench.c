@@ -8,6 +8,8 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -122,9 +124,9 @@ static void bench_disk(const char *dir)
 	        (double)took[N * 99 / 100] / 1e3);
 }
 
-static struct series_db *open_db(const char *dir, struct clock *c)
+static struct series_db *open_aged(const char *dir, struct clock *c, dur_us head_age)
 {
-	struct series_options o = {.dir = dir, .clock = c};
+	struct series_options o = {.dir = dir, .clock = c, .head_age = head_age};
 	struct series_db *db = NULL;
 	struct err e = ERR_INIT;
 	char text[1024];
@@ -134,6 +136,11 @@ static struct series_db *open_db(const char *dir, struct clock *c)
 		exit(1);
 	}
 	return db;
+}
+
+static struct series_db *open_db(const char *dir, struct clock *c)
+{
+	return open_aged(dir, c, 0);
 }
 
 static void make_series(struct series_db *db, series_id *id, int n)
@@ -354,6 +361,132 @@ static void bench_year(const char *root)
 	clock_free(&c);
 }
 
+/* ---- writing beside what else goes on ---- */
+
+enum { PACE = 200000, PACERS = 4, PACE_BATCH = 1000, PACE_S = 8 };
+
+struct pacer {
+	struct series_db *db;
+	const series_id *id;
+	int number;
+	dur_us took[PACE * PACE_S / PACE_BATCH / PACERS];
+	pthread_t thread;
+};
+
+/* A batch each time one is due, whether or not the one before was late: what it waited counts. */
+static void *pace(void *arg)
+{
+	struct pacer *w = arg;
+	const dur_us every = US_SECOND * PACERS * PACE_BATCH / PACE;
+	dur_us first = clock_monotonic() + every * w->number / PACERS;
+	struct series_point p[PACE_BATCH];
+
+	for (size_t i = 0; i < ARRAY_LEN(w->took); i++) {
+		dur_us due = first + (dur_us)i * every, wait = due - clock_monotonic();
+
+		for (int k = 0; k < PACE_BATCH; k++)
+			p[k] = (struct series_point){
+			        w->id[k], T0 + (time_us)i * US_SECOND + k % 400 * US_MS, (double)(i % 7) / 4};
+		if (wait > 0)
+			usleep((useconds_t)wait);
+		must(series_append(w->db, p, PACE_BATCH, NULL) == 0);
+		w->took[i] = clock_monotonic() - due;
+	}
+	return NULL;
+}
+
+static void bench_pace(const char *root, dur_us head_age, const char *what)
+{
+	struct clock *c = clock_new_real();
+	char dir[256];
+	struct series_db *db;
+	static series_id id[PACERS * PACE_BATCH];
+	static struct pacer w[PACERS];
+	static dur_us all[PACE * PACE_S / PACE_BATCH];
+	size_t n = 0;
+
+	snprintf(dir, sizeof(dir), "%s/pace", root);
+	db = open_aged(dir, c, head_age);
+	make_series(db, id, ARRAY_LEN(id));
+	for (int i = 0; i < PACERS; i++) {
+		w[i] = (struct pacer){.db = db, .id = id + (size_t)i * PACE_BATCH, .number = i};
+		must(pthread_create(&w[i].thread, NULL, pace, &w[i]) == 0);
+	}
+	for (int i = 0; i < PACERS; i++) {
+		pthread_join(w[i].thread, NULL);
+		memcpy(all + n, w[i].took, sizeof(w[i].took));
+		n += ARRAY_LEN(w[i].took);
+	}
+	qsort(all, n, sizeof(*all), compare_dur);
+	printf("commit at 200,000 points/s, %-22s %6.2f ms, p99 %6.2f ms, greatest %6.2f ms\n", what,
+	        (double)all[n / 2] / 1e3, (double)all[n * 99 / 100] / 1e3, (double)all[n - 1] / 1e3);
+	series_close(&db);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	clock_free(&c);
+}
+
+struct asker {
+	struct series_db *db;
+	_Atomic bool stop;
+	int asked;
+	pthread_t thread;
+};
+
+/* As a page does: hourly averages of all, one series, newest of all; twenty questions a second. */
+static void *ask_on(void *arg)
+{
+	struct asker *w = arg;
+	static series_id id[10000];
+	static struct series_point p[ARRAY_LEN(id)];
+	double sum = 0;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(id); i++)
+		id[i].v = i + 1;
+	for (; !w->stop; w->asked++) {
+		switch (w->asked % 3) {
+		case 0: query_windows(w->db, T0, T0 + US_DAY, US_HOUR, &sum); break;
+		case 1: query(w->db, T0 - US_HOUR, "WL-000500", MATCH_EQ, &sum); break;
+		case 2: series_latest_many(w->db, id, ARRAY_LEN(id), p); break;
+		}
+		usleep(50000);
+	}
+	return NULL;
+}
+
+/* The same readings taken alone and while questions are asked, three times each, in turn. */
+static void bench_asked(const char *root)
+{
+	enum { N = 10000, ROUNDS = 200, TURNS = 3 };
+	struct clock *c = clock_new_real();
+	double rate[2] = {0};
+	int asked = 0;
+
+	for (int i = 0; i < 2 * TURNS; i++) {
+		struct asker w = {0};
+		static series_id id[N];
+		char dir[256];
+		dur_us took;
+
+		snprintf(dir, sizeof(dir), "%s/asked-%d", root, i);
+		w.db = open_db(dir, c);
+		make_series(w.db, id, N);
+		if (i % 2)
+			must(pthread_create(&w.thread, NULL, ask_on, &w) == 0);
+		took = ingest(w.db, id, N, ROUNDS);
+		w.stop = true;
+		if (i % 2)
+			pthread_join(w.thread, NULL);
+		asked += w.asked;
+		rate[i % 2] += (double)N * ROUNDS / seconds(took) / 1e6 / TURNS;
+		series_close(&w.db);
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
+	printf("durable, %7d series        %8.2f M points/s alone, %.2f M (%.0f %%) while %d questions were "
+	       "answered\n",
+	        N, rate[0], rate[1], 100 * rate[1] / rate[0], asked);
+	clock_free(&c);
+}
+
 static double resident_mib(void)
 {
 	long pages = 0, any;
@@ -471,6 +604,9 @@ int main(int argc, char **argv)
 	bench_disk(dir);
 	bench_queries(dir);
 	bench_year(dir);
+	bench_asked(dir);
+	bench_pace(dir, 0, "no checkpoint");
+	bench_pace(dir, US_SECOND, "a checkpoint a second");
 	bench_ingest(dir, 10000, 800);
 	bench_ingest(dir, 100000, 60);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);

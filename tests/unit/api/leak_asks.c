@@ -94,6 +94,7 @@ static const struct {
         {"end", {"2026-07-14T01:00:10Z"}},
         {"step", {"600"}},
         {"match[]", {"{__name__!=\"\"}", "ch4", "{kind=\"vault\"}", "hush", "{region=~\"1002.*\"}"}},
+        {"skip_head", {"true"}},
         {"metric", {"ch4", "hush"}},
         {"type", {"alert"}},
         {"stats", {"all"}},
@@ -158,6 +159,11 @@ static const struct {
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
         {"CaseMessage", {"{\"name\":\"m\"}"}},
+        {"SeriesRemovalIn",
+                {"{\"selectors\":[\"hush\",\"{thing=\\\"X-9\\\"}\"],\"reason\":\"looking\"}",
+                        "{\"selectors\":[\"{kind=\\\"vault\\\"}\"],\"reason\":\"looking\"}",
+                        "{\"selectors\":[\"{region=~\\\"1002.*\\\"}\"],\"end\":\"2026-07-14T08:00:00\",\"reason\":\"looking\"}",
+                        "{\"everything\":true,\"reason\":\"looking\"}"}},
         {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 
@@ -174,7 +180,7 @@ static void without(struct sb *out, const char *s)
 	static const struct {
 		const char *name, *end;
 	} parts[] = {{"\"request\":\"", "\""}, {"\"evaluationTime\":", ",}"}, {"\"next\":\"sealed:", "\""},
-	        {"\"timings\":{", "}"}};
+	        {"\"timings\":{", "}"}, {"\"estimate_s\":", ",}"}, {"\"free_bytes\":", ",}"}};
 
 	while (*s != '\0') {
 		size_t i = 0;
@@ -471,6 +477,8 @@ static void ask_path(struct asking *k, const struct route *r, const char *path)
 		fill_ids(k, r, path, k->ids->alarms, k->ids->n_alarms);
 	} else if (strncmp(path, "/api/v1/changesets/{id}", 23) == 0) {
 		fill_ids(k, r, path, k->ids->changesets, k->ids->n_changesets);
+	} else if (strncmp(path, "/api/v1/series/removals/{id}", 28) == 0) {
+		fill(k, r, path, "1");
 	} else if (strncmp(path, "/api/v1/indicators/{code}", 25) == 0) {
 		for (int i = 0; i < c->indicators; i++)
 			fill(k, r, path, c->indicator[i].code);
@@ -506,7 +514,7 @@ static void ask_all(struct asking *k)
 {
 	for (int i = 0; i < api_routes_n; i++) {
 		const struct route *r = &api_routes[i];
-		bool reads = r->method == HTTP_GET || r->flags & ROUTE_PROM;
+		bool reads = r->method == HTTP_GET || (r->flags & ROUTE_PROM && !(r->flags & ROUTE_CSRF));
 
 		if (!is_left_out(r) && reads == !k->writes)
 			ask_path(k, r, r->path);

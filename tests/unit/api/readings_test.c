@@ -202,6 +202,31 @@ TEST(a_device_made_for_thingsboard)
 	close_with_ingest();
 }
 
+/* A device that was silent for longer than its readings are kept. */
+TEST(a_series_that_had_ended_begins_anew)
+{
+	const char *body = "{\"x\":1,\"door\":\"open\"}";
+	struct answer a;
+	struct err e = ERR_INIT;
+
+	open_with_ingest();
+	a = ask("POST", "/api/v1/readings?thing=G-1", gw, body);
+	check_eq_i(a.status, 204);
+	check_ok(series_flush(town.site->series, &e), &e);
+	for (int i = 0; i < 2; i++) /* hidden, then forgotten */
+		check_ok(series_expire(town.site->series, clock_now(town.site->clock) + 30 * US_DAY, &e), &e);
+	check_eq_d(value_of("x"), -1);
+	a = ask("POST", "/api/v1/readings?thing=G-1", gw, body);
+	if (a.status != 204) {
+		check_eq_i(a.status, 503);
+		a = ask("POST", "/api/v1/readings?thing=G-1", gw, body);
+	}
+	check_eq_i(a.status, 204);
+	check_eq_d(value_of("x"), 1);
+	check_eq_d(value_of("door{state=\"open\"}"), 1);
+	close_with_ingest();
+}
+
 TEST(an_administrator_sees_who_and_why)
 {
 	const char *admin;

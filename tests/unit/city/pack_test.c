@@ -65,6 +65,56 @@ TEST(no_pack_at_all)
 	arena_free(&a);
 }
 
+#define CLASS(rest) "classes:\n  - code: a\n    match: 'm'\n" rest
+
+TEST(bad_classes_of_retention)
+{
+	static const char file[] = "retention.yaml";
+
+	refuses(file, "clases: []\n", file, 1, "clases", "no such field");
+	refuses(file, "classes: {}\n", file, 1, "classes", "a list of classes");
+	refuses(file, "classes: [x]\n", file, 1, "classes", "a class with code");
+	refuses(file, "classes:\n  - {match: m, readings: 9d}\n", file, 2, "code", "needs a code");
+	refuses(file, "classes:\n  - {code: a b, match: m, readings: 9d}\n", file, 2, "code", "needs a code");
+	refuses(file, "classes:\n  - {code: a, readings: 9d}\n", file, 2, "match",
+	        "a selection of series is needed");
+	refuses(file, "classes:\n  - code: a\n    match: 'sum(m)'\n    readings: 9d\n", file, 3, "match",
+	        "cannot be read");
+	refuses(file, "classes:\n  - code: a\n    match: '{}'\n    readings: 9d\n", file, 3, "match",
+	        "non-empty matcher");
+	refuses(file, CLASS(""), file, 2, "readings", "90d");
+	refuses(file, CLASS("    readings: soon\n"), file, 4, "readings", "forever");
+	refuses(file, CLASS("    readings: 5m\n"), file, 4, "readings", "an hour or more");
+	refuses(file, CLASS("    readings: 9d\n    hours: 9d\n"), file, 5, "hours", "longer");
+	refuses(file, CLASS("    readings: 9d\n    five_minutes: 8d\n"), file, 5, "five_minutes", "longer");
+	refuses(file, CLASS("    readings: 9d\n    five_minutes: 2y\n    hours: 1y\n"), file, 6, "hours",
+	        "longer");
+	refuses(file, CLASS("    readings: forever\n    hours: 1y\n"), file, 5, "hours", "longer");
+	refuses(file, CLASS("    readings: 9d\n    keep: 3d\n"), file, 0, "keep", "no such field");
+	refuses(file, CLASS("    readings: 9d\n  - {code: a, match: n, readings: 9d}\n"), file, 5, "code",
+	        "on line 2");
+}
+
+TEST(a_class_that_can_have_nothing_is_warned_of)
+{
+	struct arena *a = arena_new(0);
+	const char *dir = town_pack();
+	struct pack_report r = {0};
+	struct err e = ERR_INIT;
+
+	town_write(dir, "retention.yaml",
+	        "classes:\n  - {code: a, match: '{x=~\"1|2\"}', readings: 9d, hours: forever}\n"
+	        "  - {code: b, match: '{x=\"1\",y=\"2\"}', readings: 9d}\n"
+	        "  - {code: c, match: '{x=\"3\"}', readings: 9d}\n");
+	check_ok(pack_check(dir, a, &r, &e), &e);
+	check_eq_i(r.errors, 0);
+	if (check_eq_i(r.findings, 1)) {
+		check_has(r.finding[0].e.text, "the class a comes before");
+		check_eq_i(r.finding[0].e.line, 3);
+	}
+	arena_free(&a);
+}
+
 TEST(bad_tables)
 {
 	refuses("regions.csv", "code,parent,level,name\n10,,2,a\n10,,3,b\n", "regions.csv", 3, "code",

@@ -332,3 +332,50 @@ TEST(properties_that_are_cut_off_are_told)
 	check_eq_i(props(BYTES("\2\x2b\2"), MQTT_PUBLISH, &p).reason, MQTT_R_MALFORMED);
 	check_eq_i(props(BYTES("\5\x12\0\1\0x"), MQTT_CONNACK, &p).reason, MQTT_R_MALFORMED);
 }
+
+/* ---- what one address may take ---- */
+
+TEST(an_address_has_so_many_connections_and_hears_why_not)
+{
+	struct broker b = {0};
+	struct peer p[2] = {0}, q = {0};
+	int64_t refused = metric_get(METRIC_MQTT_BAD_ADDRESS);
+	broker_start(&b, (struct mqtt_options){.address_connections = 2});
+	for (int i = 0; i < 2; i++)
+		check_has(peer_connect(&p[i], &b, 5, (struct hello){.id = i ? "1" : "0"}), "CONNACK 0 00");
+	check_has(peer_connect(&q, &b, 5, (struct hello){.id = "q"}), "CONNACK 0 97");
+	peer_close(&q);
+	check_eq_s(peer_connect(&q, &b, 4, (struct hello){.id = "q"}), "CONNACK 0 03");
+	check_eq_s(peer_hear(&q), "closed");
+	peer_close(&q);
+	check_eq_i(metric_get(METRIC_MQTT_BAD_ADDRESS), refused + 2);
+	/* Those who wait to be told are few: the rest is closed at once. */
+	int fd[9];
+	for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+		fd[i] = raw_open(&b);
+	check(raw_closed(fd[8]));
+	for (size_t i = 0; i < 8; i++)
+		close(fd[i]);
+	peer_close(&p[0]);
+	check(broker_wait(&b, &b.closes, 1));
+	check_has(peer_connect(&p[0], &b, 5, (struct hello){.id = "0"}), "CONNACK 0 00");
+	peer_close(&p[0]);
+	peer_close(&p[1]);
+	broker_stop(&b);
+}
+
+TEST(an_address_makes_so_many_connections_a_minute)
+{
+	struct broker b = {0};
+	struct peer p = {0};
+	int64_t refused = metric_get(METRIC_MQTT_BAD_ADDRESS_RATE);
+	broker_start(&b, (struct mqtt_options){.address_rate = 3});
+	for (int i = 0; i < 3; i++) {
+		check_has(peer_connect(&p, &b, 5, (struct hello){.id = "p"}), "CONNACK 0 00");
+		peer_close(&p);
+	}
+	check_has(peer_connect(&p, &b, 5, (struct hello){.id = "p"}), "CONNACK 0 9f");
+	peer_close(&p);
+	check_eq_i(metric_get(METRIC_MQTT_BAD_ADDRESS_RATE), refused + 1);
+	broker_stop(&b);
+}

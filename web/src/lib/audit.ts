@@ -1,6 +1,6 @@
 /* The journal in sentences: who did what to what, with links to what it was done to. */
 import { can, names, orgName } from './city';
-import { numText } from './num';
+import { bytesText, numText } from './num';
 import { hashFor } from './route';
 import { recordId } from './register';
 import { dateTimeLong } from './time';
@@ -10,14 +10,14 @@ import type { JournalRow } from './types';
 export interface Part { text: string; href?: string; strong?: boolean }
 
 /* What the page asks by name, in the order of its menu. "." at the end: all that begin so. */
-export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'pack', 'drill', 'standby', 'query', 'journal'] as const;
+export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'pack', 'series', 'drill', 'standby', 'query', 'journal'] as const;
 export const presets = {
 	reveals: 'record.revealed',
 	exports: 'record.exported',
 	accounts: 'account.',
 	changes: 'record.added,record.changed,record.removed,record.restored,record.imported,record.undone',
 } as const;
-export const subjects = ['record', 'kind', 'changeset', 'case', 'alarm', 'account', 'device', 'thing', 'pack'] as const;
+export const subjects = ['record', 'kind', 'changeset', 'case', 'alarm', 'account', 'device', 'thing', 'pack', 'series'] as const;
 
 const prefix = 'ak.';
 export const kindsOf = (group: string) => wordsOf(`${prefix}${group}.`).map((key) => key.slice(prefix.length));
@@ -67,6 +67,7 @@ export function subjectOf(e: Pick<JournalRow, 'subject' | 'subject_id' | 'payloa
 	case 'device': return { text: id };
 	case 'thing': return { text: id, href: hashFor('things', id) };
 	case 'pack': return { text: id, href: can('admin') ? hashFor('packs') : undefined };
+	case 'series': return { text: list(p.selectors).join(t('au.comma')) || t('rd.title'), href: can('admin') ? hashFor('readings') : undefined };
 	default: return { text: `${e.subject} ${id}` };
 	}
 }
@@ -87,9 +88,17 @@ function values(e: JournalRow, p: Payload): Record<string, string> {
 		from: text(p.from),
 		outcome: tMaybe('act.', text(p.outcome)),
 		stage: tMaybe('stage.', text(p.stage)),
+		classes: classesText(p.classes),
+		readings: typeof p.readings === 'number' ? numText(p.readings) : text(p.readings),
+		bytes: typeof p.bytes === 'number' ? bytesText(p.bytes) : text(p.bytes),
 		rpo: secondsText(p.rpo_ms),
 		rto: secondsText(p.rto_ms),
 	};
+}
+
+/* What a run of retention took, class by class. */
+function classesText(v: unknown): string {
+	return (Array.isArray(v) ? v as Payload[] : []).map((c) => t('rd.class_took', { name: text(c.class || t('rd.others')), n: numText(Number(c.readings) - Number(c.rolled)), rolled: numText(Number(c.rolled)), bytes: bytesText(Number(c.bytes)) })).join(t('au.comma')) || '—';
 }
 
 const plainPayload = (p: Payload) => Object.entries(p).map(([key, v]) => `${key} ${typeof v === 'object' && v !== null ? JSON.stringify(v) : text(v)}`).join(t('au.comma'));

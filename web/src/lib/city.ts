@@ -186,7 +186,7 @@ export const pagesToManage = () => [
 	'questions' as const,
 	...(can('desk') || can('admin') ? ['devices'] as const : []),
 	...(can('leader') || can('admin') ? ['audit'] as const : []),
-	...(can('admin') ? ['packs', 'accounts'] as const : []),
+	...(can('admin') ? ['readings', 'refusals', 'packs', 'accounts'] as const : []),
 ];
 export const me = () => session.here?.account.login ?? '';
 export const demo = reactive({ get on() { return session.here?.demo ?? false; } });

@@ -59,3 +59,7 @@ export type JournalHead = Schemas['JournalHead'];
 export interface RangeData { result: { metric: Record<string, string>; values: [number, string][] }[] }
 export type PackKind = Schemas['PackKind'];
 export type Pack = Schemas['Pack'];
+export type Refusal = Schemas['Refusal'];
+export type SeriesCare = Schemas['SeriesCare'];
+export type SeriesClass = Schemas['SeriesClass'];
+export type SeriesRemoval = Schemas['SeriesRemoval'];

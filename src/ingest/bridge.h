@@ -1,0 +1,31 @@
+/*
+ * bridge - the brokers that a site already has: readings, and answers to commands, come from there, commands
+ * go there.
+ *
+ * They stand in a file, brokers.yaml of the site's folder (docs/mqtt.md). What comes is taken exactly as from
+ * a device at our own endpoint, under the topic t/THING/METRIC, t/THING or things/THING/answers/ID that the
+ * patterns of the file give it.
+ */
+#ifndef HEMING_INGEST_BRIDGE_H
+#define HEMING_INGEST_BRIDGE_H
+
+#include "ingest/ingest.h"
+#include "mqtt/link.h"
+
+struct bridges;
+/* Reads and checks the file; *out NULL when there is none. ERR_INVALID says where and what. */
+MUST_USE int bridges_read(const char *path, struct bridges **out, struct err *e);
+void bridges_free(struct bridges **b); /* after mqtt_close */
+/* Begins to connect; user_of makes what the MQTT door knows a device by. */
+void bridges_start(struct bridges *b, struct mqtt_server *s, void *ctx,
+        void *(*user_of)(void *ctx, struct arena *a, const struct device *d));
+int bridges_count(const struct bridges *b); /* of NULL 0 */
+void bridges_look(const struct bridges *b, int i, struct mqtt_link_state *out);
+/* The topic that a message of broker i counts under here; false: none. */
+bool bridges_map(struct bridges *b, int i, struct str topic, struct sb *to);
+
+/* ERR_NOTFOUND: the thing is not behind any of these brokers. ERR_UNAVAILABLE: it is not connected. */
+MUST_USE int bridges_command(
+        struct bridges *b, const char *thing, const char *id, struct str payload, dur_us wait, struct err *e);
+
+#endif
