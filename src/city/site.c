@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "city/health.h"
+#include "city/map.h"
 #include "city/pack.h"
 #include "city/quarantine.h"
 #include "city/record.h"
@@ -9,6 +10,7 @@
 #include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
+#include "series/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,15 +48,24 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .keep_logs = o->keep_logs,
+	        .partition = o->keep_logs ? US_DAY : 0, /* so that what is old goes day by day */
 	        .cache_b = o->readings_cache_b,
 	        .observe = observe,
 	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
 
-	if (rc == 0)
-		series_set_virtual(s->series, &s->labels);
-	if (rc == 0)
-		health_begin(s->health, s->series);
+	if (rc < 0)
+		return rc;
+	series_set_virtual(s->series, &s->labels);
+	health_begin(s->health, s->series);
+	if (o->remote != NULL) {
+		struct series_remote_options ro = *o->remote;
+
+		ro.db = s->series;
+		ro.clock = s->clock;
+		rc = series_remote_open(&ro, &s->remote, e);
+	}
 	return rc;
 }
 
@@ -102,8 +113,12 @@ static void close_parts(struct site *s)
 		rules_stop(s->rules);
 	retention_stop(&s->retention);
 	standby_stop(&s->standby);
+	if (s->map != NULL)
+		map_stop(s->map);
+	series_remote_close(&s->remote);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	map_free(&s->map);
 	quarantine_close(&s->quarantine);
 	health_free(&s->health);
 	registry_free(&s->registry);
@@ -167,6 +182,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->map = map_new(s);
 	s->health = health_new(s->registry, s->catalog, s->clock);
 	rc = quarantine_open(s, &s->quarantine, e);
 	if (rc < 0)
@@ -178,6 +194,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->rules)
+		map_start(s->map);
 	if (rc == 0 && o->rules)
 		rc = retention_start(s, &s->retention, e);
 	if (rc == 0 && o->rules)
@@ -212,5 +230,7 @@ int site_settle(struct site *s, struct err *e)
 
 	quarantine_settle(s->quarantine);
 	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	if (rc == 0 && s->rules != NULL)
+		rc = map_look_for_silence(s->map, e);
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

@@ -55,8 +55,8 @@ static const char *code_of(int status)
 		int status;
 		const char *code;
 	} codes[] = {{400, "invalid"}, {401, "unauthorized"}, {403, "forbidden"}, {404, "not found"},
-	        {413, "request too large"}, {422, "unprocessable entity"}, {429, "too many requests"},
-	        {503, "unavailable"}};
+	        {413, "request too large"}, {415, "unsupported media type"}, {422, "unprocessable entity"},
+	        {429, "too many requests"}, {503, "unavailable"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (codes[i].status == status)
@@ -64,11 +64,14 @@ static const char *code_of(int status)
 	return "internal error";
 }
 
+void door__refuse(struct http_req *r, int status, const char *words)
+{
+	reply(r, status, code_of(status), words, NULL);
+}
+
 void door__fail(struct http_req *r, const struct err *e)
 {
-	int status = err_http(e->code);
-
-	reply(r, status, code_of(status), e->text, NULL);
+	door__refuse(r, err_http(e->code), e->text);
 }
 
 /* ---- who ---- */

@@ -7,6 +7,7 @@
 #ifndef HEMING_INGEST_H
 #define HEMING_INGEST_H
 
+#include "base/prompb.h"
 #include "city/site.h"
 #include "ingest/refusal.h"
 #include "net/http.h"
@@ -60,6 +61,11 @@ void ingest_influx_query(struct ingest *in, struct http_req *r, const char *q); 
 
 /* What was refused, by device; lives as long as the ingest. */
 struct refusals *ingest_refusals(struct ingest *in);
+
+/* The same for Prometheus remote write, 1.0 and 2.0. */
+void ingest_remote_write(struct ingest *in, struct http_req *r);
+/* What its senders said of their metrics, in order of name, in the arena. */
+size_t ingest_metric_words(struct ingest *in, struct arena *a, struct prompb_metadata **out);
 
 struct ingest_told {
 	size_t stored; /* readings */

@@ -7,6 +7,7 @@
 #include "ingest/bridge.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
+#include "ingest/metric_words.h"
 #include "ingest/payload.h"
 #include "ingest/rights.h"
 #include "ingest/seen.h"
@@ -19,6 +20,7 @@
 struct ingest {
 	struct site *site;
 	struct seen *seen;
+	struct metric_words *words;
 	struct states *states;
 	struct refusals *refusals;
 	struct mqtt_server *mqtt;

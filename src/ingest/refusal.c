@@ -26,6 +26,7 @@ static const struct {
         [REFUSED_KEY] = {"key", METRIC_INGEST_BAD_KEY},
         [REFUSED_BUSY] = {"busy", METRIC_INGEST_BAD_BUSY},
         [REFUSED_BODY] = {"body", METRIC_INGEST_BAD_BODY},
+        [REFUSED_HISTOGRAM] = {"histogram", METRIC_INGEST_BAD_HISTOGRAM},
 };
 
 struct entry {

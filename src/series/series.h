@@ -63,6 +63,7 @@ struct series_options {
 	dur_us head_age;           /* the log is never much older: heads are checkpointed by then; 0: 1 h */
 	dur_us partition;          /* time span of one block file; 0: 7 days */
 	size_t cache_b;            /* decoded points kept for the next reader; 0: 256 MiB */
+	bool keep_logs;            /* those that a checkpoint replaces go to DIR/queue, for series_remote */
 	series_observe_f *observe; /* may be NULL */
 	void *observe_ctx;
 };
