@@ -145,13 +145,20 @@ int things_get(struct call *c, struct err *e)
 	jw_object(&c->w);
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
-	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL; after = t->code) {
+	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL;) {
+		bool wanted_one;
+
+		/* What is not to be seen counts for nothing, or `next` would tell of it. */
+		if (!thing_seen(c->site->catalog, &c->who, t))
+			continue;
+		wanted_one = is_wanted(c, &wanted, t, now);
 		/* A page may be short: the next one goes on where this one looked last. */
-		if (n == limit || looked++ == LOOKS_MOST) {
+		if ((wanted_one && n == limit) || looked++ == LOOKS_MOST) {
 			next = after;
 			break;
 		}
-		if (!is_wanted(c, &wanted, t, now))
+		after = t->code;
+		if (!wanted_one)
 			continue;
 		n++;
 		rc = write_thing(c, t, e);

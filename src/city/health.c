@@ -160,18 +160,18 @@ static uint32_t slot_of(struct health *h, series_id id)
 
 static void count_loss(struct heard *d, time_us t, time_us since)
 {
-	dur_us gap = t - d->seen;
+	dur_us each = d->interval_s * US_SECOND, gap = each;
 	int missed;
 
-	if (d->interval_s == 0 || (d->seen != TIME_NONE && gap < d->interval_s * US_SECOND / 2))
+	if (each == 0)
+		return;
+	if (d->seen != TIME_NONE && t - d->seen < each / 2)
 		return; /* another part of the same message */
 	if (isnan(d->loss))
 		d->loss = 0;
-	if (d->seen == TIME_NONE || d->seen < since) /* nobody listened meanwhile */
-		gap = d->interval_s * US_SECOND;
-	missed = gap > MISSED_MOST * d->interval_s * US_SECOND
-	                 ? MISSED_MOST
-	                 : (int)llround((double)gap / (double)(d->interval_s * US_SECOND)) - 1;
+	if (d->seen != TIME_NONE && d->seen >= since) /* before, nobody listened */
+		gap = t - d->seen;
+	missed = gap > MISSED_MOST * each ? MISSED_MOST : (int)llround((double)gap / (double)each) - 1;
 	for (int i = 0; i < missed; i++)
 		d->loss += (float)((1 - (double)d->loss) * LOSS_SHARE);
 	d->loss -= (float)((double)d->loss * LOSS_SHARE);

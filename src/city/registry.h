@@ -85,10 +85,10 @@ void registry_set_alias(struct registry *r, const char *(*target)(void *ctx, str
 /* names "kind", "org", "region"; ctx is the registry. */
 struct series_virtual registry_virtual(struct registry *r);
 
-/* The attributes of all things, which the snapshot does not hold, one after the other: a JSON object each; the
- * texts are valid during the call. A negative answer ends it. */
-MUST_USE int things_attrs(struct store *st, int (*each)(void *ctx, const char *code, const char *attrs), void *ctx,
-        struct err *e);
+/* The attributes of all things, which the snapshot does not hold, one after the other: a JSON object each;
+ * the texts are valid during the call. A negative answer ends it. */
+MUST_USE int things_attrs(struct store *st, int (*each)(void *ctx, const char *code, const char *attrs),
+        void *ctx, struct err *e);
 
 struct thing_in {
 	const char *code, *kind, *name, *name_en, *org, *region;

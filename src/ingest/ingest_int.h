@@ -38,10 +38,10 @@ struct ingest {
 struct points {
 	struct series_point *p;
 	size_t n, cap;
-	size_t taken;       /* readings; a text is one, and several points */
-	size_t old;         /* of them more than a year old */
-	struct arena *keep; /* where p lies, where that is not the arena of what was read; or NULL */
-	bool any_age;       /* reading-past does not count, and old ones are not counted */
+	size_t taken;         /* readings; a text is one, and several points */
+	size_t old;           /* of them more than a year old */
+	struct arena *keep;   /* where p lies, where that is not the arena of what was read; or NULL */
+	bool any_age;         /* reading-past does not count, and old ones are not counted */
 	const char *protocol; /* by which it came, for the quarantine; NULL: by its form */
 	bool dry; /* nothing is to be stored: neither points nor series are made, and no refusal is counted */
 	int refused;

@@ -57,7 +57,8 @@ static bool may_write(const struct device *d, const struct line *l, struct arena
 
 /* NULL, or words; "" and e when nothing more can be taken. */
 static const char *take_field(struct ingest *in, const struct device *d, const struct line *l,
-        const struct line_pair *f, uint64_t key, time_us t, struct arena *a, struct points *out, enum refusal *why, struct err *e)
+        const struct line_pair *f, uint64_t key, time_us t, struct arena *a, struct points *out,
+        enum refusal *why, struct err *e)
 {
 	struct label label[LINE_TAGS + 1];
 	struct labels ls = {label, 0};

@@ -125,8 +125,8 @@ static const char *named(struct arena *a, struct str name, const char *words)
 }
 
 /* One reading; words when it is refused, "" and e when nothing more can be taken. */
-static const char *take(struct ingest *in, const struct device *d, struct str thing, const struct reading *r, time_us now,
-        struct arena *a, struct points *out, enum refusal *why, struct err *e)
+static const char *take(struct ingest *in, const struct device *d, struct str thing, const struct reading *r,
+        time_us now, struct arena *a, struct points *out, enum refusal *why, struct err *e)
 {
 	time_us t = r->t != TIME_NONE ? r->t : now;
 	const char *words = ingest__time(in, t, now, out, why);

@@ -527,6 +527,8 @@ static const struct {
                      "o2,,department,32,乙局,Bureau B,,water\n"},
         {"kinds/gas.yaml",
                 "code: gas\nname: 燃气\nname_en: Gas\nicon: gas\nthing: true\n"
+                "interval: 60s\nbattery: {metric: battery, low: 25}\n"
+                "adopt: {code: \"AUTO-[0-9]+\", name: 自动站, region: \"3201\"}\n"
                 "fields:\n"
                 "  - {key: address, name: 地址, name_en: Address, type: text}\n"
                 "  - {key: phone, name: 电话, name_en: Phone, type: text, secrecy: 3, mask: phone}\n"

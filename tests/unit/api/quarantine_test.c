@@ -8,7 +8,7 @@
 static struct city town;
 static struct ingest *ingest;
 
-static void open_town(void)
+static void open_town(bool started)
 {
 	struct ingest_options io = {0};
 	struct err e = ERR_INIT;
@@ -16,7 +16,8 @@ static void open_town(void)
 	city_open(&town);
 	io.site = town.site;
 	check_ok(ingest_start(&io, &ingest, &e), &e);
-	quarantine_start(town.site->quarantine);
+	if (started)
+		quarantine_start(town.site->quarantine);
 }
 
 static void close_town(void)
@@ -52,7 +53,7 @@ TEST(an_unknown_device_is_adopted_with_all_it_ever_sent)
 {
 	struct answer a;
 
-	open_town();
+	open_town(true);
 	admin = sign_in(&town, "admin");
 	const char *duty = sign_in(&town, "duty");
 
@@ -112,7 +113,7 @@ TEST(one_may_be_merged_ignored_and_blocked)
 {
 	struct answer a;
 
-	open_town();
+	open_town(true);
 	admin = sign_in(&town, "admin");
 	check_eq_i(send("M-1", -60, 3, "ch4_lel"), 0);
 	check_eq_i(decide("M-1", "merge", "{\"into\":\"nothing\"}").status, 400);
@@ -147,7 +148,7 @@ TEST(lists_and_counts_say_how_devices_are)
 {
 	struct answer a;
 
-	open_town();
+	open_town(true);
 	admin = sign_in(&town, "admin");
 	check_eq_i(send("G-1", -1000, 3, "ch4_lel"), 0); /* a clock that is behind */
 	a = ask("GET", "/api/v1/things/G-1", admin, NULL);
@@ -170,7 +171,7 @@ TEST(places_come_and_go_in_the_coordinates_asked_for)
 {
 	struct answer a;
 
-	open_town();
+	open_town(true);
 	admin = sign_in(&town, "admin");
 	a = ask("PUT", "/api/v1/things/G-1?crs=gcj02", admin,
 	        "{\"kind\":\"gas\",\"name\":\"一号\",\"lon\":120.155,\"lat\":33.355}");
@@ -185,5 +186,51 @@ TEST(places_come_and_go_in_the_coordinates_asked_for)
 	a = ask("GET", "/api/v1/exports/gas?crs=gcj02&reason=looking", admin, NULL);
 	check_eq_i(a.status, 200);
 	check_eq_i(ask("GET", "/api/v1/things?crs=mars", admin, NULL).status, 400);
+	close_town();
+}
+
+TEST(a_kind_takes_the_devices_that_it_declares)
+{
+	struct answer a;
+
+	open_town(true);
+	admin = sign_in(&town, "admin");
+	check_eq_i(send("AUTO-7", 0, 3, "ch4_lel"), 0);
+	check_eq_i(send("AUTO-X", 0, 3, "ch4_lel"), 0);
+	a = ask("GET", "/api/v1/things/AUTO-7", admin, NULL);
+	check_eq_i(a.status, 200);
+	check_has(a.body, "\"name\":\"自动站\"");
+	check_has(a.body, "\"region\":\"3201\"");
+	check_has(a.body, "\"v\":3");
+	check_has(a.body, "\"interval_s\":60");
+	check_eq_i(send("AUTO-7", 1, 20, "battery"), 0);
+	a = ask("GET", "/api/v1/things?health=low_battery", admin, NULL);
+	check_has(a.body, "\"code\":\"AUTO-7\"");
+	a = ask("GET", "/api/v1/quarantine", admin, NULL);
+	check_has(a.body, "\"code\":\"AUTO-X\"");
+	check(strstr(a.body, "AUTO-7") == NULL);
+	a = decide("AUTO-7", "undo", NULL);
+	check_eq_i(a.status, 200);
+	check_has(a.body, "\"state\":\"waiting\"");
+	close_town();
+}
+
+TEST(no_more_wait_than_may)
+{
+	struct arena *a = arena_new(0);
+	const char *target;
+
+	open_town(false); /* ten thousand rows are not written for this */
+	for (int i = 0; i < QUARANTINE_MOST; i++)
+		check_eq_i(quarantine_admit(town.site->quarantine, str_of(arena_printf(a, "Q-%d", i)), "line",
+		                   "x", &target),
+		        ADMIT_UNKNOWN);
+	check_eq_i(quarantine_admit(town.site->quarantine, STR_LIT("R-1"), "line", "x", &target), ADMIT_FULL);
+	check_eq_i(
+	        quarantine_admit(town.site->quarantine, STR_LIT("Q-1"), "line", "x", &target), ADMIT_UNKNOWN);
+	check_eq_i(
+	        quarantine_admit(town.site->quarantine, STR_LIT("G-1"), "line", "x", &target), ADMIT_KNOWN);
+	check_eq_i(send("R-1", 0, 3, "ch4_lel"), 1);
+	arena_free(&a);
 	close_town();
 }

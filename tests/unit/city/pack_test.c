@@ -232,6 +232,31 @@ TEST(bad_declarations)
 	        "a", "no parameter :today");
 }
 
+TEST(bad_words_about_devices)
+{
+#define KIND(more) "code: sensor\nname: 监测点\n" more "fields:\n  - {key: model, name: 型号}\n"
+	refuses("kinds/sensor.yaml", KIND("thing: true\ninterval: soon\n"), "kinds/sensor.yaml", 4,
+	        "interval", "such as 5m");
+	refuses("kinds/sensor.yaml", KIND("thing: true\ninterval: 10ms\n"), "kinds/sensor.yaml", 4,
+	        "interval", "such as 5m");
+	refuses("kinds/sensor.yaml", KIND("thing: true\nbattery: {low: 20}\n"), "kinds/sensor.yaml", 4,
+	        "battery", "the metric");
+	refuses("kinds/sensor.yaml", KIND("thing: true\nbattery: {metric: b, high: 2}\n"),
+	        "kinds/sensor.yaml", 4, "battery", "the metric");
+	refuses("kinds/sensor.yaml", KIND("thing: true\nadopt: {name: x}\n"), "kinds/sensor.yaml", 4, "adopt",
+	        "the pattern");
+	refuses("kinds/sensor.yaml", KIND("thing: true\nadopt: {code: \"A-(\"}\n"), "kinds/sensor.yaml", 4,
+	        "adopt", "the pattern");
+	refuses("kinds/sensor.yaml", KIND("adopt: {code: \"A-.*\"}\n"), "kinds/sensor.yaml", 3, "adopt",
+	        "devices that become things");
+#undef KIND
+	refuses("rules/gas.yaml",
+	        "groups:\n  - name: gas\n    rules:\n      - alert: Leak\n        expr: ch4 > 20\n        "
+	        "annotations: "
+	        "{after_gap: soon}\n",
+	        "rules/gas.yaml", 6, "after_gap", "a duration");
+}
+
 TEST(bad_rules)
 {
 	refuses("rules/gas.yaml", "groups:\n  - name: g\n    rules:\n      - alert: A\n        expr: ch4 >\n",
