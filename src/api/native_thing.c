@@ -129,7 +129,7 @@ static bool is_wanted(struct call *c, const struct wanted *x, const struct thing
 
 int things_get(struct call *c, struct err *e)
 {
-	const char *after = call_text(c, "after"), *next = NULL;
+	const char *after = call_text(c, "after"), *shown = NULL, *next = NULL;
 	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, after);
 	time_us now = clock_now(c->site->clock);
 	int64_t limit, n = 0, looked = 0;
@@ -147,13 +147,18 @@ int things_get(struct call *c, struct err *e)
 	jw_array(&c->w);
 	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL; after = t->code) {
 		/* A page may be short: the next one goes on where this one looked last. */
-		if (n == limit || looked++ == LOOKS_MOST) {
+		if (looked++ == LOOKS_MOST) {
 			next = after;
 			break;
 		}
 		if (!is_wanted(c, &wanted, t, now))
 			continue;
-		n++;
+		/* There is a next page where there is one for this reader. */
+		if (n++ == limit) {
+			next = shown;
+			break;
+		}
+		shown = t->code;
 		rc = write_thing(c, t, e);
 		jw_object_end(&c->w);
 	}
