@@ -223,7 +223,7 @@ static int take_case(struct city_map *m, struct store_tx *tx, int64_t id, struct
 	int rc = sql_case_load(tx, &(struct sql_case_load_in){id}, &c, e);
 
 	if (rc <= 0 || c.thing.n == 0)
-		return rc;
+		return rc < 0 ? rc : 0;
 	thing = text(a, c.thing);
 	rc = sql_case_map_thing(tx, &(struct sql_case_map_thing_in){str_of(thing)}, &r, e);
 	if (rc > 0)
