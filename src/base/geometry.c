@@ -328,3 +328,46 @@ struct geo_point geo_gcj_from_bd(struct geo_point p)
 {
 	return in_china(p) ? invert(bd_forward, p) : p;
 }
+
+/* ---- systems by name ---- */
+
+bool geo_crs_parse(struct str s, enum geo_crs *out)
+{
+	static const struct {
+		const char *name;
+		enum geo_crs crs;
+	} known[] = {{"wgs84", CRS_WGS84}, {"cgcs2000", CRS_WGS84}, {"gcj02", CRS_GCJ02}, {"bd09", CRS_BD09}};
+	char name[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '-')
+			continue;
+		if (n == sizeof(name) - 1)
+			return false;
+		name[n++] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	name[n] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(name, known[i].name) == 0) {
+			*out = known[i].crs;
+			return true;
+		}
+	return false;
+}
+
+struct geo_point geo_from(enum geo_crs crs, struct geo_point p)
+{
+	if (crs == CRS_WGS84 || isnan(p.lon) || isnan(p.lat))
+		return p;
+	return geo_wgs_from_gcj(crs == CRS_BD09 ? geo_gcj_from_bd(p) : p);
+}
+
+struct geo_point geo_to(enum geo_crs crs, struct geo_point wgs)
+{
+	if (crs == CRS_WGS84 || isnan(wgs.lon) || isnan(wgs.lat))
+		return wgs;
+	return crs == CRS_BD09 ? geo_bd_from_gcj(geo_gcj_from_wgs(wgs)) : geo_gcj_from_wgs(wgs);
+}

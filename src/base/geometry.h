@@ -41,4 +41,11 @@ struct geo_point geo_wgs_from_gcj(struct geo_point p);
 struct geo_point geo_bd_from_gcj(struct geo_point p);
 struct geo_point geo_gcj_from_bd(struct geo_point p);
 
+/* Coordinates as others have them. CGCS2000 is WGS-84 to within a metre, and counts as the same. */
+enum geo_crs { CRS_WGS84, CRS_GCJ02, CRS_BD09 };
+/* "wgs84", "cgcs2000", "gcj02", "bd09", in capitals too, with a - at will; false for another. */
+MUST_USE bool geo_crs_parse(struct str s, enum geo_crs *out);
+struct geo_point geo_from(enum geo_crs crs, struct geo_point p); /* to WGS-84; NaN stays */
+struct geo_point geo_to(enum geo_crs crs, struct geo_point wgs);
+
 #endif

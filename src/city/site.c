@@ -1,7 +1,9 @@
 #include "city/site.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "city/health.h"
 #include "city/pack.h"
+#include "city/quarantine.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
 #include "city/retention.h"
@@ -31,6 +33,15 @@ static int lock_folder(struct site *s, struct err *e)
 	return 0;
 }
 
+static void observe(void *ctx, const struct series_point *p, size_t n, bool replay)
+{
+	struct site *s = ctx;
+
+	health_observe(s->health, p, n, replay);
+	if (s->rules != NULL)
+		rules_observe(s->rules, p, n, replay);
+}
+
 static int open_series(struct site *s, const struct site_options *o, struct err *e)
 {
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
@@ -39,13 +50,14 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 	        .keep_logs = o->keep_logs,
 	        .partition = o->keep_logs ? US_DAY : 0, /* so that what is old goes day by day */
 	        .cache_b = o->readings_cache_b,
-	        .observe = o->rules ? rules_observe : NULL,
-	        .observe_ctx = s->rules};
+	        .observe = observe,
+	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
 
 	if (rc < 0)
 		return rc;
 	series_set_virtual(s->series, &s->labels);
+	health_begin(s->health, s->series);
 	if (o->remote != NULL) {
 		struct series_remote_options ro = *o->remote;
 
@@ -75,13 +87,20 @@ static int open_secrets(struct site *s, const struct site_options *o, struct err
 	return rc;
 }
 
+static const char *merged_into(void *quarantine, struct str code)
+{
+	return quarantine_target(quarantine, code);
+}
+
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *t;
 	bool demo = false;
 
-	for (int i = 0; i < s->things && !demo; i++)
-		demo = s->thing[i].demo;
+	while (!demo && (t = thing_next(&w)) != NULL)
+		demo = t->demo;
 	registry_release(r, s);
 	return demo;
 }
@@ -96,6 +115,8 @@ static void close_parts(struct site *s)
 	series_remote_close(&s->remote);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	quarantine_close(&s->quarantine);
+	health_free(&s->health);
 	registry_free(&s->registry);
 	catalog_free(&s->catalog);
 	store_close(&s->store);
@@ -157,6 +178,11 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->health = health_new(s->registry, s->catalog, s->clock);
+	rc = quarantine_open(s, &s->quarantine, e);
+	if (rc < 0)
+		goto out;
+	registry_set_alias(s->registry, merged_into, s->quarantine);
 	if (o->rules)
 		rc = rules_new(s, &s->rules, e);
 	if (rc == 0)
@@ -165,6 +191,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = rules_start(s->rules, e);
 	if (rc == 0 && o->rules)
 		rc = retention_start(s, &s->retention, e);
+	if (rc == 0 && o->rules)
+		quarantine_start(s->quarantine);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -191,7 +219,9 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
-	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	int rc;
 
+	quarantine_settle(s->quarantine);
+	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

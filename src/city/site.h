@@ -12,6 +12,8 @@
 #include "city/registry.h"
 #include "city/secret.h"
 
+struct health;
+struct quarantine;
 /* How long series of no class are kept, as in struct series_class (keep 0: for ever), and when each day what
  * is too old goes. */
 struct retention_policy {
@@ -35,6 +37,8 @@ struct site {
 	struct catalog *catalog;
 	struct registry *registry;
 	struct rules *rules;
+	struct health *health;         /* of the devices */
+	struct quarantine *quarantine; /* of those that nobody knows */
 	struct standby *standby;        /* NULL: none */
 	struct retention *retention;    /* NULL: nobody serves */
 	struct retention_policy retain; /* of series of no class */

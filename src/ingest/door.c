@@ -220,7 +220,7 @@ struct door_post *door__begin(struct ingest *in, struct http_req *r, const char 
 	return x;
 }
 
-void door__post(struct door_post *x)
+void door__post(struct door_post *x, const struct device *d)
 {
 	struct err e = ERR_INIT;
 
@@ -228,6 +228,8 @@ void door__post(struct door_post *x)
 	x->batch.n = x->points.n;
 	x->batch.done = stored;
 	if (!series_post(x->in->site->series, &x->batch)) {
+		refusals_add(
+		        x->in->refusals, d->login, REFUSED_BUSY, 0, "too many readings wait to be written");
 		err_set(&e, ERR_UNAVAILABLE,
 		        "too many readings wait to be written; send this again in a moment");
 		door__fail(x->r, &e);

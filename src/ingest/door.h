@@ -27,6 +27,6 @@ struct door_post {
 };
 struct door_post *door__begin(struct ingest *in, struct http_req *r, const char *what, int status);
 /* Answers, once the points are durable. */
-void door__post(struct door_post *x);
+void door__post(struct door_post *x, const struct device *d);
 
 #endif

@@ -102,7 +102,8 @@ struct ingest_sheet_told {
 MUST_USE int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *a,
         struct ingest_sheet_told *out, struct err *e);
 
-/* A text of line protocol, as /write would take it, with all rights. Waits until it is durable. */
+/* A text of line protocol, as /write would take it, with all rights and of any age. Waits until it is
+ * durable. */
 MUST_USE int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a,
         struct ingest_told *out, struct err *e);
 

@@ -247,6 +247,9 @@ MUST_USE int series_label_names(
 MUST_USE int series_label_values(
         struct series_db *db, const char *name, struct arena *a, struct str **out, size_t *n, struct err *e);
 
+/* The largest id that any series has or had; ids of series that were forgotten are holes. */
+uint32_t series_last_id(struct series_db *db);
+
 struct series_stats {
 	uint64_t series, points_head, blocks, block_bytes, log_bytes, commits, quarantined;
 	dur_us last_sync_us;               /* duration of the last log sync */

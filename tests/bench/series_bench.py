@@ -6,7 +6,8 @@ ROUNDS readings each) for the speed of taking them, alone and while questions ar
 of a post at 200,000 readings a second; a deep one (DEEP series over HOURS hours at 10 s) for bytes and questions.
 Readings are a walk with two decimals, with milliseconds of jitter; a third set is the deep one at whole seconds, a
 fourth slow sensors: a level in steps, a temperature in tenths, a switch. Heming and influxdb answer when a post is on
-the disk, victoria-metrics when it is in memory; the time of a sync stands above. Beside readings a second stands the
+the disk, victoria-metrics when it is in memory; the time of a sync stands above. victoria-metrics is asked with
+nocache=1, since it keeps the results of a question that comes again. Beside readings a second stands the
 time of the processors that the server took for one, which says more on a machine that has other work, too. HEMING names
 the program. What is not installed is left out, with a word.
 """
@@ -31,6 +32,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 LINES = 10000
 STEP = 10  # seconds
+WEEK = 7 * 86400
 PACE = 200000  # readings a second at which answers are timed
 PACE_LINES = 1000  # a post of these
 
@@ -252,12 +254,20 @@ class Engine:
 
     def hourly(self, data):
         took, got = self.query('query_range', query=f'avg_over_time({data.name}[1h])',
-                               start=data.start // 3600 * 3600 + 3600, end=data.end, step=3600)
+                               start=data.start // 3600 * 3600 + 3600, end=data.end, step=3600, nocache=1)
         return took, len(got)
 
     def settle(self):
-        """Waits until the server has written what it writes later."""
-        time.sleep(3)
+        """Waits until the server has written and merged what it writes and merges later."""
+        size, again = 0, folder_bytes(self.folder)
+        for _ in range(20):
+            if size == again:
+                return
+            time.sleep(3)
+            size, again = again, folder_bytes(self.folder)
+
+    def rest(self):
+        """Has the server write again what lies apart, as it does itself in time."""
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -294,11 +304,15 @@ class Heming(Engine):
                   {'Content-Type': 'application/json'})
         self.query_headers = {'Authorization': 'Bearer ' + json.loads(c.getresponse().read())['token']}
 
+    def rest(self):
+        time.sleep(3)  # a file of a week that is over is packed soon after a start
+        self.settle()
+
     def bytes(self, data):
         """Of the block files, by what they hold (nearly all blocks are full): the rest is in the log for an hour at most."""
         size = blocks = 0
         for f in Path(self.site, 'series').glob('blocks-*.db'):
-            size += f.stat().st_size
+            size += f.stat().st_blocks * 512
             with contextlib.closing(sqlite3.connect(f)) as db:
                 blocks += db.execute('SELECT count(*) FROM block').fetchone()[0]
         return size / (256 * max(blocks, 1))
@@ -309,10 +323,18 @@ class Victoria(Engine):
 
     def __init__(self, folder):
         self.folder, self.port = f'{folder}/victoria', free_port()
+        self.serve()
+
+    def serve(self):
         self.process = subprocess.Popen(
             [shutil.which('victoria-metrics'), '-storageDataPath', self.folder, '-httpListenAddr', f'127.0.0.1:{self.port}',
              '-retentionPeriod', '12', '-influxSkipSingleField', '-search.latencyOffset', '0s'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.wait('/health')
+
+    def rest(self):
+        self.connect().request('GET', '/internal/force_merge')
+        time.sleep(3)
+        self.settle()
 
     def bytes(self, data):
         return folder_bytes(self.folder) / data.readings
@@ -347,13 +369,17 @@ bind-address = "127.0.0.1:{free_port()}"
   max-body-size = 0
   max-row-limit = 0
 ''')
-        self.process = subprocess.Popen([shutil.which('influxd'), '-config', str(config)], stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        self.wait('/ping')
+        self.config = str(config)
+        self.serve()
         c = self.connect()
         c.request('POST', '/query?' + urllib.parse.urlencode({'q': 'CREATE DATABASE bench'}))
         if c.getresponse().status != 200:
             sys.exit('series_bench: influxdb makes no database')
+
+    def serve(self):
+        self.process = subprocess.Popen([shutil.which('influxd'), '-config', self.config], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        self.wait('/ping')
 
     def select(self, text):
         took, got = self.ask('/query?' + urllib.parse.urlencode({'db': 'bench', 'epoch': 'ms', 'q': text}), {})
@@ -371,14 +397,6 @@ bind-address = "127.0.0.1:{free_port()}"
         took, got = self.select(f'SELECT mean(value) FROM {data.name} WHERE time >= {data.start}s AND time < {data.end}s '
                                 'GROUP BY time(1h), thing')
         return took, len(got)
-
-    def settle(self):
-        size, again = 0, folder_bytes(self.folder)
-        for _ in range(20):
-            if size == again:
-                return
-            time.sleep(3)
-            size, again = again, folder_bytes(self.folder)
 
     def bytes(self, data):
         return folder_bytes(self.folder) / data.readings
@@ -412,8 +430,11 @@ def measure(make, folder, sets, seconds):
             name = f'{data.series} series, {data.name}'
             out[f'readings/s, {name}'], out[f'CPU of the server for one, us, {name}'] = e.fill(data)
             if data is deep:
-                time.sleep(2)
-                took, got = e.one(data, 'S0000007')
+                for _ in range(30):  # victoria-metrics shows readings after some seconds
+                    time.sleep(1)
+                    took, got = e.one(data, 'S0000007')
+                    if got == data.rounds:
+                        break
                 if got != data.rounds:
                     sys.exit(f'series_bench: {e.name} has {got} readings of one series, not {data.rounds}')
                 out[f'one series, {data.hours} h, ms'] = best(lambda: e.one(data, 'S0000007'))
@@ -424,6 +445,10 @@ def measure(make, folder, sets, seconds):
             e.settle()
             e.stop()
             out[f'bytes a reading on disk, {data.name}'] = e.bytes(data)
+            e.serve()
+            e.rest()
+            e.stop()
+            out[f'bytes a reading on disk, {data.name}, packed or merged'] = e.bytes(data)
     return out
 
 
@@ -444,7 +469,8 @@ def main():
     seconds = 10
     with tempfile.TemporaryDirectory(prefix='heming-series-') as folder:
         print(f'sync of 4 KiB: {sync_ms(folder):.2f} ms; {connections} connections; posts of {LINES} lines')
-        start = int(time.time()) - hours * 3600 - 7200
+        # In a week that is over, so that its files may be packed.
+        start = (int(time.time()) // WEEK - 2) * WEEK + WEEK // 14
         make = lambda name, f, n, r, at=start: Set(folder, name, f, n, r, connections, at)
         deep_rounds = hours * 3600 // STEP
         sets = [make('wide', jittered, wide, rounds), make('wide', jittered, wide, rounds, start + rounds * STEP),

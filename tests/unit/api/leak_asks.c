@@ -86,7 +86,8 @@ static const struct {
         {"subject_id", {"firm/f1", "firm/x9", "dossier/d1"}},
         {"name", {"sheet.csv"}},
         {"sheet", {"1"}},
-        {"coords", {"wgs84"}},
+        {"crs", {"gcj02", "wgs84"}},
+        {"health", {"any", "silent", "never"}},
         {"blank", {"clear"}},
         {"time", {"2026-07-14T01:00:10Z"}},
         {"timeout", {"10s"}},
@@ -143,6 +144,8 @@ static const struct {
                           "v_firm\",\"where\":{\"v_firm\":"
                           "{\"phone\":\"13912345678\",\"q\":\"密\"}}}"}},
         {"ThingIn", {"{\"kind\":\"valve\",\"name\":\"y\",\"region\":\"1002\",\"org\":\"water\"}"}},
+        {"DeviceAdopt", {"{\"kind\":\"sensor\",\"name\":\"y\",\"region\":\"1002\"}"}},
+        {"DeviceMerge", {"{\"into\":\"X-9\"}", "{\"into\":\"S-1\"}"}},
         {"CommandIn", {"{\"command\":{\"open\":true},\"timeout_s\":1}"}},
         {"RecordIn", {"{\"code\":\"new\",\"name\":\"n\",\"attrs\":{\"park\":\"x9\",\"about\":\"x9\","
                       "\"above\":\"x9\"}}",
