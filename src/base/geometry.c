@@ -371,3 +371,27 @@ struct geo_point geo_to(enum geo_crs crs, struct geo_point wgs)
 		return wgs;
 	return crs == CRS_BD09 ? geo_bd_from_gcj(geo_gcj_from_wgs(wgs)) : geo_gcj_from_wgs(wgs);
 }
+
+/* ---- the square world of web maps ---- */
+
+#define WEB_SIDE 4294967296.0
+#define WEB_LAT 85.051128779806589 /* where the square ends: atan(sinh(pi)) */
+
+static uint32_t web_clamp(double v)
+{
+	return v <= 0 ? 0 : v >= WEB_SIDE - 1 ? UINT32_MAX : (uint32_t)v;
+}
+
+struct geo_cell geo_to_web(struct geo_point p)
+{
+	double lat = fmax(-WEB_LAT, fmin(WEB_LAT, p.lat));
+
+	return (struct geo_cell){web_clamp((p.lon + 180) / 360 * WEB_SIDE),
+	        web_clamp((1 - asinh(tan(lat * RAD)) / M_PI) / 2 * WEB_SIDE)};
+}
+
+struct geo_point geo_from_web(struct geo_cell c)
+{
+	return (struct geo_point){
+	        c.x / WEB_SIDE * 360 - 180, atan(sinh(M_PI * (1 - 2 * (c.y / WEB_SIDE)))) / RAD};
+}

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "city/health.h"
+#include "city/map.h"
 #include "city/pack.h"
 #include "city/quarantine.h"
 #include "city/record.h"
@@ -112,9 +113,12 @@ static void close_parts(struct site *s)
 		rules_stop(s->rules);
 	retention_stop(&s->retention);
 	standby_stop(&s->standby);
+	if (s->map != NULL)
+		map_stop(s->map);
 	series_remote_close(&s->remote);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	map_free(&s->map);
 	quarantine_close(&s->quarantine);
 	health_free(&s->health);
 	registry_free(&s->registry);
@@ -178,6 +182,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->map = map_new(s);
 	s->health = health_new(s->registry, s->catalog, s->clock);
 	rc = quarantine_open(s, &s->quarantine, e);
 	if (rc < 0)
@@ -189,6 +194,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		rc = open_series(s, o, e);
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
+	if (rc == 0 && o->rules)
+		map_start(s->map);
 	if (rc == 0 && o->rules)
 		rc = retention_start(s, &s->retention, e);
 	if (rc == 0 && o->rules)
@@ -223,5 +230,7 @@ int site_settle(struct site *s, struct err *e)
 
 	quarantine_settle(s->quarantine);
 	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	if (rc == 0 && s->rules != NULL)
+		rc = map_look_for_silence(s->map, e);
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

@@ -21,6 +21,7 @@ struct retention_policy {
 	int at_min; /* minutes after midnight, in the city's zone */
 };
 
+struct city_map;
 struct rules;
 struct series_remote;
 struct series_remote_options;
@@ -36,6 +37,7 @@ struct site {
 	struct series_remote *remote; /* the engine behind the series; NULL: none */
 	struct catalog *catalog;
 	struct registry *registry;
+	struct city_map *map;
 	struct rules *rules;
 	struct health *health;         /* of the devices */
 	struct quarantine *quarantine; /* of those that nobody knows */
