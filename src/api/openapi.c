@@ -302,8 +302,9 @@ static void operation(struct jw *w, const struct route *r)
 				content(w, "application/json", r->request);
 			else
 				content(w,
-				        r->flags & ROUTE_PROM   ? "application/x-www-form-urlencoded"
-				        : r->flags & ROUTE_FILE ? "application/octet-stream"
+				        r->flags & ROUTE_PROM            ? "application/x-www-form-urlencoded"
+				        : r->flags & ROUTE_FILE          ? "application/octet-stream"
+				        : r->handle == remote_write_post ? "application/x-protobuf"
 				        : strncmp(r->path, "/api/v1/", 8) == 0 ? "application/json"
 				                                               : "text/plain",
 				        NULL);

@@ -327,6 +327,8 @@ void ingest_remote_write(struct ingest *in, struct http_req *r)
 	x->batch.n = x->points.n;
 	x->batch.done = stored;
 	if (!series_post(in->site->series, &x->batch)) {
+		refusals_add(in->refusals, x->device.login, REFUSED_BUSY, 0,
+		        "too many readings wait to be written");
 		err_set(&e, ERR_UNAVAILABLE,
 		        "too many readings wait to be written; send this again in a moment");
 		door__fail(r, &e);
