@@ -655,10 +655,20 @@ def part_suite(words):
         judged('against prometheus', [TOP / 'tests/suite/prometheus_diff.py'], 'suite-prometheus', tap_result, timeout=180,
                env={'HEMING': str(binary)})
 
+    def remote_write(binary):
+        rc, text, log = run([TOP / 'tests/suite/remote_write.py'], 'suite-remote-write', timeout=240, env={'HEMING': str(binary)})
+        tap_result('remote write', rc, text, log)
+
+    def remote_engine(binary):
+        rc, text, log = run([TOP / 'tests/suite/remote_engine.py'], 'suite-remote-engine', timeout=240, env={'HEMING': str(binary)})
+        tap_result('remote engine', rc, text, log)
+
     jobs = []
     binary = heming('dev')
     if binary:
         jobs.append(('against prometheus', lambda: differ(binary)))
+        jobs.append(('remote write', lambda: remote_write(binary)))
+        jobs.append(('remote engine', lambda: remote_engine(binary)))
     for name, path in suites.items():
         args = [f for pattern in SUITE_ARGS.get(name, []) for f in sorted(map(str, SUITES.glob(pattern)))]
         own = sorted(map(str, TOP.glob(f'tests/suite*/{name}/*')))

@@ -134,6 +134,7 @@ struct call {
 	struct doc *body;    /* checked against the row's schema; NULL if there is none */
 	struct form *form;   /* ROUTE_PROM */
 	const struct snapshot *held;
+	enum geo_crs crs; /* of places in request and answer; set by call_crs */
 	struct sb out;
 	struct jw w; /* writes into out */
 	int status;  /* 0: 200 */
@@ -156,6 +157,13 @@ MUST_USE int call_int(struct call *c, const char *name, int64_t dflt, int64_t le
 /* NULL when missing or empty. */
 const char *call_text(struct call *c, const char *name);
 bool call_flag(struct call *c, const char *name); /* "1" or "true" */
+/* `crs`: in which coordinates the caller gives and wants places. */
+MUST_USE int call_crs(struct call *c, struct err *e);
+/* The place of a body, or of a writer: turned by the call's crs. */
+struct geo_point body_place(const struct call *c);
+void write_place(struct call *c, struct geo_point at);
+/* Fields of a body that are places, turned in their place. */
+void body_places(struct call *c, const struct kind *k, const struct doc *attrs);
 /* A local date YYYY-MM-DD; dflt when missing. */
 MUST_USE int call_date(struct call *c, const char *name, const char *dflt, const char **out, struct err *e);
 /* An instant, in the city's time where it names no zone; TIME_NONE when missing. */

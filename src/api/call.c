@@ -2,6 +2,8 @@
 #include "api/api_int.h"
 #include "base/num.h"
 
+#include <math.h>
+
 #define REASON_MIN 4 /* characters */
 
 const char *call_param(struct call *c, int i)
@@ -33,6 +35,68 @@ bool call_flag(struct call *c, const char *name)
 	const char *s = call_text(c, name);
 
 	return s != NULL && (strcmp(s, "1") == 0 || strcmp(s, "true") == 0);
+}
+
+int call_crs(struct call *c, struct err *e)
+{
+	const char *s = call_text(c, "crs");
+
+	if (s == NULL || geo_crs_parse(str_of(s), &c->crs))
+		return 0;
+	err_set(e, ERR_INVALID, "coordinates are wgs84 (or cgcs2000), gcj02 or bd09");
+	return err_at(e, NULL, 0, 0, "crs"), ERR_INVALID;
+}
+
+struct geo_point body_place(const struct call *c)
+{
+	return geo_from(
+	        c->crs, (struct geo_point){doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)});
+}
+
+void write_place(struct call *c, struct geo_point at)
+{
+	at = geo_to(c->crs, at);
+	jw_kdouble(&c->w, "lon", at.lon);
+	jw_kdouble(&c->w, "lat", at.lat);
+}
+
+static void set_number(struct call *c, const struct doc *map, const char *key, double v)
+{
+	struct doc *x = (struct doc *)(uintptr_t)doc_get(map, key); /* of the request's own body */
+	char text[32];
+
+	num_format(v, text);
+	x->text = arena_strdup(c->a, text);
+	x->text_n = strlen(text);
+}
+
+static void turn_place(struct call *c, const struct doc *v)
+{
+	struct geo_point p = {doc_double(v, "lon", NAN), doc_double(v, "lat", NAN)};
+
+	if (isnan(p.lon) || isnan(p.lat))
+		return; /* the check of the field says so */
+	p = geo_from(c->crs, p);
+	set_number(c, v, "lon", p.lon);
+	set_number(c, v, "lat", p.lat);
+}
+
+void body_places(struct call *c, const struct kind *k, const struct doc *attrs)
+{
+	if (c->crs == CRS_WGS84 || k == NULL)
+		return;
+	for (int i = 0; i < k->fields; i++) {
+		const struct doc *v = doc_get(attrs, k->field[i].key);
+
+		if (k->field[i].type != FIELD_PLACE)
+			continue;
+		if (!k->field[i].many)
+			turn_place(c, v);
+		DOC_EACH(x, k->field[i].many ? v : NULL)
+		{
+			turn_place(c, x);
+		}
+	}
 }
 
 int call_int(struct call *c, const char *name, int64_t dflt, int64_t least, int64_t most, int64_t *out,

@@ -42,24 +42,6 @@ static int reply_batch(struct call *c, int64_t id, struct err *e)
 	return rc;
 }
 
-static int read_coords(struct call *c, enum record_coords *out, struct err *e)
-{
-	const char *s = call_text(c, "coords");
-
-	*out = COORDS_WGS84;
-	if (s == NULL || strcmp(s, "wgs84") == 0)
-		return 0;
-	if (strcmp(s, "gcj02") == 0)
-		*out = COORDS_GCJ02;
-	else if (strcmp(s, "bd09") == 0)
-		*out = COORDS_BD09;
-	else {
-		err_set(e, ERR_INVALID, "coordinates are wgs84, gcj02 or bd09");
-		return err_at(e, NULL, 0, 0, "coords"), ERR_INVALID;
-	}
-	return 0;
-}
-
 int imports_post(struct call *c, struct err *e)
 {
 	const char *kind = call_text(c, "kind"), *name = call_text(c, "name"), *blank = call_text(c, "blank");
@@ -68,13 +50,14 @@ int imports_post(struct call *c, struct err *e)
 	        .title = name != NULL ? name : "",
 	        .clear = blank != NULL && strcmp(blank, "clear") == 0};
 	int64_t id = 0;
-	int rc = read_coords(c, &in.coords, e);
+	int rc = call_crs(c, e);
 
 	if (rc < 0)
 		return rc;
 	if (kind == NULL || view_kind(c, kind, e) == NULL)
 		return err_at(e, NULL, 0, 0, "kind"), ERR_NOTFOUND;
 	in.kind = kind;
+	in.crs = c->crs;
 	rc = record_import(c->site, &c->who, &in, &id, e);
 	if (rc < 0)
 		return rc;

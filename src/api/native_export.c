@@ -101,12 +101,25 @@ static const char *option_name(const struct export *x, const struct field_option
 	return code;
 }
 
+static const char *place_words(struct export *x, const struct doc *v)
+{
+	struct geo_point p = {doc_double(v, "lon", NAN), doc_double(v, "lat", NAN)};
+	char lon[32], lat[32];
+
+	if (x->c->crs == CRS_WGS84 || isnan(p.lon) || isnan(p.lat))
+		return arena_printf(x->a, "%s,%s", doc_str(v, "lon", ""), doc_str(v, "lat", ""));
+	p = geo_to(x->c->crs, p);
+	num_format(p.lon, lon);
+	num_format(p.lat, lat);
+	return arena_printf(x->a, "%s,%s", lon, lat);
+}
+
 static const char *word_of(struct export *x, const struct field *f, const struct doc *v)
 {
 	if (v == NULL || v->type == DOC_NULL)
 		return "";
 	if (v->type == DOC_MAP)
-		return arena_printf(x->a, "%s,%s", doc_str(v, "lon", ""), doc_str(v, "lat", ""));
+		return place_words(x, v);
 	if (f->type == FIELD_CODE)
 		return option_name(x, f->option, f->options, v->text);
 	if (f->type == FIELD_BOOL && !x->english)
@@ -152,6 +165,7 @@ static const char *field_text(struct export *x, const struct field *f, const str
 static const char *own_text(struct export *x, const struct record *r, const char *key)
 {
 	char *number = arena_alloc(x->a, 32);
+	struct geo_point at;
 
 	if (strcmp(key, "code") == 0)
 		return r->code;
@@ -167,7 +181,8 @@ static const char *own_text(struct export *x, const struct record *r, const char
 		return r->region;
 	if (isnan(r->at.lon))
 		return "";
-	num_format(strcmp(key, "lon") == 0 ? r->at.lon : r->at.lat, number);
+	at = geo_to(x->c->crs, r->at);
+	num_format(strcmp(key, "lon") == 0 ? at.lon : at.lat, number);
 	return number;
 }
 

@@ -244,6 +244,8 @@ int record_get_one(struct call *c, struct err *e)
 	if (k == NULL)
 		return ERR_NOTFOUND;
 	rc = call_time(c, "as_of", &at, e);
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
 	if (at != TIME_NONE)
@@ -337,14 +339,14 @@ static int begin_change(struct call *c, struct change *x, const struct kind **k,
 }
 
 /* The registry holds things: it must see the change before the answer does. */
-static int after_change(struct call *c, const struct kind *k, struct err *e)
+static int after_change(struct call *c, const struct kind *k, const char *code, struct err *e)
 {
 	if (!k->thing)
 		return 0;
 	if (c->held != NULL)
 		registry_release(c->site->registry, c->held);
 	c->held = NULL;
-	return registry_reload(c->site->registry, c->site->store, e);
+	return registry_follow(c->site->registry, c->site->store, &code, 1, e);
 }
 
 static int reply_record(struct call *c, const struct kind *k, const char *code, struct err *e)
@@ -359,6 +361,7 @@ static int reply_record(struct call *c, const struct kind *k, const char *code, 
 
 static struct record_in body_record(struct call *c, const struct kind *k, const char *code)
 {
+	body_places(c, k, doc_get(c->body, "attrs"));
 	return (struct record_in){.kind = k->code,
 	        .code = code,
 	        .name = body_text(c, "name"),
@@ -366,9 +369,10 @@ static struct record_in body_record(struct call *c, const struct kind *k, const 
 	        .state = body_text(c, "state"),
 	        .org = body_text(c, "org"),
 	        .region = body_text(c, "region"),
-	        .at = {doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)},
+	        .at = body_place(c),
 	        .attrs = doc_get(c->body, "attrs"),
-	        .demo = doc_bool(c->body, "demo", false)};
+	        .demo = doc_bool(c->body, "demo", false),
+	        .keep_demo = doc_get(c->body, "demo") == NULL};
 }
 
 /* A number of the site's own, for kinds whose records have none by nature. */
@@ -389,6 +393,8 @@ int records_post(struct call *c, struct err *e)
 	struct change x;
 	int rc = begin_change(c, &x, &k, e);
 
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, body_text(c, "code"));
@@ -400,7 +406,7 @@ int records_post(struct call *c, struct err *e)
 		return err_at(e, NULL, 0, 0, "code"), ERR_CONFLICT;
 	}
 	if (rc == 0)
-		rc = after_change(c, k, e);
+		rc = after_change(c, k, x.code, e);
 	if (rc < 0)
 		return rc;
 	c->status = 201;
@@ -416,12 +422,14 @@ int record_put_one(struct call *c, struct err *e)
 
 	if (rc == 0)
 		rc = call_match(c, &x.rev, e);
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
 	x.in = body_record(c, k, call_param(c, 1));
 	rc = store_write(c->site->store, "change a record", put, &x, e);
 	if (rc == 0)
-		rc = after_change(c, k, e);
+		rc = after_change(c, k, x.code, e);
 	return rc < 0 ? rc : reply_record(c, k, call_param(c, 1), e);
 }
 
@@ -437,7 +445,7 @@ int record_delete_one(struct call *c, struct err *e)
 		return rc;
 	x.code = call_param(c, 1);
 	rc = store_write(c->site->store, "remove a record", remove_, &x, e);
-	return rc < 0 ? rc : after_change(c, k, e);
+	return rc < 0 ? rc : after_change(c, k, x.code, e);
 }
 
 int record_restore_post(struct call *c, struct err *e)
@@ -452,7 +460,7 @@ int record_restore_post(struct call *c, struct err *e)
 	x.rev = doc_int(c->body, "rev", 0);
 	rc = store_write(c->site->store, "restore a record", restore, &x, e);
 	if (rc == 0)
-		rc = after_change(c, k, e);
+		rc = after_change(c, k, x.code, e);
 	return rc < 0 ? rc : reply_record(c, k, x.code, e);
 }
 

@@ -1,9 +1,9 @@
 /* The city at a glance: what waits, where, and whether its sensors speak. */
 #include "api/api_int.h"
 #include "city/case.h"
+#include "city/health.h"
 
 #define SEEN_WITHIN (5 * US_MINUTE)
-#define SERIES_MOST 500000
 
 static void write_counts(struct jw *w, const struct case_counts *n)
 {
@@ -56,36 +56,19 @@ static bool should_report(const struct catalog *k, const struct thing *t)
 	return x != NULL && x->quantities > 0;
 }
 
-static int write_sources(struct call *c, time_us now, struct err *e)
+static void write_sources(struct call *c, time_us now)
 {
-	const struct snapshot *s = call_snapshot(c);
-	struct series_latest_row *row = NULL;
-	bool *seen = arena_array(c->a, (size_t)s->things + 1, sizeof(*seen));
+	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, NULL);
 	int64_t things = 0, heard = 0;
-	struct matcher m;
-	size_t n = 0;
-	int rc = matcher_init(&m, c->a, MATCH_NE, STR_LIT("thing"), STR_LIT(""), e);
 
-	if (rc == 0)
-		rc = series_list(c->site->series, &m, 1, SERIES_MOST, c->a, &row, &n, e);
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < n; i++) {
-		const struct thing *t;
-
-		if (row[i].t == TIME_NONE || row[i].t < now - SEEN_WITHIN)
-			continue;
-		t = snapshot_thing(s, labels_get(&row[i].labels, "thing"));
-		if (t != NULL)
-			seen[t - s->thing] = true;
-	}
-	for (int i = 0; i < s->things; i++) {
-		const struct thing *t = &s->thing[i];
+	for (const struct thing *t; (t = thing_next(&walk)) != NULL;) {
+		struct thing_health h;
 
 		if (!should_report(c->site->catalog, t) || !thing_seen(c->site->catalog, &c->who, t))
 			continue;
+		health_of(c->site->health, t, now, &h);
 		things++;
-		heard += seen[i];
+		heard += h.seen != TIME_NONE && h.seen >= now - SEEN_WITHIN;
 	}
 	jw_key(&c->w, "sources");
 	jw_object(&c->w);
@@ -93,7 +76,6 @@ static int write_sources(struct call *c, time_us now, struct err *e)
 	jw_kint(&c->w, "seen_5m", heard);
 	jw_kint(&c->w, "silent", things - heard);
 	jw_object_end(&c->w);
-	return 0;
 }
 
 int summary_get(struct call *c, struct err *e)
@@ -111,7 +93,7 @@ int summary_get(struct call *c, struct err *e)
 	jw_ktime(&c->w, "now", now);
 	write_counts(&c->w, &counts);
 	write_units(c, units, n);
-	rc = write_sources(c, now, e);
+	write_sources(c, now);
 	jw_object_end(&c->w);
-	return rc;
+	return 0;
 }

@@ -1,10 +1,14 @@
 /* Things: a list, one with its readings, and how an administrator changes one. */
 #include "api/api_int.h"
 
+#include "city/health.h"
+#include "city/record.h"
 #include "ingest/command.h"
 #include "ingest/state.h"
 
 #include <math.h>
+
+#define LOOKS_MOST 100000 /* things of one page of a list */
 
 void write_codes(struct jw *w, const char *key, const char *by_blanks)
 {
@@ -21,65 +25,135 @@ void write_codes(struct jw *w, const char *key, const char *by_blanks)
 	jw_array_end(w);
 }
 
+static void write_health(struct call *c, const struct thing *t)
+{
+	struct thing_health h;
+	struct jw *w = &c->w;
+
+	health_of(c->site->health, t, clock_now(c->site->clock), &h);
+	jw_key(w, "health");
+	jw_object(w);
+	jw_ktime(w, "seen", h.seen);
+	jw_kdouble(w, "battery", h.battery);
+	jw_kdouble(w, "skew_s", h.skew_s);
+	jw_kdouble(w, "loss", h.loss);
+	jw_kint(w, "interval_s", h.interval_s);
+	jw_key(w, "flags");
+	jw_array(w);
+	for (int i = 0; i < HEALTH_FLAGS; i++)
+		if ((h.flags & (1u << i)) != 0)
+			jw_cstr(w, health_flag_name[i]);
+	jw_array_end(w);
+	jw_object_end(w);
+}
+
 /* Leaves the object open. */
 static int write_thing(struct call *c, const struct thing *t, struct err *e)
 {
 	struct jw *w = &c->w;
+	struct record r = {0};
+	int rc;
 
 	jw_object(w);
 	jw_kstr(w, "code", t->code);
 	jw_kstr(w, "kind", t->kind);
 	jw_kstr(w, "name", t->name);
 	jw_kstr(w, "name_en", t->name_en);
+	jw_kstr(w, "state", t->state);
 	jw_kstr(w, "org", t->org);
 	jw_kstr(w, "region", t->region);
 	jw_kstr(w, "unit", t->unit_region);
-	jw_kdouble(w, "lon", t->at.lon);
-	jw_kdouble(w, "lat", t->at.lat);
+	write_place(c, t->at);
 	jw_kbool(w, "demo", t->demo);
-	return view_attrs(c, catalog_kind(c->site->catalog, t->kind), t->attrs, e);
+	write_health(c, t);
+	rc = call_read(c, e);
+	if (rc == 0)
+		rc = record_get(c->tx, c->a, c->site->catalog, &c->who, t->kind, t->code, &r, e);
+	if (rc < 0 && rc != ERR_NOTFOUND) /* changed since the snapshot */
+		return rc;
+	return view_attrs(c, catalog_kind(c->site->catalog, t->kind), rc == 0 ? r.attrs : "", e);
 }
+
+/* ---- lists ---- */
 
 static bool holds(const char *text, const char *words)
 {
 	return strcasestr(text, words) != NULL;
 }
 
+struct wanted { /* NULL: any */
+	const char *kind, *region, *org, *state, *q;
+	unsigned flags; /* one of them; 0: any */
+};
+
+static int read_wanted(struct call *c, struct wanted *out, struct err *e)
+{
+	const char *health = call_text(c, "health");
+
+	*out = (struct wanted){.kind = call_text(c, "kind"),
+	        .region = call_text(c, "region"),
+	        .org = call_text(c, "org"),
+	        .state = call_text(c, "state"),
+	        .q = call_text(c, "q")};
+	if (health == NULL)
+		return 0;
+	if (strcmp(health, "any") == 0)
+		out->flags = (1u << HEALTH_FLAGS) - 1;
+	for (int i = 0; i < HEALTH_FLAGS; i++)
+		if (strcmp(health, health_flag_name[i]) == 0)
+			out->flags = 1u << i;
+	if (out->flags != 0)
+		return 0;
+	err_set(e, ERR_INVALID, "health is never, silent, low_battery, skewed, lossy, or any of them");
+	return err_at(e, NULL, 0, 0, "health"), ERR_INVALID;
+}
+
+static bool is_wanted(struct call *c, const struct wanted *x, const struct thing *t, time_us now)
+{
+	struct thing_health h;
+
+	if ((x->kind != NULL && strcmp(t->kind, x->kind) != 0) ||
+	        (x->org != NULL && strcmp(t->org, x->org) != 0) ||
+	        (x->state != NULL && strcmp(t->state, x->state) != 0) ||
+	        (x->region != NULL && strncmp(t->region, x->region, strlen(x->region)) != 0 &&
+	                strcmp(t->unit_region, x->region) != 0) ||
+	        (x->q != NULL && !holds(t->code, x->q) && !holds(t->name, x->q) &&
+	                !holds(t->name_en, x->q)) ||
+	        !thing_seen(c->site->catalog, &c->who, t))
+		return false;
+	if (x->flags == 0)
+		return true;
+	health_of(c->site->health, t, now, &h);
+	return (h.flags & x->flags) != 0;
+}
+
 int things_get(struct call *c, struct err *e)
 {
-	const char *kind = call_text(c, "kind"), *region = call_text(c, "region"), *q = call_text(c, "q"),
-	           *after = call_text(c, "after"), *next = NULL;
-	const struct snapshot *s = call_snapshot(c);
-	int64_t limit, n = 0;
-	int low = 0, high = s->things, rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
+	const char *after = call_text(c, "after"), *next = NULL;
+	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, after);
+	time_us now = clock_now(c->site->clock);
+	int64_t limit, n = 0, looked = 0;
+	struct wanted wanted;
+	int rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
 
+	if (rc == 0)
+		rc = read_wanted(c, &wanted, e);
+	if (rc == 0)
+		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
-	while (after != NULL && low < high) { /* the first code past `after` */
-		int mid = low + (high - low) / 2;
-
-		if (strcmp(s->thing[mid].code, after) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
 	jw_object(&c->w);
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
-	for (int i = low; i < s->things && rc == 0; i++) {
-		const struct thing *t = &s->thing[i];
-
-		if ((kind != NULL && strcmp(t->kind, kind) != 0) ||
-		        (region != NULL && strncmp(t->region, region, strlen(region)) != 0 &&
-		                strcmp(t->unit_region, region) != 0) ||
-		        (q != NULL && !holds(t->code, q) && !holds(t->name, q) && !holds(t->name_en, q)) ||
-		        !thing_seen(c->site->catalog, &c->who, t))
-			continue;
-		if (n++ == limit) {
+	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL; after = t->code) {
+		/* A page may be short: the next one goes on where this one looked last. */
+		if (n == limit || looked++ == LOOKS_MOST) {
 			next = after;
 			break;
 		}
-		after = t->code;
+		if (!is_wanted(c, &wanted, t, now))
+			continue;
+		n++;
 		rc = write_thing(c, t, e);
 		jw_object_end(&c->w);
 	}
@@ -88,6 +162,89 @@ int things_get(struct call *c, struct err *e)
 	jw_object_end(&c->w);
 	return rc;
 }
+
+/* ---- health by kind and org ---- */
+
+struct tally {
+	const char *kind, *org; /* of the registry: the same text is the same pointer */
+	int64_t things, flag[HEALTH_FLAGS];
+};
+
+static struct tally *tally_of(
+        struct call *c, struct tally **list, size_t *n, size_t *cap, const struct thing *t)
+{
+	/* Few kinds and orgs: the last one looked at is the next one's too, mostly. */
+	for (size_t i = *n; i > 0; i--)
+		if ((*list)[i - 1].kind == t->kind && (*list)[i - 1].org == t->org) {
+			struct tally x = (*list)[i - 1];
+
+			(*list)[i - 1] = (*list)[*n - 1];
+			(*list)[*n - 1] = x;
+			return &(*list)[*n - 1];
+		}
+	*list = arena_grow(c->a, *list, cap, *n + 1, sizeof(**list));
+	if (*list == NULL)
+		return NULL;
+	(*list)[*n] = (struct tally){.kind = t->kind, .org = t->org};
+	return &(*list)[(*n)++];
+}
+
+static int by_kind_and_org(const void *a, const void *b)
+{
+	const struct tally *x = a, *y = b;
+	int rc = strcmp(x->kind, y->kind);
+
+	return rc != 0 ? rc : strcmp(x->org, y->org);
+}
+
+int things_health_get(struct call *c, struct err *e)
+{
+	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, NULL);
+	time_us now = clock_now(c->site->clock);
+	struct tally *list = NULL;
+	struct wanted wanted;
+	size_t n = 0, cap = 0;
+	int rc = read_wanted(c, &wanted, e);
+
+	if (rc < 0)
+		return rc;
+	for (const struct thing *t; (t = thing_next(&walk)) != NULL;) {
+		struct thing_health h;
+		struct tally *x;
+
+		if (!is_wanted(c, &wanted, t, now))
+			continue;
+		health_of(c->site->health, t, now, &h);
+		if (!h.reports)
+			continue;
+		x = tally_of(c, &list, &n, &cap, t);
+		if (x == NULL)
+			return err_set(e, ERR_NOMEM, "not enough memory for this answer");
+		x->things++;
+		for (int i = 0; i < HEALTH_FLAGS; i++)
+			x->flag[i] += (h.flags & (1u << i)) != 0;
+	}
+	if (n > 0)
+		qsort(list, n, sizeof(*list), by_kind_and_org);
+	jw_object(&c->w);
+	jw_ktime(&c->w, "listening", health_listening(c->site->health));
+	jw_key(&c->w, "items");
+	jw_array(&c->w);
+	for (size_t i = 0; i < n; i++) {
+		jw_object(&c->w);
+		jw_kstr(&c->w, "kind", list[i].kind);
+		jw_kstr(&c->w, "org", list[i].org);
+		jw_kint(&c->w, "things", list[i].things);
+		for (int k = 0; k < HEALTH_FLAGS; k++)
+			jw_kint(&c->w, health_flag_name[k], list[i].flag[k]);
+		jw_object_end(&c->w);
+	}
+	jw_array_end(&c->w);
+	jw_object_end(&c->w);
+	return 0;
+}
+
+/* ---- one ---- */
 
 static const struct quantity *quantity_of(const struct kind *k, struct str metric)
 {
@@ -162,6 +319,9 @@ int thing_get(struct call *c, struct err *e)
 
 	if (t == NULL || !thing_seen(c->site->catalog, &c->who, t))
 		return err_set(e, ERR_NOTFOUND, "no thing has this code");
+	rc = call_crs(c, e);
+	if (rc < 0)
+		return rc;
 	rc = write_thing(c, t, e);
 	if (rc == 0)
 		rc = write_readings(c, t, e);
@@ -178,13 +338,17 @@ int thing_set(struct call *c, struct err *e)
 	        .name_en = body_text(c, "name_en"),
 	        .org = body_text(c, "org"),
 	        .region = body_text(c, "region"),
-	        .at = {doc_double(c->body, "lon", NAN), doc_double(c->body, "lat", NAN)},
-	        .demo = doc_bool(c->body, "demo", false)};
+	        .demo = doc_bool(c->body, "demo", false),
+	        .keep_demo = doc_get(c->body, "demo") == NULL};
 	struct sb b = SB_INIT;
 	struct jw w;
-	int rc;
+	int rc = call_crs(c, e);
 
+	if (rc < 0)
+		return rc;
+	in.at = body_place(c);
 	if (attrs != NULL) {
+		body_places(c, catalog_kind(c->site->catalog, in.kind), attrs);
 		jw_init(&w, &b);
 		doc_write_json(attrs, &w);
 		in.attrs = arena_strndup(c->a, b.p, b.n);

@@ -194,8 +194,11 @@ static void parameters(struct jw *w, const struct route *r)
 	while (path.p != NULL) {
 		struct str s = str_cut(&path, '/');
 
-		if (s.n > 2 && s.p[0] == '{')
-			parameter(w, (struct str){s.p + 1, s.n - 2}, "path", "string", NULL);
+		if (s.n > 2 && s.p[0] == '{') {
+			struct str name = {s.p + 1, s.n - 1};
+
+			parameter(w, str_cut(&name, '}'), "path", "string", NULL);
+		}
 	}
 	if (idempotency_takes(r))
 		parameter(w, STR_LIT("Idempotency-Key"), "header", "string", NULL);

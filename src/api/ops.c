@@ -3,6 +3,7 @@
 #include "base/metric.h"
 #include "city/standby.h"
 #include "mqtt/link.h"
+#include "series/remote.h"
 
 static int look_at_store(struct site *site, int64_t *seq, struct err *e)
 {
@@ -28,6 +29,22 @@ static void put_standby(struct jw *w, struct standby *standby)
 	jw_kint(w, "behind_bytes", st.behind_b);
 	jw_kint(w, "behind_s", st.behind / US_SECOND);
 	if (!st.ok)
+		jw_kstr(w, "error", err_text(st.why.code));
+	jw_object_end(w);
+}
+
+static void put_remote(struct jw *w, struct series_remote *r)
+{
+	struct series_remote_state st = {0};
+
+	series_remote_look(r, &st);
+	jw_key(w, "remote");
+	jw_object(w);
+	jw_kbool(w, "ok", st.ok);
+	jw_kint(w, "waiting_bytes", (int64_t)st.queue_b);
+	jw_kint(w, "behind_s", st.behind / US_SECOND);
+	jw_ktime(w, "whole_since", st.whole_since);
+	if (!st.ok && st.why.code != 0)
 		jw_kstr(w, "error", err_text(st.why.code));
 	jw_object_end(w);
 }
@@ -87,6 +104,8 @@ int healthz_get(struct call *c, struct err *e)
 	jw_object_end(w);
 	if (c->site->standby != NULL)
 		put_standby(w, c->site->standby);
+	if (c->site->remote != NULL)
+		put_remote(w, c->site->remote);
 	if (c->s->ingest != NULL)
 		put_brokers(w, c->s->ingest);
 	jw_ktime(w, "clock", clock_now(c->site->clock));

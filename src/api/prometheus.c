@@ -7,6 +7,7 @@
 #include "api/prometheus_int.h"
 #include "base/num.h"
 #include "city/rule.h"
+#include "ingest/ingest.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -704,6 +705,49 @@ int prom_values(struct call *c, struct err *e)
 	return list_words(c, name, e);
 }
 
+static void put_metadata(struct jw *w, const char *metric, const char *type, struct str help, struct str unit)
+{
+	jw_key(w, metric);
+	jw_array(w);
+	jw_object(w);
+	jw_kstr(w, "type", type);
+	jw_key(w, "help");
+	jw_str(w, help);
+	jw_key(w, "unit");
+	jw_str(w, unit);
+	jw_object_end(w);
+	jw_array_end(w);
+}
+
+static bool listed(const char *const *list, size_t n, struct str metric)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_is(metric, list[i]))
+			return true;
+	return false;
+}
+
+/* What senders of remote write said. Of no kind, and so for those alone who see everything. */
+static void put_said(struct call *c, const char *metric, const char *const *done, size_t n, size_t limit)
+{
+	struct prompb_metadata *said = NULL;
+	size_t all;
+
+	if (c->s->ingest == NULL || !site_promql_sees_all(c->site, &c->who))
+		return;
+	all = ingest_metric_words(c->s->ingest, c->a, &said);
+	for (size_t i = 0, put = n; i < all && (limit == 0 || put < limit); i++) {
+		const struct prompb_metadata *m = &said[i];
+
+		if ((metric != NULL && *metric != '\0' && !str_is(m->metric, metric)) ||
+		        listed(done, n, m->metric))
+			continue;
+		put_metadata(&c->w, arena_strndup(c->a, m->metric.p, m->metric.n), prompb_type_name(m->type),
+		        m->help, m->unit);
+		put++;
+	}
+}
+
 int prom_metadata(struct call *c, struct err *e)
 {
 	const struct catalog *k = c->site->catalog;
@@ -721,24 +765,17 @@ int prom_metadata(struct call *c, struct err *e)
 		for (int q = 0; q < k->kind[i].quantities && k->kind[i].secrecy <= c->who.scope.clearance;
 		        q++) {
 			const struct quantity *x = &k->kind[i].quantity[q];
-			bool seen = limit > 0 && n >= limit;
 
-			for (size_t d = 0; d < n && !seen; d++)
-				seen = strcmp(done[d], x->metric) == 0;
-			if (seen || (metric != NULL && *metric != '\0' && strcmp(metric, x->metric) != 0))
+			if ((limit > 0 && n >= limit) || listed(done, n, str_of(x->metric)) ||
+			        (metric != NULL && *metric != '\0' && strcmp(metric, x->metric) != 0))
 				continue;
 			done = arena_grow(c->a, done, &cap, n + 1, sizeof(*done));
 			done[n++] = x->metric;
-			jw_key(w, x->metric);
-			jw_array(w);
-			jw_object(w);
-			jw_kstr(w, "type", "gauge");
-			jw_kstr(w, "help", *x->name_en != '\0' ? x->name_en : x->name);
-			jw_kstr(w, "unit", x->unit);
-			jw_object_end(w);
-			jw_array_end(w);
+			put_metadata(w, x->metric, "gauge",
+			        str_of(*x->name_en != '\0' ? x->name_en : x->name), str_of(x->unit));
 		}
 	}
+	put_said(c, metric, done, n, limit);
 	jw_object_end(w);
 	jw_object_end(w);
 	return 0;

@@ -8,6 +8,13 @@ int write_post(struct call *c, struct err *e)
 	return 0;
 }
 
+int remote_write_post(struct call *c, struct err *e)
+{
+	(void)e;
+	ingest_remote_write(c->s->ingest, c->r);
+	return 0;
+}
+
 int readings_post(struct call *c, struct err *e)
 {
 	(void)e;

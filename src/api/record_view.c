@@ -3,6 +3,8 @@
 #include "base/num.h"
 #include "city/record.h"
 
+#include <math.h>
+
 const struct kind *view_kind(struct call *c, const char *code, struct err *e)
 {
 	const struct kind *k = catalog_kind(c->site->catalog, code);
@@ -33,12 +35,39 @@ static void write_masked(const struct field *f, const struct doc *v, struct jw *
 	sb_fini(&b);
 }
 
+static void write_one_place(struct call *c, const struct doc *v, struct jw *w)
+{
+	struct geo_point p = {doc_double(v, "lon", NAN), doc_double(v, "lat", NAN)};
+
+	p = geo_to(c->crs, p);
+	jw_object(w);
+	jw_kdouble(w, "lon", p.lon);
+	jw_kdouble(w, "lat", p.lat);
+	jw_object_end(w);
+}
+
+static void write_places(struct call *c, const struct field *f, const struct doc *v, struct jw *w)
+{
+	if (!f->many) {
+		write_one_place(c, v, w);
+		return;
+	}
+	jw_array(w);
+	DOC_EACH(x, v)
+	{
+		write_one_place(c, x, w);
+	}
+	jw_array_end(w);
+}
+
 void view_value(struct call *c, const struct field *f, const struct doc *v, struct jw *w)
 {
 	if (v == NULL)
 		jw_null(w);
 	else if (is_masked(c, f))
 		write_masked(f, v, w);
+	else if (f->type == FIELD_PLACE && c->crs != CRS_WGS84)
+		write_places(c, f, v, w);
 	else
 		doc_write_json(v, w);
 }
@@ -107,8 +136,7 @@ int view_record(struct call *c, const struct kind *k, const struct record *r, st
 	jw_kstr(w, "org", r->org);
 	jw_kstr(w, "region", r->region);
 	jw_kstr(w, "unit", unit != NULL ? unit->code : "");
-	jw_kdouble(w, "lon", r->at.lon);
-	jw_kdouble(w, "lat", r->at.lat);
+	write_place(c, r->at);
 	write_doubts(c, k, r->doubts);
 	jw_kbool(w, "thing", r->thing);
 	jw_kbool(w, "demo", r->demo);
@@ -130,6 +158,8 @@ int view_query(struct call *c, const struct kind *k, struct record_query *q, str
 	int64_t limit = 0;
 	int rc = call_int(c, "limit", 50, 1, 1000, &limit, e);
 
+	if (rc == 0)
+		rc = call_crs(c, e);
 	*q = (struct record_query){
 	        .kind = k, .q = call_text(c, "q"), .cursor = call_text(c, "cursor"), .limit = (int)limit};
 	for (size_t i = 0; i < ARRAY_LEN(own) && rc == 0; i++) {

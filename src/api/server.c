@@ -218,7 +218,7 @@ static void encode(struct call *c)
 	} else if (c->route->flags & ROUTE_TAG && known_to_reader(c)) {
 		sb_fini(&out);
 		http_reply(c->r, 304, NULL, STR_NULL);
-	} else if (out.n == 0) {
+	} else if (out.n == 0 && c->mime == NULL) {
 		sb_fini(&out);
 		http_reply(c->r, c->status != 0 ? c->status : 204, NULL, STR_NULL);
 	} else {
@@ -369,7 +369,8 @@ static void say_methods(struct http_req *r, unsigned methods)
 
 static bool of_the_api(const char *path)
 {
-	return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/prometheus/", 12) == 0;
+	return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/prometheus/", 12) == 0 ||
+	       strncmp(path, "/tiles/", 7) == 0;
 }
 
 static void submit(struct api_server *s, struct http_req *r, const struct route_match *m)

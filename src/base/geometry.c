@@ -328,3 +328,70 @@ struct geo_point geo_gcj_from_bd(struct geo_point p)
 {
 	return in_china(p) ? invert(bd_forward, p) : p;
 }
+
+/* ---- systems by name ---- */
+
+bool geo_crs_parse(struct str s, enum geo_crs *out)
+{
+	static const struct {
+		const char *name;
+		enum geo_crs crs;
+	} known[] = {{"wgs84", CRS_WGS84}, {"cgcs2000", CRS_WGS84}, {"gcj02", CRS_GCJ02}, {"bd09", CRS_BD09}};
+	char name[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (c == '-')
+			continue;
+		if (n == sizeof(name) - 1)
+			return false;
+		name[n++] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+	}
+	name[n] = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(name, known[i].name) == 0) {
+			*out = known[i].crs;
+			return true;
+		}
+	return false;
+}
+
+struct geo_point geo_from(enum geo_crs crs, struct geo_point p)
+{
+	if (crs == CRS_WGS84 || isnan(p.lon) || isnan(p.lat))
+		return p;
+	return geo_wgs_from_gcj(crs == CRS_BD09 ? geo_gcj_from_bd(p) : p);
+}
+
+struct geo_point geo_to(enum geo_crs crs, struct geo_point wgs)
+{
+	if (crs == CRS_WGS84 || isnan(wgs.lon) || isnan(wgs.lat))
+		return wgs;
+	return crs == CRS_BD09 ? geo_bd_from_gcj(geo_gcj_from_wgs(wgs)) : geo_gcj_from_wgs(wgs);
+}
+
+/* ---- the square world of web maps ---- */
+
+#define WEB_SIDE 4294967296.0
+#define WEB_LAT 85.051128779806589 /* where the square ends: atan(sinh(pi)) */
+
+static uint32_t web_clamp(double v)
+{
+	return v <= 0 ? 0 : v >= WEB_SIDE - 1 ? UINT32_MAX : (uint32_t)v;
+}
+
+struct geo_cell geo_to_web(struct geo_point p)
+{
+	double lat = fmax(-WEB_LAT, fmin(WEB_LAT, p.lat));
+
+	return (struct geo_cell){web_clamp((p.lon + 180) / 360 * WEB_SIDE),
+	        web_clamp((1 - asinh(tan(lat * RAD)) / M_PI) / 2 * WEB_SIDE)};
+}
+
+struct geo_point geo_from_web(struct geo_cell c)
+{
+	return (struct geo_point){
+	        c.x / WEB_SIDE * 360 - 180, atan(sinh(M_PI * (1 - 2 * (c.y / WEB_SIDE)))) / RAD};
+}

@@ -170,7 +170,7 @@ static void decide(struct taking *t, const struct feel_value *alarm, struct disp
 	struct feel_value v = {.type = FEEL_CONTEXT};
 
 	feel_put(t->a, &v, STR_LIT("alarm"), *alarm);
-	feel_put(t->a, &v, STR_LIT("thing"), dispatch__thing(t->a, t->thing));
+	feel_put(t->a, &v, STR_LIT("thing"), dispatch__thing(t->tx, t->thing));
 	feel_put(t->a, &v, STR_LIT("region"), feel_string(str_of(t->region)));
 	feel_put(t->a, &v, STR_LIT("category"), FEEL_NULL_VALUE);
 	feel_put(t->a, &v, STR_LIT("source"), feel_string(STR_LIT("alarm")));

@@ -127,7 +127,7 @@ static struct feel_value start_variables(
 	put_text(a, &desk, "org", dispatch__desk(x->snap));
 	feel_put(a, &v, STR_LIT("alarm"),
 	        in->alarm_context != NULL ? feel_copy(a, in->alarm_context) : FEEL_NULL_VALUE);
-	feel_put(a, &v, STR_LIT("thing"), dispatch__thing(a, thing));
+	feel_put(a, &v, STR_LIT("thing"), dispatch__thing(x->tx, thing));
 	put_text(a, &v, "region", x->c.region);
 	put_text(a, &v, "unit", x->c.unit);
 	put_text(a, &v, "category", x->c.category);
@@ -284,7 +284,7 @@ static void decide_for(struct store_tx *tx, struct site *s, const struct snapsho
 
 	feel_put(a, &v, STR_LIT("alarm"),
 	        in->alarm_context != NULL ? feel_copy(a, in->alarm_context) : FEEL_NULL_VALUE);
-	feel_put(a, &v, STR_LIT("thing"), dispatch__thing(a, thing));
+	feel_put(a, &v, STR_LIT("thing"), dispatch__thing(tx, thing));
 	put_text(a, &v, "region", place);
 	if (*text(in->category) != '\0')
 		put_text(a, &v, "category", in->category);

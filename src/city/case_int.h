@@ -33,7 +33,9 @@ void dispatch__decide(struct site *s, const struct snapshot *snap, struct arena 
         const struct feel_value *context, const char *unit, struct dispatch *out);
 /* Code of the org of kind "desk", "" if there is none. */
 const char *dispatch__desk(const struct snapshot *snap);
-struct feel_value dispatch__thing(struct arena *a, const struct thing *t); /* context; t may be NULL */
+/* A context in the transaction's arena; t may be NULL. Attributes are read: a failure is the transaction's.
+ */
+struct feel_value dispatch__thing(struct store_tx *tx, const struct thing *t);
 /* "zhujian" and "zhujian-320902" are one duty. */
 bool org__same_duty(const char *a, const char *b);
 /* One is the other or a branch of it. */

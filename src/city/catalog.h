@@ -81,6 +81,14 @@ struct kind {
 	int states;
 	struct quantity *quantity;
 	int quantities;
+	int interval_s;           /* between two messages of a device; 0: nobody says */
+	const char *battery;      /* the metric that says how full it is, "" none */
+	double battery_low;       /* below it is low; NaN: nobody says */
+	struct {                  /* devices nobody knows that become things of this kind by themselves */
+		const char *code; /* pattern of their codes, "" none */
+		struct pattern *pattern; /* compiled */
+		const char *name, *org, *region;
+	} adopt;
 	int own_no[OWN_FIELDS]; /* numbers of their indexes; set by record_index_sync */
 	int text_no;            /* of its words */
 };
@@ -117,7 +125,9 @@ struct alert_rule { /* one alert of a Prometheus rule file */
 	int line;
 	struct promql_expr *expr;
 	dur_us interval, hold, keep_firing; /* evaluation_interval of the group, `for`, `keep_firing_for` */
-	struct label *label;                /* severity: "1" … "4" becomes the alarm's level */
+	dur_us after_gap; /* it notices what is missing: nothing can be said before the site has listened so
+	                     long */
+	struct label *label; /* severity: "1" … "4" becomes the alarm's level */
 	int labels;
 	struct label *annotation; /* texts with {{ $value }} and {{ $labels.x }} */
 	int annotations;

@@ -1,6 +1,7 @@
 /* The decision "dispatch" of the packs, and the way from a duty to the branch of a place. */
 #include "base/log.h"
 #include "city/case_int.h"
+#include "city/record_int.h"
 
 const char *dispatch__desk(const struct snapshot *snap)
 {
@@ -33,9 +34,11 @@ bool org__related(const char *a, const char *b)
 	return na == nb || (na > nb ? a[n] : b[n]) == '-';
 }
 
-struct feel_value dispatch__thing(struct arena *a, const struct thing *t)
+struct feel_value dispatch__thing(struct store_tx *tx, const struct thing *t)
 {
+	struct arena *a = store_arena(tx);
 	struct feel_value v = {.type = FEEL_CONTEXT}, attrs;
+	struct record r = {0};
 
 	if (t == NULL)
 		return FEEL_NULL_VALUE;
@@ -44,7 +47,8 @@ struct feel_value dispatch__thing(struct arena *a, const struct thing *t)
 	feel_put(a, &v, STR_LIT("name"), feel_string(str_of(arena_strdup(a, t->name))));
 	feel_put(a, &v, STR_LIT("org"), feel_string(str_of(arena_strdup(a, t->org))));
 	feel_put(a, &v, STR_LIT("region"), feel_string(str_of(arena_strdup(a, t->region))));
-	if (feel_read_json(a, str_of(arena_strdup(a, t->attrs)), &attrs, NULL) == 0)
+	if (record__find(tx, a, t->kind, t->code, &r, NULL) > 0 &&
+	        feel_read_json(a, str_of(r.attrs), &attrs, NULL) == 0)
 		feel_put(a, &v, STR_LIT("attrs"), attrs);
 	return v;
 }

@@ -243,6 +243,45 @@ static void read_quantities(
 	}
 }
 
+/* How devices of the kind are watched, and which become things of it by themselves. */
+static void read_devices(
+        struct pack_data *d, const struct pack_file *f, const struct doc *doc, struct kind *k)
+{
+	static const char *const battery_keys[] = {"metric", "low", NULL};
+	static const char *const adopt_keys[] = {"code", "name", "org", "region", NULL};
+	const struct doc *interval = doc_get(doc, "interval"), *battery = doc_get(doc, "battery"),
+	                 *adopt = doc_get(doc, "adopt");
+	struct err e = ERR_INIT;
+	dur_us every = 0;
+
+	k->battery = doc_str(battery, "metric", "");
+	k->battery_low = doc_double(battery, "low", NAN);
+	k->adopt.code = doc_str(adopt, "code", "");
+	k->adopt.name = doc_str(adopt, "name", k->name);
+	k->adopt.org = doc_str(adopt, "org", "");
+	k->adopt.region = doc_str(adopt, "region", "");
+	if (interval != NULL && (!dur_parse(str_of(doc_str(doc, "interval", "")), &every) ||
+	                                every < US_SECOND || every > 366 * US_DAY))
+		pack__tell(d, true, f->path, interval->line, interval->column, "interval",
+		        "the time between two messages of a device goes from 1s to a year, such as 5m");
+	else
+		k->interval_s = (int)(every / US_SECOND);
+	if (battery != NULL && (doc_only_keys(battery, f->path, battery_keys, &e) < 0 ||
+	                               !metric_name_valid(str_of(k->battery))))
+		pack__tell(d, true, f->path, battery->line, battery->column, "battery",
+		        "battery needs the metric that says how full it is, and may say below what it is "
+		        "low");
+	if (adopt == NULL)
+		return;
+	if (!k->thing || *k->adopt.code == '\0' || doc_only_keys(adopt, f->path, adopt_keys, &e) < 0)
+		pack__tell(d, true, f->path, adopt->line, adopt->column, "adopt",
+		        "adopt needs the pattern of the codes of devices that become things of this kind; "
+		        "name, org "
+		        "and region may stand beside it");
+	else if (pattern_compile(d->catalog->arena, str_of(k->adopt.code), &k->adopt.pattern, &e) < 0)
+		pack__tell(d, true, f->path, adopt->line, adopt->column, "adopt", "the pattern: %s", e.text);
+}
+
 /* Roles by name; those of the administrator where nothing is said. */
 static unsigned read_roles(struct pack_data *d, const struct pack_file *f, const struct doc *list)
 {
@@ -295,7 +334,8 @@ static void check_kind(
 void pack__read_kind(struct pack_data *d, const struct pack_file *f)
 {
 	static const char *const keys[] = {"code", "name", "name_en", "icon", "color", "thing", "fields",
-	        "quantities", "states", "key", "secrecy", "write", "description", NULL};
+	        "quantities", "states", "key", "secrecy", "write", "description", "interval", "battery",
+	        "adopt", NULL};
 	struct catalog *c = d->catalog;
 	const struct doc *fields;
 	const struct kind *old;
@@ -339,5 +379,6 @@ void pack__read_kind(struct pack_data *d, const struct pack_file *f)
 	read_field(d, f, x, k);
 	k->state = read_options(d, f, doc_get(doc, "states"), "states", &k->states);
 	read_quantities(d, f, doc_get(doc, "quantities"), k);
+	read_devices(d, f, doc, k);
 	check_kind(d, f, doc, k);
 }

@@ -101,6 +101,7 @@ static void read_rule(struct pack_data *d, const struct pack_file *f, const stru
 	r.keep_firing = read_duration(d, f, x, "keep_firing_for", 0);
 	r.label = read_labels(d, f, doc_get(x, "labels"), true, &r.labels);
 	r.annotation = read_labels(d, f, doc_get(x, "annotations"), false, &r.annotations);
+	r.after_gap = read_duration(d, f, doc_get(x, "annotations"), "after_gap", 0);
 	severity = label_of(&r, "severity");
 	if (severity.p != NULL && (severity.n != 1 || *severity.p < '1' || *severity.p > '4'))
 		pack__tell(d, true, f->path, x->line, 0, "severity",

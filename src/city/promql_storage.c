@@ -1,10 +1,12 @@
 /* The site's series as the storage that PromQL asks, and a reader's scope as one more matcher. */
 #include "city/rule.h"
+#include "series/remote.h"
 
 _Static_assert(SERIES_CHUNK == PROMQL_CHUNK, "runs of the same length");
 
 struct promql_cursor {
-	struct series_cursor *c;
+	struct series_cursor *c; /* one of the two */
+	struct series_remote_cursor *r;
 	struct promql_window *w; /* of the series at hand, in the arena */
 	size_t w_cap;
 	struct arena *a;
@@ -20,7 +22,10 @@ static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, 
 
 	if (c == NULL)
 		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
-	rc = series_select(s->series, &q, a, &c->c, e);
+	if (s->remote == NULL || series_remote_local(s->remote, from))
+		rc = series_select(s->series, &q, a, &c->c, e);
+	else
+		rc = series_remote_select(s->remote, &q, a, &c->r, e);
 	if (rc == 0)
 		*out = c;
 	return rc;
@@ -29,7 +34,7 @@ static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, 
 static int next_series(struct promql_cursor *c, struct promql_series *out, struct err *e)
 {
 	struct series_view v;
-	int rc = series_next(c->c, &v, e);
+	int rc = c->r != NULL ? series_remote_next(c->r, &v, e) : series_next(c->c, &v, e);
 
 	if (rc > 0)
 		*out = (struct promql_series){.labels = v.labels,
@@ -95,8 +100,10 @@ static int next_windows(struct promql_cursor *c, struct promql_windows *out, str
 
 static void close_cursor(struct promql_cursor *c)
 {
-	if (c != NULL)
-		series_cursor_free(&c->c);
+	if (c == NULL)
+		return;
+	series_cursor_free(&c->c);
+	series_remote_cursor_free(&c->r);
 }
 
 struct promql_storage site_promql(struct site *s)
@@ -105,7 +112,7 @@ struct promql_storage site_promql(struct site *s)
 	        .open = open_cursor,
 	        .next = next_series,
 	        .close = close_cursor,
-	        .open_windows = open_windows,
+	        .open_windows = s->remote == NULL ? open_windows : NULL, /* an engine gives points alone */
 	        .next_windows = next_windows,
 	        .window_step = SERIES_STEP};
 }

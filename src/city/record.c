@@ -434,10 +434,15 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 		return bad(e, ERR_INVALID, "code",
 		        "a code has 1 to 64 bytes, no blanks and none of / + # % ? , ; and is neither . nor "
 		        "..");
-	rc = record__find(tx, a, k->code, code, old, e);
-	if (rc < 0)
-		return rc;
-	*had = rc > 0;
+	*had = in->was != NULL && in->was->id != 0;
+	if (in->was != NULL) {
+		*old = *in->was;
+	} else {
+		rc = record__find(tx, a, k->code, code, old, e);
+		if (rc < 0)
+			return rc;
+		*had = rc > 0;
+	}
 	if (*had && *old->pack != '\0' && *d->pack != '\0' && strcmp(old->pack, d->pack) != 0) {
 		err_set(e, ERR_CONFLICT,
 		        "the record %s belongs to the pack %s; a pack cannot redefine another's", code,
@@ -458,7 +463,7 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 	                : *had           ? old->pack
 	                                 : "",
 	        .thing = k->thing,
-	        .demo = in->demo,
+	        .demo = *had && in->keep_demo ? old->demo : in->demo,
 	        .batch = d->batch};
 	if (*now->name == '\0')
 		return bad(e, ERR_INVALID, "name", "a name is needed");
@@ -723,6 +728,7 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 	struct record old = {
 	        .name = "", .name_en = "", .state = "", .org = "", .region = "", .at = {NAN, NAN}};
 	struct doc *was = NULL, *made = NULL;
+	bool found = false;
 	const char *code = "";
 	struct sb b = SB_INIT;
 	struct jw w;
@@ -735,6 +741,7 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 		rc = find_code(a, d, k, doc_str(patch, "code", ""), attrs, &code, e);
 	if (rc == 0 && kind_code_valid(str_of(code)))
 		rc = record__find(tx, a, kind, code, &old, e);
+	found = rc >= 0;
 	if (rc > 0)
 		rc = record__attrs(a, &old, &was, e);
 	if (rc < 0)
@@ -768,7 +775,8 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 	        .region = own_text(patch, "region", old.region),
 	        .at = {own_number(patch, "lon", old.at.lon), own_number(patch, "lat", old.at.lat)},
 	        .attrs = made,
-	        .demo = doc_bool(patch, "demo", old.demo)};
+	        .demo = doc_bool(patch, "demo", old.demo),
+	        .was = found ? arena_memdup(a, &old, sizeof(old)) : NULL};
 	return rc;
 }
 

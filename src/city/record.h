@@ -54,6 +54,9 @@ struct record_in {
 	struct geo_point at;     /* NaN: none */
 	const struct doc *attrs; /* NULL: none */
 	bool demo;
+	bool keep_demo; /* as it was; a new one is as `demo` says */
+	const struct record *was; /* what record_patch found in the same transaction, which then is not looked
+	                             for again; NULL: look */
 };
 enum record_verdict { RECORD_NEW, RECORD_CHANGED, RECORD_SAME };
 

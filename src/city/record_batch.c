@@ -104,7 +104,10 @@ struct part {
 	int64_t id;
 	bool undo;
 	/* of the part, set anew each time it runs */
-	bool end; /* nothing is left to do, or somebody else does it */
+	bool end;          /* nothing is left to do, or somebody else does it */
+	struct arena *a;   /* of the codes */
+	const char **code; /* of the records that it touched */
+	size_t n;
 };
 
 static int set_row(struct store_tx *tx, int64_t batch, const struct record_batch_row *r, struct err *e)
@@ -169,6 +172,14 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 	return set_row(tx, b->id, r, e);
 }
 
+/* A merge changes records of several kinds: its rows say KIND/CODE. */
+static const char *bare_code(const char *code)
+{
+	const char *slash = strchr(code, '/');
+
+	return slash != NULL ? slash + 1 : code;
+}
+
 /* Back to the version before the row, if nobody has touched the record since. */
 static int undo_row(struct store_tx *tx, const struct record_door *d, const struct record_batch *b,
         struct record_batch_row *r, struct err *e)
@@ -182,7 +193,7 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 	bool there, was;
 	int rc;
 
-	if (slash != NULL) { /* a merge changes records of other kinds too: KIND/CODE */
+	if (slash != NULL) {
 		kind = arena_strndup(a, r->code, (size_t)(slash - r->code));
 		k = catalog_kind(d->catalog, kind);
 	}
@@ -192,7 +203,7 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 		keep_reason(a, &why, r);
 		return set_row(tx, b->id, r, e);
 	}
-	const char *code = slash != NULL ? slash + 1 : r->code;
+	const char *code = bare_code(r->code);
 	rc = record__find(tx, a, kind, code, &now, e);
 	if (rc < 0)
 		return rc;
@@ -311,6 +322,9 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	int64_t failed, last, changed = 0;
 	int n = 0, rc = record_batch_get(tx, a, c, p->by, p->id, &b, e);
 
+	arena_reset(p->a);
+	p->code = arena_array(p->a, PART, sizeof(*p->code));
+	p->n = 0;
 	if (rc < 0)
 		return rc;
 	p->end = strcmp(b.state, p->undo ? "undoing" : "running") != 0;
@@ -328,6 +342,7 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 		if (!to_do || (p->undo && r->rev == 0))
 			continue;
 		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, r, e);
+		p->code[p->n++] = arena_strdup(p->a, bare_code(r->code));
 		failed += strcmp(r->verdict, "failed") == 0 || strcmp(r->verdict, "left") == 0;
 	}
 	if (rc == 0)
@@ -353,17 +368,10 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	return rc < 0 ? rc : journal_end(tx, p, catalog_kind(c, b.kind), &b, failed, e);
 }
 
-static int reload(struct site *s, const char *kind, struct err *e)
-{
-	const struct kind *k = catalog_kind(s->catalog, kind);
-
-	return k != NULL && k->thing ? registry_reload(s->registry, s->store, e) : 0;
-}
-
 int record_batch_run(
         struct site *s, const struct who *by, int64_t id, bool (*stop)(void *ctx), void *ctx, struct err *e)
 {
-	struct part p = {.s = s, .by = by, .id = id};
+	struct part p = {.s = s, .by = by, .id = id, .a = arena_new(0)};
 	struct arena *a = arena_new(0);
 	struct store_tx *tx = NULL;
 	struct record_batch b = {0};
@@ -378,9 +386,10 @@ int record_batch_run(
 		rc = store_write(
 		        s->store, p.undo ? "undo a change set" : "carry out a change set", run_part, &p, e);
 		registry_release(s->registry, p.snapshot);
+		if (rc == 0)
+			rc = registry_follow(s->registry, s->store, p.code, p.n, e);
 	}
-	if (rc == 0)
-		rc = reload(s, b.kind, e);
+	arena_free(&p.a);
 	arena_free(&a);
 	return rc;
 }
@@ -627,5 +636,5 @@ int record_merge(struct site *s, const struct who *by, const char *kind, const c
 	rc = store_write(s->store, "merge records", merge, &m, e);
 	registry_release(s->registry, m.snapshot);
 	*id = m.id;
-	return rc < 0 ? rc : reload(s, kind, e);
+	return rc < 0 ? rc : registry_follow(s->registry, s->store, &from, 1, e);
 }

@@ -183,12 +183,27 @@ static void put_point(
 		r->words = "a place needs both longitude and latitude, as numbers of degrees";
 		return;
 	}
-	if (m->in->coords == COORDS_BD09)
-		p = geo_gcj_from_bd(p);
-	if (m->in->coords != COORDS_WGS84)
-		p = geo_wgs_from_gcj(p);
+	p = geo_from(m->in->crs, p);
 	jw_kdouble(w, "lon", p.lon);
 	jw_kdouble(w, "lat", p.lat);
+}
+
+/* "120.15,33.35" of a field that is a place, in WGS-84; what is none is the field's to refuse. */
+static struct str turned(struct import *m, const struct record_column *c, struct str v)
+{
+	struct str rest = v, lon;
+	struct geo_point p;
+	char x[32], y[32];
+
+	if (m->in->crs == CRS_WGS84 || c->field == NULL || c->field->type != FIELD_PLACE || c->field->many)
+		return v;
+	lon = str_cut(&rest, ',');
+	if (!read_coordinate(lon, &p.lon) || rest.p == NULL || !read_coordinate(rest, &p.lat))
+		return v;
+	p = geo_from(m->in->crs, p);
+	num_format(p.lon, x);
+	num_format(p.lat, y);
+	return str_of(arena_printf(m->a, "%s,%s", x, y));
 }
 
 static void read_row(struct import *m, struct staged *r, const struct str *cell, int n)
@@ -216,7 +231,7 @@ static void read_row(struct import *m, struct staged *r, const struct str *cell,
 				lat = &cell[i];
 			} else {
 				jw_key(&w, c->key);
-				jw_str(&w, v);
+				jw_str(&w, turned(m, c, v));
 			}
 		}
 	}

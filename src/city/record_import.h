@@ -12,14 +12,13 @@
 
 #include "city/record_batch.h"
 
-enum record_coords { COORDS_WGS84, COORDS_GCJ02, COORDS_BD09 };
 struct record_import {
 	const char *kind;
 	const char *title; /* name of the file, for people */
 	const char *sheet; /* of a workbook, NULL: the first */
 	struct str bytes;
-	enum record_coords coords; /* of lon and lat */
-	bool clear;                /* an empty cell empties the field; else it leaves it as it is */
+	enum geo_crs crs; /* of lon and lat, and of fields that are places */
+	bool clear;       /* an empty cell empties the field; else it leaves it as it is */
 };
 /* ERR_INVALID for a file that cannot be read or a heading that is not understood. At most 500,000 rows. */
 MUST_USE int record_import(

@@ -1,20 +1,55 @@
 #include "city/registry.h"
+#include "base/digest.h"
 #include "base/doc.h"
+#include "base/json.h"
 #include "city/record.h"
 #include "store/sql.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
 
-struct held {              /* a snapshot and those who look at it */
-	struct snapshot s; /* first */
-	struct arena *arena;
-	int holders; /* the registry itself is one while it is the present one */
+#define SLOTS 65536        /* snapshots that are held at once at most, see registry_hold */
+#define CHANGES_KEPT 16384 /* codes that registry_changes remembers */
+#define BIAS ((int64_t)1 << 60)
+
+struct held {                 /* a snapshot and those who look at it */
+	struct snapshot s;    /* first */
+	struct arena *ground; /* regions and orgs */
+	struct thing_map *map;
+	/*
+	 * BIAS, less the releases, while it is the present one; then the holds are added and BIAS is taken
+	 * off, and whoever makes it 0 frees it. The snapshot before it counts as one who holds it, so that
+	 * they are freed in their order, and what a change took out of use is nobody's by then.
+	 */
+	atomic_int_least64_t balance;
+	int slot;
+	struct held *next;
+	struct thing_litter litter; /* what this one and those before it have and the next has not */
+	bool last;                  /* of its kind: nothing of it is in the next */
 };
 
 struct registry {
-	pthread_mutex_t lock;
+	/* In the upper 16 bits the slot of the present snapshot, below how often it was held there: one
+	 * addition finds the snapshot and holds it. */
+	atomic_uint_least64_t present;
+	_Atomic(struct held *) *slot;
+	const char *(*target)(void *ctx, struct str code); /* of an alias */
+	void *target_ctx;
+	pthread_mutex_t changing; /* all that follows */
 	struct held *now;
+	struct arena *texts; /* codes of kinds, states, orgs and regions that things have or had */
+	const char **interned;
+	size_t interns, intern_cap;
+	char **pending; /* codes to follow */
+	size_t pendings, pending_cap;
+	struct change_log {
+		uint64_t version;
+		char *code;
+	} change[CHANGES_KEPT]; /* a ring */
+	size_t changes;         /* that there ever were */
+	uint64_t forgotten;     /* versions up to this one cannot be asked for */
 };
 
 /* ---- finding ---- */
@@ -48,7 +83,7 @@ const struct org *snapshot_org(const struct snapshot *s, const char *code)
 
 const struct thing *snapshot_thing(const struct snapshot *s, struct str code)
 {
-	BSEARCH(s->thing, s->things, code);
+	return thing_map_find(s->things, code);
 }
 
 bool thing_seen(const struct catalog *c, const struct who *who, const struct thing *t)
@@ -129,7 +164,7 @@ static const char *keep(struct arena *a, struct str s)
 
 static int load_regions(struct store_tx *tx, struct held *h, struct err *e)
 {
-	struct arena *a = h->arena;
+	struct arena *a = h->ground;
 	struct store_rows *rows = NULL;
 	struct sql_region_all_row r;
 	struct region *out = NULL;
@@ -184,7 +219,7 @@ static void load_parts(struct held *h)
 		if (n > 0 && strcmp(out[n - 1].unit, unit->code) == 0 &&
 		        strncmp(code, out[n - 1].code, strlen(out[n - 1].code)) == 0)
 			continue;
-		out = arena_grow(h->arena, out, &cap, n + 1, sizeof(*out));
+		out = arena_grow(h->ground, out, &cap, n + 1, sizeof(*out));
 		out[n++] = (struct unit_part){unit->code, code};
 	}
 	h->s.part = out;
@@ -193,7 +228,7 @@ static void load_parts(struct held *h)
 
 static int load_orgs(struct store_tx *tx, struct held *h, struct err *e)
 {
-	struct arena *a = h->arena;
+	struct arena *a = h->ground;
 	struct store_rows *rows = NULL;
 	struct sql_org_all_row r;
 	struct org *out = NULL;
@@ -219,57 +254,124 @@ static int load_orgs(struct store_tx *tx, struct held *h, struct err *e)
 	return rc;
 }
 
-static int load_things(struct store_tx *tx, struct held *h, struct err *e)
+/* ---- things ---- */
+
+/* A text of few: of kinds, states, orgs and regions. It lives as long as the registry. */
+static const char *intern(struct registry *r, struct str s)
 {
-	struct arena *a = h->arena;
+	size_t mask, at;
+
+	if (s.n == 0)
+		return "";
+	if (2 * r->interns >= r->intern_cap) {
+		const char **old = r->interned;
+		size_t cap = r->intern_cap;
+
+		r->intern_cap = cap > 0 ? 2 * cap : 256;
+		r->interned = xcalloc(r->intern_cap, sizeof(*old));
+		r->interns = 0;
+		for (size_t i = 0; i < cap; i++)
+			if (old[i] != NULL) {
+				at = hash64(old[i], strlen(old[i]), 0) & (r->intern_cap - 1);
+				while (r->interned[at] != NULL)
+					at = (at + 1) & (r->intern_cap - 1);
+				r->interned[at] = old[i];
+				r->interns++;
+			}
+		free((void *)old);
+	}
+	mask = r->intern_cap - 1;
+	for (at = hash64(s.p, s.n, 0) & mask; r->interned[at] != NULL; at = (at + 1) & mask)
+		if (str_is(s, r->interned[at]))
+			return r->interned[at];
+	r->interns++;
+	return r->interned[at] = keep(r->texts, s);
+}
+
+static struct thing *make_thing(struct registry *r, const struct snapshot *ground, struct sb *b,
+        const struct sql_record_things_row *x)
+{
+	const char *region = intern(r, x->region);
+	const struct region *unit = snapshot_unit(ground, region);
+	size_t name, name_en;
+
+	sb_reset(b);
+	sb_put(b, x->code.p, x->code.n);
+	sb_putc(b, '\0');
+	name = b->n;
+	sb_put(b, x->name.p, x->name.n);
+	sb_putc(b, '\0');
+	name_en = b->n;
+	sb_put(b, x->name_en.p, x->name_en.n);
+	sb_putc(b, '\0');
+	return thing_copy(&(struct thing){.code = b->p,
+	        .name = b->p + name,
+	        .name_en = b->p + name_en,
+	        .kind = intern(r, x->kind),
+	        .state = intern(r, x->state),
+	        .org = intern(r, x->org),
+	        .region = region,
+	        .unit_region = unit != NULL ? intern(r, str_of(unit->code)) : "",
+	        .at = {x->lon, x->lat},
+	        .demo = x->demo});
+}
+
+static int by_code(const void *a, const void *b)
+{
+	const struct thing *const *x = a, *const *y = b;
+
+	return strcmp((*x)->code, (*y)->code);
+}
+
+static int load_things(struct registry *r, struct store_tx *tx, struct held *h, struct err *e)
+{
 	struct store_rows *rows = NULL;
-	struct sql_record_things_row r;
-	struct thing *out = NULL;
+	struct sql_record_things_row row;
+	struct sb b = SB_INIT;
+	struct thing **t = NULL;
 	size_t n = 0, cap = 0;
 	int rc = sql_record_things_open(tx, &rows, e);
 
 	if (rc < 0)
 		return rc;
-	while ((rc = sql_record_things_next(rows, &r, e)) > 0) {
-		const struct region *unit;
-		struct thing *x;
-
-		out = arena_grow(a, out, &cap, n + 1, sizeof(*out));
-		x = &out[n++];
-		*x = (struct thing){.code = keep(a, r.code),
-		        .kind = keep(a, r.kind),
-		        .name = keep(a, r.name),
-		        .name_en = keep(a, r.name_en),
-		        .org = keep(a, r.org),
-		        .region = keep(a, r.region),
-		        .at = {r.lon, r.lat},
-		        .attrs = keep(a, r.attrs),
-		        .demo = r.demo};
-		unit = snapshot_unit(&h->s, x->region);
-		x->unit_region = unit != NULL ? unit->code : "";
+	while ((rc = sql_record_things_next(rows, &row, e)) > 0) {
+		t = xgrow((void *)t, &cap, n + 1, sizeof(*t));
+		t[n++] = make_thing(r, &h->s, &b, &row);
 	}
 	store_rows_close(&rows);
-	h->s.thing = out;
-	h->s.things = (int)n;
+	/* A database sorts by its own rules. */
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(t[i - 1]->code, t[i]->code) > 0) {
+			qsort((void *)t, n, sizeof(*t), by_code);
+			break;
+		}
+	h->map = thing_map_new(t, n);
+	h->s.things = h->map;
+	sb_fini(&b);
+	free((void *)t);
 	return rc;
 }
 
+/* ---- snapshots ---- */
+
 static void held_free(struct held *h)
 {
-	struct arena *a = h->arena;
-
-	arena_free(&a);
+	if (h->last) {
+		thing_map_free(&h->map);
+		arena_free(&h->ground);
+	}
+	thing_litter_free(&h->litter);
+	free(h);
 }
 
-static int load(struct store *st, struct held **out, struct err *e)
+static int load(struct registry *r, struct store *st, struct held **out, struct err *e)
 {
-	struct arena *a = arena_new(0);
-	struct held *h = arena_alloc(a, sizeof(*h));
+	struct held *h = xcalloc(1, sizeof(*h));
 	struct store_tx *tx = NULL;
 	int rc;
 
-	h->arena = a;
-	h->holders = 1;
+	h->ground = arena_new(0);
+	h->last = true;
 	rc = store_read_begin(st, "load the registry", &tx, e);
 	if (rc == 0)
 		rc = load_regions(tx, h, e);
@@ -278,7 +380,7 @@ static int load(struct store *st, struct held **out, struct err *e)
 	if (rc == 0)
 		rc = load_orgs(tx, h, e);
 	if (rc == 0)
-		rc = load_things(tx, h, e);
+		rc = load_things(r, tx, h, e);
 	store_read_end(&tx);
 	if (rc < 0)
 		held_free(h);
@@ -287,65 +389,271 @@ static int load(struct store *st, struct held **out, struct err *e)
 	return rc;
 }
 
-int registry_new(struct store *st, struct registry **out, struct err *e)
+static void let_go(struct registry *r, struct held *h)
 {
-	struct held *h = NULL;
-	int rc = load(st, &h, e);
+	while (h != NULL && atomic_fetch_sub(&h->balance, 1) == 1) {
+		struct held *next = h->next;
 
-	if (rc < 0)
-		return rc;
-	*out = xcalloc(1, sizeof(**out));
-	must(pthread_mutex_init(&(*out)->lock, NULL) == 0);
-	(*out)->now = h;
-	return 0;
+		atomic_store(&r->slot[h->slot], NULL);
+		held_free(h);
+		h = next; /* which this one held */
+	}
 }
 
-void registry_free(struct registry **r)
+/* Whoever holds a snapshot for so long that all slots are in use is waited for. */
+static int free_slot(struct registry *r)
 {
-	if (*r == NULL)
+	const struct timespec nap = {.tv_nsec = 1000000};
+	int at = r->now != NULL ? r->now->slot : SLOTS - 1;
+
+	for (;;) {
+		for (int i = 0; i < SLOTS; i++) {
+			at = (at + 1) % SLOTS;
+			if (atomic_load(&r->slot[at]) == NULL)
+				return at;
+		}
+		nanosleep(&nap, NULL);
+	}
+}
+
+/* `changing` is held. */
+static void set_present(struct registry *r, struct held *h)
+{
+	struct held *old = r->now;
+	uint64_t was;
+
+	h->s.version = old != NULL ? old->s.version + 1 : 1;
+	h->slot = free_slot(r);
+	atomic_store(&h->balance, BIAS + (old != NULL));
+	atomic_store(&r->slot[h->slot], h);
+	was = atomic_exchange(&r->present, (uint64_t)h->slot << 48);
+	r->now = h;
+	if (old == NULL)
 		return;
-	registry_release(*r, &(*r)->now->s);
-	pthread_mutex_destroy(&(*r)->lock);
-	free(*r);
-	*r = NULL;
+	old->next = h;
+	/* One more, taken off by let_go: nobody frees it while it is counted. */
+	atomic_fetch_add(&old->balance, (int64_t)(was & (((uint64_t)1 << 48) - 1)) - BIAS + 1);
+	let_go(r, old);
+}
+
+int registry_new(struct store *st, struct registry **out, struct err *e)
+{
+	struct registry *r = xcalloc(1, sizeof(*r));
+	struct held *h = NULL;
+	int rc;
+
+	must(pthread_mutex_init(&r->changing, NULL) == 0);
+	r->slot = xcalloc(SLOTS, sizeof(*r->slot));
+	r->texts = arena_new(0);
+	rc = load(r, st, &h, e);
+	if (rc == 0) {
+		h->last = false;
+		set_present(r, h);
+		r->forgotten = h->s.version;
+		*out = r;
+	} else {
+		registry_free(&r);
+	}
+	return rc;
+}
+
+void registry_free(struct registry **registry)
+{
+	struct registry *r = *registry;
+
+	if (r == NULL)
+		return;
+	if (r->now != NULL) {
+		uint64_t holds = atomic_load(&r->present) & (((uint64_t)1 << 48) - 1);
+
+		r->now->last = true;
+		atomic_fetch_add(&r->now->balance, (int64_t)holds - BIAS + 1);
+		let_go(r, r->now);
+	}
+	pthread_mutex_destroy(&r->changing);
+	for (size_t i = 0; i < r->pendings; i++)
+		free(r->pending[i]);
+	free((void *)r->pending);
+	for (size_t i = 0; i < CHANGES_KEPT; i++)
+		free(r->change[i].code);
+	arena_free(&r->texts);
+	free((void *)r->interned);
+	free((void *)r->slot);
+	free(r);
+	*registry = NULL;
 }
 
 int registry_reload(struct registry *r, struct store *st, struct err *e)
 {
-	struct held *h = NULL, *old;
-	int rc = load(st, &h, e);
+	struct held *h = NULL;
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&r->lock);
-	old = r->now;
-	r->now = h;
-	pthread_mutex_unlock(&r->lock);
-	registry_release(r, &old->s);
-	return 0;
+	pthread_mutex_lock(&r->changing);
+	rc = load(r, st, &h, e);
+	if (rc == 0) {
+		h->last = false;
+		r->now->last = true;
+		set_present(r, h);
+		r->forgotten = h->s.version;
+	}
+	pthread_mutex_unlock(&r->changing);
+	return rc;
 }
 
+/* The slot stays this snapshot's until the hold is released: the count was taken with its number. */
 const struct snapshot *registry_hold(struct registry *r)
 {
-	struct held *h;
+	uint64_t v = atomic_fetch_add(&r->present, 1);
 
-	pthread_mutex_lock(&r->lock);
-	h = r->now;
-	h->holders++;
-	pthread_mutex_unlock(&r->lock);
-	return &h->s;
+	return &atomic_load(&r->slot[v >> 48])->s;
 }
 
 void registry_release(struct registry *r, const struct snapshot *s)
 {
-	struct held *h = CONTAINER_OF(s, struct held, s);
-	bool last;
+	let_go(r, CONTAINER_OF(s, struct held, s));
+}
 
-	pthread_mutex_lock(&r->lock);
-	last = --h->holders == 0;
-	pthread_mutex_unlock(&r->lock);
-	if (last)
-		held_free(h);
+/* ---- following what was written ---- */
+
+static void remember(struct registry *r, uint64_t version, const char *code)
+{
+	struct change_log *c = &r->change[r->changes++ % CHANGES_KEPT];
+
+	if (c->code != NULL && c->version > r->forgotten)
+		r->forgotten = c->version;
+	free(c->code);
+	*c = (struct change_log){version, xstrdup(code)};
+}
+
+static int by_text(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+static int change_by_code(const void *key, const void *change)
+{
+	const struct thing_change *x = change;
+
+	return strcmp(key, x->code);
+}
+
+/* The pending codes as changes, sorted; what is not there any more has no `now`. */
+static int read_changes(
+        struct registry *r, struct store *st, struct thing_change *change, size_t n, struct err *e)
+{
+	struct sql_record_things_of_row row;
+	struct store_rows *rows = NULL;
+	struct store_tx *tx = NULL;
+	struct sb b = SB_INIT;
+	struct sb codes = SB_INIT;
+	struct jw w;
+	int rc;
+
+	jw_init(&w, &codes);
+	jw_array(&w);
+	for (size_t i = 0; i < n; i++)
+		jw_cstr(&w, change[i].code);
+	jw_array_end(&w);
+	rc = store_read_begin(st, "follow changes of things", &tx, e);
+	if (rc == 0)
+		rc = sql_record_things_of_open(
+		        tx, &(struct sql_record_things_of_in){.codes = sb_str(&codes)}, &rows, e);
+	while (rc == 0 && (rc = sql_record_things_of_next(rows, &row, e)) > 0) {
+		const struct sql_record_things_row same = {row.code, row.kind, row.name, row.name_en,
+		        row.state, row.org, row.region, row.lon, row.lat, row.demo};
+		struct thing *t = make_thing(r, &r->now->s, &b, &same);
+		struct thing_change *x = bsearch(t->code, change, n, sizeof(*change), change_by_code);
+
+		must(x != NULL && x->now == NULL);
+		x->now = t;
+		rc = 0;
+	}
+	store_rows_close(&rows);
+	store_read_end(&tx);
+	sb_fini(&codes);
+	sb_fini(&b);
+	return rc;
+}
+
+/* `changing` is held. */
+static int follow(struct registry *r, struct store *st, struct err *e)
+{
+	struct thing_change *change = xcalloc(r->pendings + 1, sizeof(*change));
+	struct held *h;
+	size_t n = 0;
+	int rc;
+
+	qsort((void *)r->pending, r->pendings, sizeof(*r->pending), by_text);
+	for (size_t i = 0; i < r->pendings; i++)
+		if (i == 0 || strcmp(r->pending[i], r->pending[i - 1]) != 0)
+			change[n++].code = r->pending[i];
+	rc = read_changes(r, st, change, n, e);
+	if (rc == 0) {
+		h = xcalloc(1, sizeof(*h));
+		h->s = r->now->s;
+		h->ground = r->now->ground;
+		h->map = thing_map_change(r->now->map, change, n, &r->now->litter);
+		h->s.things = h->map;
+		set_present(r, h);
+		for (size_t i = 0; i < n; i++)
+			remember(r, h->s.version, change[i].code);
+		for (size_t i = 0; i < r->pendings; i++)
+			free(r->pending[i]);
+		r->pendings = 0;
+	} else {
+		for (size_t i = 0; i < n; i++)
+			free(change[i].now);
+	}
+	free(change);
+	return rc;
+}
+
+int registry_follow(struct registry *r, struct store *st, const char *const *code, size_t n, struct err *e)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&r->changing);
+	for (size_t i = 0; i < n; i++) {
+		r->pending = xgrow((void *)r->pending, &r->pending_cap, r->pendings + 1, sizeof(*r->pending));
+		r->pending[r->pendings++] = xstrdup(code[i]);
+	}
+	/* It reads what is committed by now, and one reads after the other: the last has the newest. */
+	if (r->pendings > 0)
+		rc = follow(r, st, e);
+	pthread_mutex_unlock(&r->changing);
+	return rc;
+}
+
+uint64_t registry_version(struct registry *r)
+{
+	const struct snapshot *s = registry_hold(r);
+	uint64_t version = s->version;
+
+	registry_release(r, s);
+	return version;
+}
+
+bool registry_changes(struct registry *r, uint64_t since, struct arena *a, struct registry_changes *out)
+{
+	size_t first, from;
+	bool known;
+
+	pthread_mutex_lock(&r->changing);
+	first = r->changes > CHANGES_KEPT ? r->changes - CHANGES_KEPT : 0;
+	*out = (struct registry_changes){.version = r->now->s.version};
+	known = since >= r->forgotten && since <= out->version;
+	for (from = r->changes; known && from > first; from--)
+		if (r->change[(from - 1) % CHANGES_KEPT].version <= since)
+			break;
+	if (known) {
+		out->code = arena_array(a, r->changes - from + 1, sizeof(*out->code));
+		for (; from < r->changes; from++)
+			out->code[out->n++] = arena_strdup(a, r->change[from % CHANGES_KEPT].code);
+	}
+	pthread_mutex_unlock(&r->changing);
+	return known;
 }
 
 /* ---- virtual labels ---- */
@@ -355,14 +663,24 @@ static void label_values(void *ctx, struct str thing, struct arena *a, struct st
 	struct registry *r = ctx;
 	const struct snapshot *s = registry_hold(r);
 	const struct thing *t = snapshot_thing(s, thing);
+	const char *target;
 
+	(void)a; /* codes live as long as the registry */
+	if (t == NULL && r->target != NULL && (target = r->target(r->target_ctx, thing)) != NULL)
+		t = snapshot_thing(s, str_of(target));
 	value[0] = value[1] = value[2] = STR_NULL;
 	if (t != NULL) {
-		value[0] = str_of(arena_strdup(a, t->kind));
-		value[1] = str_of(arena_strdup(a, t->org));
-		value[2] = str_of(arena_strdup(a, t->region));
+		value[0] = str_of(t->kind);
+		value[1] = str_of(t->org);
+		value[2] = str_of(t->region);
 	}
 	registry_release(r, s);
+}
+
+void registry_set_alias(struct registry *r, const char *(*target)(void *ctx, struct str code), void *ctx)
+{
+	r->target = target;
+	r->target_ctx = ctx;
 }
 
 struct series_virtual registry_virtual(struct registry *r)
@@ -370,6 +688,27 @@ struct series_virtual registry_virtual(struct registry *r)
 	static const char *const names[] = {"kind", "org", "region", NULL};
 
 	return (struct series_virtual){.ctx = r, .names = names, .values = label_values};
+}
+
+int things_attrs(struct store *st, int (*each)(void *ctx, const char *code, const char *attrs), void *ctx,
+        struct err *e)
+{
+	struct sql_record_things_attrs_row row;
+	struct arena *a = arena_new(0);
+	struct store_rows *rows = NULL;
+	struct store_tx *tx = NULL;
+	int rc = store_read_begin(st, "look at the attributes of things", &tx, e);
+
+	if (rc == 0)
+		rc = sql_record_things_attrs_open(tx, &rows, e);
+	while (rc == 0 && (rc = sql_record_things_attrs_next(rows, &row, e)) > 0) {
+		rc = each(ctx, keep(a, row.code), keep(a, row.attrs));
+		arena_reset(a);
+	}
+	store_rows_close(&rows);
+	store_read_end(&tx);
+	arena_free(&a);
+	return rc;
 }
 
 /* ---- changing ---- */
@@ -404,7 +743,8 @@ static int put_thing(
 	                .region = t->region,
 	                .at = t->at,
 	                .attrs = attrs,
-	                .demo = t->demo},
+	                .demo = t->demo,
+	                .keep_demo = t->keep_demo},
 	        -1, NULL, &verdict, e);
 }
 
@@ -426,8 +766,14 @@ int thing_put(struct registry *r, struct store *st, const struct catalog *c, con
 {
 	const struct snapshot *s = registry_hold(r);
 	struct put x = {.door = {.catalog = c, .snapshot = s, .by = by, .pack = ""}, .in = in, .n = n};
+	const char **code = xcalloc((size_t)n + 1, sizeof(*code));
 	int rc = store_write(st, "put things", put_things, &x, e);
 
 	registry_release(r, s);
-	return rc < 0 ? rc : registry_reload(r, st, e);
+	for (int i = 0; i < n; i++)
+		code[i] = in[i].code;
+	if (rc == 0)
+		rc = registry_follow(r, st, code, (size_t)n, e);
+	free((void *)code);
+	return rc;
 }

@@ -67,6 +67,8 @@ static bool ends(const struct site *s)
 {
 	const struct catalog *c = s->catalog;
 
+	if (s->remote != NULL) /* it is the engine's affair */
+		return false;
 	for (int i = 0; i < c->retentions; i++)
 		if (c->retention[i].keep != SERIES_FOREVER)
 			return true;

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "city/health.h"
 #include "city/rule_int.h"
 
 #define QUEUE_MAX ((size_t)1 << 18)
@@ -115,7 +116,8 @@ static time_us evaluate_due(struct rules *r, time_us now)
 
 	for (int i = 0; i < r->s->catalog->rules; i++) {
 		if (r->state[i].next <= now) {
-			if (r->s->series != NULL)
+			if (r->s->series != NULL &&
+			        now - health_listening(r->s->health) >= r->s->catalog->rule[i].after_gap)
 				alerts__evaluate(r, i, now);
 			r->state[i].next = next_after(&r->s->catalog->rule[i], now);
 		}
@@ -163,6 +165,7 @@ static time_us turn(struct rules *r)
 	struct err e = ERR_INIT;
 	int rc;
 
+	health_tick(r->s->health);
 	take_messages(r, now);
 	next = evaluate_due(r, now);
 	rc = alerts__flush(r, &e);

@@ -7,6 +7,8 @@
 
 #define LOOKBACK (5 * US_MINUTE)
 #define REPLAY_MAX ((size_t)1 << 20)
+#define SERIES_OF_THING 1000  /* that are looked for one by one */
+#define CHANGES_FOLLOWED 1000 /* of things; more: everything is looked at again */
 
 enum op { OP_EQ, OP_NE, OP_GT, OP_LT, OP_GE, OP_LE };
 
@@ -27,8 +29,8 @@ struct push {
 	struct rules *r;
 	struct watched **slot; /* by series id */
 	size_t slots;
-	const struct snapshot *snap; /* the registry that the slots were made with, held */
-	struct series_point *early;  /* replayed while the series was still opening */
+	uint64_t version;           /* of the registry that the slots were made with */
+	struct series_point *early; /* replayed while the series was still opening */
 	size_t early_n, early_cap;
 };
 
@@ -60,17 +62,52 @@ struct push *push__new(struct rules *r)
 	struct push *p = xcalloc(1, sizeof(*p));
 
 	p->r = r;
-	p->snap = registry_hold(r->s->registry);
 	return p;
+}
+
+static void forget_one(struct push *p, size_t i)
+{
+	if (i < p->slots && p->slot[i] != &unwatched)
+		free(p->slot[i]);
+	if (i < p->slots)
+		p->slot[i] = NULL;
 }
 
 static void forget(struct push *p)
 {
 	for (size_t i = 0; i < p->slots; i++)
-		if (p->slot[i] != &unwatched)
-			free(p->slot[i]);
-	if (p->slots > 0)
-		memset((void *)p->slot, 0, p->slots * sizeof(struct watched *));
+		forget_one(p, i);
+}
+
+/* The series of one thing. False: they cannot be told. */
+static bool forget_thing(struct push *p, struct arena *a, const char *code)
+{
+	struct series_latest_row *row = NULL;
+	struct matcher m;
+	size_t n = 0;
+
+	if (matcher_init(&m, a, MATCH_EQ, STR_LIT("thing"), str_of(code), NULL) < 0 ||
+	        series_list(p->r->s->series, &m, 1, SERIES_OF_THING, a, &row, &n, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		forget_one(p, row[i].id.v);
+	return n < SERIES_OF_THING;
+}
+
+/* Things moved, were added or removed: other rules may concern their series. */
+static void follow_registry(struct push *p)
+{
+	struct registry_changes x = {0};
+	struct registry *r = p->r->s->registry;
+	struct arena *a = arena_new(0);
+	bool known = registry_changes(r, p->version, a, &x) && x.n <= CHANGES_FOLLOWED;
+
+	for (int i = 0; i < x.n && known; i++)
+		known = forget_thing(p, a, x.code[i]);
+	if (!known)
+		forget(p);
+	p->version = x.version;
+	arena_free(&a);
 }
 
 void push__free(struct push **p)
@@ -80,7 +117,6 @@ void push__free(struct push **p)
 	forget(*p);
 	free((void *)(*p)->slot);
 	free((*p)->early);
-	registry_release((*p)->r->s->registry, (*p)->snap);
 	free(*p);
 	*p = NULL;
 }
@@ -221,7 +257,6 @@ void rules_observe(void *ctx, const struct series_point *x, size_t n, bool repla
 {
 	struct rules *r = ctx;
 	struct push *p = r->push;
-	const struct snapshot *snap;
 	time_us now;
 	bool told = false;
 
@@ -229,17 +264,8 @@ void rules_observe(void *ctx, const struct series_point *x, size_t n, bool repla
 		keep_early(p, x, n);
 		return;
 	}
-	/* Things moved or were added: other rules may concern their series. Holding the old snapshot keeps
-	 * its address from coming again. */
-	snap = registry_hold(r->s->registry);
-	if (snap != p->snap) {
-		const struct snapshot *old = p->snap;
-
-		forget(p);
-		p->snap = snap;
-		snap = old;
-	}
-	registry_release(r->s->registry, snap);
+	if (registry_version(r->s->registry) != p->version)
+		follow_registry(p);
 	now = clock_now(r->s->clock);
 	for (size_t i = 0; i < n; i++)
 		told = look(p, &x[i], now, false) || told;

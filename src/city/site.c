@@ -1,12 +1,16 @@
 #include "city/site.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "city/health.h"
+#include "city/map.h"
 #include "city/pack.h"
+#include "city/quarantine.h"
 #include "city/record.h"
 #include "city/record_cursor.h"
 #include "city/retention.h"
 #include "city/rule.h"
 #include "city/standby.h"
+#include "series/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,18 +34,38 @@ static int lock_folder(struct site *s, struct err *e)
 	return 0;
 }
 
+static void observe(void *ctx, const struct series_point *p, size_t n, bool replay)
+{
+	struct site *s = ctx;
+
+	health_observe(s->health, p, n, replay);
+	if (s->rules != NULL)
+		rules_observe(s->rules, p, n, replay);
+}
+
 static int open_series(struct site *s, const struct site_options *o, struct err *e)
 {
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
 	        .clock = s->clock,
 	        .durability = o->durability,
+	        .keep_logs = o->keep_logs,
+	        .partition = o->keep_logs ? US_DAY : 0, /* so that what is old goes day by day */
 	        .cache_b = o->readings_cache_b,
-	        .observe = o->rules ? rules_observe : NULL,
-	        .observe_ctx = s->rules};
+	        .observe = observe,
+	        .observe_ctx = s};
 	int rc = series_open(&so, &s->series, e);
 
-	if (rc == 0)
-		series_set_virtual(s->series, &s->labels);
+	if (rc < 0)
+		return rc;
+	series_set_virtual(s->series, &s->labels);
+	health_begin(s->health, s->series);
+	if (o->remote != NULL) {
+		struct series_remote_options ro = *o->remote;
+
+		ro.db = s->series;
+		ro.clock = s->clock;
+		rc = series_remote_open(&ro, &s->remote, e);
+	}
 	return rc;
 }
 
@@ -64,13 +88,20 @@ static int open_secrets(struct site *s, const struct site_options *o, struct err
 	return rc;
 }
 
+static const char *merged_into(void *quarantine, struct str code)
+{
+	return quarantine_target(quarantine, code);
+}
+
 static bool has_demo(struct registry *r)
 {
 	const struct snapshot *s = registry_hold(r);
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *t;
 	bool demo = false;
 
-	for (int i = 0; i < s->things && !demo; i++)
-		demo = s->thing[i].demo;
+	while (!demo && (t = thing_next(&w)) != NULL)
+		demo = t->demo;
 	registry_release(r, s);
 	return demo;
 }
@@ -82,8 +113,14 @@ static void close_parts(struct site *s)
 		rules_stop(s->rules);
 	retention_stop(&s->retention);
 	standby_stop(&s->standby);
+	if (s->map != NULL)
+		map_stop(s->map);
+	series_remote_close(&s->remote);
 	series_close(&s->series);
 	rules_free(&s->rules);
+	map_free(&s->map);
+	quarantine_close(&s->quarantine);
+	health_free(&s->health);
 	registry_free(&s->registry);
 	catalog_free(&s->catalog);
 	store_close(&s->store);
@@ -145,6 +182,12 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 		goto out;
 	s->labels = registry_virtual(s->registry);
 	s->demo = has_demo(s->registry);
+	s->map = map_new(s);
+	s->health = health_new(s->registry, s->catalog, s->clock);
+	rc = quarantine_open(s, &s->quarantine, e);
+	if (rc < 0)
+		goto out;
+	registry_set_alias(s->registry, merged_into, s->quarantine);
 	if (o->rules)
 		rc = rules_new(s, &s->rules, e);
 	if (rc == 0)
@@ -152,7 +195,11 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	if (rc == 0 && o->rules)
 		rc = rules_start(s->rules, e);
 	if (rc == 0 && o->rules)
+		map_start(s->map);
+	if (rc == 0 && o->rules)
 		rc = retention_start(s, &s->retention, e);
+	if (rc == 0 && o->rules)
+		quarantine_start(s->quarantine);
 	if (rc == 0 && o->standby != NULL)
 		rc = standby_start(s, o->standby, o->standby_every, &s->standby, e);
 out:
@@ -179,7 +226,11 @@ void site_close(struct site **site)
 
 int site_settle(struct site *s, struct err *e)
 {
-	int rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	int rc;
 
+	quarantine_settle(s->quarantine);
+	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
+	if (rc == 0 && s->rules != NULL)
+		rc = map_look_for_silence(s->map, e);
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

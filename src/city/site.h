@@ -12,6 +12,8 @@
 #include "city/registry.h"
 #include "city/secret.h"
 
+struct health;
+struct quarantine;
 /* How long series of no class are kept, as in struct series_class (keep 0: for ever), and when each day what
  * is too old goes. */
 struct retention_policy {
@@ -19,7 +21,10 @@ struct retention_policy {
 	int at_min; /* minutes after midnight, in the city's zone */
 };
 
+struct city_map;
 struct rules;
+struct series_remote;
+struct series_remote_options;
 struct standby;
 struct retention;
 
@@ -29,9 +34,13 @@ struct site {
 	struct id_source *ids;
 	struct store *store;
 	struct series_db *series;
+	struct series_remote *remote; /* the engine behind the series; NULL: none */
 	struct catalog *catalog;
 	struct registry *registry;
+	struct city_map *map;
 	struct rules *rules;
+	struct health *health;         /* of the devices */
+	struct quarantine *quarantine; /* of those that nobody knows */
 	struct standby *standby;        /* NULL: none */
 	struct retention *retention;    /* NULL: nobody serves */
 	struct retention_policy retain; /* of series of no class */
@@ -55,9 +64,11 @@ struct site_options {
 	bool rules;  /* run rules, timers and push checks (serve); tools open without */
 	int readers;
 	bool trace;
-	struct secret_key key; /* file NULL: secret.key in dir */
-	const char *standby;   /* folder of the standby; NULL: none */
-	dur_us standby_every;  /* between two copies to it */
+	struct secret_key key;                      /* file NULL: secret.key in dir */
+	const char *standby;                        /* folder of the standby; NULL: none */
+	dur_us standby_every;                       /* between two copies to it */
+	bool keep_logs;                             /* there is a remote engine: logs wait for it */
+	const struct series_remote_options *remote; /* without db and clock; NULL: nobody sends now */
 	struct account_policy accounts;
 	struct retention_policy retain; /* {0}: for ever */
 };

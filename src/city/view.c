@@ -324,10 +324,10 @@ static const struct view_column thing_columns[] = {{"code", VIEW_TEXT}, {"kind",
 
 static int fill_things(struct filler *f, struct err *e)
 {
+	struct thing_walk walk = thing_map_walk(f->snapshot->things, NULL);
 	int rc = read_conditions(f, NULL, 0, e);
 
-	for (int i = 0; i < f->snapshot->things && rc == 0; i++) {
-		const struct thing *t = &f->snapshot->thing[i];
+	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL;) {
 		const struct view_value row[ARRAY_LEN(thing_columns)] = {text(t->code), text(t->kind),
 		        text(t->name), text(t->name_en), text(t->org), text(t->region), text(t->unit_region),
 		        real(t->at.lon), real(t->at.lat), integer(t->demo)};

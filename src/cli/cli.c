@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/engine.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/num.h"
@@ -234,12 +235,17 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	        .trace = settings_is(&c->settings, SET_TRACE, "on"),
 	        .accounts = {.password_max_days = (int)settings_int(&c->settings, SET_PASSWORD_MAX_DAYS),
 	                .four_eyes = settings_is(&c->settings, SET_FOUR_EYES, "on")}};
+	struct series_remote_options *engine = NULL;
 	int rc = role_words(c, SET_TOTP_ROLES, &o.accounts.totp_roles, e);
 
+	if (rc == 0)
+		rc = engine_options(&c->settings, c->a, &engine, e);
+	o.keep_logs = engine != NULL;
 	o.key = cli_secret_key(c);
 	if (rules) { /* only who serves copies */
 		o.standby = settings_text(&c->settings, SET_STANDBY);
 		o.standby_every = settings_int(&c->settings, SET_STANDBY_EVERY) * US_SECOND;
+		o.remote = engine;
 	}
 	if (rc == 0)
 		rc = retention_policy(c, &o.retain, e);

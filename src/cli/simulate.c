@@ -182,6 +182,8 @@ static int read_things(struct simulation *m, struct store *st, int most, struct 
 	struct catalog *k = NULL;
 	struct registry *r = NULL;
 	const struct snapshot *s;
+	const struct thing *t;
+	struct thing_walk walk;
 	int rc = catalog_load(st, &k, e);
 
 	if (rc == 0)
@@ -190,9 +192,9 @@ static int read_things(struct simulation *m, struct store *st, int most, struct 
 		goto out;
 	m->zone = k->zone;
 	s = registry_hold(r);
-	m->d = arena_array(m->a, (size_t)s->things, sizeof(*m->d));
-	for (int i = 0; i < s->things && m->n < most; i++) {
-		const struct thing *t = &s->thing[i];
+	m->d = arena_array(m->a, thing_map_count(s->things), sizeof(*m->d));
+	walk = thing_map_walk(s->things, NULL);
+	while (m->n < most && (t = thing_next(&walk)) != NULL) {
 		const struct kind *kind = catalog_kind(k, t->kind);
 		struct device_of *d = &m->d[m->n];
 

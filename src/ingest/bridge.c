@@ -241,7 +241,7 @@ static int read_broker(const struct reader *r, const struct doc *d, struct err *
 	        "commands", "answers", NULL};
 	struct bridge *b = &r->b->one[r->b->n];
 	const char *version = doc_str(d, "version", "5");
-	int64_t keep_alive, session;
+	int64_t keep_alive = 0, session = 0;
 	int rc = doc_only_keys(d, r->path, keys, e);
 	if (rc < 0)
 		return rc;

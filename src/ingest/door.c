@@ -55,8 +55,8 @@ static const char *code_of(int status)
 		int status;
 		const char *code;
 	} codes[] = {{400, "invalid"}, {401, "unauthorized"}, {403, "forbidden"}, {404, "not found"},
-	        {413, "request too large"}, {422, "unprocessable entity"}, {429, "too many requests"},
-	        {503, "unavailable"}};
+	        {413, "request too large"}, {415, "unsupported media type"}, {422, "unprocessable entity"},
+	        {429, "too many requests"}, {503, "unavailable"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (codes[i].status == status)
@@ -64,11 +64,14 @@ static const char *code_of(int status)
 	return "internal error";
 }
 
+void door__refuse(struct http_req *r, int status, const char *words)
+{
+	reply(r, status, code_of(status), words, NULL);
+}
+
 void door__fail(struct http_req *r, const struct err *e)
 {
-	int status = err_http(e->code);
-
-	reply(r, status, code_of(status), e->text, NULL);
+	door__refuse(r, err_http(e->code), e->text);
 }
 
 /* ---- who ---- */
@@ -217,7 +220,7 @@ struct door_post *door__begin(struct ingest *in, struct http_req *r, const char 
 	return x;
 }
 
-void door__post(struct door_post *x)
+void door__post(struct door_post *x, const struct device *d)
 {
 	struct err e = ERR_INIT;
 
@@ -225,6 +228,8 @@ void door__post(struct door_post *x)
 	x->batch.n = x->points.n;
 	x->batch.done = stored;
 	if (!series_post(x->in->site->series, &x->batch)) {
+		refusals_add(
+		        x->in->refusals, d->login, REFUSED_BUSY, 0, "too many readings wait to be written");
 		err_set(&e, ERR_UNAVAILABLE,
 		        "too many readings wait to be written; send this again in a moment");
 		door__fail(x->r, &e);

@@ -14,6 +14,7 @@ MUST_USE int door__device_of_token(
 MUST_USE int door__body(
         struct ingest *in, struct http_req *r, const struct device *d, struct str *body, struct err *e);
 void door__fail(struct http_req *r, const struct err *e);
+void door__refuse(struct http_req *r, int status, const char *words);
 
 /* One request on its way to the disk; in the request's arena. */
 struct door_post {
@@ -26,6 +27,6 @@ struct door_post {
 };
 struct door_post *door__begin(struct ingest *in, struct http_req *r, const char *what, int status);
 /* Answers, once the points are durable. */
-void door__post(struct door_post *x);
+void door__post(struct door_post *x, const struct device *d);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ingest/ingest_int.h"
 
 #define SEEN_SERIES 2000000
+#define METRIC_WORDS 20000
 
 int ingest_start(const struct ingest_options *o, struct ingest **out, struct err *e)
 {
@@ -11,6 +12,7 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 	in->future = o->future != 0 ? o->future : 10 * US_MINUTE;
 	in->past = o->past;
 	in->seen = seen_new(SEEN_SERIES);
+	in->words = metric_words_new(METRIC_WORDS);
 	in->states = states_new();
 	in->refusals = refusals_new(o->site->clock);
 	ingest__commands_init(in);
@@ -62,6 +64,7 @@ void ingest_stop(struct ingest **in)
 	bridges_free(&(*in)->bridges);
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
+	metric_words_free(&(*in)->words);
 	states_free(&(*in)->states);
 	refusals_free(&(*in)->refusals);
 	ingest__commands_fini(*in);

@@ -7,6 +7,7 @@
 #ifndef HEMING_INGEST_H
 #define HEMING_INGEST_H
 
+#include "base/prompb.h"
 #include "city/site.h"
 #include "ingest/refusal.h"
 #include "net/http.h"
@@ -61,6 +62,11 @@ void ingest_influx_query(struct ingest *in, struct http_req *r, const char *q); 
 /* What was refused, by device; lives as long as the ingest. */
 struct refusals *ingest_refusals(struct ingest *in);
 
+/* The same for Prometheus remote write, 1.0 and 2.0. */
+void ingest_remote_write(struct ingest *in, struct http_req *r);
+/* What its senders said of their metrics, in order of name, in the arena. */
+size_t ingest_metric_words(struct ingest *in, struct arena *a, struct prompb_metadata **out);
+
 struct ingest_told {
 	size_t stored; /* readings */
 	int refused;
@@ -96,7 +102,8 @@ struct ingest_sheet_told {
 MUST_USE int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *a,
         struct ingest_sheet_told *out, struct err *e);
 
-/* A text of line protocol, as /write would take it, with all rights. Waits until it is durable. */
+/* A text of line protocol, as /write would take it, with all rights and of any age. Waits until it is
+ * durable. */
 MUST_USE int ingest_text(struct ingest *in, const char *who, struct str text, struct arena *a,
         struct ingest_told *out, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "ingest/bridge.h"
 #include "ingest/ingest.h"
 #include "ingest/line.h"
+#include "ingest/metric_words.h"
 #include "ingest/payload.h"
 #include "ingest/rights.h"
 #include "ingest/seen.h"
@@ -19,6 +20,7 @@
 struct ingest {
 	struct site *site;
 	struct seen *seen;
+	struct metric_words *words;
 	struct states *states;
 	struct refusals *refusals;
 	struct mqtt_server *mqtt;
@@ -40,11 +42,16 @@ struct points {
 	size_t old;         /* of them more than a year old */
 	struct arena *keep; /* where p lies, where that is not the arena of what was read; or NULL */
 	bool any_age;       /* reading-past does not count, and old ones are not counted */
+	const char *protocol; /* by which it came, for the quarantine; NULL: by its form */
 	bool dry; /* nothing is to be stored: neither points nor series are made, and no refusal is counted */
 	int refused;
 	struct ingest_bad *bad; /* the first 100 */
 	int bads;
 };
+/* Whether readings with these labels are kept (unknown.c), and as whose: the label `thing` of a merged device
+ * becomes its thing's. NULL, or words why not. lasting: the answer will be the same next time. */
+const char *ingest__admit(struct ingest *in, const struct device *d, const char *protocol, struct labels *ls,
+        bool *lasting, enum refusal *why);
 /* Counts, logs and keeps one for the answer. */
 void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const char *device, enum refusal why,
         int line, const char *words);

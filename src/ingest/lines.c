@@ -56,17 +56,20 @@ static bool may_write(const struct device *d, const struct line *l, struct arena
 }
 
 /* NULL, or words; "" and e when nothing more can be taken. */
-static const char *take_field(struct ingest *in, const struct line *l, const struct line_pair *f,
-        uint64_t key, time_us t, struct arena *a, struct points *out, enum refusal *why, struct err *e)
+static const char *take_field(struct ingest *in, const struct device *d, const struct line *l,
+        const struct line_pair *f, uint64_t key, time_us t, struct arena *a, struct points *out, enum refusal *why, struct err *e)
 {
 	struct label label[LINE_TAGS + 1];
 	struct labels ls = {label, 0};
-	bool text = f->type == LINE_TEXT;
+	bool text = f->type == LINE_TEXT, lasting;
 	const char *words;
 	series_id id;
 
 	if (text || !seen_find_keyed(in->seen, key, l->series, f->name, &id)) {
 		words = labels_of(l, f, a, &ls, why);
+		if (words == NULL)
+			words = ingest__admit(
+			        in, d, out->protocol != NULL ? out->protocol : "line", &ls, &lasting, why);
 		if (words != NULL)
 			return words;
 		if (text)
@@ -74,7 +77,8 @@ static const char *take_field(struct ingest *in, const struct line *l, const str
 			        in, a, out, &ls, unescaped(a, LINE_STRING, f->value), t, why, e);
 		if (series_resolve(in->site->series, &ls, &id, e) < 0)
 			return "";
-		seen_put(in->seen, l->series, f->name, id);
+		if (lasting)
+			seen_put(in->seen, l->series, f->name, id);
 	}
 	if (ingest__add(a, out, (struct series_point){id, t, f->number}))
 		return NULL;
@@ -98,7 +102,7 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 	for (int i = 0; words == NULL && i < l->fields; i++) {
 		if (i > 0)
 			key = seen_key(in->seen, l->series, l->field[i].name);
-		words = take_field(in, l, &l->field[i], key, t, a, out, &why, e);
+		words = take_field(in, d, l, &l->field[i], key, t, a, out, &why, e);
 		if (words == NULL) {
 			out->taken++;
 		} else if (*words == '\0') {
@@ -151,7 +155,7 @@ int ingest_text(struct ingest *in, const char *who, struct str text, struct aren
         struct err *e)
 {
 	struct device all = {.login = who};
-	struct points p = {0};
+	struct points p = {.any_age = true};
 	int rc = ingest__lines(in, &all, text, LINE_NS, a, &p, e);
 
 	if (rc == 0 && p.n > 0) {

@@ -131,8 +131,13 @@ static void post_now(struct ingest *in)
 	x->batch.n = x->points.n;
 	x->batch.done = stored;
 	if (!series_post(in->site->series, &x->batch)) {
-		for (int i = 0; i < x->n; i++)
+		for (int i = 0; i < x->n; i++) {
+			const struct session *s = x->m[i]->user;
+
+			refusals_add(in->refusals, s->rights.name, REFUSED_BUSY, 0,
+			        "too many readings wait to be written");
 			mqtt_message_done(x->m[i], false);
+		}
 		post_free(x);
 	}
 }
@@ -145,7 +150,7 @@ static struct post *post_of(struct ingest *in)
 		in->post = arena_alloc(a, sizeof(*in->post));
 		in->post->in = in;
 		in->post->arena = a;
-		in->post->points = (struct points){0};
+		in->post->points = (struct points){.protocol = "mqtt"};
 		in->post->bytes = 0;
 		in->post->n = 0;
 	}

@@ -24,7 +24,9 @@ static const struct {
         [REFUSED_UTF8] = {"utf8", METRIC_INGEST_BAD_UTF8},
         [REFUSED_RIGHT] = {"right", METRIC_INGEST_BAD_RIGHT},
         [REFUSED_KEY] = {"key", METRIC_INGEST_BAD_KEY},
+        [REFUSED_BUSY] = {"busy", METRIC_INGEST_BAD_BUSY},
         [REFUSED_BODY] = {"body", METRIC_INGEST_BAD_BODY},
+        [REFUSED_HISTOGRAM] = {"histogram", METRIC_INGEST_BAD_HISTOGRAM},
 };
 
 struct entry {

@@ -21,9 +21,11 @@ enum refusal {
 	REFUSED_PAST,   /* older than the setting reading-past */
 	REFUSED_NAME,   /* no name of a metric, a label or a topic */
 	REFUSED_UTF8,
-	REFUSED_RIGHT, /* not the device's thing */
-	REFUSED_KEY,   /* a wrong name or secret */
-	REFUSED_BODY,  /* too large, or its compression is damaged */
+	REFUSED_RIGHT,     /* not the device's thing */
+	REFUSED_KEY,       /* a wrong name or secret */
+	REFUSED_BUSY,      /* more came at once than can wait to be written; to be sent again */
+	REFUSED_BODY,      /* too large, or its compression is damaged */
+	REFUSED_HISTOGRAM, /* native histograms of remote write */
 	REFUSALS
 };
 const char *refusal_name(enum refusal why);

@@ -60,21 +60,33 @@ static struct str member(struct arena *a, const char *object, const char *name)
 	return STR_NULL;
 }
 
+struct finding {
+	const char *attribute;
+	struct arena *a;
+	struct known_things *out;
+};
+
+static int find_thing(void *ctx, const char *code, const char *attrs)
+{
+	const struct finding *x = ctx;
+	struct str word = str_trim(member(x->a, attrs, x->attribute));
+	struct known_things *out = x->out;
+
+	if (word.n == 0)
+		return 0;
+	out->k = arena_grow(x->a, out->k, &out->cap, out->n + 1, sizeof(*out->k));
+	out->k[out->n++] = (struct known){word, str_of(arena_strdup(x->a, code))};
+	return 0;
+}
+
 static int find_things(
         struct ingest *in, const char *attribute, struct arena *a, struct known_things *out, struct err *e)
 {
-	const struct snapshot *s = registry_hold(in->site->registry);
-	int rc = 0;
+	struct finding x = {attribute, a, out};
+	int rc = things_attrs(in->site->store, find_thing, &x, e);
 
-	for (int i = 0; i < s->things && rc == 0; i++) {
-		struct str word = str_trim(member(a, s->thing[i].attrs, attribute));
-
-		if (word.n == 0)
-			continue;
-		out->k = arena_grow(a, out->k, &out->cap, out->n + 1, sizeof(*out->k));
-		out->k[out->n++] = (struct known){word, str_of(arena_strdup(a, s->thing[i].code))};
-	}
-	registry_release(in->site->registry, s);
+	if (rc < 0)
+		return rc;
 	qsort(out->k, out->n, sizeof(*out->k), known_cmp);
 	for (size_t i = 1; i < out->n && rc == 0; i++)
 		if (str_eq(out->k[i - 1].word, out->k[i].word))

@@ -184,11 +184,16 @@ static const char *find(struct states *s, struct series_db *db, const struct lab
 	if (x->hash == 0) {
 		struct set fresh = {.hash = hash, .key_n = key.n};
 
-		if (learn(db, base, &fresh, e) < 0) {
+		rc = learn(db, base, &fresh, e);
+		if (rc < 0) {
 			for (int i = 0; i < fresh.n; i++)
 				free(fresh.state[i].text);
 			free(fresh.state);
-			return "";
+			*why = REFUSED_STATE;
+			return rc == ERR_TOOBIG
+			               ? "too many series have these labels and more; a text needs the "
+			                 "tag thing, or others that tell it apart"
+			               : "";
 		}
 		fresh.key = xcalloc(1, key.n + 1);
 		memcpy(fresh.key, key.p, key.n);

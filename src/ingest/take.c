@@ -125,7 +125,7 @@ static const char *named(struct arena *a, struct str name, const char *words)
 }
 
 /* One reading; words when it is refused, "" and e when nothing more can be taken. */
-static const char *take(struct ingest *in, struct str thing, const struct reading *r, time_us now,
+static const char *take(struct ingest *in, const struct device *d, struct str thing, const struct reading *r, time_us now,
         struct arena *a, struct points *out, enum refusal *why, struct err *e)
 {
 	time_us t = r->t != TIME_NONE ? r->t : now;
@@ -133,7 +133,7 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 	struct label label[2] = {{STR_LIT(LABEL_NAME), r->metric}, {STR_LIT("thing"), thing}};
 	struct labels ls = {label, 2};
 	series_id id = {0};
-	bool known;
+	bool known, lasting = false;
 
 	if (words != NULL)
 		return words;
@@ -148,11 +148,17 @@ static const char *take(struct ingest *in, struct str thing, const struct readin
 	}
 	if (out->dry)
 		return NULL;
+	if (!known) {
+		words = ingest__admit(
+		        in, d, out->protocol != NULL ? out->protocol : "json", &ls, &lasting, why);
+		if (words != NULL)
+			return words;
+	}
 	if (r->text.p != NULL)
 		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);
 	if (!known && series_resolve(in->site->series, &ls, &id, e) < 0)
 		return "";
-	if (!known)
+	if (!known && lasting)
 		seen_put(in->seen, thing, r->metric, id);
 	if (ingest__add(a, out, (struct series_point){id, t, r->v}))
 		return NULL;
@@ -180,7 +186,7 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 		} else if (!device_may(d, of)) {
 			words = "the device may not write readings of this thing";
 		} else {
-			words = take(in, of, r, now, a, out, &why, e);
+			words = take(in, d, of, r, now, a, out, &why, e);
 		}
 		if (words == NULL) {
 			out->taken++;

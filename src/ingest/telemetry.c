@@ -19,7 +19,7 @@ static void take(struct ingest *in, struct http_req *r, const struct device *d, 
 	if (rc < 0)
 		door__fail(r, &e);
 	else
-		door__post(x);
+		door__post(x, d);
 }
 
 static void free_text(void *arg)
@@ -51,7 +51,7 @@ static void take_sheet(struct ingest *in, struct http_req *r, const struct devic
 	if (rc < 0)
 		door__fail(r, &e);
 	else
-		door__post(x);
+		door__post(x, d);
 }
 
 static bool is_csv(const struct http_req *r)

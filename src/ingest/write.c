@@ -21,5 +21,5 @@ void ingest_write(struct ingest *in, struct http_req *r)
 	if (rc < 0)
 		door__fail(r, &e);
 	else
-		door__post(x);
+		door__post(x, &d);
 }

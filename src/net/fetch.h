@@ -9,11 +9,22 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/sb.h"
 #include "base/time.h"
+
+/* A connection that is kept from one request to the next, one thread at a time. */
+struct fetch_link;
+struct fetch_link *fetch_link_new(void);
+void fetch_link_free(struct fetch_link **l);
 
 struct fetch {
 	const char *url;
-	const char *form;            /* application/x-www-form-urlencoded, sent by POST; NULL: GET */
+	const char *form; /* application/x-www-form-urlencoded, sent by POST; NULL: GET */
+	struct str body;  /* … or this, of `type` and `packed` (Content-Encoding; NULL: none) */
+	const char *type, *packed;
+	const char *version;         /* X-Prometheus-Remote-Write-Version; NULL: none */
+	struct fetch_link *link;     /* NULL: a connection of its own */
+	bool *fresh;                 /* set: the connection was made for this one; may be NULL */
 	const char *user, *password; /* HTTP Basic; NULL: none */
 	bool plain;                  /* http:// is taken too */
 	size_t max_b;                /* longest answer; 0: 1 MiB */

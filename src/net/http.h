@@ -92,8 +92,8 @@ void *http_data(const struct http_req *r);
 
 void http_set_header(struct http_req *r, const char *name, const char *value); /* before the reply; copied */
 const char *http_answer_header(const struct http_req *r, const char *name); /* as set; NULL if it was not */
-/* Body is copied. HEAD sends no body. Compresses with gzip when the client takes it, the type is text and it
- * is long. */
+/* Body is copied. HEAD sends no body. Compresses with gzip when the client takes it, the type is one that
+ * shrinks and it is long. */
 void http_reply(struct http_req *r, int status, const char *mime, struct str body);
 void http_reply_take(struct http_req *r, int status, const char *mime, struct sb *body); /* empties body */
 /* The first n bytes of an open file, sent as the client takes them; fd is taken over and closed. */

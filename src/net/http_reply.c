@@ -58,10 +58,14 @@ static bool takes_gzip(const struct http_req *r)
 	return false;
 }
 
-static bool is_text(const char *mime)
+static bool compresses(const char *mime)
 {
-	return mime != NULL && (strncmp(mime, "text/", 5) == 0 || strstr(mime, "json") != NULL ||
-	                               strstr(mime, "xml") != NULL || strstr(mime, "javascript") != NULL);
+	static const char *const some[] = {"text/", "json", "xml", "javascript", "vector-tile"};
+
+	for (size_t i = 0; mime != NULL && i < ARRAY_LEN(some); i++)
+		if (strstr(mime, some[i]) != NULL)
+			return true;
+	return false;
 }
 
 /* The answer in gzip, or NULL when that is not worth it. malloc'ed, as the library frees it. */
@@ -106,7 +110,7 @@ void http_reply(struct http_req *r, int status, const char *mime, struct str bod
 	struct MHD_Response *m = NULL;
 	size_t n = 0;
 
-	if (body.n >= COMPRESS_FROM && body.n < UINT32_MAX && is_text(mime) && takes_gzip(r)) {
+	if (body.n >= COMPRESS_FROM && body.n < UINT32_MAX && compresses(mime) && takes_gzip(r)) {
 		unsigned char *gz = compressed(body.p, body.n, &n);
 
 		if (gz != NULL) {
@@ -126,7 +130,7 @@ void http_reply_take(struct http_req *r, int status, const char *mime, struct sb
 	size_t n = 0;
 	char *p;
 
-	if (body->n >= COMPRESS_FROM && is_text(mime) && takes_gzip(r)) {
+	if (body->n >= COMPRESS_FROM && compresses(mime) && takes_gzip(r)) {
 		http_reply(r, status, mime, sb_str(body));
 		sb_fini(body);
 		return;

@@ -137,6 +137,27 @@ bool node_push(struct parser *p, struct node *x, struct node *child)
 }
 /* ---- calls and aggregations ---- */
 
+/* Up to the closing bracket. */
+static void parse_arguments(struct parser *p, struct node *x, const char *where)
+{
+	while (p->rc == 0 && p->cur.kind != TOK_RPAREN) {
+		bool matchers = x->kind == N_CALL && x->fn->run == fn_info && x->n_arg == 1 &&
+		                p->cur.kind == TOK_LBRACE;
+		struct node *arg = matchers ? parse_selector(p, true) : parse_expr(p, 1);
+
+		if (!node_push(p, x, arg))
+			return;
+		if (p->cur.kind == TOK_COMMA) {
+			parser_advance(p);
+			if (p->cur.kind == TOK_RPAREN && p->rc == 0)
+				parser_fail(p, p->last_end - 1,
+				        "trailing commas not allowed in function call args");
+		} else if (p->cur.kind != TOK_RPAREN) {
+			parser_unexpected(p, where, "\",\" or \")\"");
+		}
+	}
+}
+
 static struct node *parse_call(struct parser *p)
 {
 	struct token name = p->cur;
@@ -153,21 +174,7 @@ static struct node *parse_call(struct parser *p)
 	x->type = x->fn->result;
 	parser_advance(p);
 	parser_expect(p, TOK_LPAREN, "function call", "\"(\"");
-	while (p->rc == 0 && p->cur.kind != TOK_RPAREN) {
-		bool matchers = x->fn->run == fn_info && x->n_arg == 1 && p->cur.kind == TOK_LBRACE;
-		struct node *arg = matchers ? parse_selector(p, true) : parse_expr(p, 1);
-
-		if (!node_push(p, x, arg))
-			return NULL;
-		if (p->cur.kind == TOK_COMMA) {
-			parser_advance(p);
-			if (p->cur.kind == TOK_RPAREN && p->rc == 0)
-				parser_fail(p, p->last_end - 1,
-				        "trailing commas not allowed in function call args");
-		} else if (p->cur.kind != TOK_RPAREN) {
-			parser_unexpected(p, "function call", "\",\" or \")\"");
-		}
-	}
+	parse_arguments(p, x, "function call");
 	parser_expect(p, TOK_RPAREN, "function call", "\")\"");
 	x->end = p->last_end;
 	check_call(p, x);
@@ -198,14 +205,7 @@ static struct node *parse_aggregate(struct parser *p, int agg)
 		parse_grouping(p, x);
 	if (!parser_expect(p, TOK_LPAREN, "aggregation", "\"(\""))
 		return NULL;
-	while (p->rc == 0 && p->cur.kind != TOK_RPAREN) {
-		if (!node_push(p, x, parse_expr(p, 1)))
-			return NULL;
-		if (p->cur.kind == TOK_COMMA)
-			parser_advance(p);
-		else if (p->cur.kind != TOK_RPAREN)
-			parser_unexpected(p, "aggregation", "\",\" or \")\"");
-	}
+	parse_arguments(p, x, "aggregation");
 	parser_expect(p, TOK_RPAREN, "aggregation", "\")\"");
 	if (at_grouping(p)) {
 		if (x->group != GROUP_NONE)

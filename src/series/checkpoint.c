@@ -192,6 +192,17 @@ bool series__numbered(const char *name, const char *what, uint32_t *number)
 	return true;
 }
 
+/* No longer needed here; the remote engine may still have to get it. */
+static void remove_log(struct series_db *db, struct arena *a, const char *name)
+{
+	const char *path = path_join(a, db->dir, name);
+
+	if (!db->keep_logs)
+		unlink(path);
+	else if (rename(path, path_join(a, path_join(a, db->dir, "queue"), name)) < 0)
+		LOG(SERIES_FAULT, log_s("file", path), log_s("why", "the log cannot be moved to the queue"));
+}
+
 /* The checkpoint before this one stays: it has the labels should this one be damaged. */
 static void remove_old(struct series_db *db, uint32_t number, uint32_t before)
 {
@@ -203,8 +214,9 @@ static void remove_old(struct series_db *db, uint32_t number, uint32_t before)
 		for (; *name; name++) {
 			uint32_t x;
 
-			if ((series__numbered(*name, "log", &x) && x < number) ||
-			        (series__numbered(*name, "heads", &x) && x < number && x != before))
+			if (series__numbered(*name, "log", &x) && x < number)
+				remove_log(db, a, *name);
+			else if (series__numbered(*name, "heads", &x) && x < number && x != before)
 				unlink(path_join(a, db->dir, *name));
 		}
 	}

@@ -252,9 +252,12 @@ int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t 
 		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
 			int n = block_decode(id, t0, p, len, t, v), rc;
 
-			if (c->rollups && n > 0 && block_is_rollup(p, len) &&
-			        grid_block(c->rollups, id, t0, p, len, t))
+			if (c->rollups && n > 0 && block_is_rollup(p, len)) { /* in order of time */
+				grid_points(c->rollups, c->all.t, c->all.v, c->all.n);
+				c->all.n = 0;
+				must(grid_block(c->rollups, id, t0, p, len, t));
 				continue;
+			}
 			if (n < 0) {
 				cursor__report_broken(c->db, files_view_name(&c->view, i), id, t0);
 				c->broken = true;

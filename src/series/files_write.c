@@ -254,6 +254,7 @@ int files__block_before(struct block_files *f, struct partition *p, uint32_t ser
 		int rc;
 
 		out->n = 0;
+		out->rollup = false;
 		sqlite3_bind_int64(st, 1, series);
 		sqlite3_bind_int64(st, 2, before);
 		rc = files__step(p, W_BEFORE);

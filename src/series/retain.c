@@ -143,8 +143,13 @@ int series_retain(struct series_db *db, const struct series_class *class, int n,
 	struct ids done = {0};
 	bool all = false; /* there is a class for every series */
 	dur_us longest = 0;
-	int rc = series_append(db, NULL, 0, e);
+	int rc;
 
+	if (db->keep_logs)
+		return err_set(e, ERR_UNSUPPORTED,
+		        "how long readings are kept is the affair of the engine behind them (setting "
+		        "series)");
+	rc = series_append(db, NULL, 0, e);
 	for (int i = 0; i < n && !rc; i++) {
 		struct ids ids = {0};
 		uint64_t taken;

@@ -231,6 +231,16 @@ int select__find(
 
 /* ---- labels and newest points ---- */
 
+uint32_t series_last_id(struct series_db *db)
+{
+	uint32_t last;
+
+	pthread_rwlock_rdlock(&db->index_lock);
+	last = db->index.n;
+	pthread_rwlock_unlock(&db->index_lock);
+	return last;
+}
+
 bool series_latest(struct series_db *db, series_id id, time_us *t, double *v)
 {
 	bool has = false;

@@ -116,6 +116,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	db->durability = o->durability;
 	db->queue_points = o->queue_points ? o->queue_points : QUEUE_POINTS;
 	db->head_age = o->head_age ? o->head_age : US_HOUR;
+	db->keep_logs = o->keep_logs;
 	db->observe = o->observe;
 	db->observe_ctx = o->observe_ctx;
 	init_rwlock(&db->index_lock);
@@ -132,6 +133,12 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	        &(struct point){.t = TIME_NONE}, sizeof(struct point));
 
 	rc = file_mkdirs(db->dir, e);
+	if (!rc && db->keep_logs) {
+		char *queue = xasprintf("%s/queue", db->dir);
+
+		rc = file_mkdirs(queue, e);
+		free(queue);
+	}
 	if (!rc)
 		rc = series__lock(db->dir, &db->lock_fd, e);
 	if (!rc)
@@ -244,6 +251,8 @@ bool series_post(struct series_db *db, struct series_batch *b)
 {
 	size_t n = b->n;
 
+	if (n > 0 && atomic_load_explicit(&db->full, memory_order_relaxed))
+		return false;
 	if (atomic_fetch_add(&db->waiting, n) + n > db->queue_points || !queue_push(db->queue, &b->node)) {
 		atomic_fetch_sub(&db->waiting, n);
 		return false;

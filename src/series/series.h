@@ -63,6 +63,7 @@ struct series_options {
 	dur_us head_age;           /* the log is never much older: heads are checkpointed by then; 0: 1 h */
 	dur_us partition;          /* time span of one block file; 0: 7 days */
 	size_t cache_b;            /* decoded points kept for the next reader; 0: 256 MiB */
+	bool keep_logs;            /* those that a checkpoint replaces go to DIR/queue, for series_remote */
 	series_observe_f *observe; /* may be NULL */
 	void *observe_ctx;
 };
@@ -245,6 +246,9 @@ MUST_USE int series_label_names(
         struct series_db *db, struct arena *a, struct str **out, size_t *n, struct err *e);
 MUST_USE int series_label_values(
         struct series_db *db, const char *name, struct arena *a, struct str **out, size_t *n, struct err *e);
+
+/* The largest id that any series has or had; ids of series that were forgotten are holes. */
+uint32_t series_last_id(struct series_db *db);
 
 struct series_stats {
 	uint64_t series, points_head, blocks, block_bytes, log_bytes, commits, quarantined;

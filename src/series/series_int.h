@@ -105,6 +105,8 @@ struct series_db {
 	enum series_durability durability;
 	size_t queue_points;
 	dur_us head_age;
+	bool keep_logs;
+	_Atomic bool full; /* the remote engine is too far behind: no more is taken */
 	series_observe_f *observe;
 	void *observe_ctx;
 

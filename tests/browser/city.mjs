@@ -58,6 +58,7 @@ export async function openCity({ packs = [], accounts = [] } = {}) {
 
 	return {
 		url, passwords, browser,
+		device: { Authorization: basic }, // the header of the demo's device
 		// Lines of line protocol, each { metric, thing, value, ago: seconds }.
 		async write(readings) {
 			const body = readings.map((r) => `${r.metric},thing=${r.thing} value=${r.value} ${Math.round(now / 1000) - (r.ago ?? 0)}`).join('\n');

@@ -546,6 +546,9 @@ static bool expect_line(struct script *s, struct expectation *x, struct str line
 		how = 'r';
 		rest = rest_after(rest, 6);
 	}
+	/* Words may stand in quotes. */
+	if (how != 0 && str_starts(rest, "\""))
+		(void)unquote(s, rest, &rest);
 	expect_text(x, kind, how, rest);
 	return true;
 }

@@ -22,6 +22,12 @@ describe('taking entries', () => {
 		expect(s.seq).toBe(9);
 		expect(s.recent.map((e) => e.seq)).toEqual([9, 6]);
 	});
+	it('does not call changed records news', () => {
+		const s: StreamState = { state: 'live', seq: 0, recent: [] };
+
+		expect(take(s, entry(1, 'record.changed'))).toBe(true);
+		expect([s.seq, s.recent.length]).toEqual([1, 0]);
+	});
 	it('keeps only the newest', () => {
 		const s: StreamState = { state: 'live', seq: 0, recent: [] };
 

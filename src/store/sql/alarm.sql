@@ -115,3 +115,9 @@ SELECT unit, count(*) FROM alarm WHERE state < 2 AND state = 1
 -- one
 -- out: n int
 SELECT count(*) FROM alarm WHERE state < 2 AND state = 1;
+
+-- alarm_map_all: firing alarms of things, as the map shows them
+-- many
+-- out: id int, rule text, thing text, region text, org text, summary text, level int, acked int?
+SELECT id, rule, thing, region, org, summary, level, acked FROM alarm
+WHERE state < 2 AND state = 1 AND thing <> '' ORDER BY id;

@@ -184,3 +184,14 @@ ORDER BY id LIMIT :limit_;
 -- do
 -- in: id int, flow_version int
 UPDATE case_ SET flow_version = :flow_version WHERE id = :id;
+
+-- case_map_all: who sees the open cases of things; the newest of a thing last
+-- many
+-- out: thing text, region text, org text, owner text
+SELECT thing, region, org, owner FROM case_ WHERE state = 'open' AND thing <> '' ORDER BY id;
+
+-- case_map_thing: who sees the newest open case of a thing
+-- one
+-- in: thing text
+-- out: region text, org text, owner text
+SELECT region, org, owner FROM case_ WHERE state = 'open' AND thing = :thing ORDER BY id DESC LIMIT 1;

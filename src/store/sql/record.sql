@@ -24,9 +24,22 @@ SELECT kind FROM record WHERE thing AND code = :code;
 
 -- record_things: every thing
 -- many
--- out: code text, kind text, name text, name_en text, org text, region text, lon real?, lat real?,
---      attrs text, demo bool
-SELECT code, kind, name, name_en, org, region, lon, lat, attrs, demo FROM record WHERE thing ORDER BY code;
+-- out: code text, kind text, name text, name_en text, state text, org text, region text, lon real?, lat real?,
+--      demo bool
+SELECT code, kind, name, name_en, state, org, region, lon, lat, demo FROM record WHERE thing ORDER BY code;
+
+-- record_things_attrs: the attributes of every thing
+-- many
+-- out: code text, attrs text
+SELECT code, attrs FROM record WHERE thing ORDER BY code;
+
+-- record_things_of: the things that have these codes
+-- many
+-- in: codes texts
+-- out: code text, kind text, name text, name_en text, state text, org text, region text, lon real?, lat real?,
+--      demo bool
+SELECT code, kind, name, name_en, state, org, region, lon, lat, demo FROM record WHERE thing AND code IN
+	@list(:codes);
 
 -- record_part: records of a kind past a code
 -- many

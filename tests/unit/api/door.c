@@ -243,7 +243,8 @@ void http_reply(struct http_req *r, int status, const char *mime, struct str bod
 	struct answer a = {.status = status,
 	        .mime = mime != NULL ? keep(mime, strlen(mime)) : "",
 	        .body = keep(body.p, body.n),
-	        .header = keep(r->reply_header.p, r->reply_header.n)};
+	        .header = keep(r->reply_header.p, r->reply_header.n),
+	        .body_n = body.n};
 
 	pthread_mutex_lock(&lock);
 	check(!r->answered);
@@ -421,7 +422,7 @@ struct answer ask(const char *method, const char *target, const char *headers, c
 	read_headers(r, headers);
 	r->body = body != NULL ? str_of(arena_strdup(a, body)) : STR_NULL;
 	if (r->body.n > the_server->door.admit(the_server->door.ctx, r)) {
-		r->answer = (struct answer){413, "", "", ""};
+		r->answer = (struct answer){413, "", "", "", 0};
 	} else {
 		the_server->door.serve(the_server->door.ctx, r);
 		pthread_mutex_lock(&lock);

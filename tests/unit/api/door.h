@@ -13,6 +13,7 @@ struct answer {
 	int status;
 	const char *mime, *body; /* body "" if none; all until city_close */
 	const char *header;      /* "Name: value\n" of each */
+	size_t body_n;           /* of a body that is no text */
 };
 
 struct city {

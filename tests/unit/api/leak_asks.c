@@ -28,6 +28,8 @@ static const struct {
                 "salted hashes of all entries: of each other or of nothing, they tell nothing"},
         {"/write", "readings come in, by devices"},
         {"/api/v2/write", "readings come in, by devices"},
+        {"/api/v1/write", "readings come in, by devices"},
+        {"/prometheus/api/v1/write", "readings come in, by devices"},
         {"/ping", "as before /write"},
         {"/health", "the same; and the process, not the city"},
         {"/query", "as before /write"},
@@ -49,7 +51,7 @@ static const struct {
         {"region", {"1001", "1002", "1002001", "2001"}},
         {"org", {"works", "water", "centre"}},
         {"code", {"x", "f1", "d"}},
-        {"state", {"open", "closed", "void"}},
+        {"state", {"open", "closed", "void", "alarm", "case", "silent,acked"}},
         {"changed", {"..2026-07-14", "2026-07-14T08:00:00+08:00..", "2026-07-14"}},
         {"box", {"120,33,121,34", "-180,-90,180,90", "0,0,1"}},
         {"sort", {"code", "-name", "state", "org", "-region", "changed", "staff", "-capital", "boss", "phone",
@@ -71,12 +73,14 @@ static const struct {
         {"stage", {"claim", "handle", "verify"}},
         {"category", {"gas", "other"}},
         {"assignee", {"me", "root"}},
-        {"level", {"1", "2", "4"}},
+        {"level", {"1", "2", "4", "0", "0,1,2,3,4"}},
         {"overdue", {"1"}},
         {"unit", {"1001", "1002", "%"}},
         {"from", {"2026-07-01", "2026-07-14", "2026-07-14T08:00:00+08:00"}},
         {"to", {"2026-07-14", "2026-07-14T09:00:00+08:00"}},
-        {"by", {"day"}},
+        {"by", {"day", "kind", "level", "state", "x"}},
+        {"of", {"things", "alarms", "x"}},
+        {"bbox", {"120.2,33.5,120.2,33.5", "-180,-90,180,90", "1,2"}},
         {"account", {"root", "system", "nobody"}},
         {"n", {"0", "1"}},
         {"account", {"root", "nobody"}},
@@ -84,7 +88,8 @@ static const struct {
         {"subject_id", {"firm/f1", "firm/x9", "dossier/d1"}},
         {"name", {"sheet.csv"}},
         {"sheet", {"1"}},
-        {"coords", {"wgs84"}},
+        {"crs", {"gcj02", "wgs84"}},
+        {"health", {"any", "silent", "never"}},
         {"blank", {"clear"}},
         {"time", {"2026-07-14T01:00:10Z"}},
         {"timeout", {"10s"}},
@@ -117,6 +122,7 @@ static const struct {
 	const char *begins, *query;
 } always[] = {
         {"/api/v1/exports/", "reason=looking"},
+        {"/api/v1/map/", "bbox=119,33,121,34"},
         {"/api/v1/imports/template", "kind=firm"},
         {"/api/v1/imports", "kind=firm&name=s.csv"},
         {"/api/v1/files", "name=f.txt"},
@@ -141,6 +147,8 @@ static const struct {
                           "v_firm\",\"where\":{\"v_firm\":"
                           "{\"phone\":\"13912345678\",\"q\":\"密\"}}}"}},
         {"ThingIn", {"{\"kind\":\"valve\",\"name\":\"y\",\"region\":\"1002\",\"org\":\"water\"}"}},
+        {"DeviceAdopt", {"{\"kind\":\"sensor\",\"name\":\"y\",\"region\":\"1002\"}"}},
+        {"DeviceMerge", {"{\"into\":\"X-9\"}", "{\"into\":\"S-1\"}"}},
         {"CommandIn", {"{\"command\":{\"open\":true},\"timeout_s\":1}"}},
         {"RecordIn", {"{\"code\":\"new\",\"name\":\"n\",\"attrs\":{\"park\":\"x9\",\"about\":\"x9\","
                       "\"above\":\"x9\"}}",
@@ -156,11 +164,11 @@ static const struct {
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
         {"CaseMessage", {"{\"name\":\"m\"}"}},
-        {"SeriesRemovalIn",
-                {"{\"selectors\":[\"hush\",\"{thing=\\\"X-9\\\"}\"],\"reason\":\"looking\"}",
-                        "{\"selectors\":[\"{kind=\\\"vault\\\"}\"],\"reason\":\"looking\"}",
-                        "{\"selectors\":[\"{region=~\\\"1002.*\\\"}\"],\"end\":\"2026-07-14T08:00:00\",\"reason\":\"looking\"}",
-                        "{\"everything\":true,\"reason\":\"looking\"}"}},
+        {"SeriesRemovalIn", {"{\"selectors\":[\"hush\",\"{thing=\\\"X-9\\\"}\"],\"reason\":\"looking\"}",
+                                    "{\"selectors\":[\"{kind=\\\"vault\\\"}\"],\"reason\":\"looking\"}",
+                                    "{\"selectors\":[\"{region=~\\\"1002.*\\\"}\"],\"end\":\"2026-07-14T08:"
+                                    "00:00\",\"reason\":\"looking\"}",
+                                    "{\"everything\":true,\"reason\":\"looking\"}"}},
         {"FlowMigration", {"{\"look\":true}", "{\"renamed\":{\"a\":\"b\"}}"}},
 };
 
@@ -201,7 +209,11 @@ static char *said(const struct answer *a)
 	sb_printf(&b, "%d %s\n", a->status, a->mime);
 	sb_puts(&b, a->header);
 	sb_putc(&b, '\n');
-	without(&b, a->body);
+	if (strstr(a->mime, "vector-tile") == NULL)
+		without(&b, a->body);
+	else
+		for (size_t i = 0; i < a->body_n; i++)
+			sb_printf(&b, "%02x", (unsigned char)a->body[i]);
 	return sb_detach(&b, NULL);
 }
 
@@ -444,6 +456,17 @@ static void fill(struct asking *k, const struct route *r, const char *path, cons
 	ask_path(k, r, text("%.*s%s%s", (int)(open - path), path, value, close + 1));
 }
 
+/* From the whole world to one house, and none. */
+static void fill_tiles(struct asking *k, const struct route *r, const char *path)
+{
+	static const char *const tiles[] = {"0/0/0", "6/53/25", "10/853/410", "12/3415/1643",
+	        "17/109299/52578", "22/3497583/1682498", "3/9/0"};
+	const char *open = strstr(path, "{z}"), *close = strstr(path, "{y}") + 3;
+
+	for (size_t i = 0; i < ARRAY_LEN(tiles); i++)
+		ask_path(k, r, text("%.*s%s%s", (int)(open - path), path, tiles[i], close));
+}
+
 static void fill_ids(struct asking *k, const struct route *r, const char *path, const char (*v)[24], int n)
 {
 	for (int i = 0; i < n; i++)
@@ -463,6 +486,8 @@ static void ask_path(struct asking *k, const struct route *r, const char *path)
 			write_path(k, r, path);
 		else
 			read_path(k, r, path);
+	} else if (strncmp(open, "{z}", 3) == 0) {
+		fill_tiles(k, r, path);
 	} else if (strncmp(open, "{kind}", 6) == 0) {
 		for (int i = 0; i < c->kinds; i++)
 			fill(k, r, path, c->kind[i].code);

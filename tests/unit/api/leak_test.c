@@ -192,7 +192,8 @@ static void hide_alike(struct half *h)
 	        text("{\"name\":\"%s\",%s,\"attrs\":{\"open\":%s}}", either(h, true, "甲密", "乙密"),
 	                place(h), file(h, either(h, true, "eins", "zwei"))));
 	put(h, "/api/v1/things/X-8",
-	        text("{\"kind\":\"sensor\",\"name\":\"%s\",%s}", either(h, true, "密井", "密泵"), place(h)));
+	        text("{\"kind\":\"sensor\",\"name\":\"%s\",\"lon\":120.2,\"lat\":%s,%s}",
+	                either(h, true, "密井", "密泵"), either(h, true, "33.5", "33.6"), place(h)));
 	reading(h, "ch4", "X-8", 60, h->more ? 5 : 7);
 	post(h, "/api/v1/cases",
 	        text("{\"category\":\"gas\",\"title\":\"%s\",\"level\":%s,%s}",
@@ -251,7 +252,8 @@ static void hide_more(struct half *h)
 	struct err e = ERR_INIT;
 
 	put(h, "/api/v1/records/dossier/x9", "{\"name\":\"甲卷\",\"attrs\":{\"about\":\"f1\"}}");
-	put(h, "/api/v1/things/V-9", "{\"kind\":\"vault\",\"name\":\"密\"," HOME "}");
+	put(h, "/api/v1/things/V-9",
+	        "{\"kind\":\"vault\",\"name\":\"密\",\"lon\":120.2,\"lat\":33.5," HOME "}");
 	reading(h, "hush", "V-9", 3600, 50);
 	reading(h, "odd", "V-9", 3600, 50);
 	if (h->s->clearance == 1 || h->s->clearance == 2)
@@ -265,7 +267,8 @@ static void hide_more(struct half *h)
 	        text("{\"name\":\"甲\",%s,\"attrs\":{\"above\":\"l1\"}}", place(h)));
 	put(h, "/api/v1/records/firm/x8", text("{\"name\":\"甲去\",%s}", place(h)));
 	expect(ask("DELETE", "/api/v1/records/firm/x8", h->root, NULL), "removing");
-	put(h, "/api/v1/things/X-9", text("{\"kind\":\"sensor\",\"name\":\"密\",%s}", place(h)));
+	put(h, "/api/v1/things/X-9",
+	        text("{\"kind\":\"sensor\",\"name\":\"密\",\"lon\":120.2001,\"lat\":33.5,%s}", place(h)));
 	reading(h, "ch4", "X-9", 3600, strcmp(h->s->org, "works") == 0 ? 40 : 6);
 	reading(h, "tilt", "X-9", 3600, 6);
 	check_ok(store_write(h->t.site->store, "test", take_odd, h->t.site, &e), &e);

@@ -104,6 +104,22 @@ TEST(range_queries)
 	city_close(&town);
 }
 
+/* An hour is a span of which the engine has a roll-up, 61 minutes are not. */
+TEST(windows_from_roll_ups_say_what_the_readings_say)
+{
+	static const char *const rows[][2] = {{"count", "11"}, {"sum", "27.5"}, {"avg", "2.5"}, {"min", "0"},
+	        {"max", "5"}, {"first", "0"}, {"last", "5"}, {"present", "1"}};
+
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (int minutes = 60; minutes <= 61; minutes++)
+			check_has(get(text("/prometheus/api/v1/query?query=%s_over_time(ch4_lel%%7Bthing="
+			                   "%%22G-1%%22%%7D%%5B%dm%%5D)&time=" AT,
+			                  rows[i][0], minutes)),
+			        text("\"value\":[" AT ",\"%s\"]", rows[i][1]));
+	city_close(&town);
+}
+
 TEST(queries_that_are_wrong)
 {
 	struct answer a;

@@ -384,7 +384,7 @@ TEST(sheets_that_are_not_understood)
 	check_eq_i(ask("POST", "/api/v1/imports?kind=firm", duty, "").status, 400);
 	check_eq_i(ask("POST", "/api/v1/imports?kind=firm", duty, "PK\x03\x04nonsense").status, 400);
 	check_eq_i(ask("POST", "/api/v1/imports?kind=none", duty, "name\nx\n").status, 404);
-	check_eq_i(ask("POST", "/api/v1/imports?kind=firm&coords=mars", duty, "name\nx\n").status, 400);
+	check_eq_i(ask("POST", "/api/v1/imports?kind=firm&crs=mars", duty, "name\nx\n").status, 400);
 	/* GBK from an old Excel: 名称,人数 / 甲,5 */
 	a = ask("POST", "/api/v1/imports?kind=firm", duty,
 	        "\xc3\xfb\xb3\xc6,\xc8\xcb\xca\xfd,code\n\xbc\xd7,5,F1\n");
@@ -402,7 +402,7 @@ TEST(shifted_coordinates_are_set_right)
 
 	city_open(&town);
 	duty = sign_in(&town, "duty");
-	a = ask("POST", "/api/v1/imports?kind=firm&coords=gcj02", duty,
+	a = ask("POST", "/api/v1/imports?kind=firm&crs=gcj02", duty,
 	        "code,name,lon,lat\nF1,甲,120.5,33.5\n");
 	id = strrchr(answer_header(&a, "Location"), '/') + 1;
 	check_eq_i(ask("POST", text("/api/v1/changesets/%s/commit", id), duty, "").status, 202);

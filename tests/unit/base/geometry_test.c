@@ -174,3 +174,24 @@ TEST(datums_turn_back)
 	check_point(geo_bd_from_gcj((struct geo_point){2.35, 48.86}), 2.35, 48.86, 0);
 	check_point(geo_gcj_from_bd((struct geo_point){2.35, 48.86}), 2.35, 48.86, 0);
 }
+
+TEST(the_square_world_of_web_maps)
+{
+	struct geo_cell c = geo_to_web((struct geo_point){0, 0});
+	struct geo_point p;
+
+	check(c.x == 1u << 31 && c.y == 1u << 31);
+	c = geo_to_web((struct geo_point){-180, 85.06});
+	check(c.x == 0 && c.y == 0);
+	c = geo_to_web((struct geo_point){180, -90});
+	check(c.x == UINT32_MAX && c.y == UINT32_MAX);
+	/* The tile of 120.16 E 33.35 N at zoom 10, as the formulas of the slippy map tell it. */
+	c = geo_to_web((struct geo_point){120.16, 33.35});
+	check_eq_u(c.x >> 22, 853);
+	check_eq_u(c.y >> 22, 411);
+	for (int i = -85; i <= 85; i++) {
+		p = geo_from_web(geo_to_web((struct geo_point){2.1 * i, i}));
+		check_near(p.lon, 2.1 * i, 1e-6);
+		check_near(p.lat, i, 1e-6);
+	}
+}

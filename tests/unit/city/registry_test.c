@@ -76,9 +76,9 @@ TEST(puts_things_and_keeps_old_snapshots)
 
 	check_ok(catalog_load(t.store, &c, &e), &e);
 	check_ok(thing_put(r, t.store, c, in, 2, &who_system, &e), &e);
-	check_eq_i(before->things, 2);
+	check_eq_i(thing_map_count(before->things), 2);
 	after = registry_hold(r);
-	check_eq_i(after->things, 4);
+	check_eq_i(thing_map_count(after->things), 4);
 	check_eq_s(snapshot_thing(after, STR_LIT("S-3"))->region, "1001"); /* found from its place */
 	registry_release(r, after);
 	registry_release(r, before);
@@ -125,6 +125,95 @@ TEST(readers_and_reloads_at_once)
 		check_ok(registry_reload(r, t.store, &e), &e);
 	for (int i = 0; i < 3; i++)
 		pthread_join(thread[i], NULL);
+	registry_free(&r);
+	town_close(&t);
+}
+
+static struct thing_in sensor(const char *code, const char *region)
+{
+	return (struct thing_in){.code = code,
+	        .kind = "sensor",
+	        .name = code,
+	        .region = region,
+	        .at = {NAN, NAN},
+	        .attrs = "{\"model\":\"M\"}"};
+}
+
+TEST(says_what_has_changed)
+{
+	struct town t;
+	struct registry *r = open_registry(&t);
+	struct registry_changes x = {0};
+	struct catalog *c = NULL;
+	struct err e = ERR_INIT;
+	uint64_t before = registry_version(r);
+	struct thing_in in = sensor("S-1", "1002");
+	const char *nobody = "nobody";
+
+	check_ok(catalog_load(t.store, &c, &e), &e);
+	check(registry_changes(r, before, t.a, &x));
+	check_eq_i(x.n, 0);
+	check(!registry_changes(r, 0, t.a, &x)); /* whoever never looked */
+	check_ok(thing_put(r, t.store, c, &in, 1, &who_system, &e), &e);
+	check(registry_changes(r, before, t.a, &x));
+	check_eq_i(x.n, 1);
+	check_eq_s(x.code[0], "S-1");
+	check_eq_i(x.version > before, true);
+	check_ok(registry_follow(r, t.store, &nobody, 1, &e), &e); /* does no harm */
+	check(registry_changes(r, x.version, t.a, &x));
+	check_eq_i(x.n, 1);
+	check_ok(registry_reload(r, t.store, &e), &e);
+	check(!registry_changes(r, x.version, t.a, &x));
+	check(registry_changes(r, registry_version(r), t.a, &x));
+	catalog_free(&c);
+	registry_free(&r);
+	town_close(&t);
+}
+
+static void *hold_long(void *arg)
+{
+	struct registry *r = arg;
+
+	for (int i = 0; i < 200; i++) {
+		const struct snapshot *s[5];
+
+		for (int k = 0; k < 5; k++)
+			s[k] = registry_hold(r);
+		for (int k = 0; k < 5; k++) { /* a thing stays what it was as long as it is held */
+			const struct thing *x = snapshot_thing(s[k], STR_LIT("S-1"));
+
+			if (x == NULL || x != snapshot_thing(s[k], STR_LIT("S-1")) ||
+			        strlen(x->name) + strlen(x->region) == 0)
+				check_fail("a thing was lost");
+		}
+		for (int k = 0; k < 5; k++)
+			registry_release(r, s[(k * 3 + 1) % 5]);
+	}
+	return NULL;
+}
+
+TEST(readers_and_changes_of_one_thing_at_once)
+{
+	struct town t;
+	struct registry *r = open_registry(&t);
+	const struct snapshot *first = registry_hold(r);
+	struct catalog *c = NULL;
+	struct err e = ERR_INIT;
+	pthread_t thread[3];
+
+	check_ok(catalog_load(t.store, &c, &e), &e);
+	for (int i = 0; i < 3; i++)
+		must(pthread_create(&thread[i], NULL, hold_long, r) == 0);
+	for (int i = 0; i < 30; i++) {
+		struct thing_in in = sensor("S-1", i % 2 != 0 ? "1001" : "1002");
+
+		check_ok(thing_put(r, t.store, c, &in, 1, &who_system, &e), &e);
+	}
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	check_eq_s(snapshot_thing(first, STR_LIT("S-1"))->region, "1001"); /* thirty versions ago */
+	registry_release(r, first);
+	catalog_free(&c);
 	registry_free(&r);
 	town_close(&t);
 }

@@ -142,6 +142,35 @@ TEST(a_message_is_answered_there_when_it_is_done_here)
 	broker_stop(&city);
 }
 
+/* Several of the same city share a subscription: each message comes to one of them. */
+TEST(links_share_the_load)
+{
+	static const struct mqtt_link_filter shared = {"$share/heming/x/#", 1};
+	struct broker city = {0}, b[2] = {0};
+	struct peer p = {0};
+	broker_start(&city, (struct mqtt_options){0});
+	for (int i = 0; i < 2; i++) {
+		struct mqtt_link_options o = to(mqtt_port(city.server));
+		broker_start(&b[i], (struct mqtt_options){0});
+		o.client_id = i == 0 ? "one" : "two";
+		o.filters = &shared;
+		o.user = &b[i];
+		check(eventually(mqtt_link_open(b[i].server, &o), true));
+	}
+	peer_connect(&p, &city, 4, (struct hello){.id = "p"});
+	for (unsigned i = 1; i <= 10; i++) {
+		peer_publish(&p, "x/1", "v", 2, i, STR_NULL);
+		check_has(peer_hear(&p), "PUBACK");
+	}
+	check(broker_wait(&b[0], &b[0].published, 5));
+	check(broker_wait(&b[1], &b[1].published, 5));
+	check_eq_i(b[0].published + b[1].published, 10);
+	peer_close(&p);
+	broker_stop(&b[0]);
+	broker_stop(&b[1]);
+	broker_stop(&city);
+}
+
 TEST(a_message_goes_to_the_other_broker_while_it_is_connected)
 {
 	struct broker city = {0}, b = {0};

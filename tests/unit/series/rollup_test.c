@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "series/block.h"
+#include "series/bytes.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -176,6 +177,101 @@ TEST(five_minutes_first_then_hours)
 	check_eq_i(windows_of(&s, &s.gas, US_HOUR, T0 + 7 * US_DAY + US_HOUR, is), n);
 	check_windows(n);
 	end(&s);
+}
+
+/* ---- whatever comes: gaps, NaNs, staleness markers, thirds, readings out of order ---- */
+
+static uint64_t state;
+
+static uint64_t dice(uint64_t n)
+{
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (state >> 33) % n;
+}
+
+static double any_value(void)
+{
+	switch (dice(12)) {
+	case 0: return NAN;
+	case 1: return double_of(SERIES_STALE);
+	case 2: return (double)dice(1000) / 3;
+	case 3: return 1e300;
+	default: return (double)dice(2000) / 10 - 100;
+	}
+}
+
+static void scatter(struct series_db *db)
+{
+	static const dur_us apart[] = {US_SECOND, 30 * US_SECOND, 4 * US_MINUTE, 40 * US_MINUTE, 3 * US_HOUR};
+	struct series_point *p = xcalloc(MOST, sizeof(*p));
+	series_id id = id_of(db, "gas", "a");
+	struct err e = ERR_INIT;
+	time_us t = T0;
+	int n = 0;
+
+	while (t < T0 + DAYS * US_DAY) {
+		const dur_us step = apart[dice(ARRAY_LEN(apart))];
+
+		for (int i = (int)dice(400); i >= 0 && t < T0 + DAYS * US_DAY && n < MOST; i--) {
+			p[n++] = (struct series_point){
+			        id, t - (dice(20) ? 0 : (time_us)dice(US_HOUR)), any_value()};
+			t += step + (dice(5) ? 0 : (time_us)dice(US_SECOND));
+		}
+		t += dice(3) ? 0 : (time_us)dice(2 * US_DAY);
+	}
+	check_ok(series_append(db, p, (size_t)n, &e), &e);
+	free(p);
+}
+
+static void check_shape(size_t n, size_t got)
+{
+	check_eq_i(got, n);
+	for (size_t i = 0; i < n && i < got; i++) {
+		bool same = is[i].end == was[i].end && is[i].n == was[i].n && is[i].nans == was[i].nans &&
+		            is[i].min == was[i].min && is[i].max == was[i].max &&
+		            is[i].first == was[i].first && is[i].last == was[i].last &&
+		            fabs(is[i].sum - was[i].sum) <=
+		                    1e-9 * (fabs(was[i].min) + fabs(was[i].max)) * was[i].n;
+
+		if (!check(same)) {
+			printf("# window %zu of %zu: n %u %u, nans %u %u, min %g %g, max %g %g, first %g %g, "
+			       "last "
+			       "%g %g, sum %g %g\n",
+			        i, n, is[i].n, was[i].n, is[i].nans, was[i].nans, is[i].min, was[i].min,
+			        is[i].max, was[i].max, is[i].first, was[i].first, is[i].last, was[i].last,
+			        is[i].sum, was[i].sum);
+			return;
+		}
+	}
+}
+
+TEST(windows_are_the_same_whatever_came)
+{
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		char name[16];
+		const char *dir = (snprintf(name, sizeof(name), "db-%d", (int)seed), test_path(name));
+		struct clock *c = clock_new_manual(T0 + DAYS * US_DAY);
+		struct site_of_one s = {.a = arena_new(0), .c = c};
+		struct err e = ERR_INIT;
+		size_t n;
+
+		state = seed;
+		s.db = open_at(dir, c);
+		check_ok(matcher_init(&s.gas, s.a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("gas"), &e), &e);
+		scatter(s.db);
+		check_ok(series_flush(s.db, &e), &e);
+		n = windows_of(&s, &s.gas, US_HOUR, T0, was);
+		for (int round = 0; round < 3; round++) { /* first 5 minutes, then hours, then nothing new */
+			s.class[0] = (struct series_class){&s.gas, 1, 2 * US_DAY,
+			        round ? 4 * US_DAY : SERIES_FOREVER, round ? SERIES_FOREVER : 0};
+			check_ok(series_retain(s.db, s.class, 1, T0 + DAYS * US_DAY, NULL, NULL, &e), &e);
+			check_shape(n, windows_of(&s, &s.gas, US_HOUR, T0, is));
+		}
+		series_close(&s.db);
+		check_eq_i(series_verify(dir, told, NULL, &e), 0);
+		clock_free(&c);
+		arena_free(&s.a);
+	}
 }
 
 TEST(what_comes_too_late_is_counted_and_left_out)

@@ -184,6 +184,7 @@ export const can = (role: string) => session.here?.account.roles.includes(role) 
 /* Pages beside those for everybody's every day, for whoever may open them. */
 export const pagesToManage = () => [
 	'questions' as const,
+	...(can('desk') || can('admin') ? ['devices'] as const : []),
 	...(can('leader') || can('admin') ? ['audit'] as const : []),
 	...(can('admin') ? ['readings', 'refusals', 'packs', 'accounts'] as const : []),
 ];

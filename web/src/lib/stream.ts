@@ -21,6 +21,8 @@ export const kinds = [
 	'alarm.firing', 'alarm.resolved', 'alarm.acked', 'case.opened', 'case.joined', 'case.claimed', 'case.released',
 	'case.handed_over', 'case.task_opened', 'case.completed', 'case.overdue', 'case.escalated', 'case.closed', 'case.noted', 'case.migrated', 'case.received', 'case.sent',
 ];
+/* Heard, but too many to be news. */
+export const quiet = ['record.added', 'record.changed', 'record.removed', 'record.restored', 'record.imported', 'record.undone'];
 
 export interface StreamState { state: 'connecting' | 'live' | 'lost'; seq: number; recent: JournalEvent[] }
 
@@ -31,7 +33,8 @@ export function take(s: StreamState, e: JournalEvent): boolean {
 	if (e.seq <= s.seq)
 		return false;
 	s.seq = e.seq;
-	s.recent = [e, ...s.recent].slice(0, RECENT);
+	if (!quiet.includes(e.kind))
+		s.recent = [e, ...s.recent].slice(0, RECENT);
 	return true;
 }
 
@@ -59,7 +62,7 @@ function connect(): void {
 			stream.seq = seq;
 		stream.state = 'live';
 	});
-	for (const kind of kinds)
+	for (const kind of [...kinds, ...quiet])
 		s.addEventListener(kind, (m) => {
 			const e = JSON.parse((m as MessageEvent<string>).data) as JournalEvent;
 

@@ -21,6 +21,9 @@ export type FileRef = Schemas['FileRef'];
 export type Field = Schemas['Field'];
 export type FieldType = Field['type'];
 export type Kind = Schemas['Kind'];
+export type ThingHealth = Schemas['ThingHealth'];
+export type HealthCount = Schemas['HealthCount'];
+export type QuarantinedDevice = Schemas['QuarantinedDevice'];
 export interface Lonlat { lon: number; lat: number }
 export type Attrs = Record<string, unknown>;
 export type RecordIn = Schemas['RecordIn'];

@@ -1,0 +1,105 @@
+#include "cli/engine.h"
+#include "base/file.h"
+#include "net/fetch.h"
+
+struct engine {
+	const char *write, *read; /* URLs, without a slash at the end */
+	const char *user, *password;
+	struct fetch_link *link; /* the sender's */
+};
+
+static int ask(void *ctx, const struct series_ask *q, struct arena *a, int *status, struct str *body,
+        bool *fresh, struct err *e)
+{
+	struct engine *g = ctx;
+	char *url = xasprintf("%s%s", q->write ? g->write : g->read, q->path);
+	struct fetch f = {.url = url,
+	        .body = q->body,
+	        .type = q->type,
+	        .packed = q->packed,
+	        .version = q->write && q->packed != NULL ? "0.1.0" : NULL,
+	        .link = q->write ? g->link : NULL,
+	        .fresh = fresh,
+	        .user = g->user,
+	        .password = g->password,
+	        .plain = true,
+	        .max_b = q->max_b,
+	        .wait = q->wait};
+	int rc = fetch(&f, a, status, body, e);
+
+	free(url);
+	return rc;
+}
+
+static int check_url(const char *url, enum setting_id id, struct err *e)
+{
+	struct str s = str_of(url);
+
+	if ((str_starts(s, "http://") || str_starts(s, "https://")) && memchr(s.p, '@', s.n) == NULL &&
+	        memchr(s.p, '?', s.n) == NULL)
+		return 0;
+	err_set(e, ERR_INVALID,
+	        "an engine's address looks like https://vm.example:8428, without name and password "
+	        "(series-user, "
+	        "series-password), not \"%s\"",
+	        url);
+	return err_at(e, NULL, 0, 0, setting_rows[id].key);
+}
+
+static const char *without_slash(struct arena *a, const char *url)
+{
+	size_t n = strlen(url);
+
+	while (n > 0 && url[n - 1] == '/')
+		n--;
+	return arena_strndup(a, url, n);
+}
+
+static void end_link(void *arg)
+{
+	struct fetch_link *l = arg;
+
+	fetch_link_free(&l);
+}
+
+int engine_options(
+        const struct settings *s, struct arena *a, struct series_remote_options **out, struct err *e)
+{
+	const char *write = settings_text(s, SET_SERIES), *read = settings_text(s, SET_SERIES_READ),
+	           *password = settings_text(s, SET_SERIES_PASSWORD);
+	struct str text = STR_LIT("");
+	struct engine *g;
+	int rc = 0;
+
+	*out = NULL;
+	if (write == NULL)
+		return 0;
+	if (read == NULL)
+		read = write;
+	rc = check_url(write, SET_SERIES, e);
+	if (rc == 0)
+		rc = check_url(read, SET_SERIES_READ, e);
+	if (rc == 0 && settings_text(s, SET_STANDBY) != NULL)
+		rc = err_set(e, ERR_INVALID,
+		        "a standby does not have what waits for an engine: of the settings series and "
+		        "standby, "
+		        "use one");
+	if (rc == 0 && password != NULL)
+		rc = file_read(a, password, 4096, &text, e);
+	if (rc < 0)
+		return rc;
+	text = str_trim(text);
+	g = arena_alloc(a, sizeof(*g));
+	g->write = without_slash(a, write);
+	g->read = without_slash(a, read);
+	g->user = settings_text(s, SET_SERIES_USER);
+	g->password = arena_strndup(a, text.p, text.n);
+	g->link = fetch_link_new();
+	arena_cleanup(a, end_link, g->link);
+	*out = arena_alloc(a, sizeof(**out));
+	**out = (struct series_remote_options){.engine = {g, ask},
+	        .window = settings_int(s, SET_SERIES_WINDOW) * US_MINUTE,
+	        .keep = settings_int(s, SET_SERIES_KEEP) * US_DAY,
+	        .queue_b = (uint64_t)settings_int(s, SET_SERIES_QUEUE) << 30};
+	return 0;
+}

@@ -1,0 +1,245 @@
+/*
+ * The engine's raw series, in the two forms in which engines give them:
+ *
+ *   /api/v1/export  a JSON object a line (VictoriaMetrics)
+ *   /api/v1/read    Prometheus' remote read: protobuf, packed by snappy, staleness markers and NaN as they
+ * are
+ *
+ * The first is tried first; an engine that does not know it (404) is asked by the second from then on.
+ */
+#include "series/remote_int.h"
+
+#include "base/prompb.h"
+#include "base/snappy.h"
+#include "base/time.h"
+
+#define ANSWER_MAX_B ((size_t)256 << 20)
+#define ANSWER_WAIT (60 * US_SECOND)
+#define UNHEARD_FOR (5 * US_SECOND) /* so long nobody else waits for an engine that does not answer */
+#define NO_SUCH_FORM 404
+
+static bool is_virtual(const struct virtual_labels *virt, struct str name)
+{
+	for (int i = 0; i < virt->n; i++)
+		if (str_is(name, virt->v->names[i]))
+			return true;
+	return false;
+}
+
+/* The matchers as a selector; those on virtual labels are tried on what comes. */
+static void put_selector(struct sb *b, const struct series_query *q, const struct virtual_labels *virt)
+{
+	static const char *const op[] = {
+	        [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
+	bool any = false;
+
+	sb_putc(b, '{');
+	for (int i = 0; i < q->n; i++) {
+		const struct matcher *m = &q->m[i];
+
+		if (is_virtual(virt, m->name))
+			continue;
+		any |= !matcher_matches(m, STR_NULL);
+		if (label_name_valid(m->name))
+			sb_putstr(b, m->name);
+		else
+			label_quote(b, m->name);
+		sb_puts(b, op[m->op]);
+		label_quote(b, m->value);
+		sb_putc(b, ',');
+	}
+	if (!any)
+		sb_puts(b, LABEL_NAME "!=\"\"");
+	sb_putc(b, '}');
+}
+
+static void put_escaped(struct sb *b, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = (uint8_t)s.p[i];
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+			sb_putc(b, (char)c);
+		else
+			sb_printf(b, "%%%02X", c);
+	}
+}
+
+static void put_seconds(struct sb *b, time_us t)
+{
+	time_us ms = t / US_MS;
+
+	sb_printf(b, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+}
+
+/* Whole milliseconds around the time of the query; engines know none before 1970. */
+static int64_t first_ms(const struct series_query *q)
+{
+	return q->from > 0 ? q->from / US_MS : 0;
+}
+
+static int ask_export(struct series_remote *r, const struct series_query *q,
+        const struct virtual_labels *virt, time_us to, struct arena *a, int *status, struct str *text,
+        struct err *e)
+{
+	struct sb selector = SB_INIT, form = SB_INIT;
+	bool fresh;
+	int rc;
+
+	put_selector(&selector, q, virt);
+	sb_puts(&form, "match%5B%5D=");
+	put_escaped(&form, sb_str(&selector));
+	sb_puts(&form, "&start=");
+	put_seconds(&form, first_ms(q) * US_MS);
+	sb_puts(&form, "&end=");
+	put_seconds(&form, to);
+	rc = r->engine.ask(r->engine.ctx,
+	        &(struct series_ask){.path = "/api/v1/export",
+	                .body = sb_str(&form),
+	                .type = "application/x-www-form-urlencoded",
+	                .max_b = ANSWER_MAX_B,
+	                .wait = ANSWER_WAIT},
+	        a, status, text, &fresh, e);
+	sb_fini(&selector);
+	sb_fini(&form);
+	return rc;
+}
+
+static int ask_read(struct series_remote *r, const struct series_query *q, const struct virtual_labels *virt,
+        time_us to, struct arena *a, int *status, struct str *text, struct err *e)
+{
+	struct matcher *m = arena_array(a, (size_t)q->n + 1, sizeof(*m));
+	struct sb message = SB_INIT, packed = SB_INIT;
+	bool fresh, any = false;
+	int n = 0, rc;
+
+	for (int i = 0; i < q->n; i++) {
+		if (is_virtual(virt, q->m[i].name))
+			continue;
+		any |= !matcher_matches(&q->m[i], STR_NULL);
+		m[n++] = q->m[i];
+	}
+	if (!any)
+		m[n++] = (struct matcher){.op = MATCH_NE, .name = STR_LIT(LABEL_NAME), .value = STR_LIT("")};
+	prompb_query_put(&message, m, n, first_ms(q), to / US_MS);
+	snappy_put(&packed, sb_str(&message));
+	rc = r->engine.ask(r->engine.ctx,
+	        &(struct series_ask){.path = "/api/v1/read",
+	                .body = sb_str(&packed),
+	                .type = "application/x-protobuf",
+	                .packed = "snappy",
+	                .max_b = ANSWER_MAX_B,
+	                .wait = ANSWER_WAIT},
+	        a, status, text, &fresh, e);
+	sb_fini(&message);
+	sb_fini(&packed);
+	return rc;
+}
+
+static int open_read(struct str packed, struct arena *a, struct remote_answer *out, struct err *e)
+{
+	struct str message = STR_NULL, series = STR_NULL;
+	int rc = unsnappy(a, packed, ANSWER_MAX_B * 4, &message, e);
+
+	out->read = true;
+	if (rc == 0 && (!prompb_result(message, &series) ||
+	                       prompb_reader_init(&out->series, PROMPB_WRITE_1, series, a) < 0))
+		rc = err_set(e, ERR_UNAVAILABLE, "its answer is not what /api/v1/read gives");
+	return rc;
+}
+
+static int ask_by_form(struct series_remote *r, const struct series_query *q,
+        const struct virtual_labels *virt, time_us to, struct arena *a, struct remote_answer *out,
+        struct err *e)
+{
+	bool read = atomic_load(&r->reads);
+	int status = 0;
+	int rc = read ? ask_read(r, q, virt, to, a, &status, &out->text, e)
+	              : ask_export(r, q, virt, to, a, &status, &out->text, e);
+
+	if (rc == 0 && status == NO_SUCH_FORM && !read) {
+		read = true;
+		rc = ask_read(r, q, virt, to, a, &status, &out->text, e);
+		if (rc == 0 && status == 200)
+			atomic_store(&r->reads, true);
+	}
+	atomic_store(&r->unheard, rc == 0 || rc == ERR_TOOBIG ? 0 : clock_monotonic());
+	if (rc == 0 && status != 200)
+		rc = err_set(e, ERR_UNAVAILABLE, "it answers %d: %.*s", status,
+		        (int)(out->text.n < 200 ? out->text.n : 200), out->text.p);
+	if (rc == 0 && read)
+		rc = open_read(out->text, a, out, e);
+	return rc;
+}
+
+int remote_ask(struct series_remote *r, const struct series_query *q, const struct virtual_labels *virt,
+        time_us to, struct arena *a, struct remote_answer *out, struct err *e)
+{
+	dur_us unheard = atomic_load(&r->unheard);
+	int rc;
+
+	*out = (struct remote_answer){0};
+	if (unheard != 0 && clock_monotonic() - unheard < UNHEARD_FOR)
+		rc = err_set(e, ERR_UNAVAILABLE, "it did not answer a moment ago");
+	else
+		rc = ask_by_form(r, q, virt, to, a, out, e);
+	if (rc < 0) {
+		char since[40];
+
+		err_prefix(e,
+		        "readings of before %s are in the remote engine, which cannot be asked; ask for "
+		        "later "
+		        "ones, or see to it",
+		        time_format(atomic_load(&r->whole_since), zone_utc(), since));
+		if (rc != ERR_TOOBIG)
+			rc = e->code = ERR_UNAVAILABLE;
+	}
+	return rc;
+}
+
+/* ---- the answer ---- */
+
+/* A series of the protobuf form; its labels are views into the answer, and are copied. */
+static int next_read(
+        struct prompb_reader *in, struct arena *a, size_t *left, struct remote_series *out, struct err *e)
+{
+	struct prompb_series *s = xcalloc(1, sizeof(*s));
+	struct err ignored = ERR_INIT;
+	int rc = prompb_next(in, s);
+	int64_t ms;
+	double v;
+
+	*out = (struct remote_series){0};
+	if (rc > 0 && s->samples > *left) {
+		rc = err_set(e, ERR_TOOBIG, "the query reads more points than one query may");
+	} else if (rc > 0) {
+		out->labels = labels_copy(a, &s->labels, NULL, STR_NULL);
+		out->t = arena_array(a, s->samples + 1, sizeof(*out->t));
+		out->v = arena_array(a, s->samples + 1, sizeof(*out->v));
+		if (out->labels.l == NULL || out->t == NULL || out->v == NULL)
+			rc = err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+		else if (s->bad != NULL || labels_sort(&out->labels, &ignored) < 0)
+			rc = err_set(e, ERR_UNAVAILABLE, "the engine has a series with labels that are none");
+	} else if (rc < 0) {
+		rc = err_set(e, ERR_UNAVAILABLE, "the engine's answer is damaged: %s", in->bad);
+	}
+	while (rc > 0 && prompb_sample(s, &ms, &v))
+		if (ms <= INT64_MAX / US_MS && ms > INT64_MIN / US_MS) {
+			out->t[out->n] = ms * US_MS;
+			out->v[out->n++] = v;
+		}
+	*left -= rc > 0 ? out->n : 0;
+	free(s);
+	return rc;
+}
+
+int remote_answer_next(
+        struct remote_answer *in, struct arena *a, size_t *left, struct remote_series *out, struct err *e)
+{
+	int rc = in->read ? next_read(&in->series, a, left, out, e)
+	                  : remote_export_next(&in->text, a, left, out, e);
+
+	if (rc > 0)
+		remote_put_in_order(out);
+	return rc;
+}
