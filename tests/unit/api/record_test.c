@@ -402,8 +402,7 @@ TEST(shifted_coordinates_are_set_right)
 
 	city_open(&town);
 	duty = sign_in(&town, "duty");
-	a = ask("POST", "/api/v1/imports?kind=firm&crs=gcj02", duty,
-	        "code,name,lon,lat\nF1,甲,120.5,33.5\n");
+	a = ask("POST", "/api/v1/imports?kind=firm&crs=gcj02", duty, "code,name,lon,lat\nF1,甲,120.5,33.5\n");
 	id = strrchr(answer_header(&a, "Location"), '/') + 1;
 	check_eq_i(ask("POST", text("/api/v1/changesets/%s/commit", id), duty, "").status, 202);
 	wait_for(duty, id, "done");
