@@ -283,11 +283,12 @@ static void operation(struct jw *w, const struct route *r)
 {
 	char id[80];
 
-	/* One handler may stand in several rows: of forms, and of the second version. */
+	/* One handler may stand in several rows: of forms, of the second version, under Prometheus' paths. */
 	snprintf(id, sizeof(id), "%s%s", r->name,
-	        r->flags & ROUTE_PROM && r->method == HTTP_POST ? "_form"
-	        : strncmp(r->path, "/api/v2/", 8) == 0          ? "_v2"
-	                                                        : "");
+	        r->flags & ROUTE_PROM && r->method == HTTP_POST                        ? "_form"
+	        : strncmp(r->path, "/api/v2/", 8) == 0                                 ? "_v2"
+	        : r->flags & ROUTE_INGEST && strncmp(r->path, "/prometheus/", 12) == 0 ? "_prometheus"
+	                                                                               : "");
 	jw_object(w);
 	jw_kstr(w, "operationId", id);
 	jw_kstr(w, "summary", r->summary);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { axeFinds, lacking, openCity, openPage, shots, sideways, signIn, START } from './city.mjs';
+import { START, axeFinds, goManage, lacking, openCity, openPage, shots, sideways, signIn } from './city.mjs';
 
 let city, login = 'lijing', first = '';
 const second = 'reeds and red cranes';
@@ -41,7 +41,7 @@ test('an administrator makes an account', { skip: lacking }, async () => {
 	const tab = await openPage(city, { lang: 'zh', theme: 'light', width: 1366, height: 768 }), { page, by } = tab;
 
 	await signIn(tab, city, 'admin');
-	await by('nav-accounts').click();
+	await goManage(tab, 'accounts');
 	await by('acc-duty').waitFor();
 	await look(tab, 'accounts-1-list');
 	await by('acc-add').click();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { axeFinds, lacking, openPage, shots, sideways, signIn } from './city.mjs';
+import { axeFinds, goManage, lacking, openPage, shots, sideways, signIn } from './city.mjs';
 import { openShops } from './shops.mjs';
 
 let city;
@@ -35,7 +35,7 @@ test('a leader asks who saw what, in one press', { skip: lacking }, async () => 
 
 	await signIn(tab, city, 'chief');
 	assert.equal(await by('nav-packs').count(), 0, 'packs are for administrators');
-	await by('nav-audit').click();
+	await goManage(tab, 'audit');
 	await by('entry').first().waitFor();
 	assert.match(await by('head').textContent(), /[0-9a-f]{64}/);
 	await by('preset-reveals').focus();
@@ -84,7 +84,7 @@ test('a question in SQL: asked, mended, kept, taken as a sheet, and known to the
 	const tab = await openPage(city, { lang: 'zh', theme: 'light', width: 1440, height: 900 }), { page, by } = tab;
 
 	await signIn(tab, city, 'chief');
-	await by('nav-questions').click();
+	await goManage(tab, 'questions');
 	await by('view-filter').fill('商户');
 	await by('view-v_shop').click();
 	await by('sql').fill("SELECT '亭湖', nmae FROM v_shop");

@@ -122,6 +122,12 @@ export async function signIn({ page, by }, city, login) {
 	await by('stream').waitFor();
 }
 
+// To a page that stands behind the word for more.
+export async function goManage({ by }, page) {
+	await by('nav-more').click();
+	await by(`nav-${page}`).click();
+}
+
 export async function axeFinds(page) {
 	await page.evaluate(axe);
 	const found = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] }));

@@ -1,7 +1,7 @@
 // From a device that nobody knows to a thing and back, by hand; and how devices are.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { axeFinds, lacking, openCity, openPage, shots, signIn } from './city.mjs';
+import { axeFinds, goManage, lacking, openCity, openPage, shots, signIn } from './city.mjs';
 
 let city;
 
@@ -19,7 +19,7 @@ test('a device that nobody knows is adopted, and let go again', { skip: lacking 
 	const tab = await openPage(city, { width: 1440, height: 900 }), { page, by } = tab;
 
 	await signIn(tab, city, 'admin');
-	await by('nav-devices').click();
+	await goManage(tab, 'devices');
 	await by('device-NEW-7001').filter({ hasText: 'ch4_lel 3.5' }).waitFor();
 	await page.screenshot({ path: `${shots}/devices-zh.png`, fullPage: true });
 	assert.deepEqual(await axeFinds(page), []);

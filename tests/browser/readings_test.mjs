@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { axeFinds, lacking, openCity, openPage, shots, sideways, signIn } from './city.mjs';
+import { axeFinds, goManage, lacking, openCity, openPage, shots, sideways, signIn } from './city.mjs';
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const day = 86400;
@@ -29,7 +29,7 @@ test('an administrator looks, counts, and deletes', { skip: lacking }, async () 
 	const tab = await openPage(city, { lang: 'zh', theme: 'light', width: 1366, height: 768 }), { page, by } = tab;
 
 	await signIn(tab, city, 'admin');
-	await by('nav-readings').click();
+	await goManage(tab, 'readings');
 	await by('class-gas').waitFor();
 	assert.match(await by('class-gas').textContent(), /20 天/);
 	assert.match(await by('class-climate').textContent(), /5 年/);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { axeFinds, lacking, openCity, openPage, shots, sideways, signIn } from './city.mjs';
+import { axeFinds, goManage, lacking, openCity, openPage, shots, sideways, signIn } from './city.mjs';
 
 let city;
 const thing = 'YC-GAS-0001';
@@ -30,7 +30,7 @@ for (const [lang, theme, width, words] of [['zh', 'light', 1366, /数值不对 1
 		const tab = await openPage(city, { lang, theme, width, height: 768 }), { by } = tab;
 
 		await signIn(tab, city, 'admin');
-		await by('nav-refusals').click();
+		await goManage(tab, 'refusals');
 		await by('refused-demo-gw').waitFor();
 		assert.match(await by('refused-demo-gw').textContent(), words);
 		await look(tab, `refusals-${lang}`);

@@ -622,6 +622,7 @@ export const en: Words = {
 	'role.leader': 'leader',
 	'role.admin': 'admin',
 	'nav.audit': 'Audit',
+	'nav.more': 'More',
 	'nav.questions': 'Questions',
 	'qn.title': 'Questions',
 	'qn.what': 'SQL over what you may see: registers, cases, alarms, counters',

@@ -621,6 +621,7 @@ export const zh = {
 	'role.leader': '领导',
 	'role.admin': '管理',
 	'nav.audit': '审计',
+	'nav.more': '更多',
 	'nav.questions': '查询',
 	'qn.title': '数据查询',
 	'qn.what': '用 SQL 查询您可见的台账、案件、告警与计数',
