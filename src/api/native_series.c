@@ -287,7 +287,7 @@ int series_removals_post(struct call *c, struct err *e)
 	struct removal_in in = {.selector = selector,
 	        .reason = body_text(c, "reason"),
 	        .everything = doc_bool(c->body, "everything", false)};
-	struct removal r;
+	struct removal r = {0};
 	int n = 0, rc = call_reason(in.reason, e);
 
 	DOC_EACH(x, list)

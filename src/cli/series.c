@@ -163,7 +163,7 @@ static int delete_series(struct cli *c, struct err *e)
 	        .reason = cli_text(c, "reason", ""),
 	        .everything = cli_flag(c, "everything")};
 	struct progress p = {c, clock_monotonic()};
-	struct removal r;
+	struct removal r = {0};
 	int rc = instant(c, "from", &in.since, e);
 
 	if (rc == 0)

@@ -304,22 +304,50 @@ int files__make_rolled(sqlite3 *db)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-int files__open_writer(struct block_files *f, struct partition *p, struct err *e)
+/* A new file gets its tables under another name: whoever reads finds none, or a whole one. */
+static int make_file(struct block_files *f, const struct partition *p, struct err *e)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-	bool fresh;
+	char *temp = xasprintf("%s.new", p->path);
+	sqlite3 *db = NULL;
+	int rc = 0;
+
+	unlink(temp); /* of a start that was cut off */
+	/* Large pages: rows of 450 bytes leave less of them empty, and those of a series lie together. */
+	if (sqlite3_open_v2(temp, &db, flags, NULL) != SQLITE_OK ||
+	        sqlite3_exec(db,
+	                f->sync ? "PRAGMA page_size=16384; PRAGMA synchronous=FULL"
+	                        : "PRAGMA page_size=16384; PRAGMA synchronous=NORMAL",
+	                NULL, NULL, NULL) != SQLITE_OK ||
+	        files__make_tables(db) != SQLITE_OK ||
+	        sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK)
+		rc = files__sql_err(e, db, p, "the block file cannot be made");
+	sqlite3_close(db);
+	if (!rc && rename(temp, p->path) < 0)
+		rc = err_errno(e, errno, "cannot name the block file %s", p->path);
+	if (!rc)
+		rc = file_sync_dir(f->dir, e);
+	if (rc)
+		unlink(temp);
+	free(temp);
+	return rc;
+}
+
+int files__open_writer(struct block_files *f, struct partition *p, struct err *e)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 	int version = 0, rc = 0;
 	char sql[256];
 
 	if (p->db)
 		return 0;
-	fresh = !file_exists(p->path);
+	if (!file_exists(p->path) && (rc = make_file(f, p, e)) < 0)
+		return rc;
 	if (sqlite3_open_v2(p->path, &p->db, flags, NULL) != SQLITE_OK) {
 		rc = files__sql_err(e, p->db, p, "the block file cannot be opened");
 		goto out;
 	}
 	sqlite3_busy_timeout(p->db, 10000);
-	/* Large pages: rows of 450 bytes leave less of them empty, and those of a series lie together. */
 	snprintf(sql, sizeof(sql),
 	        "PRAGMA page_size=16384; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA "
 	        "cache_size=-8192",
@@ -348,8 +376,6 @@ int files__open_writer(struct block_files *f, struct partition *p, struct err *e
 			goto out;
 		}
 	}
-	if (fresh)
-		rc = file_sync_dir(f->dir, e);
 out:
 	if (rc)
 		files__close_writer(p);
@@ -602,6 +628,38 @@ static bool reader_step(struct reader *r, int which)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE;
 }
 
+/* A connection with a transaction begun, NULL when the file cannot be read. */
+static struct reader *begin_reader(struct block_files *f, struct partition *p)
+{
+	struct reader *r = take_reader(f, p);
+
+	if (r && !(reader_step(r, R_BEGIN) && reader_step(r, R_TOUCH))) {
+		close_reader(r);
+		r = NULL;
+	}
+	return r;
+}
+
+/* Nothing was ever committed to the file: it has no table yet. Its writer may be about to make them. */
+static bool is_blank(const struct partition *p)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	struct stat s;
+	bool blank = stat(p->path, &s) < 0 || s.st_size == 0;
+
+	if (!blank && sqlite3_open_v2(p->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+	                      SQLITE_OK) {
+		sqlite3_busy_timeout(db, 10000);
+		blank = sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_schema", -1, &st, NULL) ==
+		                SQLITE_OK &&
+		        sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == 0;
+	}
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return blank;
+}
+
 void files_view_open(struct block_files *f, time_us from, time_us to, struct files_view *v)
 {
 	size_t keep = 0;
@@ -617,23 +675,18 @@ void files_view_open(struct block_files *f, time_us from, time_us to, struct fil
 	pthread_mutex_unlock(&f->lock);
 	for (size_t i = 0; i < v->n; i++) {
 		struct partition *p = v->part[i].p;
-		struct reader *r = take_reader(f, p);
+		struct reader *r = begin_reader(f, p);
+		bool blank = !r && is_blank(p);
 
-		if (r && !(reader_step(r, R_BEGIN) && reader_step(r, R_TOUCH))) {
-			close_reader(r);
-			r = NULL;
-		}
+		if (!r && !blank) /* it may have got its tables between the two looks */
+			r = begin_reader(f, p);
 		if (r) {
 			v->part[keep++] = (struct view_part){.p = p, .r = r};
 			continue;
 		}
-		if (file_exists(p->path)) { /* one that was never committed to has no table yet */
-			struct stat st;
-
-			if (stat(p->path, &st) == 0 && st.st_size > 0) {
-				files__mark_damaged(f, p, "the file cannot be read");
-				v->unreadable++;
-			}
+		if (!blank) {
+			files__mark_damaged(f, p, "the file cannot be read");
+			v->unreadable++;
 		}
 		unref(f, p);
 	}

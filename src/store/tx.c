@@ -16,9 +16,15 @@ void store__tx_reset(struct store_tx *tx, const char *purpose)
 
 void store__close_walks(struct store_tx *tx)
 {
-	while (tx->open) {
-		struct store_rows *r = tx->open;
-		store_rows_close(&r);
+	struct store_rows *r = tx->open;
+
+	tx->open = NULL;
+	while (r) {
+		struct store_rows *next = r->next;
+
+		tx->conn->ops->close_rows(&r->cursor);
+		free(r);
+		r = next;
 	}
 }
 

@@ -6,7 +6,9 @@
 #include "base/file.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -356,6 +358,51 @@ TEST(each_class_is_kept_as_long_as_it_says)
 	check_eq_i(read_all(db, "other", "a", times, values, MOST), 0);
 	series_close(&db);
 	check_eq_i(series_verify(test_path("db"), told, NULL, &e), 0);
+	clock_free(&c);
+	arena_free(&a);
+}
+
+/* ---- files that are just being made ---- */
+
+struct looker {
+	struct series_db *db;
+	atomic_bool stop;
+};
+
+static void *look_all_the_time(void *arg)
+{
+	struct looker *l = arg;
+	struct series_stats s;
+
+	while (!atomic_load(&l->stop))
+		series_stats(l->db, &s);
+	return NULL;
+}
+
+/* Each day has a file of its own; whoever looks at one before it has its tables must not take it for damaged,
+ * or nothing could be deleted from it. */
+TEST(a_file_that_is_just_being_made_is_not_damaged)
+{
+	struct clock *c = clock_new_manual(T0);
+	struct series_db *db = open_at(test_path("db"), c);
+	struct looker l = {.db = db};
+	struct matcher m;
+	struct arena *a = arena_new(0);
+	struct err e = ERR_INIT;
+	pthread_t thread[2];
+
+	for (int i = 0; i < 2; i++)
+		must(pthread_create(&thread[i], NULL, look_all_the_time, &l) == 0);
+	for (int day = 0; day < 40; day++) {
+		check_ok(append(db, id_of(db, "x", "A"), T0 + day * US_DAY, day), NULL);
+		check_ok(series_flush(db, &e), &e);
+	}
+	atomic_store(&l.stop, true);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("x"), &e), &e);
+	check_ok(series_delete(db, &m, 1, INT64_MIN, INT64_MAX, NULL, &e), &e);
+	series_close(&db);
 	clock_free(&c);
 	arena_free(&a);
 }
