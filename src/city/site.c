@@ -166,7 +166,8 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	        .digest = o->digest,
 	        .readers = o->readers,
 	        .trace = o->trace,
-	        .create = o->create};
+	        .create = o->create,
+	        .migrate = o->rules}; /* who serves brings it up to date */
 	rc = store_open(&so, &s->store, e);
 	if (rc == 0)
 		rc = open_secrets(s, o, e);

@@ -130,7 +130,7 @@ static int apply_next(struct store_conn *c, const struct store_target *t, int un
 	const struct store_migration *m = migration(t, applied);
 	if (rc < 0 || m == NULL || (until > 0 && m->version > until))
 		goto out;
-	if (!t->create) {
+	if (!t->create && !t->migrate) {
 		rc = err_set(e, ERR_STATE,
 		        "the record store has schema %d, this program needs %d; start the server "
 		        "once to bring it up to date",

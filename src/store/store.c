@@ -166,7 +166,8 @@ int store__open(
 	st->ops = ops;
 	st->address = xstrdup(rest);
 	random_hex(16, st->holder);
-	st->target = (struct store_target){st->address, {&store_schema, more}, o->create, st->holder, NULL};
+	st->target = (struct store_target){
+	        st->address, {&store_schema, more}, o->create, o->migrate, st->holder, NULL};
 	if (ops == &store__sqlite)
 		st->target.tap = store__tap_new(st->address);
 	st->queue = queue_new(st->o.queue);

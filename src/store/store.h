@@ -38,6 +38,7 @@ struct store_options {
 	size_t queue;            /* most writes that may wait; 0: 10,000 */
 	bool trace;              /* log every call with its time at DEBUG */
 	bool create;             /* make and migrate; without it a missing store is ERR_NOTFOUND */
+	bool migrate;            /* bring an older one up to date; with neither it is ERR_STATE */
 	dur_us slow;             /* STORE_SLOW is logged past this; 0: 500 ms */
 };
 /* Applies missing migrations, each in one transaction with its stamp. ERR_NEWER when the store was

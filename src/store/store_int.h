@@ -83,6 +83,7 @@ struct store_target {
 	const char *address; /* without the backend's name */
 	const struct store_schema *schema[2];
 	bool create;           /* make what is missing */
+	bool migrate;          /* bring what is older up to date; `create` does, too */
 	const char *who;       /* this open store among the copies */
 	struct store_tap *tap; /* hears of the writer's commits; NULL: nobody does */
 };
