@@ -156,7 +156,7 @@ TEST(random_tiles_read_as_they_were_written)
 					sb_printf(&want, " #%llu", (unsigned long long)id);
 				for (uint32_t tags = any(5); tags > 0; tags--) {
 					const char *key = names[any(4)], *words = texts[any(4)];
-					int64_t v = ((int64_t)any(1000) - 500) << any(40);
+					int64_t v = ((int64_t)any(1000) - 500) * ((int64_t)1 << any(40));
 
 					switch (any(3)) {
 					case 0:
