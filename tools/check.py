@@ -97,10 +97,10 @@ class Board:
         if log:
             self.end_of(log)
 
-    def end_of(self, log, lines=25):
+    def end_of(self, log):
         said = Path(log).read_text(errors='replace').splitlines()
         said = [w for w, after in zip(said, said[1:] + ['']) if not (w.startswith('input ') and after.startswith('input '))]
-        for w in said[-lines:]:
+        for w in said[-25:]:
             self.line(f'    | {w}')
         self.line(f'    (all of it: {os.path.relpath(log, TOP)})')
 
@@ -175,6 +175,8 @@ def judged(label, cmd, name, judge, **more):
         judge(label, rc, text, log)
         return
 
+    text_1 = text
+
     def again():
         first = log.with_suffix('.first.log')
         shutil.copyfile(log, first)
@@ -182,7 +184,10 @@ def judged(label, cmd, name, judge, **more):
         if rc == 0:
             board.unstable.append(label)
             board.line(f'UNSTABLE {board.part}: {label} failed, then passed when it was run again')
-            board.end_of(first)
+            for ok, _, name, remarks in tap(text_1):
+                if not ok:
+                    board.line('\n'.join(f'    {w}' for w in [name, *remarks[-12:]]))
+            board.line(f'    (all of it: {os.path.relpath(first, TOP)})')
         judge(label, rc, text, log_2)
 
     board.again.append(again)

@@ -255,6 +255,7 @@ TEST(a_silent_device_is_ended)
 
 #define TRICKLE_B (64u * 1024)
 
+/* The n bytes over and over, each time from where the socket left off: it may take half a packet. */
 static bool send_until_full(int fd, const char *p, size_t n, size_t most)
 {
 	/* A socket may say that it has room and then take nothing, or a few bytes at every look for minutes,
@@ -262,7 +263,7 @@ static bool send_until_full(int fd, const char *p, size_t n, size_t most)
 	dur_us went = clock_monotonic();
 	size_t sent_then = 0;
 	for (size_t sent = 0; sent < most;) {
-		ssize_t got = send(fd, p, n, MSG_NOSIGNAL);
+		ssize_t got = send(fd, p + sent % n, n - sent % n, MSG_NOSIGNAL);
 		if (got > 0) {
 			sent += (size_t)got;
 			if (sent - sent_then > TRICKLE_B) {
