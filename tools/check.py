@@ -174,21 +174,18 @@ def judged(label, cmd, name, judge, **more):
     if not board.patient or rc in (0, 77) or REPORT.search(text):
         judge(label, rc, text, log)
         return
-
-    text_1 = text
+    failures, first = [f for f in tap(text) if not f[0]], log.with_suffix('.first.log')
 
     def again():
-        first = log.with_suffix('.first.log')
         shutil.copyfile(log, first)
-        rc, text, log_2 = run(cmd, name, **more)
+        rc, text, _ = run(cmd, name, **more)
         if rc == 0:
             board.unstable.append(label)
             board.line(f'UNSTABLE {board.part}: {label} failed, then passed when it was run again')
-            for ok, _, name, remarks in tap(text_1):
-                if not ok:
-                    board.line('\n'.join(f'    {w}' for w in [name, *remarks[-12:]]))
+            for _, _, test, remarks in failures:
+                board.line('\n'.join(f'    {w}' for w in [test, *remarks[-12:]]))
             board.line(f'    (all of it: {os.path.relpath(first, TOP)})')
-        judge(label, rc, text, log_2)
+        judge(label, rc, text, log)
 
     board.again.append(again)
 
