@@ -143,8 +143,7 @@ static int decide(struct store_tx *tx, const struct deciding *x, const char *sta
 	        NULL, e);
 }
 
-/* An administrator who was disabled since has nothing to ask for. */
-static int check_asker(struct store_tx *tx, const char *login, struct err *e)
+int approval_check_asker(struct store_tx *tx, const char *login, struct err *e)
 {
 	struct account_row r;
 	int rc = account_get(tx, store_arena(tx), login, &r, e);
@@ -177,7 +176,7 @@ static int confirm(struct store_tx *tx, void *arg, struct err *e)
 		        e, ERR_STATE, "this has waited for more than 7 days; it must be asked for anew");
 	rc = read_change(store_arena(tx), r.payload, &c, e);
 	if (rc == 0)
-		rc = check_asker(tx, asked_by, e);
+		rc = approval_check_asker(tx, asked_by, e);
 	if (rc == 0)
 		rc = account__change(tx, login, &c, x->by, e);
 	if (rc == 0)

@@ -24,5 +24,8 @@ MUST_USE int approval_list(
 MUST_USE int approval_confirm(struct store *st, int64_t id, const struct who *by, struct err *e);
 /* Whoever asked may take it back by this. */
 MUST_USE int approval_refuse(struct store *st, int64_t id, const struct who *by, struct err *e);
+/* For whatever waits for a second administrator: ERR_STATE when the first, disabled or of other roles since,
+ * has nothing to ask for any more. */
+MUST_USE int approval_check_asker(struct store_tx *tx, const char *login, struct err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metric.h"
+#include "city/approval.h"
 #include "city/rule.h"
 #include "city/selector.h"
 #include "store/sql.h"
@@ -317,19 +318,6 @@ static int decide(struct store_tx *tx, const struct deciding *x, const struct re
 	        NULL, e);
 }
 
-/* An administrator who was disabled since has nothing to ask for. */
-static int check_asker(struct store_tx *tx, const char *login, struct err *e)
-{
-	struct account_row r;
-	int rc = account_get(tx, store_arena(tx), login, &r, e);
-
-	if (rc < 0)
-		return rc;
-	return !r.disabled && (roles_parse(str_of(r.roles)) & ROLE_ADMIN)
-	               ? 0
-	               : err_set(e, ERR_STATE, "%s, who asked for this, is no administrator any more", login);
-}
-
 static int rescope(struct store_tx *tx, const struct deciding *x, struct removal *r, struct err *e)
 {
 	struct arena *a = store_arena(tx);
@@ -361,7 +349,7 @@ static int confirm(struct store_tx *tx, void *arg, struct err *e)
 	if (store_now(tx) - r.asked > LIVES)
 		return err_set(
 		        e, ERR_STATE, "this has waited for more than 7 days; it must be asked for anew");
-	rc = check_asker(tx, r.asked_by, e);
+	rc = approval_check_asker(tx, r.asked_by, e);
 	if (rc == 0 && !site_promql_sees_all(x->s, x->by)) /* the own scope may be narrower by now */
 		rc = rescope(tx, x, &r, e);
 	if (rc == 0)

@@ -640,7 +640,8 @@ static struct reader *begin_reader(struct block_files *f, struct partition *p)
 	return r;
 }
 
-/* Nothing was ever committed to the file: it has no table yet. Its writer may be about to make them. */
+/* Nothing was ever committed to the file: it is not there yet, or a program of before was cut off making it.
+ */
 static bool is_blank(const struct partition *p)
 {
 	sqlite3 *db = NULL;
@@ -678,7 +679,7 @@ void files_view_open(struct block_files *f, time_us from, time_us to, struct fil
 		struct reader *r = begin_reader(f, p);
 		bool blank = !r && is_blank(p);
 
-		if (!r && !blank) /* it may have got its tables between the two looks */
+		if (!r && !blank) /* it may have come between the two looks */
 			r = begin_reader(f, p);
 		if (r) {
 			v->part[keep++] = (struct view_part){.p = p, .r = r};
