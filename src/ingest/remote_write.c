@@ -17,6 +17,7 @@ struct request {                   /* lives in the request's arena */
 	enum prompb_form form;
 	time_us now;
 	struct points points;
+	struct seen_reader names;
 	size_t refused;    /* samples and histograms */
 	const char *first; /* of the words why */
 	int status;        /* when something was refused */
@@ -154,9 +155,11 @@ static bool find_series(struct request *x, const struct prompb_series *s, series
 {
 	struct str key = {x->key, s->bad == NULL ? make_key(&s->labels, x->key) : 0};
 	const char *words = s->bad;
+	struct seen_name *name;
 	struct err e = ERR_INIT;
 
-	if (key.n > 0 && seen_find(x->in->seen, key, STR_LIT(""), id))
+	if (key.n > 0 && (name = seen_find(&x->names, SEEN_WRITE, key, STR_LIT(""))) != NULL &&
+	        seen_answer(&x->names, name, id))
 		return true;
 	if (words == NULL)
 		words = judge_labels(&s->labels, x->form);
@@ -170,7 +173,7 @@ static bool find_series(struct request *x, const struct prompb_series *s, series
 		return false;
 	}
 	if (key.n > 0)
-		seen_put(x->in->seen, key, STR_LIT(""), *id);
+		seen_put(&x->names, SEEN_WRITE, key, STR_LIT(""), STR_NULL, *id, true);
 	return true;
 }
 
@@ -258,8 +261,10 @@ static int take_message(struct request *x, struct str message, struct err *e)
 	if (rc < 0)
 		return err_set(e, ERR_INVALID, "%s", m.bad);
 	x->key = arena_alloc(a, KEY_MAX_B);
+	seen_begin(x->in->seen, 0, &x->names);
 	while (rc == 0 && (got = prompb_next(&m, s)) > 0)
 		rc = take_series(x, s, e);
+	seen_end(&x->names);
 	if (rc == 0 && got < 0)
 		rc = err_set(e, ERR_INVALID, "%s", m.bad);
 	if (rc == 0 && x->form == PROMPB_WRITE_1)
