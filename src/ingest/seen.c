@@ -8,6 +8,7 @@
 #define CHUNK_B (1u << 20)
 #define UNIT_B 8        /* places count these */
 #define NAME_B 128      /* room for so much of a name, on average */
+#define SOON_B 384      /* about six names */
 #define FIRST_SLOTS 256 /* a power of two */
 
 /* Half empty at least. A slot is a hash and, below it, a place; 0: free. */
@@ -132,10 +133,15 @@ struct seen_name *seen_expected(const struct seen_reader *r)
 	if (place == 0)
 		return NULL;
 	x = name_at(r->seen, place);
-	/* What will be looked at after this one, while this one is looked at. */
+	/* What will be looked at after this one, while this one is looked at; and some of those behind it,
+	 * since mostly they lie in their order. */
 	place = atomic_load_explicit(&x->next, memory_order_acquire);
-	if (place != 0)
-		__builtin_prefetch(name_at(r->seen, place));
+	if (place != 0) {
+		const char *after = (const char *)name_at(r->seen, place);
+
+		__builtin_prefetch(after);
+		__builtin_prefetch(after + SOON_B);
+	}
 	return x;
 }
 
