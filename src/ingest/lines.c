@@ -100,8 +100,7 @@ static bool take_expected(struct body *b)
 
 	if (x == NULL || x->form != SEEN_LINE || !begins(p, end, x->text, x->a_n + x->b_n + 2u))
 		return false;
-	if (b->d->things != NULL &&
-	        !may_write(b, x->thing_n > 0 ? (struct str){x->text + x->thing_at, x->thing_n} : STR_NULL))
+	if (b->d->things != NULL && !may_write(b, seen_thing(x)))
 		return false;
 	for (p += x->a_n + 1;; p++) {
 		double v;

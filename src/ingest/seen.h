@@ -21,9 +21,10 @@
 
 /* What the two texts of a name are. Names of different forms never meet. */
 enum seen_form {
-	SEEN_LINE,  /* measurement with tags, field; as written */
-	SEEN_JSON,  /* thing, metric */
-	SEEN_WRITE, /* labels of a remote write, nothing */
+	SEEN_LINE,    /* measurement with tags, field; as written */
+	SEEN_JSON,    /* thing, metric */
+	SEEN_WRITE,   /* labels of remote write 1.0 as they come; nothing */
+	SEEN_WRITE_2, /* those of 2.0, see remote_write.c; nothing */
 };
 
 struct seen_name {
@@ -64,6 +65,11 @@ static inline bool seen_is(const struct seen_name *x, enum seen_form form, struc
 {
 	return x->form == form && x->a_n == a.n && x->b_n == b.n && memcmp(x->text, a.p, a.n) == 0 &&
 	       (b.n == 0 || memcmp(x->text + a.n + 1, b.p, b.n) == 0);
+}
+/* STR_NULL: it names none. */
+static inline struct str seen_thing(const struct seen_name *x)
+{
+	return x->thing_n > 0 ? (struct str){x->text + x->thing_at, x->thing_n} : STR_NULL;
 }
 /* False when its answer is no more good. */
 static inline bool seen_answer(const struct seen_reader *r, const struct seen_name *x, series_id *id)
