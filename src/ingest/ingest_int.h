@@ -92,6 +92,12 @@ MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct s
 /* What a parser has read, for one device; thing: of those that name none. */
 MUST_USE int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read,
         struct str thing, struct arena *a, struct points *out, struct err *e);
+/* A sheet by a mapping, or by the names of its columns, with the things of the site where the mapping tells
+ * them by an attribute. All of it lies in the arena. */
+struct mapping;
+struct sheet;
+MUST_USE int ingest__sheet_open(struct ingest *in, const struct mapping *m, struct str text, struct arena *a,
+        struct sheet **out, struct err *e);
 /* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or
  * that has its login as the code. STR_NULL when it may not write that. */
 #define DEVICE_OF_NO_THING                                                                                   \
