@@ -49,14 +49,10 @@ struct points {
 	int bads;
 };
 /* Whether readings with these labels are kept (unknown.c), and as whose: the label `thing` of a merged device
- * becomes its thing's. NULL, or words why not. */
-enum admission {
-	ADMITTED,           /* the answer lasts */
-	ADMITTED_UNDECIDED, /* it is good until ingest__decisions() is another number */
-	ADMITTED_NOW,       /* ask again */
-};
+ * becomes its thing's. NULL, or words why not. lasting: not only until ingest__decisions() is another number.
+ */
 const char *ingest__admit(struct ingest *in, const struct device *d, const char *protocol, struct labels *ls,
-        enum admission *as, enum refusal *why);
+        bool *lasting, enum refusal *why);
 /* Not 0; another one after each decision about unknown devices, and each change of things. */
 uint32_t ingest__decisions(struct ingest *in);
 /* Counts, logs and keeps one for the answer. */
