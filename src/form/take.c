@@ -207,8 +207,6 @@ static int count_instance(struct form__run *r)
 	               : 0;
 }
 
-int form__take_all(struct form__run *r, const struct form__field *parent, struct feel_value *root);
-
 /* Only what the form asks for is taken out of what was sent: nothing else can sway its expressions. */
 static const struct feel_value *given(struct form__run *r, const struct feel_value *root)
 {
