@@ -333,7 +333,7 @@ struct str json_text(const struct json *j, char *buf, size_t n)
 			len = (size_t)(p - from);
 			if (len > n - at)
 				return STR_NULL;
-			memcpy(buf + at, from, len);
+			memmove(buf + at, from, len); /* buf may be the text itself */
 			at += len;
 			continue;
 		}
@@ -477,8 +477,14 @@ static void put_quoted(struct sb *b, struct str s)
 
 	sb_putc(b, '"');
 	while (p < end) {
+		while (end - p >= 4 && !(string_class[(uint8_t)p[0]] | string_class[(uint8_t)p[1]] |
+		                               string_class[(uint8_t)p[2]] | string_class[(uint8_t)p[3]]))
+			p += 4;
+		while (p < end && string_class[(uint8_t)*p] == PLAIN)
+			p++;
+		if (p == end)
+			break;
 		switch (string_class[(uint8_t)*p]) {
-		case PLAIN: p++; continue;
 		case HIGH: {
 			size_t n = utf8_sequence(p, end);
 			if (n > 0) {
@@ -501,13 +507,18 @@ static void put_quoted(struct sb *b, struct str s)
 	sb_putc(b, '"');
 }
 
-void jw_key(struct jw *w, const char *key)
+void jw_key_str(struct jw *w, struct str key)
 {
 	must(w->depth > 0 && !w->after_key);
 	begin(w);
-	put_quoted(w->b, str_of(key));
+	put_quoted(w->b, key);
 	sb_putc(w->b, ':');
 	w->after_key = true;
+}
+
+void jw_key(struct jw *w, const char *key)
+{
+	jw_key_str(w, str_of(key));
 }
 
 void jw_str(struct jw *w, struct str s)

@@ -2,21 +2,6 @@
 
 #define MAX_DEFAULT ((size_t)256 << 20)
 
-struct str str_of(const char *s)
-{
-	return s ? (struct str){s, strlen(s)} : STR_NULL;
-}
-
-bool str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool str_is(struct str a, const char *s)
-{
-	return str_eq(a, str_of(s));
-}
-
 int str_cmp(struct str a, struct str b)
 {
 	size_t n = a.n < b.n ? a.n : b.n;

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include <stdarg.h>
+#include <string.h>
 
 struct str {
 	const char *p;
@@ -21,9 +22,18 @@ struct str {
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p
 
-struct str str_of(const char *s); /* NULL gives STR_NULL */
-bool str_eq(struct str a, struct str b);
-bool str_is(struct str a, const char *s);
+static inline struct str str_of(const char *s) /* NULL gives STR_NULL */
+{
+	return s ? (struct str){s, strlen(s)} : STR_NULL;
+}
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool str_is(struct str a, const char *s)
+{
+	return str_eq(a, str_of(s));
+}
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 bool str_starts(struct str a, const char *prefix);
 struct str str_trim(struct str a); /* ASCII white space on both ends */

@@ -140,6 +140,7 @@ struct bpmn_event {
 	                 * sub-process that of the scope it lies in */
 	time_us at;
 	struct str text;
+	int node, flow; /* places of element and text in the definition: a hint, which may be wrong */
 	struct feel_value value;
 };
 struct bpmn_events {

@@ -61,7 +61,8 @@ void run__call(struct run *r, uint32_t token)
 	const struct bpmn__token *t = run__token(r, token);
 	const struct bpmn__node *n = run__node(t);
 	struct bpmn_event open = {.type = BPMN_CALLED,
-	        .element = t->element,
+	        .element = n->pub.id,
+	        .node = t->node,
 	        .def = t->def,
 	        .key = token,
 	        .scope = t->scope,

@@ -113,6 +113,7 @@ static void set_timer(struct run *r, const struct bpmn_def *d, const struct bpmn
 {
 	run__emit(r, (struct bpmn_event){.type = BPMN_TIMER_SET,
 	                     .element = n->pub.id,
+	                     .node = (int)(n - d->node),
 	                     .def = d,
 	                     .key = r->s.next_key,
 	                     .scope = owner,
@@ -156,7 +157,7 @@ static void drop_wait(struct run *r, const struct bpmn__wait *w)
 
 void run__drop_timers(struct run *r, uint32_t token)
 {
-	size_t i = 0;
+	size_t i = bpmn__waits_after(&r->s, token);
 
 	while (i < r->s.n_waits && r->rc == 0) {
 		const struct bpmn__wait *w = &r->s.wait[i];
@@ -170,7 +171,7 @@ void run__drop_timers(struct run *r, uint32_t token)
 
 void run__drop_inner_waits(struct run *r, uint32_t scope)
 {
-	size_t i = 0;
+	size_t i = bpmn__waits_after(&r->s, scope);
 
 	while (i < r->s.n_waits && r->rc == 0) {
 		const struct bpmn__wait *w = &r->s.wait[i];
@@ -204,6 +205,7 @@ static void set_wait(struct run *r, const struct bpmn_def *d, const struct bpmn_
 {
 	run__emit(r, (struct bpmn_event){.type = BPMN_WAITING,
 	                     .element = n->pub.id,
+	                     .node = (int)(n - d->node),
 	                     .def = d,
 	                     .key = r->s.next_key,
 	                     .scope = owner,

@@ -8,8 +8,7 @@ struct bpmn_state *bpmn_state_new(void)
 
 	s->magic = BPMN__STATE_MAGIC;
 	s->next_key = 1;
-	s->a = arena_new(0);
-	s->vars_arena = arena_new(0);
+	s->a = s->vars_arena = arena_new(0);
 	s->vars.type = FEEL_CONTEXT;
 	return s;
 }
@@ -20,13 +19,9 @@ void bpmn_state_free(struct bpmn_state **s)
 		return;
 	OBJ_CHECK(*s, BPMN__STATE_MAGIC);
 	(*s)->magic = 0;
+	if ((*s)->vars_arena != (*s)->a)
+		arena_free(&(*s)->vars_arena);
 	arena_free(&(*s)->a);
-	arena_free(&(*s)->vars_arena);
-	free((*s)->token);
-	free((*s)->wait);
-	free((*s)->call);
-	free((*s)->local);
-	free((*s)->vars.context.entry);
 	free(*s);
 	*s = NULL;
 }
@@ -46,6 +41,8 @@ static size_t token_at(const struct bpmn_state *s, uint32_t key)
 {
 	size_t lo = 0, hi = s->n_tokens;
 
+	if (hi > 0 && s->token[hi - 1].key <= key) /* mostly the newest is meant */
+		return s->token[hi - 1].key < key ? hi : hi - 1;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
@@ -64,12 +61,26 @@ struct bpmn__token *bpmn__token_find(const struct bpmn_state *s, uint32_t key)
 	return i < s->n_tokens && s->token[i].key == key ? &s->token[i] : NULL;
 }
 
+size_t bpmn__waits_after(const struct bpmn_state *s, uint32_t key)
+{
+	size_t lo = 0, hi = s->n_waits;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (s->wait[mid].key <= key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 struct bpmn__wait *bpmn__wait_find(const struct bpmn_state *s, uint32_t key)
 {
-	for (size_t i = 0; i < s->n_waits; i++)
-		if (s->wait[i].key == key)
-			return &s->wait[i];
-	return NULL;
+	size_t i = bpmn__waits_after(s, key);
+
+	return i > 0 && s->wait[i - 1].key == key ? &s->wait[i - 1] : NULL;
 }
 
 struct bpmn__call *bpmn__call_find(const struct bpmn_state *s, uint32_t key)

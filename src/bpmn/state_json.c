@@ -36,11 +36,13 @@ static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp
 		for (int i = 0; i < v->context.n; i++) {
 			struct str key = v->context.entry[i].key;
 
-			sb_reset(tmp);
-			if (key.n > 0 && key.p[0] == '@')
+			if (key.n > 0 && key.p[0] == '@') {
+				sb_reset(tmp);
 				sb_putc(tmp, '@');
-			sb_putstr(tmp, key);
-			jw_key(w, tmp->n > 0 ? tmp->p : "");
+				sb_putstr(tmp, key);
+				key = sb_str(tmp);
+			}
+			jw_key_str(w, key);
 			write_value(v->context.entry[i].value, w, tmp);
 		}
 		jw_object_end(w);
@@ -174,7 +176,7 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 struct reader {
 	struct json j;
 	struct bpmn_state *s;
-	struct arena *tmp; /* expressions of temporal values */
+	char *text; /* the document, in the arena of the state */
 	struct err *e;
 	bool told;
 };
@@ -193,24 +195,23 @@ static int want(struct reader *r, enum json_type t, const char *what)
 	return json_next(&r->j) == t ? 0 : corrupt(r, what);
 }
 
-static struct str text_in(struct reader *r, struct arena *a)
+/* The present key or text, with a NUL behind it. The document is a copy of our own: what has no escapes stays
+ * where it is, and the NUL takes the place of its closing quote, which was passed already. */
+static struct str text_here(struct reader *r)
 {
-	char *buf = arena_alloc(a, r->j.text.n + 1);
-	struct str s = json_text(&r->j, buf, r->j.text.n + 1);
+	char *buf = r->text + (r->j.text.p - r->text);
+	struct str s = json_text(&r->j, buf, r->j.text.n);
 
-	if (s.p == NULL)
-		return s;
-	if (s.p != buf && s.n > 0)
-		memcpy(buf, s.p, s.n);
-	buf[s.n] = '\0';
-	return (struct str){buf, s.n};
+	if (s.p != NULL)
+		buf[s.n] = '\0';
+	return s;
 }
 
-static int read_string(struct reader *r, struct arena *a, struct str *out)
+static int read_string(struct reader *r, struct str *out)
 {
 	if (json_next(&r->j) != JSON_STRING)
 		return corrupt(r, "a text is missing");
-	*out = text_in(r, a);
+	*out = text_here(r);
 	return out->p ? 0 : corrupt(r, "a text is not valid");
 }
 
@@ -225,23 +226,12 @@ static int read_value(struct reader *r, enum json_type t, struct feel_value *out
 
 static int read_temporal(struct reader *r, struct feel_value *out)
 {
-	const struct feel_scope scope = {.context = &(struct feel_value){.type = FEEL_CONTEXT}};
-	struct feel_expr *x;
-	struct str s;
-	struct sb b = SB_INIT;
-	int rc = read_string(r, r->tmp, &s);
+	struct str text;
+	int rc = read_string(r, &text);
 
 	if (rc < 0)
 		return rc;
-	if (memchr(s.p, '"', s.n) || memchr(s.p, '\\', s.n))
-		return corrupt(r, "a date, time or duration is not valid");
-	sb_printf(&b, "@\"" STR_FMT "\"", STR_ARG(s));
-	s.p = arena_strndup(r->tmp, b.p, b.n);
-	s.n = b.n;
-	sb_fini(&b);
-	if (feel_compile(r->tmp, s, NULL, &x, NULL) < 0 ||
-	        feel_eval(x, &scope, r->s->vars_arena, out, NULL, NULL) < 0 || out->type < FEEL_DATE ||
-	        out->type > FEEL_MONTHS)
+	if (!feel_parse_at(text, out))
 		return corrupt(r, "a date, time or duration is not valid");
 	return want(r, JSON_OBJECT_END, "a date, time or duration has more than its text");
 }
@@ -287,7 +277,7 @@ static int read_context(struct reader *r, struct feel_value *out)
 	*out = (struct feel_value){.type = FEEL_CONTEXT};
 	while ((t = json_next(&r->j)) == JSON_KEY) {
 		struct feel_context *c = &out->context;
-		struct str key = text_in(r, a);
+		struct str key = text_here(r);
 
 		if (key.p == NULL)
 			return corrupt(r, "a name is not valid");
@@ -328,7 +318,7 @@ static int read_value(struct reader *r, enum json_type t, struct feel_value *out
 		out->type = FEEL_NUMBER;
 		return feel_number_parse(r->j.text, &out->number) ? 0 : corrupt(r, "a number is not valid");
 	case JSON_STRING:
-		*out = feel_string(text_in(r, a));
+		*out = feel_string(text_here(r));
 		return out->string.p ? 0 : corrupt(r, "a text is not valid");
 	case JSON_ARRAY:
 		out->type = FEEL_LIST;
@@ -358,9 +348,9 @@ static int read_token(struct reader *r)
 	if (rc == 0)
 		rc = read_int(r, 0, UINT32_MAX - 1, &scope);
 	if (rc == 0)
-		rc = read_string(r, s->a, &element);
+		rc = read_string(r, &element);
 	if (rc == 0)
-		rc = read_string(r, s->a, &flow);
+		rc = read_string(r, &flow);
 	if (rc == 0)
 		rc = read_int(r, DOING_REST, DOING_CALL, &doing);
 	if (rc == 0)
@@ -371,7 +361,7 @@ static int read_token(struct reader *r)
 		return corrupt(r, "tokens are out of order");
 	if (scope != 0 && bpmn__token_find(s, (uint32_t)scope) == NULL)
 		return corrupt(r, "a token lies in a scope that is not there");
-	s->token = xgrow(s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *s->token);
+	s->token = arena_grow(s->a, s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *s->token);
 	s->token[s->n_tokens++] = (struct bpmn__token){
 	        .key = (uint32_t)key,
 	        .scope = (uint32_t)scope,
@@ -396,7 +386,7 @@ static int read_wait(struct reader *r)
 	if (rc == 0)
 		rc = read_int(r, 0, UINT32_MAX - 1, &owner);
 	if (rc == 0)
-		rc = read_string(r, s->a, &element);
+		rc = read_string(r, &element);
 	if (rc == 0)
 		rc = read_int(r, WAIT_TIMER, WAIT_CONDITION, &what);
 	if (rc < 0)
@@ -406,7 +396,7 @@ static int read_wait(struct reader *r)
 		return corrupt(r, "the instant of a timer is missing");
 	if ((what == WAIT_TIMER) != (at != TIME_NONE))
 		return corrupt(r, "a wait has an instant or a timer has none");
-	rc = read_string(r, s->a, &text);
+	rc = read_string(r, &text);
 	if (rc == 0)
 		rc = read_bool(r, &was);
 	if (rc < 0)
@@ -419,7 +409,7 @@ static int read_wait(struct reader *r)
 		return corrupt(r, "a wait has too many parts");
 	if (s->n_waits > 0 && s->wait[s->n_waits - 1].key >= key)
 		return corrupt(r, "waits are out of order");
-	s->wait = xgrow(s->wait, &s->cap_waits, s->n_waits + 1, sizeof *s->wait);
+	s->wait = arena_grow(s->a, s->wait, &s->cap_waits, s->n_waits + 1, sizeof *s->wait);
 	s->wait[s->n_waits++] = (struct bpmn__wait){
 	        .key = (uint32_t)key,
 	        .owner = (uint32_t)owner,
@@ -444,7 +434,7 @@ static int read_call(struct reader *r)
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
 	if (rc == 0)
-		rc = read_string(r, s->a, &process);
+		rc = read_string(r, &process);
 	if (rc == 0)
 		rc = read_int(r, 1, INT32_MAX, &version);
 	if (rc == 0)
@@ -453,7 +443,7 @@ static int read_call(struct reader *r)
 		return rc;
 	if (s->n_calls > 0 && s->call[s->n_calls - 1].key >= key)
 		return corrupt(r, "calls are out of order");
-	s->call = xgrow(s->call, &s->cap_calls, s->n_calls + 1, sizeof *s->call);
+	s->call = arena_grow(s->a, s->call, &s->cap_calls, s->n_calls + 1, sizeof *s->call);
 	s->call[s->n_calls++] =
 	        (struct bpmn__call){.key = (uint32_t)key, .process = process.p, .version = (int)version};
 	return 0;
@@ -478,7 +468,7 @@ static int read_local(struct reader *r)
 		return corrupt(r, "the variables of a token are no list of names");
 	if (s->n_locals > 0 && s->local[s->n_locals - 1].owner >= key)
 		return corrupt(r, "variables of tokens are out of order");
-	s->local = xgrow(s->local, &s->cap_locals, s->n_locals + 1, sizeof *s->local);
+	s->local = arena_grow(s->a, s->local, &s->cap_locals, s->n_locals + 1, sizeof *s->local);
 	s->local[s->n_locals++] =
 	        (struct bpmn__local){.owner = (uint32_t)key, .vars = vars, .cap = (size_t)vars.context.n};
 	return 0;
@@ -506,8 +496,7 @@ static int read_vars(struct reader *r)
 		return rc;
 	if (v.type != FEEL_CONTEXT)
 		return corrupt(r, "the variables are no list of names");
-	/* The state grows its list of variables on the heap. */
-	c->entry = xgrow(c->entry, &r->s->cap_vars, (size_t)v.context.n + 1, sizeof *c->entry);
+	c->entry = arena_grow(r->s->a, c->entry, &r->s->cap_vars, (size_t)v.context.n + 1, sizeof *c->entry);
 	if (v.context.n > 0)
 		memcpy(c->entry, v.context.entry, (size_t)v.context.n * sizeof *c->entry);
 	c->n = v.context.n;
@@ -518,7 +507,7 @@ static int read_vars(struct reader *r)
 static int read_phase(struct reader *r)
 {
 	struct str s;
-	int rc = read_string(r, r->tmp, &s);
+	int rc = read_string(r, &s);
 
 	for (size_t i = 0; i < ARRAY_LEN(PHASES) && rc == 0; i++)
 		if (str_is(s, PHASES[i])) {
@@ -622,17 +611,20 @@ static int check_state(struct reader *r)
 			return corrupt(r, "the key of a wait was given before");
 		if (w->owner == 0 ? !w->inner : bpmn__token_find(s, w->owner) == NULL)
 			return corrupt(r, "a wait belongs to no token");
+		if (w->key < w->owner)
+			return corrupt(r, "a wait is older than what waits");
 	}
 	return check_calls(r);
 }
 
 int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)
 {
-	struct reader r = {.s = bpmn_state_new(), .tmp = arena_new(0), .e = e};
+	struct reader r = {.s = bpmn_state_new(), .e = e};
 	int rc;
 
 	*out = NULL;
-	json_init(&r.j, text);
+	r.text = arena_strndup(r.s->a, text.p, text.n);
+	json_init(&r.j, (struct str){r.text, text.n});
 	rc = read_fields(&r);
 	if (rc == 0)
 		rc = check_state(&r);
@@ -641,6 +633,5 @@ int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)
 		r.s = NULL;
 	}
 	bpmn_state_free(&r.s);
-	arena_free(&r.tmp);
 	return rc;
 }

@@ -12,7 +12,8 @@ static struct bpmn_event at_token(
 	const struct bpmn__token *t = run__token(r, token);
 
 	return (struct bpmn_event){.type = type,
-	        .element = t->element,
+	        .element = run__node(t)->pub.id,
+	        .node = t->node,
 	        .def = t->def,
 	        .key = token,
 	        .scope = t->scope,

@@ -145,7 +145,9 @@ bool run__is_reserved(struct str name)
 	static const char *const NAMES[] = {"loopCounter", "numberOfInstances", "numberOfActiveInstances",
 	        "numberOfCompletedInstances", "numberOfTerminatedInstances"};
 
-	if (name.n > 0 && name.p[0] == '@')
+	if (name.n == 0 || (name.p[0] != '@' && name.p[0] != 'l' && name.p[0] != 'n'))
+		return false;
+	if (name.p[0] == '@')
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
 		if (str_is(name, NAMES[i]))
