@@ -88,6 +88,17 @@ void json_init(struct json *j, struct str text)
 		j->p += 3;
 }
 
+/* Over what needs no look in a string. */
+static inline const char *skip_plain(const char *p, const char *end)
+{
+	while (end - p >= 4 && !(string_class[(uint8_t)p[0]] | string_class[(uint8_t)p[1]] |
+	                               string_class[(uint8_t)p[2]] | string_class[(uint8_t)p[3]]))
+		p += 4;
+	while (p < end && string_class[(uint8_t)*p] == PLAIN)
+		p++;
+	return p;
+}
+
 /* p is behind the opening quote. Leaves j->p behind the closing one. */
 static inline bool scan_string(struct json *j, const char *p)
 {
@@ -96,11 +107,7 @@ static inline bool scan_string(struct json *j, const char *p)
 	j->text.p = p;
 	j->escaped = false;
 	for (;;) {
-		while (end - p >= 4 && !(string_class[(uint8_t)p[0]] | string_class[(uint8_t)p[1]] |
-		                               string_class[(uint8_t)p[2]] | string_class[(uint8_t)p[3]]))
-			p += 4;
-		while (p < end && string_class[(uint8_t)*p] == PLAIN)
-			p++;
+		p = skip_plain(p, end);
 		if (p == end) {
 			fail(j, p, "the text ends inside a string");
 			return false;
@@ -474,14 +481,22 @@ static void put_escaped(struct sb *b, char c)
 static void put_quoted(struct sb *b, struct str s)
 {
 	const char *p = s.p, *end = p ? p + s.n : p, *from = p;
+	char *q;
 
+	if (s.n > 0)
+		p = skip_plain(p, end);
+	if (p == end) { /* as nearly always */
+		q = sb_more(b, s.n + 2);
+		if (q == NULL)
+			return;
+		q[0] = q[s.n + 1] = '"';
+		if (s.n > 0)
+			memcpy(q + 1, s.p, s.n);
+		return;
+	}
 	sb_putc(b, '"');
 	while (p < end) {
-		while (end - p >= 4 && !(string_class[(uint8_t)p[0]] | string_class[(uint8_t)p[1]] |
-		                               string_class[(uint8_t)p[2]] | string_class[(uint8_t)p[3]]))
-			p += 4;
-		while (p < end && string_class[(uint8_t)*p] == PLAIN)
-			p++;
+		p = skip_plain(p, end);
 		if (p == end)
 			break;
 		switch (string_class[(uint8_t)*p]) {

@@ -210,12 +210,15 @@ void sb_putstr(struct sb *b, struct str s)
 	sb_put(b, s.p, s.n);
 }
 
-void sb_putc(struct sb *b, char c)
+char *sb_more(struct sb *b, size_t n)
 {
-	if (!room(b, 1))
-		return;
-	b->p[b->n++] = c;
+	char *p;
+	if (!room(b, n))
+		return NULL;
+	p = b->p + b->n;
+	b->n += n;
 	b->p[b->n] = '\0';
+	return p;
 }
 
 void sb_vprintf(struct sb *b, const char *fmt, va_list ap)

@@ -2,9 +2,6 @@
  * functions as the state that the caller keeps. */
 #include "bpmn/bpmn_int.h"
 
-/* Below this the garbage of replaced variables is not worth remaking their arena. */
-#define VARS_KEEP_B (64 * 1024)
-
 static struct str keep_text(struct bpmn_state *s, struct str t)
 {
 	if (!s->draft && t.n > 0)
@@ -47,6 +44,23 @@ static bool lies_in(const struct bpmn_def *d, int node, const struct bpmn__token
 	               scope->element) == 0;
 }
 
+/* What begins in a call is of the definition that is called. */
+static void bind_call(struct bpmn_state *s, uint32_t key, const struct bpmn_def *d)
+{
+	struct bpmn__call *c = bpmn__call_find(s, key);
+
+	if (c == NULL || c->def != NULL)
+		return;
+	c->def = d;
+	s->unbound = false;
+	for (size_t i = 0; i < s->n_calls; i++)
+		s->unbound |= s->call[i].def == NULL;
+	for (size_t i = 0; i < s->n_tokens; i++)
+		s->unbound |= s->token[i].def == NULL;
+	for (size_t i = 0; i < s->n_waits; i++)
+		s->unbound |= s->wait[i].def == NULL;
+}
+
 static int apply_token(
         const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, int node, struct err *e)
 {
@@ -58,6 +72,8 @@ static int apply_token(
 		return BUG(e, "the key %u of a token was used before", ev->key);
 	if ((ev->scope != 0 && scope == NULL) || !lies_in(d, node, scope))
 		return BUG(e, "a token was put on \"%.100s\" outside its scope %u", ev->element, ev->scope);
+	if (scope != NULL && scope->doing == DOING_CALL)
+		bind_call(s, ev->scope, d);
 	if (ev->text.n > 0) {
 		via = ev->flow >= 0 && ev->flow < d->n_flows && d->flow[ev->flow].id == ev->text.p
 		              ? ev->flow
@@ -196,7 +212,7 @@ static int apply_called(struct bpmn_state *s, const struct bpmn_event *ev, struc
 	        .version = (int)version,
 	        .process = arena_strndup(s->a, ev->text.p, ev->text.n)};
 	s->n_calls++;
-	s->unbound = true; /* decide looks the process up */
+	s->unbound = true; /* the first token in it says which definition it is */
 	t->doing = DOING_CALL;
 	return c[i].process ? 0 : no_memory(e);
 }
@@ -249,40 +265,6 @@ static int apply_wait_gone(struct bpmn_state *s, const struct bpmn_event *ev, st
 	return 0;
 }
 
-static void remake_context(struct arena *a, struct feel_context *c, bool own_list)
-{
-	struct feel_entry *list = c->entry;
-
-	if (own_list && c->n > 0)
-		c->entry = arena_array(a, (size_t)c->n, sizeof *c->entry);
-	for (int i = 0; i < c->n; i++) {
-		struct feel_value *v = arena_alloc(a, sizeof *v);
-
-		*v = feel_copy(a, list[i].value);
-		c->entry[i].value = v;
-		c->entry[i].key = (struct str){arena_strndup(a, list[i].key.p, list[i].key.n), list[i].key.n};
-	}
-}
-
-/* Values of variables that were replaced stay in the arena until most of it is garbage. */
-static void remake_variables(struct bpmn_state *s)
-{
-	struct arena *a;
-
-	if (arena_used(s->vars_arena) < VARS_KEEP_B || arena_used(s->vars_arena) < 2 * s->vars_live)
-		return;
-	a = arena_new(0);
-	remake_context(a, &s->vars.context, false);
-	for (size_t i = 0; i < s->n_locals; i++) {
-		remake_context(a, &s->local[i].vars.context, true);
-		s->local[i].cap = (size_t)s->local[i].vars.context.n;
-	}
-	if (s->vars_arena != s->a)
-		arena_free(&s->vars_arena);
-	s->vars_arena = a;
-	s->vars_live = arena_used(a);
-}
-
 /* The context of the token `owner`, made if it is not there; NULL without memory. */
 static struct bpmn__local *local_of(struct bpmn_state *s, uint32_t owner)
 {
@@ -302,44 +284,63 @@ static struct bpmn__local *local_of(struct bpmn_state *s, uint32_t owner)
 	return &l[i];
 }
 
+/*
+ * Name and value of the event, as the state keeps them. What goes into a call or comes back from it is mostly
+ * a value that the state has already under that name: values are never changed in place, so it can be shared.
+ */
+static bool keep_entry(struct bpmn_state *s, const struct bpmn_event *ev, struct feel_entry *out)
+{
+	const struct feel_context *c = &s->vars.context;
+	struct feel_value *v;
+
+	out->key = ev->text;
+	for (int i = 0; i < c->n && !s->draft; i++) {
+		if (!str_eq(c->entry[i].key, ev->text))
+			continue;
+		*out = c->entry[i];
+		if (bpmn__same_value(out->value, &ev->value))
+			return true;
+		break;
+	}
+	if (!s->draft && out->key.p == ev->text.p)
+		out->key.p = arena_strndup(s->a, ev->text.p, ev->text.n);
+	v = arena_alloc(s->a, sizeof *v);
+	if (v == NULL)
+		return false;
+	*v = s->draft ? ev->value : feel_copy(s->a, &ev->value);
+	out->value = v;
+	return true;
+}
+
 static int apply_variable(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
 {
 	struct bpmn__local *local = NULL;
 	struct feel_context *c = &s->vars.context;
-	struct feel_value *v = arena_alloc(s->vars_arena, sizeof *v);
-	struct feel_entry *entry;
-	int i;
+	size_t *cap = &s->cap_vars;
+	struct feel_entry kept, *entry;
+	int i = 0;
 
 	if (ev->scope != 0 && bpmn__token_find(s, ev->scope) == NULL)
 		return BUG(e, "a variable of the token %u, which is not there", ev->scope);
 	if (ev->scope != 0) {
 		local = local_of(s, ev->scope);
-		c = local ? &local->vars.context : NULL;
+		if (local == NULL)
+			return no_memory(e);
+		c = &local->vars.context;
+		cap = &local->cap;
 	}
-	if (v == NULL || c == NULL)
+	if (!keep_entry(s, ev, &kept))
 		return no_memory(e);
-	*v = s->draft ? ev->value : feel_copy(s->vars_arena, &ev->value);
-	for (i = 0; i < c->n; i++)
-		if (str_eq(c->entry[i].key, ev->text))
-			break;
+	while (i < c->n && !str_eq(c->entry[i].key, ev->text))
+		i++;
 	if (i == c->n) {
-		struct str key = ev->text;
-
-		if (local != NULL)
-			entry = arena_grow(
-			        s->vars_arena, c->entry, &local->cap, (size_t)c->n + 1, sizeof *c->entry);
-		else
-			entry = arena_grow(s->a, c->entry, &s->cap_vars, (size_t)c->n + 1, sizeof *c->entry);
+		entry = arena_grow(s->a, c->entry, cap, (size_t)c->n + 1, sizeof *c->entry);
 		if (entry == NULL)
 			return no_memory(e);
 		c->entry = entry;
-		if (!s->draft)
-			key.p = arena_strndup(s->vars_arena, key.p, key.n);
-		c->entry[c->n++].key = key;
+		c->n++;
 	}
-	c->entry[i].value = v;
-	if (!s->draft)
-		remake_variables(s);
+	c->entry[i] = kept;
 	return 0;
 }
 

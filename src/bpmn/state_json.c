@@ -251,7 +251,7 @@ static int read_range(struct reader *r, struct feel_value *out)
 
 	*out = (struct feel_value){.type = FEEL_RANGE};
 	for (int i = 0; i < 2 && rc == 0; i++) {
-		side[i] = arena_alloc(r->s->vars_arena, sizeof *side[i]);
+		side[i] = arena_alloc(r->s->a, sizeof *side[i]);
 		rc = read_value(r, json_next(&r->j), side[i]);
 	}
 	if (rc == 0)
@@ -269,7 +269,7 @@ static int read_range(struct reader *r, struct feel_value *out)
 
 static int read_context(struct reader *r, struct feel_value *out)
 {
-	struct arena *a = r->s->vars_arena;
+	struct arena *a = r->s->a;
 	size_t cap = 0;
 	enum json_type t;
 	int rc;
@@ -305,7 +305,7 @@ static int read_context(struct reader *r, struct feel_value *out)
 /* Recursion ends with the depth that the tokenizer allows. */
 static int read_value(struct reader *r, enum json_type t, struct feel_value *out)
 {
-	struct arena *a = r->s->vars_arena;
+	struct arena *a = r->s->a;
 	size_t cap = 0;
 	int rc;
 
@@ -342,7 +342,7 @@ static int read_token(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
 	int64_t key = 0, scope = 0, doing = 0;
-	struct str element, flow;
+	struct str element = STR_NULL, flow = STR_NULL;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
 	if (rc == 0)
@@ -378,7 +378,7 @@ static int read_wait(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
 	int64_t key = 0, owner = 0, what = 0, at = TIME_NONE;
-	struct str element, text;
+	struct str element = STR_NULL, text = STR_NULL;
 	enum json_type t;
 	bool was = false, inner;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
@@ -430,7 +430,7 @@ static int read_call(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
 	int64_t key = 0, version = 0;
-	struct str process;
+	struct str process = STR_NULL;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
 	if (rc == 0)
@@ -500,7 +500,6 @@ static int read_vars(struct reader *r)
 	if (v.context.n > 0)
 		memcpy(c->entry, v.context.entry, (size_t)v.context.n * sizeof *c->entry);
 	c->n = v.context.n;
-	r->s->vars_live = arena_used(r->s->vars_arena);
 	return 0;
 }
 

@@ -222,34 +222,32 @@ TEST(foreign_events_are_bugs)
 	play_end(&p);
 }
 
-TEST(replaced_variables_do_not_pile_up)
+/* What a call is given are values of the state itself. */
+TEST(events_may_borrow_from_the_state_that_they_change)
 {
+	struct sb vars = SB_INIT;
+	char *text = xcalloc(1, 30001);
 	struct play p;
 
-	if (play_begin(&p, BODY)) {
-		struct feel_value vars = {.type = FEEL_CONTEXT};
-		char *text = xcalloc(1, 4001);
-
-		play_start(&p, NULL);
-		memset(text, 'x', 4000);
-		for (int i = 0; i < 300; i++) {
-			struct bpmn_input in = {.type = BPMN_SET, .variables = &vars};
-			struct bpmn_events ev;
-			struct arena *a = arena_new(0);
-
-			text[0] = (char)('a' + i % 26);
-			vars.context.n = 0;
-			vars.context.entry = NULL;
-			feel_put(a, &vars, STR_LIT("v"), feel_string(str_of(text)));
-			feel_put(a, &vars, STR_LIT("n"), feel_int(i));
-			check_ok(bpmn_decide(p.d, p.s, &in, &p.sv, a, &ev, &p.e), &p.e);
-			for (size_t k = 0; k < ev.n; k++)
-				check_ok(bpmn_apply(p.d, p.s, &ev.e[k], &p.e), &p.e);
-			arena_free(&a);
-		}
-		text[0] = 'a' + 299 % 26;
-		check_str(feel_get(bpmn_state_variables(p.s), "v")->string, text);
-		free(text);
+	memset(text, 'x', 30000);
+	sb_putc(&vars, '{');
+	for (int i = 0; i < 7; i++)
+		sb_printf(&vars, "%s\"v%d\":\"%d%s\"", i > 0 ? "," : "", i, i, text);
+	sb_putc(&vars, '}');
+	if (play_begin(&p, START USER("a") "<callActivity id='c' calledElement='q'>"
+	                                   "<multiInstanceLoopCharacteristics><loopCardinality>3"
+	                                   "</loopCardinality></multiInstanceLoopCharacteristics>"
+	                                   "</callActivity>" END FLOW("f", "s", "a") FLOW("g", "a", "c")
+	                                           FLOW("h", "c", "e") PROCESS("q") START USER("b") END
+	                                                   FLOW("f", "s", "b") FLOW("g", "b", "e"))) {
+		play_start(&p, vars.p);
+		check_eq_s(play_done(&p, "a", NULL), "done:a loop:c called:c called:c called:c open:b open:b open:b");
+		for (int i = 0; i < 3; i++)
+			play_done(&p, "b", NULL);
+		check(bpmn_state_ended(p.s));
+		check_eq_u(feel_get(bpmn_state_variables(p.s), "v6")->string.n, 30001);
 	}
 	play_end(&p);
+	sb_fini(&vars);
+	free(text);
 }
