@@ -9,8 +9,8 @@ static struct str keep_text(struct bpmn_state *s, struct str t)
 	return t;
 }
 
-/* A draft borrows ids; a state keeps its own, but for those of called processes, whose definitions live as long
- * as it does. i: node, or n_nodes + flow. */
+/* A draft borrows ids; a state keeps its own, but for those of called processes, whose definitions live as
+ * long as it does. i: node, or n_nodes + flow. */
 static const char *keep_id(struct bpmn_state *s, const struct bpmn_def *d, int i)
 {
 	const char *id = i < d->n_nodes ? d->node[i].pub.id : d->flow[i - d->n_nodes].id;
@@ -152,8 +152,8 @@ static int apply_token_gone(struct bpmn_state *s, const struct bpmn_event *ev, s
 }
 
 /* What the token is doing now. */
-static int apply_doing(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, int node,
-        struct err *e)
+static int apply_doing(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, int node, struct err *e)
 {
 	struct bpmn__token *t = bpmn__token_find(s, ev->key);
 	bool open;

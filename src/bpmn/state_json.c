@@ -1,17 +1,29 @@
 /*
  * The state as compact JSON. Numbers keep their 34 digits; what JSON has no type for is an object whose
  * only key begins with "@": {"@":"2026-07-14T08:00:00Z"} for a date, time or duration, {"@range":[…]} for a
- * range. Keys of contexts that begin with "@" themselves get one more.
+ * range. Keys of contexts that begin with "@" themselves get one more. A variable of a call that is what the
+ * process has under that name, as most are that were given to it, is {"@":"="}.
  */
 #include "bpmn/bpmn_int.h"
 
 #include "base/num.h"
 
-/* 1: neither calls nor variables of tokens. A state that has none is written as that still, so that an older
- * program can read it. */
-#define VERSION 2
+/* 1: neither calls nor variables of tokens; 2: no variable that stands for one of the process. A state that
+ * has none is written as that still, so that an older program can read it. */
+#define VERSION 3
 
 static const char *const PHASES[] = {"new", "running", "ended"};
+
+static void write_key(struct str key, struct jw *w, struct sb *tmp)
+{
+	if (key.n > 0 && key.p[0] == '@') {
+		sb_reset(tmp);
+		sb_putc(tmp, '@');
+		sb_putstr(tmp, key);
+		key = sb_str(tmp);
+	}
+	jw_key_str(w, key);
+}
 
 static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp)
 {
@@ -34,15 +46,7 @@ static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp
 	case FEEL_CONTEXT:
 		jw_object(w);
 		for (int i = 0; i < v->context.n; i++) {
-			struct str key = v->context.entry[i].key;
-
-			if (key.n > 0 && key.p[0] == '@') {
-				sb_reset(tmp);
-				sb_putc(tmp, '@');
-				sb_putstr(tmp, key);
-				key = sb_str(tmp);
-			}
-			jw_key_str(w, key);
+			write_key(v->context.entry[i].key, w, tmp);
 			write_value(v->context.entry[i].value, w, tmp);
 		}
 		jw_object_end(w);
@@ -88,6 +92,31 @@ static void write_calls(const struct bpmn_state *s, struct jw *w)
 	jw_array_end(w);
 }
 
+/* A text, list or context that the process has under the same name. */
+static bool stands_for(const struct bpmn_state *s, const struct feel_entry *x)
+{
+	const struct feel_value *v;
+
+	if (x->value->type != FEEL_STRING && x->value->type != FEEL_LIST && x->value->type != FEEL_CONTEXT)
+		return false;
+	v = bpmn__entry(&s->vars, x->key);
+	return v != NULL && bpmn__same_value(v, x->value);
+}
+
+static void write_call_variables(
+        const struct bpmn_state *s, const struct feel_context *c, struct jw *w, struct sb *tmp)
+{
+	jw_object(w);
+	for (int i = 0; i < c->n; i++) {
+		write_key(c->entry[i].key, w, tmp);
+		if (stands_for(s, &c->entry[i]))
+			jw_raw(w, STR_LIT("{\"@\":\"=\"}"));
+		else
+			write_value(c->entry[i].value, w, tmp);
+	}
+	jw_object_end(w);
+}
+
 /* [[key, {…}], …] */
 static void write_locals(const struct bpmn_state *s, struct jw *w, struct sb *tmp)
 {
@@ -96,23 +125,26 @@ static void write_locals(const struct bpmn_state *s, struct jw *w, struct sb *tm
 	for (size_t i = 0; i < s->n_locals; i++) {
 		jw_array(w);
 		jw_int(w, s->local[i].owner);
-		write_value(&s->local[i].vars, w, tmp);
+		if (bpmn__call_find(s, s->local[i].owner) != NULL)
+			write_call_variables(s, &s->local[i].vars.context, w, tmp);
+		else
+			write_value(&s->local[i].vars, w, tmp);
 		jw_array_end(w);
 	}
 	jw_array_end(w);
 }
 
-static bool needs_version_2(const struct bpmn_state *s)
+static int version_needed(const struct bpmn_state *s)
 {
 	if (s->n_calls > 0 || s->n_locals > 0)
-		return true;
+		return s->n_calls > 0 && s->n_locals > 0 ? 3 : 2;
 	for (size_t i = 0; i < s->n_tokens; i++)
 		if (s->token[i].doing == DOING_LOOP)
-			return true;
+			return 2;
 	for (size_t i = 0; i < s->n_waits; i++)
 		if (s->wait[i].inner)
-			return true;
-	return false;
+			return 2;
+	return 1;
 }
 
 void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
@@ -123,7 +155,7 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 	OBJ_CHECK(s, BPMN__STATE_MAGIC);
 	jw_init(&w, b);
 	jw_object(&w);
-	jw_kint(&w, "v", needs_version_2(s) ? VERSION : 1);
+	jw_kint(&w, "v", version_needed(s));
 	jw_kstr(&w, "phase", PHASES[s->phase]);
 	jw_kint(&w, "key", s->next_key);
 	jw_key(&w, "tokens");
@@ -177,6 +209,7 @@ struct reader {
 	struct json j;
 	struct bpmn_state *s;
 	char *text; /* the document, in the arena of the state */
+	int stand;  /* values read that stand for one of the process: functions without code, until the end */
 	struct err *e;
 	bool told;
 };
@@ -231,7 +264,10 @@ static int read_temporal(struct reader *r, struct feel_value *out)
 
 	if (rc < 0)
 		return rc;
-	if (!feel_parse_at(text, out))
+	if (str_is(text, "=")) {
+		*out = (struct feel_value){.type = FEEL_FUNCTION};
+		r->stand++;
+	} else if (!feel_parse_at(text, out))
 		return corrupt(r, "a date, time or duration is not valid");
 	return want(r, JSON_OBJECT_END, "a date, time or duration has more than its text");
 }
@@ -573,6 +609,27 @@ static int read_fields(struct reader *r)
 	               : corrupt(r, "a field is missing");
 }
 
+/* Variables of calls that stand for those of the process; nothing else may. */
+static int resolve(struct reader *r)
+{
+	struct bpmn_state *s = r->s;
+
+	for (size_t i = 0; i < s->n_locals && r->stand > 0; i++)
+		for (int k = 0; k < s->local[i].vars.context.n; k++) {
+			struct feel_entry *x = &s->local[i].vars.context.entry[k];
+			const struct feel_value *v;
+
+			if (x->value->type != FEEL_FUNCTION)
+				continue;
+			v = bpmn__entry(&s->vars, x->key);
+			if (v == NULL || v->type == FEEL_FUNCTION)
+				return corrupt(r, "a variable stands for one that is not there");
+			*x->value = *v;
+			r->stand--;
+		}
+	return r->stand == 0 ? 0 : corrupt(r, "a value stands for a variable where none may");
+}
+
 /* Every token that calls has its call, and the other way round. */
 static int check_calls(struct reader *r)
 {
@@ -625,6 +682,8 @@ int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)
 	r.text = arena_strndup(r.s->a, text.p, text.n);
 	json_init(&r.j, (struct str){r.text, text.n});
 	rc = read_fields(&r);
+	if (rc == 0)
+		rc = resolve(&r);
 	if (rc == 0)
 		rc = check_state(&r);
 	if (rc == 0) {
