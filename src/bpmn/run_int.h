@@ -91,6 +91,7 @@ bool run__is_reserved(struct str name);
 bool run__arm(struct run *r, uint32_t token, const struct bpmn_event *open, const int *node, int n);
 void run__drop_timers(struct run *r, uint32_t token);
 void run__drop_inner_waits(struct run *r, uint32_t scope);
+void run__drop_waits(struct run *r, uint32_t token); /* timers too */
 void run__timer_fires(struct run *r, const struct bpmn__wait *w);
 void run__happens(struct run *r, const struct bpmn__wait *w);
 void run__broadcast(struct run *r, struct str signal);
