@@ -164,7 +164,8 @@ static void drop_waits(struct run *r, uint32_t owner, enum which which)
 	while (i < r->s.n_waits && r->rc == 0) {
 		const struct bpmn__wait *w = &r->s.wait[i];
 
-		if (w->owner == owner && (which == ALL || (which == TIMERS ? w->what == WAIT_TIMER : w->inner)))
+		if (w->owner == owner &&
+		        (which == ALL || (which == TIMERS ? w->what == WAIT_TIMER : w->inner)))
 			drop_wait(r, w);
 		else
 			i++;
