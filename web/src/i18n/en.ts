@@ -178,6 +178,7 @@ export const en: Words = {
 	'act.hand_over': 'Hand over',
 	'act.note': 'Note',
 	'act.done': 'Handled',
+	'act.failed': 'Failed',
 	'act.returned': 'Return',
 	'act.pass': 'Pass',
 	'act.reject': 'Reject',

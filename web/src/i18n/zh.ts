@@ -177,6 +177,7 @@ export const zh = {
 	'act.hand_over': '转交',
 	'act.note': '记录',
 	'act.done': '办结',
+	'act.failed': '办不成',
 	'act.returned': '退回',
 	'act.pass': '核查通过',
 	'act.reject': '不通过',
