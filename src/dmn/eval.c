@@ -27,6 +27,17 @@ static void coerce(struct dmn__run *r, struct str type, struct feel_value *v, co
 	*v = FEEL_NULL_VALUE;
 }
 
+/* An argument that is not of its parameter's type makes the whole call null (Table 63): false. */
+static bool fits(struct dmn__run *r, struct str type, struct feel_value *v, const struct feel_scope *s,
+        struct str name)
+{
+	if (type.n == 0 || v->type == FEEL_NULL || dmn__conform(r->m, type, v, s, r->a))
+		return true;
+	feel_note(r->run, "the argument " STR_FMT " is not of type " STR_FMT ", so the call is null",
+	        STR_ARG(name), STR_ARG(type));
+	return false;
+}
+
 /*
  * A scope inside of s with an empty context for its names. Functions made inside remember the scope, so
  * both live in the arena.
@@ -73,7 +84,10 @@ static int call(
 	for (int i = 0; i < c->box->entries; i++) {
 		struct feel_value v = args[i];
 
-		coerce(c->r, c->box->entry[i].type, &v, c->scope, "the argument ", c->box->entry[i].name);
+		if (!fits(c->r, c->box->entry[i].type, &v, c->scope, c->box->entry[i].name)) {
+			*out = FEEL_NULL_VALUE;
+			goto out;
+		}
 		feel_put(c->r->a, context, c->box->entry[i].name, v);
 	}
 	rc = eval_box(c->r, c->box->result, s, out, e);
@@ -134,8 +148,10 @@ static int eval_service(struct dmn__run *r, const struct drg *d, const struct fe
 		inner.m = parameter->model;
 		inner.done[parameter->place] = args[i];
 		inner.is_done[parameter->place] = true;
-		coerce(&inner, parameter->type, &inner.done[parameter->place], given, "the input ",
-		        parameter->name);
+		if (!fits(&inner, parameter->type, &inner.done[parameter->place], given, parameter->name)) {
+			*out = FEEL_NULL_VALUE;
+			return 0;
+		}
 	}
 	for (int i = 0; i < d->outputs && rc == 0; i++)
 		rc = eval_drg(&inner, d->output[i], given, e);

@@ -13,6 +13,10 @@ int dmn__order(const struct feel_value *a, const struct feel_value *b, int *orde
 		*order = a->boolean - b->boolean;
 		return 0;
 	}
+	/* moments with and without a zone have an order two by two, but no order of all */
+	if ((a->type == FEEL_TIME || a->type == FEEL_DATETIME) && a->type == b->type &&
+	        a->moment.has_zone != b->moment.has_zone)
+		return -1;
 	return feel_compare(a, b, order);
 }
 

@@ -119,20 +119,25 @@ static void aggregate(
 	}
 }
 
+static bool has_default(const struct box *b)
+{
+	for (int i = 0; i < b->outputs; i++)
+		if (b->output[i].dflt != NULL)
+			return true;
+	return false;
+}
+
 static int defaults(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
 	const struct feel_expr **expr = arena_array(r->a, (size_t)b->outputs, sizeof(*expr));
-	bool any = false;
 
 	*out = FEEL_NULL_VALUE;
 	if (expr == NULL)
 		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
-	for (int i = 0; i < b->outputs; i++) {
+	for (int i = 0; i < b->outputs; i++)
 		expr[i] = b->output[i].dflt;
-		any |= expr[i] != NULL;
-	}
-	return any ? outputs(r, b, expr, s, out, e) : 0;
+	return has_default(b) ? outputs(r, b, expr, s, out, e) : 0;
 }
 
 /* The rows that match and their outputs. */
@@ -192,8 +197,12 @@ int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope 
 		return rc;
 	for (int i = 0; i < n; i++)
 		fire(r, row[i]);
-	if (n == 0 && !(b->hit == HIT_COLLECT && b->aggregation == AGG_COUNT))
-		return defaults(r, b, s, out, e);
+	if (n == 0) {
+		rc = defaults(r, b, s, out, e);
+		if (b->hit == HIT_COLLECT && b->aggregation == AGG_COUNT && !has_default(b))
+			*out = feel_int(0);
+		return rc;
+	}
 	switch (b->hit) {
 	case HIT_UNIQUE:
 		*out = v[0];

@@ -7,6 +7,7 @@ typedef struct feel_node node;
 typedef struct feel_value value;
 
 #define NULL_VALUE FEEL_NULL_VALUE
+#define BUILTIN_PARAMETERS 8 /* more than any row of the table names */
 
 /* Frames live on the stack of the evaluation; a function that outlives it takes them along. */
 static const struct feel_frame *keep_frames(struct feel_run *r, const struct feel_frame *f)
@@ -102,6 +103,8 @@ static value call_lambda(struct feel_run *r, const struct feel_function *fn, con
 	}
 	for (int i = 0; i < x->names_n; i++) {
 		v[i] = feel__conform(r, x->types ? x->types[i] : NULL, &arg[i]);
+		if (v[i].type == FEEL_NULL && arg[i].type != FEEL_NULL)
+			return NULL_VALUE; /* an argument of another type: there is no call */
 		frame[i] = (struct feel_frame){.up = up, .name = x->names[i], .value = &v[i]};
 		up = &frame[i];
 	}
@@ -168,88 +171,86 @@ static int parameter_index(const char *parameters, struct str name)
 {
 	struct str rest = str_of(parameters);
 
-	for (int i = 0; rest.p && rest.n; i++)
+	for (int i = 0; i < BUILTIN_PARAMETERS && rest.p && rest.n; i++)
 		if (str_eq(str_cut(&rest, ','), name))
 			return i;
 	return -1;
 }
 
+/* What is given to a parameter; -1 if the name is none, or was given before. */
+static int claim(bool *taken, int at)
+{
+	if (at < 0 || taken[at])
+		return -1;
+	taken[at] = true;
+	return at;
+}
+
 /* The arguments as a row of a built-in function takes them: their number, -1 if they do not fit. */
 static int place_in_row(
-        const node *x, const struct feel_builtin *row, bool in_order, const value *given, value *arg, int cap)
+        const node *x, const struct feel_builtin *row, bool in_order, const value *given, value *arg)
 {
+	bool taken[BUILTIN_PARAMETERS] = {false};
 	int most = -1;
 
-	for (int k = 0; k < cap; k++)
+	for (int k = 0; k < BUILTIN_PARAMETERS; k++)
 		arg[k] = NULL_VALUE;
 	for (int k = 0; k < x->n - 1; k++) {
-		int at = parameter_index(row->parameters, x->names[k]);
+		int at = claim(taken, parameter_index(row->parameters, x->names[k]));
 
-		if (at < 0 || at >= cap || (in_order && at <= most))
+		if (at < 0 || (in_order && at <= most))
 			return -1;
 		arg[at] = given[k];
 		if (at > most)
 			most = at;
 	}
-	return most + 1 >= row->least ? most + 1 : -1;
+	return most + 1 > row->least ? most + 1 : row->least;
 }
 
-/* Arguments by name, put in the order of the parameters. Returns their number, -1 if they do not fit. */
-static int place_named(const node *x, const struct feel_function *fn, const value *given, value *arg, int cap,
-        const struct feel_builtin **chosen)
+static value call_builtin_named(struct feel_run *r, const node *x, struct str name, const value *given)
 {
 	const struct feel_builtin *row;
-	int n = x->n - 1;
+	value arg[BUILTIN_PARAMETERS];
 
-	if (fn->kind == FUNCTION_BUILTIN) {
-		struct str name = str_of(fn->builtin->name);
+	/* before(point, range) and before(range, point) have the same names: the order tells */
+	for (int in_order = 1; in_order >= 0; in_order--)
+		for (int i = 0; (row = feel__builtin(name, i)); i++) {
+			int n = place_in_row(x, row, in_order, given, arg);
 
-		/* before(point, range) and before(range, point) have the same names: the order tells */
-		for (int in_order = 1; in_order >= 0; in_order--)
-			for (int i = 0; (row = feel__builtin(name, i)); i++) {
-				int placed = place_in_row(x, row, in_order, given, arg, cap);
-
-				*chosen = row;
-				if (placed >= 0)
-					return placed;
-			}
-		return -1;
-	}
-	{
-		int want = fn->kind == FUNCTION_NATIVE ? fn->native.n : fn->lambda->names_n;
-		const struct str *names =
-		        fn->kind == FUNCTION_NATIVE ? fn->native.parameter : fn->lambda->names;
-
-		if (n != want || n > cap)
-			return -1;
-		for (int i = 0; i < want; i++) {
-			int k;
-
-			for (k = 0; k < n && !str_eq(x->names[k], names[i]); k++)
-				;
-			if (k == n)
-				return -1;
-			arg[i] = given[k];
+			if (n >= 0)
+				return step(r) ? row->call(r, arg, n) : NULL_VALUE;
 		}
-		return want;
-	}
+	return feel__fail(r, "%d:%d: the function has no such parameters", x->line, x->column);
 }
 
+/* A parameter that is not named is null. */
 static value __attribute__((noinline))
 call_named(struct feel_run *r, const node *x, const value *function, const value *given)
 {
-	const struct feel_builtin *chosen = NULL;
-	int cap = x->n + 7, n;
-	value *arg = feel__alloc_items(r, cap);
+	const struct str *names = NULL;
+	int want = feel_parameters(function, &names);
+	value *arg;
+	bool *taken;
 
-	if (!arg)
+	if (want < 0)
+		return call_builtin_named(r, x, str_of(function->function->builtin->name), given);
+	arg = feel__alloc_items(r, want);
+	taken = arena_array(r->arena, (size_t)want, sizeof(*taken));
+	if (!arg || !taken) {
+		feel__nomem(r);
 		return NULL_VALUE;
-	n = place_named(x, function->function, given, arg, cap, &chosen);
-	if (n < 0)
-		return feel__fail(r, "%d:%d: the function has no such parameters", x->line, x->column);
-	if (chosen)
-		return step(r) ? chosen->call(r, arg, n) : NULL_VALUE;
-	return feel__invoke(r, function, arg, n);
+	}
+	for (int k = 0; k < x->n - 1; k++) {
+		int at = 0;
+
+		while (at < want && !str_eq(names[at], x->names[k]))
+			at++;
+		if (claim(taken, at < want ? at : -1) < 0)
+			return feel__fail(
+			        r, "%d:%d: the function has no such parameters", x->line, x->column);
+		arg[at] = given[k];
+	}
+	return feel__invoke(r, function, arg, want);
 }
 
 value feel__eval_call(struct feel_run *r, const node *x, const struct feel_frame *f)

@@ -223,6 +223,16 @@ static int matches(struct feel_run *r, const value *input, const value *v)
 	}
 }
 
+/* As Table 55 has it: x >= low and x <= high. A range of ranges is compared as a value. */
+static int in_written_range(struct feel_run *r, const node *x, const struct feel_frame *f, const value *input)
+{
+	value low = feel__eval(r, x->kid[0], f), high = feel__eval(r, x->kid[1], f);
+	int a = compare(r, x, x->op & RANGE_LOW_IN ? CMP_GE : CMP_GT, input, &low);
+	int b = compare(r, x, x->op & RANGE_HIGH_IN ? CMP_LE : CMP_LT, input, &high);
+
+	return a == 0 || b == 0 ? 0 : a < 0 || b < 0 ? -1 : 1;
+}
+
 int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *f, const value *input)
 {
 	struct feel_frame inner = {.up = f, .name = STR_LIT("?"), .value = input};
@@ -258,6 +268,8 @@ int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *
 
 		if (e->kind == N_CONST)
 			return matches(r, input, &e->value);
+		if (e->kind == N_RANGE && !(e->op & RANGE_HALF) && input->type != FEEL_RANGE)
+			return in_written_range(r, e, &inner, input);
 		v = feel__eval(r, e, &inner);
 		if (x->has_input) {
 			/* `?` alone and the like are values; a condition over ? is the answer itself */
@@ -329,6 +341,8 @@ static value eval_negative(struct feel_run *r, const node *x, const struct feel_
 {
 	value v = feel__eval(r, x->kid[0], f);
 
+	if (v.type == FEEL_LIST && v.list.n == 1)
+		v = v.list.item[0];
 	switch (v.type) {
 	case FEEL_NUMBER:
 		if (v.number.coefficient)
@@ -372,6 +386,9 @@ static value eval_instance(struct feel_run *r, const node *x, const struct feel_
 {
 	value v = feel__eval(r, x->kid[0], f);
 
+	if (!feel__is_type(r, x->types[0]))
+		return feel__fail(r, "%d:%d: \"" STR_FMT "\" is no type, or lacks the types of what it holds",
+		        x->line, x->column, STR_ARG(x->types[0]->name));
 	return three(feel__is_instance(r, x->types[0], &v));
 }
 

@@ -117,6 +117,7 @@ struct feel_value feel__invoke(
         struct feel_run *r, const struct feel_value *function, const struct feel_value *arg, int n);
 /* 1, 0, -1 for null */
 int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const struct feel_value *v);
+bool feel__is_type(const struct feel_run *r, const struct feel_type_ref *t);
 
 /* value.c */
 const char *feel__type_name(enum feel_type t);

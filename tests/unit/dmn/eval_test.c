@@ -24,6 +24,9 @@ TEST(follows_the_hit_policy)
 	        "2 #2 #3");
 	decides(ONE_TABLE("hitPolicy='COLLECT' aggregation='COUNT'", OUT("name='r'")), "d", "{\"x\": 0}",
 	        "0");
+	decides(ONE_TABLE("hitPolicy='COLLECT' aggregation='COUNT'",
+	                "<output><defaultOutputEntry><text>7</text></defaultOutputEntry></output>"),
+	        "d", "{\"x\": 0}", "7");
 	decides(ONE_TABLE("hitPolicy='ANY'", OUT("name='r'")), "d", "{\"x\": 7}",
 	        "null #2 #3 (rows 2 and 3 match and differ, but the table is ANY)");
 }
@@ -259,7 +262,7 @@ TEST(knows_types_of_functions)
 	                                                                                     "function(a) "
 	                                                                                     "a")));
 
-	decides(xml, "d", "{}", "[4, 6, null] (the argument n is not of type number, so it is null)");
+	decides(xml, "d", "{}", "[4, 6, null] (the argument n is not of type number, so the call is null)");
 	decides(xml, "wrong", "{}", "null (the result of a function is not of type tF, so it is null)");
 	decides(xml, "two", "{}", "null (the result of two is not of type tF, so it is null)");
 	decides(xml, "one", "{}", "function");
