@@ -162,8 +162,9 @@ int feel_test(const struct feel_expr *x, const struct feel_scope *s, const struc
 	return rc;
 }
 
-int feel_call(const struct feel_value *function, const struct feel_scope *s, const struct feel_value *args,
-        int n, struct arena *a, struct feel_value *out, struct sb *notes, struct err *e)
+int feel_call(const struct feel_value *function, const struct feel_scope *s, const struct str *names,
+        const struct feel_value *args, int n, struct arena *a, struct feel_value *out, struct sb *notes,
+        struct err *e)
 {
 	struct feel_run own, *r = s ? s->run : NULL;
 	const struct feel_scope *outer;
@@ -176,7 +177,7 @@ int feel_call(const struct feel_value *function, const struct feel_scope *s, con
 	}
 	outer = r->scope;
 	r->scope = s;
-	v = feel__invoke(r, function, args, n);
+	v = names ? feel__invoke_named(r, function, names, args, n) : feel__invoke(r, function, args, n);
 	r->scope = outer;
 	rc = finish(r, a, e);
 	if (rc == 0)

@@ -58,9 +58,6 @@ TEST(fits_arguments_to_parameters)
 	        {"(function(a: list<number>) count(a))(5)", "1"},
 	        {"(function(a: number) a)([5])", "5"},
 	        {"(function(a: date and time) a)(@\"2020-01-01\")", "2020-01-01T00:00:00Z"},
-	        {"{f: function(x) external {java: {class: \"java.lang.Math\", method signature: "
-	         "\"abs(double)\"}}, r: f(1)}.r",
-	                "null"},
 	        {"substring(string: \"foobar\", start position: 3)", "obar"},
 	        {"substring(start position: 3, string: \"foobar\", length: 2)", "ob"},
 	        {"substring(\"foobar\", wrong: 3)", "!"},
