@@ -446,7 +446,7 @@ static const struct feel_value *entry(const struct feel_value *context, struct s
 	if (context == NULL || context->type != FEEL_CONTEXT)
 		return NULL;
 	for (int i = 0; i < context->context.n; i++)
-		if (str_eq(context->context.entry[i].key, name))
+		if (context->context.entry[i].key.n == name.n && str_eq(context->context.entry[i].key, name))
 			return context->context.entry[i].value;
 	return NULL;
 }

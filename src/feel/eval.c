@@ -233,6 +233,60 @@ static int in_written_range(struct feel_run *r, const node *x, const struct feel
 	return a == 0 || b == 0 ? 0 : a < 0 || b < 0 ? -1 : 1;
 }
 
+static bool is_number(const node *x)
+{
+	return x->kind == N_CONST && x->value.type == FEEL_NUMBER;
+}
+
+static int number_test(const node *x, struct feel_number n)
+{
+	const node *e = x->kid[0];
+	int order;
+
+	if (x->kind == T_EXPR && e->kind == N_RANGE && e->n == 2 && is_number(e->kid[0]) &&
+	        is_number(e->kid[1])) {
+		order = feel_number_cmp(n, e->kid[0]->value.number);
+		if (order < 0 || (order == 0 && !(e->op & RANGE_LOW_IN)))
+			return 0;
+		order = feel_number_cmp(n, e->kid[1]->value.number);
+		return order < 0 || (order == 0 && e->op & RANGE_HIGH_IN);
+	}
+	if (!is_number(e))
+		return -1;
+	order = feel_number_cmp(n, e->value.number);
+	if (x->kind == T_EXPR)
+		return order == 0;
+	switch ((enum feel_compare)x->op) {
+	case CMP_EQ: return order == 0;
+	case CMP_NE: return order != 0;
+	case CMP_LT: return order < 0;
+	case CMP_LE: return order <= 0;
+	case CMP_GT: return order > 0;
+	default: return order >= 0;
+	}
+}
+
+int feel__literal_test(const node *x, const value *input)
+{
+	if (x->kind == T_ANY)
+		return 1;
+	if (x->kind != T_LIST)
+		return -1;
+	for (int i = 0; i < x->n; i++) {
+		const node *test = x->kid[i], *e = test->kid[0];
+		int t = -1;
+
+		if (input->type == FEEL_NUMBER)
+			t = number_test(test, input->number);
+		else if (input->type == FEEL_STRING && test->kind == T_EXPR && e->kind == N_CONST &&
+		         e->value.type == FEEL_STRING)
+			t = same(e->value.string, input->string);
+		if (t != 0)
+			return t;
+	}
+	return x->n ? 0 : -1;
+}
+
 int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *f, const value *input)
 {
 	struct feel_frame inner = {.up = f, .name = STR_LIT("?"), .value = input};

@@ -52,13 +52,14 @@ void feel_put(struct arena *a, struct feel_value *context, struct str key, struc
 		return;
 	*copy = v;
 	for (int i = 0; i < c->n; i++) {
-		if (str_eq(c->entry[i].key, key)) {
+		if (c->entry[i].key.n == key.n && str_eq(c->entry[i].key, key)) {
 			c->entry[i].value = copy;
 			return;
 		}
 	}
-	if ((c->n & (c->n - 1)) == 0) {
-		entry = arena_array(a, c->n ? (size_t)c->n * 2 : 1, sizeof(*entry));
+	/* room for four, then doubled at powers of two */
+	if (c->n == 0 || (c->n >= 4 && (c->n & (c->n - 1)) == 0)) {
+		entry = arena_array(a, c->n ? (size_t)c->n * 2 : 4, sizeof(*entry));
 		if (!entry)
 			return;
 		if (c->n)
