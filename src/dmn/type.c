@@ -85,8 +85,15 @@ static bool conform_type(
         const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth);
 
 static bool conform_context(
-        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+        const struct conforming *outer, const struct dmn_type *t, struct feel_value *v, int depth)
 {
+	struct feel_scope none = {0}, s = outer->s != NULL ? *outer->s : none;
+	struct conforming inner = *outer, *c = &inner;
+
+	/* The tests of a component may speak of those beside it. */
+	s.up = outer->s;
+	s.context = v;
+	inner.s = &s;
 	if (v->type == FEEL_LIST && v->list.n == 1 && !c->strict)
 		*v = v->list.item[0];
 	if (v->type != FEEL_CONTEXT)

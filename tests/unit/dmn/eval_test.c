@@ -374,3 +374,25 @@ TEST(tells_a_decision_that_is_not_there)
 {
 	decides(MODEL(DECISION("d", LITERAL("1"))), "e", "{}", "!test.dmn has no decision \"e\"");
 }
+
+TEST(tests_components_beside_their_siblings)
+{
+	static const char xml[] =
+	        MODEL("<itemDefinition name='tSpan'>"
+	              "<itemComponent name='low end'><typeRef>number</typeRef></itemComponent>"
+	              "<itemComponent name='high'><typeRef>number</typeRef><allowedValues><text>"
+	              "&gt; low end</text></allowedValues></itemComponent></itemDefinition>\n"
+	              "<itemDefinition name='tSpans' isCollection='true'><typeRef>tSpan</typeRef>"
+	              "</itemDefinition>\n" INPUT("s", "tSpan") INPUT("many", "tSpans")
+	                        DECISION("d", NEEDS("s") LITERAL("s.high - s.low end"))
+	                                DECISION("m", NEEDS("many") LITERAL("count(many)")));
+
+	decides(xml, "d", "{\"s\": {\"low end\": 1, \"high\": 3}}", "2");
+	decides(xml, "d", "{\"s\": {\"low end\": 4, \"high\": 3}}",
+	        "null (the input s is not of type tSpan, so it is null)");
+	decides(xml, "m", "{\"many\": [{\"low end\": 1, \"high\": 3}, {\"low end\": 0, \"high\": 1}]}", "2");
+	decides(xml, "m", "{\"many\": [{\"low end\": 1, \"high\": 3}, {\"low end\": 2, \"high\": 1}]}",
+	        "null (the input many is not of type tSpans, so it is null; a function asks for a list and "
+	        "was given "
+	        "null)");
+}
