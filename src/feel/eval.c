@@ -320,8 +320,10 @@ int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *
 		const node *e = x->kid[0];
 		value v;
 
+		/* true as a value is a value; true as the outcome of a condition takes whatever is asked */
 		if (e->kind == N_CONST)
-			return matches(r, input, &e->value);
+			return e->value.type == FEEL_BOOL ? compare_equal(r, x, input, &e->value)
+			                                  : matches(r, input, &e->value);
 		if (e->kind == N_RANGE && !(e->op & RANGE_HALF) && input->type != FEEL_RANGE)
 			return in_written_range(r, e, &inner, input);
 		v = feel__eval(r, e, &inner);
