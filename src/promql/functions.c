@@ -462,7 +462,6 @@ static const struct function table[] = {
         OTHER("histogram_stddev", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_stdvar", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_sum", V, fn_histogram_only, 1, 0, V),
-        {"holt_winters", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, FN_FAILS},
         DAY("hour", d_hour),
         WINDOW("idelta", w_idelta, 0),
         WINDOW("increase", w_increase, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),

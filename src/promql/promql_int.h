@@ -83,6 +83,7 @@ struct lexer {
 	int brackets; /* depth of [ ]: no colons inside identifiers there */
 	int parens;
 	bool braces;
+	bool colon; /* inside [ ]: there was one */
 	struct err *e;
 };
 /* The next token; TOK_BAD with lexer.e set, with line and column. */
