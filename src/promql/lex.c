@@ -493,8 +493,7 @@ struct token lex_next(struct lexer *l)
 		if (d == '~')
 			return l->braces ? punct(l, TOK_MATCH_RE, OP_NONE, 2)
 			                 : bad_sign(l, "unexpected character after '=': ", l->at + 1);
-		return d == '=' && !l->braces ? punct(l, TOK_OP, OP_EQ, 2)
-		                              : punct(l, TOK_ASSIGN, OP_NONE, 1);
+		return d == '=' && !l->braces ? punct(l, TOK_OP, OP_EQ, 2) : punct(l, TOK_ASSIGN, OP_NONE, 1);
 	case '!':
 		if (d == '=')
 			return punct(l, TOK_OP, OP_NE, 2);

@@ -423,7 +423,9 @@ static void parse_at(struct parser *p, struct node *x)
 			parser_unexpected(p, "@", "timestamp");
 		if (p->rc == 0 && !isfinite(v))
 			parser_fail(p, x->pos, "timestamp out of bounds for @ modifier: %s",
-			        isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
+			        isnan(v) ? "NaN"
+			        : v > 0  ? "+Inf"
+			                 : "-Inf");
 		else if (p->rc == 0 && !(fabs(v) < 9.2e12))
 			parser_fail(p, x->pos, "timestamp out of bounds for @ modifier: %f", v);
 		parser_advance(p);

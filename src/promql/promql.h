@@ -37,6 +37,11 @@ struct promql_series {
 	bool plain;    /* surely no NaN, and so no staleness marker, among v; false where that is not known */
 	dur_us period; /* each sample is that much after the one before; 0: not known */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
+	/*
+	 * The start timestamps: since when each sample counts. 0: not known; NULL: none is. Counters that
+	 * begin anew are seen by them, and what was counted before the first sample of a window.
+	 */
+	const time_us *since;
 };
 /*
  * What a storage may know of spans of time: (end - step, end]. first, last, least and greatest are those of

@@ -273,7 +273,7 @@ struct eval {
 	int rc; /* the first failure; sticky */
 
 	/* One series' samples without staleness markers. */
-	time_us *buf_t;
+	time_us *buf_t, *buf_since;
 	double *buf_v;
 	size_t buf_cap;
 };
@@ -361,6 +361,7 @@ struct samples {
 	bool plain;    /* no NaN */
 	dur_us period; /* from each sample to the next; 0: not known */
 	struct promql_chunks chunks;
+	const time_us *since; /* as in promql_series; NULL: not known of any */
 };
 /* Even samples are not read for their times. */
 static inline time_us sample_time(const struct samples *s, size_t i)

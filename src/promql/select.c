@@ -39,7 +39,8 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	        .lasting = s.lasting,
 	        .plain = s.plain,
 	        .period = s.period,
-	        .chunks = s.chunks};
+	        .chunks = s.chunks,
+	        .since = s.since};
 	return rc > 0 && ev_count(ev, s.n);
 }
 
@@ -144,6 +145,7 @@ static void drop_markers(struct eval *ev, struct samples *s)
 	if (s->n > ev->buf_cap) {
 		ev->buf_t = ev_array(ev, s->n, sizeof *ev->buf_t);
 		ev->buf_v = ev_array(ev, s->n, sizeof *ev->buf_v);
+		ev->buf_since = ev_array(ev, s->n, sizeof *ev->buf_since);
 		ev->buf_cap = ev->rc == 0 ? s->n : 0;
 		if (ev->rc != 0) {
 			s->n = 0;
@@ -153,10 +155,12 @@ static void drop_markers(struct eval *ev, struct samples *s)
 	for (i = 0; i < s->n; i++)
 		if (!is_absent(s->v[i])) {
 			ev->buf_t[n] = s->t[i];
+			ev->buf_since[n] = s->since != NULL ? s->since[i] : 0;
 			ev->buf_v[n++] = s->v[i];
 		}
 	s->t = ev->buf_t;
 	s->v = ev->buf_v;
+	s->since = s->since != NULL ? ev->buf_since : NULL;
 	s->n = n;
 	s->lasting = false;
 	s->period = 0;

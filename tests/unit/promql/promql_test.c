@@ -236,7 +236,7 @@ TEST(tells_the_column_of_an_error)
 	refuses("\"\\q\"", 1, "unknown escape sequence U+0071 'q'");
 	refuses("'\\xg'", 1, "illegal character U+0067 'g' in escape sequence");
 	refuses("a offset 5m offset 5m", 1, "offset may not be set multiple times");
-	refuses("a{x=1}", 5, "expected string");
+	refuses("a{x=1}", 5, "unexpected character inside braces: '1'");
 	refuses("topk(a)", 1, "expected 2, got 1");
 	refuses("sum(1)", 5, "expected type instant vector in aggregation expression, got scalar");
 	refuses("a @ inf", 1, "timestamp out of bounds");
