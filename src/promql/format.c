@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/num.h"
 #include "promql/parse_int.h"
 
 /* The tree as text again: one line, or broken where lines would be long. */
@@ -25,7 +26,7 @@ static void put_number(struct sb *b, double v)
 {
 	char text[400];
 
-	format_f(v, text);
+	num_format_plain(v, text);
 	sb_puts(b, text);
 }
 

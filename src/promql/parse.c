@@ -495,7 +495,17 @@ struct node *parse_expr(struct parser *p, int min)
 	return p->rc == 0 ? l : NULL;
 }
 
-int promql_parse(struct arena *a, struct str text, struct promql_expr **out, struct err *e)
+static struct node *parse_lone_selector(struct parser *p)
+{
+	if (p->rc == 0 && p->cur.kind != TOK_IDENT && p->cur.kind != TOK_LBRACE) {
+		parser_unexpected(p, NULL, NULL);
+		return NULL;
+	}
+	return p->rc == 0 ? parse_selector(p, false) : NULL;
+}
+
+static int parse_text(
+        struct arena *a, struct str text, bool selector, struct promql_expr **out, struct err *e)
 {
 	struct err own = ERR_INIT;
 	struct promql_expr *x;
@@ -512,7 +522,7 @@ int promql_parse(struct arena *a, struct str text, struct promql_expr **out, str
 	if (!utf8_valid(p.lex.text))
 		return err_set(e, ERR_INVALID, "the query is not valid UTF-8");
 	parser_advance(&p);
-	x->root = parse_expr(&p, 1);
+	x->root = selector ? parse_lone_selector(&p) : parse_expr(&p, 1);
 	if (p.rc == 0 && p.cur.kind != TOK_END)
 		parser_unexpected(&p, NULL, NULL);
 	if (p.rc != 0)
@@ -520,4 +530,14 @@ int promql_parse(struct arena *a, struct str text, struct promql_expr **out, str
 	x->text = p.lex.text;
 	*out = x;
 	return 0;
+}
+
+int promql_parse(struct arena *a, struct str text, struct promql_expr **out, struct err *e)
+{
+	return parse_text(a, text, false, out, e);
+}
+
+int promql_parse_selector(struct arena *a, struct str text, struct promql_expr **out, struct err *e)
+{
+	return parse_text(a, text, true, out, e);
 }

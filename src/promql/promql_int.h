@@ -328,8 +328,6 @@ struct label_map {
 uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new);
 uint32_t label_map_find(const struct label_map *m, const struct labels *key); /* (uint32_t)-1: not there */
 
-/* Shortest decimal text without exponent, as Go's 'f' form. Writes at most 400 bytes. */
-size_t format_f(double v, char *buf);
 /* Shortest text with an exponent below 1e-4 and from 1e6 on, as Go's %g. At most 400 bytes. */
 size_t format_g(double v, char *buf);
 
