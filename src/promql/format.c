@@ -1,7 +1,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "base/num.h"
 #include "promql/parse_int.h"
 
 /* The tree as text again: one line, or broken where lines would be long. */
@@ -26,7 +25,7 @@ static void put_number(struct sb *b, double v)
 {
 	char text[400];
 
-	num_format_plain(v, text);
+	format_g(v, text);
 	sb_puts(b, text);
 }
 

@@ -169,6 +169,7 @@ TEST(writes_one_canonical_line)
 	formats("topk(3, a) without (b)", "topk without (b) (3, a)");
 	formats("{\"odd name\", x!~\"y|z\"}", "{\"odd name\",x!~\"y|z\"}");
 	formats("1e3 + Inf - .5", "1000 + +Inf - 0.5");
+	formats("123456 + 1234567 - 1e-7", "123456 + 1.234567e+06 - 1e-07");
 	formats("`raw\\n`", "\"raw\\\\n\"");
 	formats("5m * 2", "5m * 2");
 	formats("a # a comment\n + b", "a + b");
