@@ -277,7 +277,7 @@ void eval_node(struct eval *ev, const struct node *x, const struct grid *g, stru
 	case N_CALL: call_eval(ev, x, g, out); return;
 	case N_SELECTOR:
 		if (x->range == NULL) {
-			select_instant(ev, x, g, false, &out->vec);
+			select_instant(ev, x, g, TELL_VALUES, &out->vec);
 			return;
 		}
 		break;

@@ -345,8 +345,10 @@ static inline time_us timing_end(const struct timing *tm, time_us t)
 	return (tm->pinned ? tm->at : t) - tm->offset;
 }
 
+/* The values of the samples, when they were taken, or since when they count (0: not known); in seconds. */
+enum told { TELL_VALUES, TELL_TIMES, TELL_STARTS };
 void select_instant(
-        struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out);
+        struct eval *ev, const struct node *x, const struct grid *g, enum told told, struct vec *out);
 
 /* The samples of one series, as a range selector or a subquery gives them one after another. */
 struct samples {
