@@ -12,9 +12,12 @@ MUST_USE bool num_int(struct str s, int64_t *out);
  * locale-free; fast on short decimals. */
 MUST_USE bool num_double(struct str s, bool special, double *out);
 /* Shortest text that reads back as the same double: "0.1", "1e+21", "NaN", "+Inf", "-Inf"
- * (Go's strconv 'f' form for 1e-7 <= |v| < 1e21 as Prometheus prints, else exponent form).
+ * (Go's strconv 'f' form for 1e-6 <= |v| < 1e21 as Prometheus prints samples, else exponent form).
  * buf of at least 32 bytes; returns the length. */
 size_t num_format(double v, char *buf);
+/* As num_format, without exponents: "0.0000001". buf of at least NUM_PLAIN_MAX bytes. */
+#define NUM_PLAIN_MAX 400
+size_t num_format_plain(double v, char *buf);
 /* Sizes with units: "64MiB", "10kB", "512". */
 MUST_USE bool num_size(struct str s, int64_t *bytes);
 
