@@ -96,6 +96,14 @@ static unsigned subscribe_one(
 	return (unsigned)f->qos;
 }
 
+/* A SUBACK or UNSUBACK of so many codes would be larger than what the client takes ([MQTT-3.1.2-24]), and
+ * cannot be said in less. */
+static bool cannot_be_answered(const struct mqtt__conn *c, size_t filters)
+{
+	size_t length = 2 + 1 + filters;
+	return c->packet_max > 0 && 1 + mqtt__varint_len(length) + length > c->packet_max;
+}
+
 /* Packet id and one code a filter; in MQTT 5 no properties between. */
 static void answer(struct mqtt__conn *c, enum mqtt__type type, unsigned id, struct str codes)
 {
@@ -123,6 +131,8 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
 	if (bad.why == NULL && too_much_waits(x))
 		bad = mqtt__bad(MQTT_R_SLOW, "it subscribes on while it does not take what waits for it");
+	if (bad.why == NULL && cannot_be_answered(c, in.filters))
+		bad = mqtt__bad(MQTT_R_TOO_LARGE, "the answer would be larger than the packets it takes");
 	if (bad.why) {
 		mqtt__wrong(c, bad);
 		return;
@@ -163,6 +173,8 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 	struct mqtt__subscribe in;
 	struct mqtt__filter filter;
 	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
+	if (bad.why == NULL && cannot_be_answered(c, in.filters))
+		bad = mqtt__bad(MQTT_R_TOO_LARGE, "the answer would be larger than the packets it takes");
 	if (bad.why) {
 		mqtt__wrong(c, bad);
 		return;

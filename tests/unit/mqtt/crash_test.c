@@ -187,6 +187,9 @@ TEST(what_expires_goes_on_to_expire_after_a_crash)
 	check_eq_s(peer_hear(&p), "PUBACK 1 00");
 	peer_publish(&p, "a", "long", 2, 2, BYTES("\x02\0\0\0\x64"));
 	check_eq_s(peer_hear(&p), "PUBACK 2 00");
+	peer_subscribe(&s, "b", 2, STR_NULL);
+	peer_publish(&p, "b", "begun", 4, 3, BYTES("\x02\0\0\0\x0a"));
+	check_eq_s(peer_hear(&p), "PUBREC 3 00");
 	crash(&o, &left);
 	peer_close(&p);
 	peer_close(&s);
@@ -195,6 +198,8 @@ TEST(what_expires_goes_on_to_expire_after_a_crash)
 	broker_start(&again, left);
 	check_has(back(&s, &again, "s"), "CONNACK 1 00");
 	check_eq_s(peer_hear(&s), "PUBLISH a=long q1 d id=2 02=50");
+	/* Of QoS 2 it was begun, and is brought to its end. */
+	check_eq_s(peer_hear(&s), "PUBLISH b=begun q2 d id=3 02=0");
 	check_eq_s(peer_quiet(&s), "PINGRESP");
 	peer_close(&s);
 	broker_stop(&again);

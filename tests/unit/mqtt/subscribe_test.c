@@ -108,6 +108,11 @@ TEST(no_local_and_retain_as_published)
 	peer_publish(&s, "a", "y", 1, 0, STR_NULL);
 	check_eq_s(peer_hear(&p), "PUBLISH a=y q0");
 	check_eq_s(peer_quiet(&s), "PINGRESP");
+	/* What is retained is its own too. */
+	peer_publish(&p, "a", "z", 1, 0, STR_NULL);
+	check_eq_s(peer_hear(&s), "PUBLISH a=z q0 r");
+	peer_subscribe(&p, "a", 4, STR_NULL);
+	check_eq_s(peer_quiet(&p), "PINGRESP");
 	peer_close(&p);
 	peer_close(&s);
 	broker_stop(&b);
