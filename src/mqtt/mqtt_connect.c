@@ -180,8 +180,7 @@ static struct str copy_into(struct mqtt__chunk *k, struct str s)
 	return (struct str){p, s.n};
 }
 
-/* NULL when there is no memory for it. */
-static struct mqtt__will *will_new(struct mqtt_server *s, const struct mqtt__connect *in)
+struct mqtt__will *mqtt__will_new(struct mqtt_server *s, const struct mqtt__connect *in)
 {
 	const struct mqtt__props *p = &in->will_props;
 	struct mqtt__chunk *k = mqtt__chunk_hold(s, in->will_topic.n + in->will_payload.n + p->all.n);
@@ -211,37 +210,51 @@ static void take_limits(struct mqtt__conn *c, const struct mqtt__connect *in)
 	c->alias_out.most = aliases < MQTT_ALIASES_OUT ? aliases : MQTT_ALIASES_OUT;
 }
 
+static struct str owner_of(const struct mqtt__conn *c, const struct mqtt__connect *in)
+{
+	const struct mqtt_door *d = &c->server->door;
+	return d->owner ? d->owner(d->ctx, c->user) : in->username;
+}
+
 /* The session of the connection, new or taken up; the newer connection ends the older one ([MQTT-3.1.4-3]): a
  * device that lost its network comes back before its old connection is missed. */
 static struct mqtt__session *take_session(
         struct mqtt__conn *c, const struct mqtt__connect *in, struct str client_id, bool *present)
 {
 	struct mqtt_server *s = c->server;
-	struct mqtt__session *x = mqtt__session_find(s, in->username, client_id);
+	struct str owner = owner_of(c, in);
+	struct mqtt__session *x = mqtt__session_find(s, owner, client_id);
 	if (x && x->conn) {
 		mqtt__end(x->conn, MQTT_R_TAKEN_OVER, "its client id connected again");
-		x = mqtt__session_find(s, in->username, client_id); /* it may have gone with it */
+		x = mqtt__session_find(s, owner, client_id); /* it may have gone with it */
 	}
 	if (x && in->clean) {
 		mqtt__session_end(x);
 		x = NULL;
 	}
+	if (x && x->will) {
+		/* It came back in time. */
+		struct mqtt__conn *before = x->will;
+		mqtt__will_free(before);
+		mqtt__dirty(before);
+	}
 	*present = x != NULL;
 	if (x == NULL)
-		x = mqtt__session_new(s, in->username, client_id);
+		x = mqtt__session_new(s, owner, client_id);
 	x->expiry_s = in->level == MQTT_V5 ? mqtt__num(&in->props, MQTT_P_SESSION_EXPIRY, 0)
 	              : in->clean          ? 0
 	                                   : UINT32_MAX;
 	return x;
 }
 
-static struct str make_id(struct mqtt_server *s, const struct mqtt__connect *in, char made[40])
+static struct str make_id(const struct mqtt__conn *c, const struct mqtt__connect *in, char made[40])
 {
+	struct mqtt_server *s = c->server;
 	/* Unguessable need not be: a session is its user's own. */
 	do {
 		snprintf(made, 40, "auto-%llx-%llu", (unsigned long long)s->began,
 		        (unsigned long long)++s->made_ids);
-	} while (mqtt__session_find(s, in->username, str_of(made)));
+	} while (mqtt__session_find(s, owner_of(c, in), str_of(made)));
 	return str_of(made);
 }
 
@@ -258,8 +271,9 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct s
 	c->session = take_session(c, in, client_id, &present);
 	c->session->conn = c;
 	mqtt__keep_session(c->session);
-	mqtt__hold_since(c, mark);
 	c->will = will;
+	mqtt__keep_will(c->session, will);
+	mqtt__hold_since(c, mark);
 	metric_add(METRIC_MQTT_CONNECTIONS, 1);
 	LOG(MQTT_CONNECT, log_s("client", mqtt__name(c)), log_s("remote", c->remote));
 	answer(c, c->version == MQTT_V5, present, MQTT_R_OK, props);
@@ -270,13 +284,13 @@ static void try_to_enter(struct mqtt__conn *c, const struct mqtt__connect *in)
 {
 	struct mqtt_server *s = c->server;
 	char made[40];
-	struct str made_id = in->client_id.n == 0 ? make_id(s, in, made) : STR_NULL;
+	struct str made_id = in->client_id.n == 0 ? make_id(c, in, made) : STR_NULL;
 	struct sb props = SB_INIT;
 	struct mqtt__will *will = NULL;
 	struct mqtt__bad bad = MQTT_FINE;
 	if (!put_limits(c, in, made_id, &props))
 		bad = mqtt__bad(MQTT_R_TOO_LARGE, "what it must be told is larger than the packets it takes");
-	else if (in->will && (will = will_new(s, in)) == NULL)
+	else if (in->will && (will = mqtt__will_new(s, in)) == NULL)
 		bad = mqtt__bad(MQTT_R_MEMORY, "wills of many devices fill the memory");
 	if (bad.why == NULL) {
 		enter(c, in, made_id.n > 0 ? made_id : in->client_id, sb_str(&props), will);

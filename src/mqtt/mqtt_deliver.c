@@ -119,6 +119,8 @@ static bool write_packet(struct mqtt__conn *c, const struct mqtt__stored *m, int
 	}
 	if (s->door.receive && !c->link && !s->door.receive(s->door.ctx, c->user, topic))
 		return false;
+	if (s->door.outside && !c->link)
+		topic = s->door.outside(s->door.ctx, c->user, topic);
 	struct sb *props = &s->text;
 	sb_reset(props);
 	size_t length = 2 + topic.n + (qos > 0 ? 2 : 0) + m->payload.n;
