@@ -31,6 +31,7 @@ struct ingest {
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
 	pthread_mutex_t commands_lock;
 	struct waiter *waiters; /* for answers to commands; by commands_lock */
+	uint32_t numbers;       /* of commands; by commands_lock */
 	dur_us future, past;    /* past 0: any age */
 };
 
@@ -82,15 +83,10 @@ MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct s
 /* What a parser has read, for one device; thing: of those that name none. */
 MUST_USE int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read,
         struct str thing, struct arena *a, struct points *out, struct err *e);
-/* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or
- * that has its login as the code. STR_NULL when it may not write that. */
-#define DEVICE_OF_NO_THING                                                                                   \
-	"the device stands for no single thing: heming device add NAME --things CODE, or a NAME that is "    \
-	"the thing's"
-struct str ingest__thing_of(struct ingest *in, const struct device *d);
-
-/* An answer to a command has come (command.c); any thread. */
+/* An answer to a command has come (command.c), by its id or its number; any thread. */
 void ingest__answered(struct ingest *in, struct str thing, struct str id, struct str payload);
+/* It goes to a device now; id STR_NULL: of the thing's one, whatever its number. */
+void ingest__command_heard(struct ingest *in, struct str thing, struct str id);
 void ingest__commands_init(struct ingest *in);
 void ingest__commands_fini(struct ingest *in);
 

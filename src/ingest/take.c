@@ -78,21 +78,6 @@ void ingest__failed(struct ingest *in, int rc)
 
 /* ---- things and metrics, as JSON and topics name them ---- */
 
-struct str ingest__thing_of(struct ingest *in, const struct device *d)
-{
-	const struct snapshot *s;
-	struct str thing = str_of(d->login);
-
-	/* --things CODE is a prefix, and may also be just one thing. */
-	if (d->things != NULL && d->things[0] != NULL && d->things[1] == NULL) {
-		s = registry_hold(in->site->registry);
-		if (snapshot_thing(s, str_of(d->things[0])) != NULL)
-			thing = str_of(d->things[0]);
-		registry_release(in->site->registry, s);
-	}
-	return device_may(d, thing) ? thing : STR_NULL;
-}
-
 static bool in_name(char c, bool colon)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
