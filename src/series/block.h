@@ -105,10 +105,10 @@ void files_expire(struct block_files *f, time_us t);
 /* Checks one row again and removes it, through damaged(), if it is broken. */
 MUST_USE int files_remove_broken(
         struct block_files *f, const char *name, uint32_t series, time_us t0, struct err *e);
-/* Greatest series id in any file, for when the catalogue is damaged. */
-uint32_t files_max_id(struct block_files *f);
-/* Newest point of a series, looked up; false if there is none. */
-bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v);
+/* Greatest series id in any file that is not damaged, for when the catalogue is. */
+MUST_USE int files_max_id(struct block_files *f, uint32_t *max, struct err *e);
+/* Newest point of a series, looked up: 1, or 0 if there is none. */
+MUST_USE int files_latest(struct block_files *f, uint32_t series, time_us *t, double *v, struct err *e);
 /* Blocks that came one by one leave pages an eighth empty. Writes one file that ends before that time, and
  * has not been packed since it was last written, again with full pages: 1, or 0 if there is none. */
 MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
@@ -142,21 +142,25 @@ bool files_begin_before(struct block_files *f, time_us t); /* any of them */
 /* The last instant of the span that t lies in. */
 time_us files_span_last(struct block_files *f, time_us t);
 
-/* A view stands still from its opening on. */
+/* A view stands still from its opening on. Damaged files are left out of it; one that cannot be read just now
+ * (no descriptor, no memory, locked) is a failure, for else its readings would seem to be gone. */
 struct files_view {
 	struct view_part *part;
 	size_t n;
-	int unreadable; /* files that could not be opened, and are left out */
 };
-void files_view_open(struct block_files *f, time_us from, time_us to, struct files_view *v);
+MUST_USE int files_view_open(
+        struct block_files *f, time_us from, time_us to, struct files_view *v, struct err *e);
 void files_view_close(struct block_files *f, struct files_view *v);
 /* Blocks of one series in part i that may hold points of [from, to], ascending. */
 void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
-/* 1 and *p (valid until the next step), 0 at the end, negative if the file is damaged. */
-int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len);
+/* 1 and *p (valid until the next step), 0 at the end, ERR_CORRUPT if the file is damaged from here on;
+ * another failure passes. */
+MUST_USE int files_view_step(
+        struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len, struct err *e);
 /* Roll-ups of an hour (see hours.h) that begin in [from, to]; false: the file has none. Then as above. */
 bool files_view_seek_hours(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
-int files_view_step_hours(struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len);
+MUST_USE int files_view_step_hours(
+        struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len, struct err *e);
 void files_view_span(const struct files_view *v, size_t i, time_us *start, time_us *last);
 const char *files_view_name(const struct files_view *v, size_t i);
 

@@ -123,13 +123,14 @@ static bool lost_its_last(const struct series *s, const struct deletion *d, size
 	return s->last->t != TIME_NONE && s->last->t == d->last[i] && bits_of(s->last->v) == GONE;
 }
 
-static void forget_points(struct series_db *db, const struct deletion *d)
+static int forget_points(struct series_db *db, const struct deletion *d, struct err *e)
 {
 	for (size_t i = 0; i < d->ids.n; i++) {
 		struct series *s = NULL;
 		time_us t = TIME_NONE;
 		double v = 0;
-		bool lost, filed;
+		bool lost;
+		int filed;
 
 		pthread_rwlock_rdlock(&db->index_lock);
 		if (index_has(&db->index, d->ids.p[i]))
@@ -144,7 +145,9 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		pthread_rwlock_unlock(&db->data_lock);
 		if (!lost)
 			continue;
-		filed = files_latest(&db->files, d->ids.p[i], &t, &v);
+		filed = files_latest(&db->files, d->ids.p[i], &t, &v, e);
+		if (filed < 0)
+			return filed;
 		pthread_rwlock_wrlock(&db->data_lock);
 		if (lost_its_last(s, d, i)) {
 			find_last(s, filed, t, v);
@@ -153,6 +156,7 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		}
 		pthread_rwlock_unlock(&db->data_lock);
 	}
+	return 0;
 }
 
 static void add_removed(struct series_care *care, const struct thinned *x)
@@ -197,11 +201,15 @@ int series__deletion_run(struct series_db *db, struct err *e)
 		files_rollback(&db->files, NULL, 0);
 		return rc;
 	}
-	forget_points(db, d);
-	db->unreadable += unreadable;
 	pthread_rwlock_wrlock(&db->data_lock);
 	if (d->care)
 		add_removed(d->care, &done);
+	pthread_rwlock_unlock(&db->data_lock);
+	rc = forget_points(db, d, e);
+	if (rc) /* the deletion comes again, and finds nothing more to take out */
+		return rc;
+	db->unreadable += unreadable;
+	pthread_rwlock_wrlock(&db->data_lock);
 	db->deletions = d->next;
 	pthread_rwlock_unlock(&db->data_lock);
 	series__deletion_free(d);

@@ -66,13 +66,17 @@ struct view_part {
 };
 
 int files__sql_err(struct err *e, sqlite3 *db, const struct partition *p, const char *what);
+/* Why reading gave rc. ERR_CORRUPT: the bytes of the file are wrong, and will be. Anything else passes, and
+ * is no reason to leave the file: what was asked fails, and may be asked again. */
+int files__read_err(struct err *e, sqlite3 *db, const struct partition *p, int rc);
 /* The file to write t into: the youngest sound one of its span, else a new one in the gap. */
 struct partition *files__for(struct block_files *f, time_us t);
 bool files__is_newest(struct block_files *f, const struct partition *p);
 void files__mark_damaged(struct block_files *f, struct partition *p, const char *why);
 MUST_USE int files__open_writer(struct block_files *f, struct partition *p, struct err *e);
 void files__close_writer(struct partition *p);
-bool files__is_packed(const struct partition *p);
+/* 1, 0, negative as files__read_err. */
+MUST_USE int files__is_packed(const struct partition *p, struct err *e);
 /* files_write.c: in the file's transaction, which files__begin begins. `fresh`: points come that were not
  * there before, so that what was done to the file as a whole is not done any more. */
 MUST_USE int files__begin(struct block_files *f, struct partition *p, bool fresh, struct err *e);

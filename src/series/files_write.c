@@ -299,15 +299,15 @@ int files__insert_points(struct partition *p, uint32_t series, const time_us *t,
 	return rc;
 }
 
-/* Whether t lies where a roll-up stands for the points: those of before are in it already, and what comes now
+/* 1 where a roll-up stands for the points around t: those of before are in it already, and what comes now
  * cannot be told from them. */
-static bool is_rolled(struct partition *p, uint32_t series, time_us t)
+static int is_rolled(struct partition *p, uint32_t series, time_us t, struct err *e)
 {
 	sqlite3_stmt *st = p->st[W_RANGE];
-	bool yes = false;
+	int yes = 0, rc = SQLITE_ROW;
 
 	bind(p, W_RANGE, series, t, window_end(t, US_HOUR));
-	while (!yes && files__step(p, W_RANGE) == SQLITE_ROW) {
+	while (!yes && (rc = files__step(p, W_RANGE)) == SQLITE_ROW) {
 		struct series_window w[WINDOW_LIST_MAX];
 		time_us t1;
 		dur_us step;
@@ -317,17 +317,23 @@ static bool is_rolled(struct partition *p, uint32_t series, time_us t)
 		yes = n > 0 && t > w[0].end - step && t <= t1;
 	}
 	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a block cannot be read");
 	return yes;
 }
 
-/* Leaves those out that come too late for a roll-up. */
+/* Leaves those out that come too late for a roll-up. The number of the rest. */
 static int without_rolled(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
-        time_us *kept_t, double *kept_v)
+        time_us *kept_t, double *kept_v, struct err *e)
 {
 	int kept = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (window_time(t[i]) && is_rolled(p, series, t[i]))
+		int rolled = window_time(t[i]) ? is_rolled(p, series, t[i], e) : 0;
+
+		if (rolled < 0)
+			return rolled;
+		if (rolled)
 			continue;
 		kept_t[kept] = t[i];
 		kept_v[kept++] = v[i];
@@ -348,7 +354,9 @@ static int write_points(struct block_files *f, struct partition *p, uint32_t ser
 	int rc = 0;
 
 	if (p->rolled) {
-		n = without_rolled(p, series, t, v, n, kept_t, kept_v);
+		n = without_rolled(p, series, t, v, n, kept_t, kept_v, e);
+		if (n < 0)
+			return n;
 		t = kept_t;
 		v = kept_v;
 	}
@@ -540,7 +548,9 @@ int files_pack(struct block_files *f, time_us before, struct err *e)
 		if (p->last >= before || p->damaged || p->writing || p->packed == 1 ||
 		        stat(p->path, &st) < 0 || st.st_size > PACK_MAX_B)
 			continue;
-		if (p->packed < 0 && files__is_packed(p)) {
+		if (p->packed < 0 && (rc = files__is_packed(p, e)) != 0) {
+			if (rc < 0)
+				return rc;
 			p->packed = 1;
 			continue;
 		}
