@@ -10,14 +10,16 @@
 #define HEMING_SERIES_BLOCK_H
 
 #include "base/err.h"
+#include "series/head.h"
 #include "series/window.h"
 
 #include <pthread.h>
 
 #define BLOCK_MAX_B (CODEC_MAX_B + WINDOW_LIST_B + 64)
 #define BLOCK_STEP (5 * US_MINUTE) /* of the windows that a block keeps */
-#define BLOCK_DENSE 12             /* points of a window, on average, for which they are kept */
-#define BLOCK_WINDOWS (CODEC_POINTS / BLOCK_DENSE)
+#define BLOCK_DENSE 12             /* points of a window, on average, for which they are kept … */
+#define BLOCK_PACKED_DENSE 120     /* … in a packed file, where they are to cost next to nothing */
+#define BLOCK_WINDOWS (HEAD_POINTS / BLOCK_DENSE)
 
 struct block {
 	struct block *next;    /* in the queue for the files */
@@ -28,8 +30,8 @@ struct block {
 	uint8_t data[];
 };
 
-/* 1 <= n <= CODEC_POINTS, times ascending and unique. */
-struct block *block_new(uint32_t series, const time_us *t, const double *v, int n);
+/* 1 <= n <= CODEC_POINTS, times ascending and unique. dense: BLOCK_DENSE or BLOCK_PACKED_DENSE. */
+struct block *block_new(uint32_t series, const time_us *t, const double *v, int n, int dense);
 /* Checks everything; the number of points, or -1. t and v: CODEC_POINTS each. */
 int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v);
 /* The windows that a block keeps, and its last instant, without a look at its points. 0: it keeps none;
@@ -109,8 +111,10 @@ MUST_USE int files_remove_broken(
 MUST_USE int files_max_id(struct block_files *f, uint32_t *max, struct err *e);
 /* Newest point of a series, looked up: 1, or 0 if there is none. */
 MUST_USE int files_latest(struct block_files *f, uint32_t series, time_us *t, double *v, struct err *e);
-/* Blocks that came one by one leave pages an eighth empty. Writes one file that ends before that time, and
- * has not been packed since it was last written, again with full pages: 1, or 0 if there is none. */
+/* Packs a file that ends before that time, and was not packed since it was last written: its blocks become
+ * long ones, some series at a call, and when all are through its pages full ones. Returns PACK_MORE while it
+ * is at that, PACK_DONE when one is packed, 0 when there is none to pack. */
+enum { PACK_DONE = 1, PACK_MORE };
 MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
 /* What was taken out: points, of which `rolled` live on in windows; bytes of blocks, less what took their
  * place. */

@@ -341,17 +341,17 @@ bool file_is_old(const char *path)
 	int version = BLOCK_FILE_FORMAT;
 	bool old =
 	        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-	        user_version(db, &version) == SQLITE_OK && version < BLOCK_FILE_FORMAT;
+	        user_version(db, &version) == SQLITE_OK && version <= BLOCK_FILE_FIRST;
 
 	sqlite3_close(db);
 	return old;
 }
 
-int files__make_tables(sqlite3 *db)
+int files__make_tables(sqlite3 *db, bool rolled)
 {
 	char sql[sizeof(schema) + 32];
 
-	snprintf(sql, sizeof(sql), schema, APPLICATION_ID, BLOCK_FILE_FORMAT);
+	snprintf(sql, sizeof(sql), schema, APPLICATION_ID, rolled ? BLOCK_FILE_ROLLED : BLOCK_FILE_FORMAT);
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
@@ -378,7 +378,7 @@ static int make_file(struct block_files *f, const struct partition *p, struct er
 	                f->sync ? "PRAGMA page_size=16384; PRAGMA synchronous=FULL"
 	                        : "PRAGMA page_size=16384; PRAGMA synchronous=NORMAL",
 	                NULL, NULL, NULL) != SQLITE_OK ||
-	        files__make_tables(db) != SQLITE_OK ||
+	        files__make_tables(db, false) != SQLITE_OK ||
 	        sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK)
 		rc = files__sql_err(e, db, p, "the block file cannot be made");
 	sqlite3_close(db);
@@ -422,11 +422,11 @@ int files__open_writer(struct block_files *f, struct partition *p, struct err *e
 		rc = err_at(e, p->path, 0, 0, NULL);
 		goto out;
 	}
-	if (version < BLOCK_FILE_FORMAT && files__make_tables(p->db) != SQLITE_OK) {
+	p->rolled = version == BLOCK_FILE_SHORT_ROLLED || version == BLOCK_FILE_ROLLED;
+	if (version < BLOCK_FILE_FORMAT && files__make_tables(p->db, p->rolled) != SQLITE_OK) {
 		rc = files__sql_err(e, p->db, p, "the block file cannot be made");
 		goto out;
 	}
-	p->rolled = version >= BLOCK_FILE_ROLLED;
 	p->marked = sqlite3_exec(p->db, "SELECT 1 FROM done LIMIT 1", NULL, NULL, NULL) == SQLITE_OK;
 	for (int i = 0; i < W_ALL; i++) {
 		if (sqlite3_prepare_v3(p->db, writer_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &p->st[i],
@@ -533,7 +533,10 @@ static int scalar(const struct partition *p, const char *sql, int64_t *x, struct
 int files__is_packed(const struct partition *p, struct err *e)
 {
 	int64_t rows = 0;
-	int rc = scalar(p, "SELECT count(*) FROM packed", &rows, e);
+	/* What a program of before packed has short blocks. */
+	int rc = scalar(p,
+	        "SELECT (SELECT count(*) FROM packed) * (user_version >= 4) FROM pragma_user_version", &rows,
+	        e);
 
 	if (rc == ERR_CORRUPT) /* or a file of format 1, which has no such table */
 		return 0;
