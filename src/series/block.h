@@ -122,9 +122,9 @@ struct thinned {
 	uint64_t points, rolled;
 	int64_t bytes;
 };
-/* Takes the points of [from, to] out of the series, in open transactions; of roll-ups every window that has
- * some of that time. Counts the files that could not be changed because they are damaged. tell(ctx, done,
- * files) as each is through; may be NULL. */
+/* Of the next file (from *at on) takes the points of [from, to] out of the series, in an open transaction; of
+ * roll-ups every window that has some of that time. Counts the files that could not be changed because they
+ * are damaged. 1, or 0 at the end. tell(ctx, done, files) as each is through; may be NULL. */
 struct thinning {
 	const uint32_t *id; /* ascending */
 	size_t n;
@@ -132,8 +132,8 @@ struct thinning {
 	void (*tell)(void *ctx, size_t done, size_t files);
 	void *ctx;
 };
-MUST_USE int files_delete(
-        struct block_files *f, const struct thinning *x, struct thinned *out, int *unreadable, struct err *e);
+MUST_USE int files_delete(struct block_files *f, const struct thinning *x, size_t *at, struct thinned *out,
+        int *unreadable, struct err *e);
 /* Of the next file (from *at on) that ends before x->to and has points of the series that stand closer than
  * `step` asks for: makes roll-ups of them, in an open transaction. 1, or 0 at the end. */
 MUST_USE int files_roll(struct block_files *f, const struct thinning *x, dur_us step, size_t *at,
@@ -141,7 +141,8 @@ MUST_USE int files_roll(struct block_files *f, const struct thinning *x, dur_us 
 void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes);
 /* One file, also while it is written; `to` must not be there. */
 MUST_USE int file_image(const char *path, const char *to, struct err *e);
-MUST_USE int files_copy(struct block_files *f, const char *dir, struct err *e);
+/* cancel: polled between two of them; may be NULL. */
+MUST_USE int files_copy(struct block_files *f, const char *dir, const bool *cancel, struct err *e);
 bool files_begin_before(struct block_files *f, time_us t); /* any of them */
 /* The last instant of the span that t lies in. */
 time_us files_span_last(struct block_files *f, time_us t);

@@ -689,12 +689,15 @@ static int copy_one(const struct partition *p, const char *dir, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
-int files_copy(struct block_files *f, const char *dir, struct err *e)
+int files_copy(struct block_files *f, const char *dir, const bool *cancel, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < f->n && !rc; i++)
+	for (size_t i = 0; i < f->n && !rc; i++) {
 		rc = copy_one(f->part[i], dir, e);
+		if (!rc && cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
+			rc = err_set(e, ERR_CANCELLED, "the snapshot was stopped; nothing of it stays");
+	}
 	return rc;
 }
 

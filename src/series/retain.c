@@ -128,7 +128,7 @@ static int retain_class(struct series_db *db, const struct series_class *c, stru
 	if (!ids->n)
 		return 0;
 	if (gone != INT64_MIN && any_before(db, ids, gone))
-		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, e);
+		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, cancel, e);
 	if (!rc && c->hour > c->keep && c->hour > c->five)
 		rc = roll(db, ids, border(now, c->five > c->keep ? c->five : c->keep), US_HOUR, care, cancel,
 		        e);

@@ -219,8 +219,13 @@ static int delete (struct series_db *db, struct err *e)
 
 	db->unreadable = 0;
 	rc = series__drain(db, atomic_load(&db->sealed_n), e);
-	if (!rc)
+	if (!rc && db->stopped) { /* or the log would say it again at the next start; who stops does not wait
+		                     for more */
+		rc = series__checkpoint(db, false, e);
+		db->stopped = rc != 0;
+	} else if (!rc) {
 		rc = pack_all(db, e);
+	}
 	if (!rc && db->unreadable)
 		rc = err_set(e, ERR_CORRUPT,
 		        "%d block files are damaged and keep their readings; repair them, then "
@@ -280,7 +285,8 @@ static bool checkpoint_due(struct series_db *db)
 	return used && clock_now(db->clock) - since >= db->head_age;
 }
 
-/* A file whose time is over, now and then: some of it each time that the sealer looks after everything else. */
+/* A file whose time is over, now and then: some of it each time that the sealer looks after everything else.
+ */
 static int pack(struct series_db *db, struct err *e)
 {
 	int rc;
@@ -316,7 +322,7 @@ static void run_job(struct series_db *db, struct job *j)
 	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
 	case JOB_DELETE: j->rc = delete (db, &j->err); break;
 	case JOB_ROLL: j->rc = roll(db, j, &j->err); break;
-	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
+	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, j->cancel, &j->err); break;
 	}
 	if (j->rc)
 		LOG(SERIES_FAULT, log_s("what", "job"), log_s("why", j->err.text));

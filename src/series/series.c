@@ -335,9 +335,9 @@ int series_expire(struct series_db *db, time_us t, struct err *e)
 	return series__job(db, &j, e);
 }
 
-int series_snapshot(struct series_db *db, const char *dir, struct err *e)
+int series_snapshot(struct series_db *db, const char *dir, const bool *cancel, struct err *e)
 {
-	struct job j = {.kind = JOB_SNAPSHOT, .dir = dir};
+	struct job j = {.kind = JOB_SNAPSHOT, .dir = dir, .cancel = cancel};
 
 	return series__job(db, &j, e);
 }
