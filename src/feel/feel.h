@@ -96,6 +96,8 @@ void feel_write_json(const struct feel_value *v, struct jw *w);
 MUST_USE int feel_read_json(struct arena *a, struct str json, struct feel_value *out, struct err *e);
 /* The text of string(v). */
 void feel_write_text(const struct feel_value *v, struct sb *b);
+/* What @"…" says: a date, time, date and time, or duration. */
+MUST_USE bool feel_parse_at(struct str s, struct feel_value *out);
 
 struct feel_names { /* names in scope while compiling */
 	const struct str *name;

@@ -140,7 +140,6 @@ bool feel__parse_date(struct str s, struct feel_value *out);
 bool feel__parse_time(struct str s, struct feel_value *out);
 bool feel__parse_datetime(struct str s, struct feel_value *out); /* a bare date too: midnight */
 bool feel__parse_duration(struct str s, struct feel_value *out);
-bool feel__parse_at(struct str s, struct feel_value *out); /* any of them */
 void feel__write_temporal(const struct feel_value *v, struct sb *b);
 /* Nanoseconds since the epoch, or of the day for times, in UTC where there is a zone. */
 __int128 feel__moment_nanos(const struct feel_value *v);

@@ -371,7 +371,7 @@ bool feel__parse_duration(struct str s, value *out)
 	return true;
 }
 
-bool feel__parse_at(struct str s, value *out)
+bool feel_parse_at(struct str s, value *out)
 {
 	return feel__parse_date(s, out) || feel__parse_time(s, out) || feel__parse_duration(s, out) ||
 	       feel__parse_datetime(s, out);

@@ -106,6 +106,29 @@ static struct feel_value *copy_of(struct arena *a, const struct feel_value *v, i
 	return c;
 }
 
+/* The names are different already, so none is looked for; the room is what feel_put reckons with. */
+static struct feel_context copy_context(struct arena *a, const struct feel_context *from, int depth)
+{
+	size_t n = (size_t)from->n, room = 1;
+	struct feel_value *value;
+	struct feel_context c = {NULL, 0};
+
+	while (room < n)
+		room *= 2;
+	c.entry = n ? arena_array(a, room, sizeof *c.entry) : NULL;
+	value = n ? arena_array(a, n, sizeof *value) : NULL;
+	if (c.entry == NULL || value == NULL)
+		return (struct feel_context){NULL, 0};
+	for (; c.n < from->n && !arena_failed(a); c.n++) {
+		const struct feel_entry *e = &from->entry[c.n];
+
+		value[c.n] = copy(a, e->value, depth + 1);
+		c.entry[c.n] = (struct feel_entry){
+		        .key = {arena_strndup(a, e->key.p, e->key.n), e->key.n}, .value = &value[c.n]};
+	}
+	return c;
+}
+
 static struct feel_value copy(struct arena *a, const struct feel_value *v, int depth)
 {
 	struct feel_value c = *v;
@@ -119,15 +142,7 @@ static struct feel_value copy(struct arena *a, const struct feel_value *v, int d
 		for (int i = 0; c.list.item && i < v->list.n; i++)
 			c.list.item[i] = copy(a, &v->list.item[i], depth + 1);
 		break;
-	case FEEL_CONTEXT:
-		c.context = (struct feel_context){NULL, 0};
-		for (int i = 0; i < v->context.n && !arena_failed(a); i++) {
-			const struct feel_entry *e = &v->context.entry[i];
-
-			feel_put(a, &c, (struct str){arena_strndup(a, e->key.p, e->key.n), e->key.n},
-			        copy(a, e->value, depth + 1));
-		}
-		break;
+	case FEEL_CONTEXT: c.context = copy_context(a, &v->context, depth); break;
 	case FEEL_RANGE:
 		c.range.low = copy_of(a, v->range.low, depth + 1);
 		c.range.high = copy_of(a, v->range.high, depth + 1);
