@@ -64,6 +64,25 @@ static void on_close(void *ctx, void *user, const char *why)
 	arena_free(&a);
 }
 
+/* What a client did to its connection is counted for its device, where it is of the kinds that readings are
+ * refused for. */
+static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+{
+	const struct session *s = user;
+	enum refusal as;
+
+	(void)ctx;
+	switch (reason) {
+	case MQTT_R_RATE: as = REFUSED_FLOOD; break;
+	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
+	case MQTT_R_UTF8: as = REFUSED_UTF8; break;
+	case MQTT_R_MALFORMED:
+	case MQTT_R_PROTOCOL: as = REFUSED_SYNTAX; break;
+	default: return;
+	}
+	refusals_add(s->in->refusals, s->rights.name, as, 0, why);
+}
+
 static bool on_subscribe(void *ctx, void *user, struct str filter)
 {
 	const struct session *s = user;
@@ -379,6 +398,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
+	        .blamed = on_blamed,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,

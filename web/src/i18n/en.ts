@@ -961,6 +961,7 @@ export const en: Words = {
 	'rf.right': 'not its thing',
 	'rf.key': 'wrong secret',
 	'rf.busy': 'too many at once',
+	'rf.flood': 'sent too fast',
 	'rf.body': 'too large or damaged',
 	'rd.title': 'Readings',
 	'rd.denied': 'This page is for administrators.',

@@ -960,6 +960,7 @@ export const zh = {
 	'rf.right': '越权',
 	'rf.key': '密钥不对',
 	'rf.busy': '来得太快',
+	'rf.flood': '发得太快',
 	'rf.body': '正文过大或损坏',
 	'rd.title': '读数存储',
 	'rd.denied': '只有管理员能看这一页。',
