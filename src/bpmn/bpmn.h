@@ -70,6 +70,8 @@ int bpmn_check(
 
 /* ---- state ---- */
 
+/* What replaced values took is given back only with the state: one that lives for many steps is to be written
+ * and read again now and then. */
 struct bpmn_state *bpmn_state_new(void);
 void bpmn_state_free(struct bpmn_state **s);
 /* Compact JSON text of tokens, waits, timers and variables; reads back as the same state. */
@@ -140,6 +142,7 @@ struct bpmn_event {
 	                 * sub-process that of the scope it lies in */
 	time_us at;
 	struct str text;
+	int node, flow; /* places of element and text in the definition: a hint, which may be wrong */
 	struct feel_value value;
 };
 struct bpmn_events {

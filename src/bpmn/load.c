@@ -322,6 +322,13 @@ int bpmn__flow_find(const struct bpmn_def *d, struct str id)
 	return slot < 0 ? -slot - 1 : -1;
 }
 
+int bpmn__node_of(const struct bpmn_def *d, const struct bpmn_event *ev)
+{
+	if (ev->node >= 0 && ev->node < d->n_nodes && d->node[ev->node].pub.id == ev->element)
+		return ev->node;
+	return ev->element ? bpmn__node_find(d, str_of(ev->element)) : -1;
+}
+
 static int index_ids(struct loader *l)
 {
 	struct bpmn_def *d = l->d;

@@ -9,6 +9,8 @@
 /* What a desk can do about a flow that cannot go on. */
 #define INCIDENT_STAGE "incident"
 #define INCIDENT_OUTCOMES "retry void"
+/* What it says of a service that the flow calls. */
+#define SERVICE_OUTCOMES "done failed"
 
 void step__begin(struct stepping *x, struct store_tx *tx, struct site *s, const struct who *by)
 {
@@ -277,7 +279,7 @@ static int on_trouble(struct stepping *x, const struct bpmn_event *ev, bool inci
 	        .name = element_name(x, ev),
 	        .role = "desk",
 	        .stage = incident ? INCIDENT_STAGE : "service",
-	        .outcomes = incident ? INCIDENT_OUTCOMES : "done",
+	        .outcomes = incident ? INCIDENT_OUTCOMES : SERVICE_OUTCOMES,
 	        .org = arena_strdup(x->a, dispatch__desk(x->snap)),
 	        .assignee = ""};
 	int rc = step__history(

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define SLOTS 65536        /* snapshots that are held at once at most, see registry_hold */
-#define CHANGES_KEPT 16384 /* codes that registry_changes remembers */
+#define CHANGES_KEPT 65536 /* codes that registry_changes remembers */
 #define BIAS ((int64_t)1 << 60)
 
 struct held {                 /* a snapshot and those who look at it */

@@ -231,7 +231,5 @@ int site_settle(struct site *s, struct err *e)
 
 	quarantine_settle(s->quarantine);
 	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
-	if (rc == 0 && s->rules != NULL)
-		rc = map_look_for_silence(s->map, e);
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

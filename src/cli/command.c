@@ -113,7 +113,10 @@ const struct command commands[] = {
         {"thing", "command CODE TEXT", "send a command to the device of a thing; prints its answer",
                 "The device hears TEXT at things/CODE/commands/ID by MQTT and answers at "
                 "things/CODE/answers/ID. "
-                "Both are\nin the journal. Exits with 1 if no answer comes.\n",
+                "Both are\nin the journal. Exits with 1 if no answer comes. By hand, a device would be\n"
+                "  mosquitto_sub -u LOGIN -P SECRET -q 1 -v -t things/CODE/commands/+\n"
+                "  mosquitto_pub -u LOGIN -P SECRET -q 1 -t things/CODE/answers/ID -m done\n"
+                "with LOGIN and SECRET of heming device add. One made for ThingsBoard hears it as an RPC request.\n",
                 cmd_thing, CMD_SITE | CMD_SERVED, 3, 3,
                 {{"timeout", ARG_TEXT, "TIME", "how long the answer is waited for, up to a minute; 10s"}}},
         {"journal", "verify|tail", "the record of every change",

@@ -462,8 +462,8 @@ void bridges_look(const struct bridges *b, int i, struct mqtt_link_state *out)
 	mqtt_link_look(b->one[i].link, out);
 }
 
-int bridges_command(
-        struct bridges *b, const char *thing, const char *id, struct str payload, dur_us wait, struct err *e)
+int bridges_command(struct bridges *b, const char *thing, const char *id, struct str payload, dur_us wait,
+        const char **broker, struct err *e)
 {
 	struct bridge *x = b ? bridge_of(b, str_of(thing)) : NULL;
 	struct topic_taken t = {
@@ -480,6 +480,7 @@ int bridges_command(
 	        .qos = 1,
 	        .expires = wait};
 	bool sent = mqtt_link_send(x->link, &o);
+	*broker = x->o.name;
 	sb_fini(&topic);
 	sb_fini(&answers);
 	return sent ? 0

@@ -24,8 +24,9 @@ void bridges_look(const struct bridges *b, int i, struct mqtt_link_state *out);
 /* The topic that a message of broker i counts under here; false: none. */
 bool bridges_map(struct bridges *b, int i, struct str topic, struct sb *to);
 
-/* ERR_NOTFOUND: the thing is not behind any of these brokers. ERR_UNAVAILABLE: it is not connected. */
-MUST_USE int bridges_command(
-        struct bridges *b, const char *thing, const char *id, struct str payload, dur_us wait, struct err *e);
+/* ERR_NOTFOUND: the thing is not behind any of these brokers. ERR_UNAVAILABLE: it is not connected. *broker:
+ * its name, which lives as long as b. */
+MUST_USE int bridges_command(struct bridges *b, const char *thing, const char *id, struct str payload,
+        dur_us wait, const char **broker, struct err *e);
 
 #endif

@@ -126,8 +126,10 @@ int door__device_of_token(
 {
 	struct str secret = token, login = str_cut(&secret, ':');
 
-	if (secret.p == NULL)
-		return err_set(e, ERR_UNAUTH, "the token of a device is NAME:SECRET");
+	if (secret.p == NULL) {
+		secret = login;
+		login = STR_NULL;
+	}
 	return find(in, login, secret, http_arena(r), d, e);
 }
 

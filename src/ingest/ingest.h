@@ -52,7 +52,7 @@ void ingest_stop(struct ingest **in);
 void ingest_write(struct ingest *in, struct http_req *r);    /* POST /write and /api/v2/write */
 void ingest_readings(struct ingest *in, struct http_req *r); /* POST /api/v1/readings */
 /* POST /api/v1/{token}/telemetry and …/attributes, as devices made for ThingsBoard call them; token:
- * NAME:SECRET */
+ * NAME:SECRET, or SECRET alone */
 void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token);
 /* What clients of InfluxDB ask before they write: GET /ping, GET /health, /query. */
 void ingest_influx_ping(struct http_req *r);

@@ -358,6 +358,7 @@ void mqtt_close(struct mqtt_server **sp)
 	free(s->names);
 	mqtt__tree_fini(&s->tree);
 	sb_fini(&s->text);
+	sb_fini(&s->name);
 	s->magic = 0;
 	free(s);
 }

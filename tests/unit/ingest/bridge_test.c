@@ -92,13 +92,14 @@ static int read_text(const char *text, struct bridges **b, struct err *e)
 TEST(maps_topics_as_the_file_says)
 {
 	struct bridges *b = NULL;
+	const char *broker = NULL;
 	struct err e = ERR_INIT;
 	struct sb to = SB_INIT;
 
 	check_ok(bridges_read(test_path("missing.yaml"), &b, &e), &e);
 	check(b == NULL);
 	check_eq_i(bridges_count(b), 0);
-	check_err(bridges_command(b, "x", "1", STR_LIT(""), 0, &e), ERR_NOTFOUND);
+	check_err(bridges_command(b, "x", "1", STR_LIT(""), 0, &broker, &e), ERR_NOTFOUND);
 	check_ok(read_text(BROKER("    commands: c/{thing}/do/{id}\n    answers: c/{thing}/done/{id}\n"), &b,
 	                 &e),
 	        &e);
@@ -121,6 +122,7 @@ TEST(maps_topics_as_the_file_says)
 TEST(remembers_many_things)
 {
 	struct bridges *b = NULL;
+	const char *broker = NULL;
 	struct err e = ERR_INIT;
 	struct sb to = SB_INIT;
 	char topic[32];
@@ -135,7 +137,7 @@ TEST(remembers_many_things)
 	}
 	sb_fini(&to);
 	/* The link was never opened, so that only who is not behind it can be asked for. */
-	check_err(bridges_command(b, "T5000", "1", STR_LIT(""), 0, &e), ERR_NOTFOUND);
+	check_err(bridges_command(b, "T5000", "1", STR_LIT(""), 0, &broker, &e), ERR_NOTFOUND);
 	bridges_free(&b);
 }
 
