@@ -85,8 +85,11 @@ MUST_USE bool ingest__room(struct arena *a, struct points *out, size_t n);
 /* All lines of a text for one device. Negative only when nothing more can be taken. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
-/* The same for JSON (payload.h); thing: STR_NULL when the payload names things. *readable: false when nothing
- * could be read from it at all. */
+/* ctx is the struct ingest: the zone that a thing's times are in when they say none; of a device that stands
+ * for another, that one's. */
+const struct zone *ingest__zone_of(void *ctx, struct str thing);
+/* The same for JSON (payload.h), in which only `things` and `metric` of the shape are read; thing: STR_NULL
+ * when the payload names things. *readable: false when nothing could be read from it at all. */
 MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e);

@@ -234,8 +234,7 @@ static struct post *post_of(struct ingest *in)
 static bool take_payload(struct session *s, struct mqtt_message *m, enum payload_things things,
         struct str thing, struct str metric, struct post *x)
 {
-	const struct payload_shape shape = {
-	        .things = things, .metric = metric, .zone = s->in->site->catalog->zone};
+	const struct payload_shape shape = {.things = things, .metric = metric};
 	size_t before = x->points.n;
 	struct err e = ERR_INIT;
 	bool readable;

@@ -271,6 +271,8 @@ export const en: Words = {
 	'thing.unit': 'District',
 	'thing.org': 'Kept by',
 	'thing.at_place': 'Position',
+	'thing.zone': 'Time zone',
+	'thing.time_there': '{t} there',
 	'thing.never': 'never reported',
 	'help.title': 'Keys',
 	'help.move': 'next, previous',

@@ -270,6 +270,8 @@ export const zh = {
 	'thing.unit': '区县',
 	'thing.org': '管理单位',
 	'thing.at_place': '坐标',
+	'thing.zone': '时区',
+	'thing.time_there': '当地 {t}',
 	'thing.never': '从未上报',
 	'help.title': '键盘',
 	'help.move': '下一个、上一个',
