@@ -19,7 +19,7 @@ TEST(finds_what_was_put)
 {
 	struct seen *s = seen_new(1000);
 	struct seen_reader r;
-	series_id id;
+	series_id id = {0};
 	char key[32];
 
 	seen_begin(s, 1, &r);
