@@ -345,8 +345,7 @@ static void on_turn(void *ctx)
 	post_now(in);
 }
 
-/* What the messages of another broker come with: the rights of a device. */
-static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
+void *ingest__user_of_broker(void *ctx, struct arena *a, const struct device *d)
 {
 	struct ingest *in = ctx;
 	struct session *s = arena_alloc(a, sizeof(*s));
@@ -356,6 +355,11 @@ static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
 	s->rights.name = d->login;
 	s->rights.device = *d;
 	return s;
+}
+
+static void on_tick(void *ctx)
+{
+	ingest__brokers_look(ctx);
 }
 
 static int begin_tls(void *ctx, struct gnutls_session_int *session)
@@ -379,6 +383,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
+	        .tick = on_tick,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,
@@ -411,7 +416,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 		return err_at(e, NULL, 0, 0, "mqtt-plain");
 	}
 	rc = mqtt_listen(&mo, &door, &in->mqtt, e);
-	if (rc == 0 && in->bridges != NULL)
-		bridges_start(in->bridges, in->mqtt, in, user_of_broker);
+	if (rc == 0)
+		ingest__brokers_start(in);
 	return rc;
 }

@@ -103,6 +103,8 @@ struct mqtt_door {
 	/* Loop thread, about once a minute: false ends the connection, as not authorised any more. NULL: they
 	 * stay. */
 	bool (*still)(void *ctx, void *user);
+	/* Loop thread, about twice a second. NULL: not told. */
+	void (*tick)(void *ctx);
 	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };
