@@ -40,7 +40,10 @@ int ingest_mqtt_tls_port(const struct ingest *in); /* the same */
 struct mqtt_link_state;
 bool ingest_broker(const struct ingest *in, int i, struct mqtt_link_state *out);
 /* Reads certificate and key of MQTT again, if there are any. */
-MUST_USE int ingest_reload(struct ingest *in, struct err *e);
+MUST_USE int ingest_reload_cert(struct ingest *in, struct err *e);
+/* Reads the file of other brokers again: when it has changed, those of before are left and these are
+ * connected. How many there are; a failure leaves all as it was, and is logged too. */
+MUST_USE int ingest_reload_brokers(struct ingest *in, struct err *e);
 /* Waits for what is at work. The HTTP door must be closed before. */
 void ingest_stop(struct ingest **in);
 

@@ -363,8 +363,7 @@ static void on_turn(void *ctx)
 	post_now(in);
 }
 
-/* What the messages of another broker come with: the rights of a device. */
-static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
+void *ingest__user_of_broker(void *ctx, struct arena *a, const struct device *d)
 {
 	struct ingest *in = ctx;
 	struct session *s = arena_alloc(a, sizeof(*s));
@@ -374,6 +373,11 @@ static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
 	s->rights.name = d->login;
 	s->rights.device = *d;
 	return s;
+}
+
+static void on_tick(void *ctx)
+{
+	ingest__brokers_look(ctx);
 }
 
 static int begin_tls(void *ctx, struct gnutls_session_int *session)
@@ -398,6 +402,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .receive = on_receive,
 	        .still = on_still,
 	        .blamed = on_blamed,
+	        .tick = on_tick,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,
@@ -430,7 +435,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 		return err_at(e, NULL, 0, 0, "mqtt-plain");
 	}
 	rc = mqtt_listen(&mo, &door, &in->mqtt, e);
-	if (rc == 0 && in->bridges != NULL)
-		bridges_start(in->bridges, in->mqtt, in, user_of_broker);
+	if (rc == 0)
+		ingest__brokers_start(in);
 	return rc;
 }

@@ -634,6 +634,8 @@ struct mqtt_server {
 	uint64_t numbers, numbers_0; /* of messages in the log, and before its last picture */
 };
 
+/* The largest packet that is taken, with its head: what others are told. */
+uint32_t mqtt__packet_most(const struct mqtt_server *s);
 extern _Thread_local struct mqtt_server *mqtt__loop_here; /* whose loop this thread is, or NULL */
 void mqtt__dirty(struct mqtt__conn *c);
 /* Around the push of a piece of news, from any thread: true from outside the loop, which is woken then. */
