@@ -545,11 +545,21 @@ struct ingest *api_ingest(const struct api_server *s)
 	return s->ingest;
 }
 
-int api_reload(struct api_server *s, time_us *until, struct err *e)
+int api_reload(struct api_server *s, time_us *until, int *brokers, struct err *e)
 {
-	int rc = http_reload(s->http, until, e);
+	struct err other = ERR_INIT;
+	int rc = 0;
 
-	return rc == 0 && s->ingest != NULL ? ingest_reload(s->ingest, e) : rc;
+	*until = TIME_NONE;
+	*brokers = s->ingest != NULL ? ingest_reload_brokers(s->ingest, &other) : 0;
+	if (http_has_certificate(s->http))
+		rc = http_reload(s->http, until, e);
+	if (rc == 0 && s->ingest != NULL)
+		rc = ingest_reload_cert(s->ingest, e);
+	if (rc < 0 || *brokers >= 0)
+		return rc;
+	*e = other;
+	return e->code;
 }
 
 void api_stop(struct api_server **sp)

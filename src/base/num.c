@@ -414,7 +414,43 @@ static size_t put_short(double v, char *to)
 	return n;
 }
 
-size_t num_format(double v, char *buf)
+static char *put_plain(const struct digits *g, char *p)
+{
+	if (g->point <= 0) {
+		*p++ = '0';
+		*p++ = '.';
+		for (int i = g->point; i < 0; i++)
+			*p++ = '0';
+		return mempcpy(p, g->d, (size_t)g->n);
+	}
+	for (int i = 0; i < g->point || i < g->n; i++) {
+		if (i == g->point)
+			*p++ = '.';
+		*p++ = i < g->n ? g->d[i] : '0';
+	}
+	return p;
+}
+
+/* As Go writes it: at least two digits of exponent, always with a sign. */
+static char *put_exponent(const struct digits *g, char *p)
+{
+	int exponent = g->point - 1;
+	*p++ = g->d[0];
+	if (g->n > 1) {
+		*p++ = '.';
+		p = mempcpy(p, g->d + 1, (size_t)g->n - 1);
+	}
+	*p++ = 'e';
+	*p++ = exponent < 0 ? '-' : '+';
+	exponent = exponent < 0 ? -exponent : exponent;
+	if (exponent >= 100)
+		*p++ = (char)('0' + exponent / 100);
+	*p++ = (char)('0' + exponent / 10 % 10);
+	*p++ = (char)('0' + exponent % 10);
+	return p;
+}
+
+static size_t format(double v, char *buf, bool plain)
 {
 	char *p = buf;
 	if (isnan(v))
@@ -441,38 +477,19 @@ size_t num_format(double v, char *buf)
 	}
 	struct digits g = {0};
 	shortest_digits(v, &g);
-	if (v >= 1e-7 && v < 1e21) {
-		if (g.point <= 0) {
-			*p++ = '0';
-			*p++ = '.';
-			for (int i = g.point; i < 0; i++)
-				*p++ = '0';
-			p = mempcpy(p, g.d, (size_t)g.n);
-		} else {
-			for (int i = 0; i < g.point || i < g.n; i++) {
-				if (i == g.point)
-					*p++ = '.';
-				*p++ = i < g.n ? g.d[i] : '0';
-			}
-		}
-	} else {
-		/* As Go writes it: at least two digits of exponent, always with a sign. */
-		int exponent = g.point - 1;
-		*p++ = g.d[0];
-		if (g.n > 1) {
-			*p++ = '.';
-			p = mempcpy(p, g.d + 1, (size_t)g.n - 1);
-		}
-		*p++ = 'e';
-		*p++ = exponent < 0 ? '-' : '+';
-		exponent = exponent < 0 ? -exponent : exponent;
-		if (exponent >= 100)
-			*p++ = (char)('0' + exponent / 100);
-		*p++ = (char)('0' + exponent / 10 % 10);
-		*p++ = (char)('0' + exponent % 10);
-	}
+	p = plain || (v >= 1e-6 && v < 1e21) ? put_plain(&g, p) : put_exponent(&g, p);
 	*p = '\0';
 	return (size_t)(p - buf);
+}
+
+size_t num_format(double v, char *buf)
+{
+	return format(v, buf, false);
+}
+
+size_t num_format_plain(double v, char *buf)
+{
+	return format(v, buf, true);
 }
 
 bool num_size(struct str s, int64_t *bytes)

@@ -20,9 +20,12 @@ MUST_USE bool num_double(struct str s, bool special, double *out);
 size_t num_digits(const char *p, const char *end, uint64_t *out);
 size_t num_short(const char *p, const char *end, double *out);
 /* Shortest text that reads back as the same double: "0.1", "1e+21", "NaN", "+Inf", "-Inf"
- * (Go's strconv 'f' form for 1e-7 <= |v| < 1e21 as Prometheus prints, else exponent form).
+ * (Go's strconv 'f' form for 1e-6 <= |v| < 1e21 as Prometheus prints samples, else exponent form).
  * buf of at least 32 bytes; returns the length. */
 size_t num_format(double v, char *buf);
+/* As num_format, without exponents: "0.0000001". buf of at least NUM_PLAIN_MAX bytes. */
+#define NUM_PLAIN_MAX 400
+size_t num_format_plain(double v, char *buf);
 /* Sizes with units: "64MiB", "10kB", "512". */
 MUST_USE bool num_size(struct str s, int64_t *bytes);
 

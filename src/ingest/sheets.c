@@ -12,6 +12,7 @@ struct known {
 	struct str word, code;
 };
 struct known_things {
+	struct ingest *in;
 	struct known *k;
 	size_t n, cap;
 };
@@ -28,6 +29,13 @@ static struct str find_known(void *ctx, struct str word)
 	const struct known *k = t->n > 0 ? bsearch(&key, t->k, t->n, sizeof(*t->k), known_cmp) : NULL;
 
 	return k != NULL ? k->code : STR_NULL;
+}
+
+static const struct zone *zone_of_known(void *ctx, struct str thing)
+{
+	const struct known_things *t = ctx;
+
+	return ingest__zone_of(t->in, thing);
 }
 
 /* The text of a member of a flat object; numbers as they are written. */
@@ -202,7 +210,8 @@ int ingest__sheet_open(struct ingest *in, const struct mapping *m, struct str te
 	struct sheet_things *things = arena_alloc(a, sizeof(*things));
 	int rc = 0;
 
-	*things = (struct sheet_things){known, find_known};
+	known->in = in;
+	*things = (struct sheet_things){known, find_known, zone_of_known};
 	if (attribute != NULL)
 		rc = find_things(in, attribute, a, known, e);
 	return rc == 0 ? sheet_open(a, m, text, in->site->catalog->zone, things, out, e) : rc;

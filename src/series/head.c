@@ -54,8 +54,8 @@ static void put(struct head *h, time_us t, double v, const int64_t *x)
 
 static void recode(struct head *h, int unit, int exp)
 {
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
+	time_us t[HEAD_POINTS];
+	double v[HEAD_POINTS];
 	int n = h->n;
 
 	must(head_decode(h, t, v));
@@ -97,7 +97,7 @@ bool head_decode(const struct head *h, time_us *t, double *v)
 	const uint8_t *p = h->p, *end = h->p + h->used;
 	int64_t scaled, delta = 0, x = 0;
 
-	if (h->n > CODEC_POINTS || h->unit > 2 || h->exp > DECIMAL_EXP_MAX)
+	if (h->n > HEAD_POINTS || h->unit > 2 || h->exp > DECIMAL_EXP_MAX)
 		return false;
 	scaled = in_units(h->first, h->unit);
 	for (int i = 0; i < h->n; i++) {
