@@ -121,6 +121,26 @@ static bool on_still(void *ctx, void *user)
 	return rights_still(&s->rights);
 }
 
+static void on_blame(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+{
+	struct ingest *in = ctx;
+	const struct session *s = user;
+	enum refusal as = REFUSED_PACKET;
+
+	switch (reason) {
+	case MQTT_R_KEEP_ALIVE:
+	case MQTT_R_TIME:
+	case MQTT_R_NOT_AUTHORISED: return; /* its network, or its end */
+	case MQTT_R_RATE: as = REFUSED_FLOOD; break;
+	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
+	case MQTT_R_RECEIVE_MAX:
+	case MQTT_R_SLOW:
+	case MQTT_R_MEMORY: as = REFUSED_LIMIT; break;
+	default: break;
+	}
+	refusals_add(in->refusals, s->rights.name, as, 0, why);
+}
+
 static bool on_receive(void *ctx, void *user, struct str topic)
 {
 	struct ingest *in = ctx;
@@ -384,6 +404,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .receive = on_receive,
 	        .still = on_still,
 	        .tick = on_tick,
+	        .blame = on_blame,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,

@@ -43,6 +43,7 @@ enum mqtt_reason {
 	MQTT_R_RECEIVE_MAX = 0x93,
 	MQTT_R_ALIAS = 0x94,
 	MQTT_R_TOO_LARGE = 0x95,
+	MQTT_R_RATE = 0x96,
 	MQTT_R_QUOTA = 0x97,
 	MQTT_R_PAYLOAD = 0x99,
 	MQTT_R_CONNECTIONS = 0x9f,
@@ -105,6 +106,9 @@ struct mqtt_door {
 	bool (*still)(void *ctx, void *user);
 	/* Loop thread, about twice a second. NULL: not told. */
 	void (*tick)(void *ctx);
+	/* Loop thread. A client that is in is to be ended for what it did, or, for MQTT_R_RATE, read more
+	 * slowly. NULL: not told. */
+	void (*blame)(void *ctx, void *user, enum mqtt_reason reason, const char *why);
 	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };

@@ -244,6 +244,13 @@ void mqtt__count(enum mqtt_reason reason)
 	metric_add(m, 1);
 }
 
+void mqtt__blame(struct mqtt__conn *c, struct mqtt__bad bad)
+{
+	const struct mqtt_door *d = &c->server->door;
+	if (c->connected && d->blame)
+		d->blame(d->ctx, c->user, bad.reason, bad.why);
+}
+
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 {
 	if (c->ending)
@@ -253,6 +260,7 @@ void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 		return;
 	}
 	mqtt__count(bad.reason);
+	mqtt__blame(c, bad);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
 	mqtt__end(c, bad.reason, bad.why);
 }
