@@ -91,7 +91,7 @@ int cmd_backup(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = file_mkdirs(path_join(c->a, dir, "series"), e);
 	if (rc == 0)
-		rc = series_snapshot(c->site->series, path_join(c->a, dir, "series"), e);
+		rc = series_snapshot(c->site->series, path_join(c->a, dir, "series"), c->cancel, e);
 	if (rc == 0 && file_exists(yaml))
 		rc = file_copy(yaml, path_join(c->a, dir, "site.yaml"), 0640, e);
 	if (rc == 0)

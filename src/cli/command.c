@@ -164,7 +164,7 @@ const struct command commands[] = {
         {"doctor", "", "look a site over: disk, store, journal, readings, things that fell silent",
                 "Each line is ok, warn or bad, with what to do. Exits with 1 if anything is bad.\n",
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
-        {"series", "verify, repair, retention, delete SELECTOR, snapshot FOLDER",
+        {"series", "verify, repair, retention, delete SELECTOR, snapshot FOLDER, stop ID",
                 "the readings as a whole: look them over, mend them, remove them, copy them",
                 "verify     names every damaged place; the site may be serving\n"
                 "repair     with the site stopped: writes damaged block files, and those of an older format, "
@@ -177,8 +177,16 @@ const struct command commands[] = {
                 "           with --now that is done at once\n"
                 "delete     takes readings out for good: heming series delete '{__name__=\"ch4_lel\"}' --to "
                 "2026-01-01\n"
-                "           counts first; --dry-run does nothing else. --reason is for the journal\n"
-                "snapshot   a consistent copy of the readings in a new folder, while the site goes on\n",
+                "           counts first; --dry-run does nothing else. --reason is for the journal. Ctrl-C "
+                "stops "
+                "it behind\n"
+                "           the file it is at: what is gone is gone, the rest stays\n"
+                "snapshot   a consistent copy of the readings in a new folder, while the site goes on; "
+                "Ctrl-C "
+                "stops it, and nothing of it stays\n"
+                "stop       a deletion that runs in the serving process, by its id; or, with the word "
+                "snapshot, "
+                "what others copy\n",
                 cmd_series, CMD_SITE | CMD_SETTINGS, 1, 2,
                 {{"from", ARG_TEXT, "TIME", "delete: only readings from then on"},
                         {"to", ARG_TEXT, "TIME", "delete: only readings up to then"},

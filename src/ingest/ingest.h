@@ -62,6 +62,13 @@ void ingest_influx_ping(struct http_req *r);
 void ingest_influx_health(struct http_req *r);
 void ingest_influx_query(struct ingest *in, struct http_req *r, const char *q); /* q may be NULL */
 
+/* A request for one of these doors was answered 413 before its body was read: whom that is to be counted for,
+ * or NULL. token as in ingest_telemetry, or STR_NULL. ingest_turned_away() counts it, and frees it: on a
+ * worker, since it looks the device up. */
+struct ingest_turned_away;
+struct ingest_turned_away *ingest_too_long(struct ingest *in, struct http_req *r, struct str token);
+void ingest_turned_away(void *turned_away);
+
 /* What was refused, by device; lives as long as the ingest. */
 struct refusals *ingest_refusals(struct ingest *in);
 

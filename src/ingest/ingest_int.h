@@ -55,9 +55,16 @@ struct points {
 	int bads;
 };
 /* Whether readings with these labels are kept (unknown.c), and as whose: the label `thing` of a merged device
- * becomes its thing's. NULL, or words why not. lasting: the answer will be the same next time. */
+ * becomes its thing's. NULL, or words why not. */
+enum admission {
+	ADMITTED,           /* the answer lasts */
+	ADMITTED_UNDECIDED, /* it is good until ingest__decisions() is another number */
+	ADMITTED_NOW,       /* ask again */
+};
 const char *ingest__admit(struct ingest *in, const struct device *d, const char *protocol, struct labels *ls,
-        bool *lasting, enum refusal *why);
+        enum admission *as, enum refusal *why);
+/* Not 0; another one after each decision about unknown devices, and each change of things. */
+uint32_t ingest__decisions(struct ingest *in);
 /* Counts, logs and keeps one for the answer. */
 void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const char *device, enum refusal why,
         int line, const char *words);
@@ -77,11 +84,17 @@ void ingest__stored(const struct points *p);
 /* A batch came back with rc: when series have ended meanwhile, they are looked up anew from now on. */
 void ingest__failed(struct ingest *in, int rc);
 
+/* Room for n points more; false when the arena has none. */
+MUST_USE bool ingest__room(struct arena *a, struct points *out, size_t n);
+
 /* All lines of a text for one device. Negative only when nothing more can be taken. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
-/* The same for JSON (payload.h); thing: STR_NULL when the payload names things. *readable: false when nothing
- * could be read from it at all. */
+/* ctx is the struct ingest: the zone that a thing's times are in when they say none; of a device that stands
+ * for another, that one's. */
+const struct zone *ingest__zone_of(void *ctx, struct str thing);
+/* The same for JSON (payload.h), in which only `things` and `metric` of the shape are read; thing: STR_NULL
+ * when the payload names things. *readable: false when nothing could be read from it at all. */
 MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e);

@@ -64,6 +64,30 @@ static void on_close(void *ctx, void *user, const char *why)
 	arena_free(&a);
 }
 
+/* What a client did to its connection is counted for its device, where it is of the kinds that readings are
+ * refused for. */
+static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+{
+	const struct session *s = user;
+	enum refusal as;
+
+	(void)ctx;
+	switch (reason) {
+	case MQTT_R_RATE: as = REFUSED_FLOOD; break;
+	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
+	case MQTT_R_UTF8: as = REFUSED_UTF8; break;
+	case MQTT_R_MALFORMED:
+	case MQTT_R_ALIAS:
+	case MQTT_R_PROTOCOL: as = REFUSED_SYNTAX; break;
+	case MQTT_R_TOPIC: as = REFUSED_NAME; break;
+	case MQTT_R_RECEIVE_MAX:
+	case MQTT_R_SLOW:
+	case MQTT_R_MEMORY: as = REFUSED_LIMIT; break;
+	default: return;
+	}
+	refusals_add(s->in->refusals, s->rights.name, as, 0, why);
+}
+
 static bool on_subscribe(void *ctx, void *user, struct str filter)
 {
 	const struct session *s = user;
@@ -119,26 +143,6 @@ static bool on_still(void *ctx, void *user)
 
 	(void)ctx;
 	return rights_still(&s->rights);
-}
-
-static void on_blame(void *ctx, void *user, enum mqtt_reason reason, const char *why)
-{
-	struct ingest *in = ctx;
-	const struct session *s = user;
-	enum refusal as = REFUSED_PACKET;
-
-	switch (reason) {
-	case MQTT_R_KEEP_ALIVE:
-	case MQTT_R_TIME:
-	case MQTT_R_NOT_AUTHORISED: return; /* its network, or its end */
-	case MQTT_R_RATE: as = REFUSED_FLOOD; break;
-	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
-	case MQTT_R_RECEIVE_MAX:
-	case MQTT_R_SLOW:
-	case MQTT_R_MEMORY: as = REFUSED_LIMIT; break;
-	default: break;
-	}
-	refusals_add(in->refusals, s->rights.name, as, 0, why);
 }
 
 static bool on_receive(void *ctx, void *user, struct str topic)
@@ -235,8 +239,7 @@ static struct post *post_of(struct ingest *in)
 static bool take_payload(struct session *s, struct mqtt_message *m, enum payload_things things,
         struct str thing, struct str metric, struct post *x)
 {
-	const struct payload_shape shape = {
-	        .things = things, .metric = metric, .zone = s->in->site->catalog->zone};
+	const struct payload_shape shape = {.things = things, .metric = metric};
 	size_t before = x->points.n;
 	struct err e = ERR_INIT;
 	bool readable;
@@ -403,8 +406,8 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
+	        .blamed = on_blamed,
 	        .tick = on_tick,
-	        .blame = on_blame,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,

@@ -25,10 +25,9 @@ static const struct {
         [REFUSED_RIGHT] = {"right", METRIC_INGEST_BAD_RIGHT},
         [REFUSED_KEY] = {"key", METRIC_INGEST_BAD_KEY},
         [REFUSED_BUSY] = {"busy", METRIC_INGEST_BAD_BUSY},
+        [REFUSED_FLOOD] = {"flood", METRIC_INGEST_BAD_FLOOD},
         [REFUSED_BODY] = {"body", METRIC_INGEST_BAD_BODY},
         [REFUSED_HISTOGRAM] = {"histogram", METRIC_INGEST_BAD_HISTOGRAM},
-        [REFUSED_FLOOD] = {"flood", METRIC_INGEST_BAD_FLOOD},
-        [REFUSED_PACKET] = {"packet", METRIC_INGEST_BAD_PACKET},
         [REFUSED_LIMIT] = {"limit", METRIC_INGEST_BAD_LIMIT},
 };
 

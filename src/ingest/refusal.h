@@ -24,11 +24,10 @@ enum refusal {
 	REFUSED_RIGHT,     /* not the device's thing */
 	REFUSED_KEY,       /* a wrong name or secret */
 	REFUSED_BUSY,      /* more came at once than can wait to be written; to be sent again */
+	REFUSED_FLOOD,     /* sent faster than mqtt-rate: not refused, but read more slowly */
 	REFUSED_BODY,      /* too large, or its compression is damaged */
 	REFUSED_HISTOGRAM, /* native histograms of remote write */
-	REFUSED_FLOOD,     /* more messages than mqtt-rate: read more slowly, once for each time it begins */
-	REFUSED_PACKET,    /* a packet that is no MQTT, or against its rules: the connection is ended */
-	REFUSED_LIMIT,     /* more at once than was offered, or not read as fast as it comes: the same */
+	REFUSED_LIMIT,     /* MQTT: more at once than was offered, or what waits for it is not read */
 	REFUSALS
 };
 const char *refusal_name(enum refusal why);

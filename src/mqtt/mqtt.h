@@ -104,11 +104,11 @@ struct mqtt_door {
 	/* Loop thread, about once a minute: false ends the connection, as not authorised any more. NULL: they
 	 * stay. */
 	bool (*still)(void *ctx, void *user);
+	/* Loop thread: the client did what ends its connection, for a reason that it is counted by; or,
+	 * MQTT_R_RATE, it sends faster than allowed and is not read for a while. NULL: not told. */
+	void (*blamed)(void *ctx, void *user, enum mqtt_reason reason, const char *why);
 	/* Loop thread, about twice a second. NULL: not told. */
 	void (*tick)(void *ctx);
-	/* Loop thread. A client that is in is to be ended for what it did, or, for MQTT_R_RATE, read more
-	 * slowly. NULL: not told. */
-	void (*blame)(void *ctx, void *user, enum mqtt_reason reason, const char *why);
 	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };

@@ -244,11 +244,12 @@ void mqtt__count(enum mqtt_reason reason)
 	metric_add(m, 1);
 }
 
-void mqtt__blame(struct mqtt__conn *c, struct mqtt__bad bad)
+void mqtt__tell(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
 {
-	const struct mqtt_door *d = &c->server->door;
-	if (c->connected && d->blame)
-		d->blame(d->ctx, c->user, bad.reason, bad.why);
+	const struct mqtt_door *door = &c->server->door;
+
+	if (door->blamed != NULL && c->user != NULL)
+		door->blamed(door->ctx, c->user, reason, why);
 }
 
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
@@ -260,7 +261,7 @@ void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 		return;
 	}
 	mqtt__count(bad.reason);
-	mqtt__blame(c, bad);
+	mqtt__tell(c, bad.reason, bad.why);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
 	mqtt__end(c, bad.reason, bad.why);
 }

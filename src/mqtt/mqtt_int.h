@@ -470,8 +470,8 @@ bool mqtt__has_room(const struct mqtt__conn *c); /* for more messages */
 void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why);
 /* As mqtt__end, for a peer that broke the rules: counted and logged. */
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad);
-void mqtt__count(enum mqtt_reason reason);                    /* in the metrics */
-void mqtt__blame(struct mqtt__conn *c, struct mqtt__bad bad); /* tells the caller whose client it is */
+void mqtt__tell(struct mqtt__conn *c, enum mqtt_reason reason, const char *why); /* the door's `blamed` */
+void mqtt__count(enum mqtt_reason reason);                                       /* in the metrics */
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on);
 void mqtt__drop_held(struct mqtt__conn *c); /* output that waits for the log is never sent */
 /* What a turn of the loop left to do for it: packets behind a pause, output, its end. c may be gone after. */

@@ -73,7 +73,7 @@ static bool on_still(void *ctx, void *user)
 	return !b->over;
 }
 
-static void on_blame(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char *why)
 {
 	struct broker *b = ctx;
 	check(user == b && why != NULL);
@@ -133,7 +133,7 @@ void broker_start(struct broker *b, struct mqtt_options o)
 	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
-	        .blame = on_blame,
+	        .blamed = on_blamed,
 	        .close = on_close};
 	struct err e = ERR_INIT;
 	pthread_mutex_init(&b->lock, NULL);
