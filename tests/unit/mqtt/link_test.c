@@ -142,6 +142,37 @@ TEST(a_message_is_answered_there_when_it_is_done_here)
 	broker_stop(&city);
 }
 
+/* Another takes its place, under the same client id: what was not answered comes to that one. */
+TEST(a_link_that_is_left_is_over_and_its_session_is_not)
+{
+	struct broker city = {0}, b = {.hold = true};
+	struct peer p = {0};
+	broker_start(&city, (struct mqtt_options){0});
+	broker_start(&b, (struct mqtt_options){0});
+	struct mqtt_link_options o = to(mqtt_port(city.server));
+	o.user = &b;
+	struct mqtt_link *l = mqtt_link_open(b.server, &o);
+	check(eventually(l, true));
+	peer_connect(&p, &city, 4, (struct hello){.id = "p"});
+	peer_publish(&p, "x/1", "v", 2, 1, STR_NULL);
+	check(broker_wait(&b, &b.published, 1));
+	mqtt_link_leave(l);
+	check(broker_wait(&city, &city.closes, 1));
+	check_eq_s(city.why, "it said goodbye");
+	struct mqtt_link *next = mqtt_link_open(b.server, &o);
+	check(eventually(next, true));
+	check(broker_wait(&b, &b.published, 2));
+	check(b.kept[1]->dup);
+	broker_done(&b, 0, true);
+	broker_done(&b, 1, true);
+	check(eventually(l, false));
+	check(!mqtt_link_send(l, &(struct mqtt_outgoing){.topic = STR_LIT("a"), .payload = STR_LIT("x")}));
+	check_eq_i(metric_get(METRIC_MQTT_LINKS), 1);
+	peer_close(&p);
+	broker_stop(&b);
+	broker_stop(&city);
+}
+
 /* Several of the same city share a subscription: each message comes to one of them. */
 TEST(links_share_the_load)
 {
