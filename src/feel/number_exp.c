@@ -81,8 +81,8 @@ static bool exp_wide(struct wide x, struct wide *out)
 		*out = (struct wide){.hi = {0, 0, false}};
 		return true;
 	}
-	/* exp(x) = exp(x / 2^k)^(2^k), with x / 2^k below 1/8 for a short series. */
-	for (; !amount_below(x.hi, (struct feel_number){125, -3, false}); halvings++)
+	/* exp(x) = exp(x / 2^k)^(2^k), with x / 2^k below 1/1000 for a short series. */
+	for (; !amount_below(x.hi, (struct feel_number){1, -3, false}); halvings++)
 		if (!mul(x, (struct wide){.hi = half}, &x))
 			return false;
 	for (int i = 1; i < TERMS_MAX && !amount_below(term.hi, (struct feel_number){1, -75, false}); i++)
