@@ -23,8 +23,9 @@ struct broker {
 	int kept_n, connects, closes, published;
 	struct sb text; /* "topic=payload;" of each message */
 	struct sb outside;
-	char why[128]; /* of the last close */
-	char id[64];   /* client id, user name and password of the last CONNECT */
+	struct sb blames; /* reasons, of clients that were in */
+	char why[128];    /* of the last close */
+	char id[64];      /* client id, user name and password of the last CONNECT */
 	char username[64], password[64];
 };
 
