@@ -75,7 +75,7 @@ void ingest_readings(struct ingest *in, struct http_req *r)
 	else if (thing != NULL)
 		take(in, r, &d, PAYLOAD_ONE, str_of(thing), 204);
 	else
-		take(in, r, &d, PAYLOAD_NAMED, ingest__thing_of(in, &d), 204);
+		take(in, r, &d, PAYLOAD_NAMED, device_thing(in->site, &d), 204);
 }
 
 void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token)
@@ -86,7 +86,7 @@ void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token)
 	int rc = door__device_of_token(in, r, token, &d, &e);
 
 	if (rc == 0) {
-		thing = ingest__thing_of(in, &d);
+		thing = device_thing(in->site, &d);
 		if (thing.p == NULL) {
 			refusals_add(in->refusals, d.login, REFUSED_RIGHT, 0, DEVICE_OF_NO_THING);
 			rc = err_set(&e, ERR_DENIED, "%s", DEVICE_OF_NO_THING);
