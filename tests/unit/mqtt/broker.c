@@ -151,6 +151,22 @@ void broker_stop(struct broker *b)
 	sb_fini(&b->blames);
 }
 
+int broker_published(struct broker *b)
+{
+	pthread_mutex_lock(&b->lock);
+	int n = b->published;
+	pthread_mutex_unlock(&b->lock);
+	return n;
+}
+
+bool broker_blamed(struct broker *b, const char *reasons)
+{
+	pthread_mutex_lock(&b->lock);
+	bool has = b->blames.n > 0 && strstr(b->blames.p, reasons) != NULL;
+	pthread_mutex_unlock(&b->lock);
+	return has;
+}
+
 bool broker_wait(struct broker *b, const int *counter, int n)
 {
 	struct timespec until;
