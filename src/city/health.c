@@ -18,6 +18,13 @@ struct heard {
 	int interval_s;
 };
 
+/* Of a table by the hash of a device's code; the hash stands beside the number, so that other devices' codes
+ * are not looked at, and the table grows without a look at any. */
+struct place {
+	uint32_t device; /* number and 1; 0: free */
+	uint32_t hash;
+};
+
 const char *const health_flag_name[HEALTH_FLAGS] = {"never", "silent", "low_battery", "skewed", "lossy"};
 
 struct health {
@@ -29,11 +36,11 @@ struct health {
 	uint64_t version;     /* of the registry that the intervals come from */
 	struct heard *device;
 	size_t devices, cap;
-	uint32_t *bucket; /* number of a device and 1, by its code's hash; 0: free */
-	size_t buckets;   /* a power of two */
-	uint32_t *slot;   /* by series id: number of its device and 1, or SERIES_NOBODY; 0: not looked yet */
+	struct place *bucket;
+	size_t buckets; /* a power of two */
+	uint32_t *slot; /* by series id: number of its device and 1, or SERIES_NOBODY; 0: not looked yet */
 	size_t slots;
-	struct arena *codes;
+	struct arena *codes, *temp;
 	time_us since; /* silence counts from here */
 	time_us ticked;
 	dur_us ticked_real;
@@ -48,6 +55,7 @@ struct health *health_new(struct registry *r, const struct catalog *c, const str
 	h->catalog = c;
 	h->clock = clock;
 	h->codes = arena_new(0);
+	h->temp = arena_new(0);
 	h->buckets = 1024;
 	h->bucket = xcalloc(h->buckets, sizeof(*h->bucket));
 	h->since = h->ticked = clock_now(clock);
@@ -66,6 +74,7 @@ void health_free(struct health **health)
 	free(h->bucket);
 	free(h->slot);
 	arena_free(&h->codes);
+	arena_free(&h->temp);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 	*health = NULL;
@@ -73,22 +82,38 @@ void health_free(struct health **health)
 
 /* ---- devices ---- */
 
-static uint32_t *place_of(struct health *h, struct str code)
+static uint32_t hash_of(struct str code)
 {
-	size_t at = hash64(code.p, code.n, 0) & (h->buckets - 1);
+	return (uint32_t)hash64(code.p, code.n, 0);
+}
 
-	while (h->bucket[at] != 0 && !str_is(code, h->device[h->bucket[at] - 1].code))
+static struct place *place_of(struct health *h, struct str code, uint32_t hash)
+{
+	size_t at = hash & (h->buckets - 1);
+
+	while (h->bucket[at].device != 0 &&
+	        (h->bucket[at].hash != hash || !str_is(code, h->device[h->bucket[at].device - 1].code)))
 		at = (at + 1) & (h->buckets - 1);
 	return &h->bucket[at];
 }
 
 static void grow_buckets(struct health *h)
 {
-	free(h->bucket);
+	struct place *old = h->bucket;
+	size_t n = h->buckets;
+
 	h->buckets *= 2;
 	h->bucket = xcalloc(h->buckets, sizeof(*h->bucket));
-	for (size_t i = 0; i < h->devices; i++)
-		*place_of(h, str_of(h->device[i].code)) = (uint32_t)i + 1;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = old[i].hash & (h->buckets - 1);
+
+		if (old[i].device == 0)
+			continue;
+		while (h->bucket[at].device != 0)
+			at = (at + 1) & (h->buckets - 1);
+		h->bucket[at] = old[i];
+	}
+	free(old);
 }
 
 static int interval_of(struct health *h, struct str code)
@@ -104,10 +129,11 @@ static int interval_of(struct health *h, struct str code)
 /* Made if new. */
 static uint32_t device_of(struct health *h, struct str code)
 {
-	uint32_t *place = place_of(h, code);
+	uint32_t hash = hash_of(code);
+	struct place *place = place_of(h, code, hash);
 
-	if (*place != 0)
-		return *place;
+	if (place->device != 0)
+		return place->device;
 	h->device = xgrow(h->device, &h->cap, h->devices + 1, sizeof(*h->device));
 	h->device[h->devices++] = (struct heard){.code = arena_strndup(h->codes, code.p, code.n),
 	        .seen = TIME_NONE,
@@ -115,7 +141,7 @@ static uint32_t device_of(struct health *h, struct str code)
 	        .skew_s = NAN,
 	        .loss = NAN,
 	        .interval_s = interval_of(h, code)};
-	*place = (uint32_t)h->devices;
+	*place = (struct place){(uint32_t)h->devices, hash};
 	if (2 * h->devices > h->buckets)
 		grow_buckets(h);
 	return (uint32_t)h->devices;
@@ -144,14 +170,13 @@ static uint32_t slot_of(struct health *h, series_id id)
 	}
 	slot = &h->slot[id.v];
 	if (*slot == 0) {
-		struct arena *a = arena_new(0);
-		struct labels ls = series_labels(h->series, id, a);
+		struct labels ls = series_labels(h->series, id, h->temp);
 		struct str code = labels_get(&ls, "thing");
 
 		*slot = code.n == 0 ? SERIES_NOBODY : device_of(h, code);
 		if (code.n > 0 && is_battery(h->catalog, labels_get(&ls, LABEL_NAME)))
 			*slot |= SERIES_BATTERY;
-		arena_free(&a);
+		arena_reset(h->temp);
 	}
 	return *slot;
 }
@@ -204,7 +229,7 @@ static void follow_registry(struct health *h)
 
 	if (registry_changes(h->registry, h->version, a, &x)) {
 		for (int i = 0; i < x.n; i++) {
-			uint32_t n = *place_of(h, str_of(x.code[i]));
+			uint32_t n = place_of(h, str_of(x.code[i]), hash_of(str_of(x.code[i])))->device;
 
 			if (n != 0)
 				h->device[n - 1].interval_s = interval_of(h, str_of(x.code[i]));
@@ -308,7 +333,7 @@ static unsigned judge(const struct thing_health *x, const struct kind *k, time_u
 /* The lock is held. */
 static bool fill(struct health *h, struct str code, struct thing_health *out)
 {
-	uint32_t n = *place_of(h, code);
+	uint32_t n = place_of(h, code, hash_of(code))->device;
 	const struct heard *d = n != 0 ? &h->device[n - 1] : NULL;
 
 	*out = (struct thing_health){.seen = TIME_NONE, .battery = NAN, .skew_s = NAN, .loss = NAN};
