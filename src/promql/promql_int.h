@@ -512,6 +512,11 @@ const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
 void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
 
+/* The samples of an anchored or smoothed range, with one at either end of it; t and v have room for two more
+ * than there are. 0: nothing is there. */
+size_t window_extended(const struct node *x, const struct samples *in, time_us start, time_us end,
+        dur_us lookback, time_us *t, double *v);
+
 #define FN_RUN(name) void name(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
 FN_RUN(fn_label_replace);
 FN_RUN(fn_label_join);
