@@ -64,6 +64,7 @@ static int write_thing(struct call *c, const struct thing *t, struct err *e)
 	jw_kstr(w, "org", t->org);
 	jw_kstr(w, "region", t->region);
 	jw_kstr(w, "unit", t->unit_region);
+	jw_kstr(w, "zone", zone_name(thing_zone(c->site->catalog, t)));
 	write_place(c, t->at);
 	jw_kbool(w, "demo", t->demo);
 	write_health(c, t);

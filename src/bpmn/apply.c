@@ -333,6 +333,13 @@ static int apply_variable(struct bpmn_state *s, const struct bpmn_event *ev, str
 		return no_memory(e);
 	while (i < c->n && !str_eq(c->entry[i].key, ev->text))
 		i++;
+	if (*cap == 0 && c->n > 0) {
+		entry = arena_array(s->a, (size_t)c->n + 8, sizeof *entry);
+		if (entry == NULL)
+			return no_memory(e);
+		*cap = (size_t)c->n + 8;
+		c->entry = memcpy(entry, c->entry, (size_t)c->n * sizeof *entry);
+	}
 	if (i == c->n) {
 		entry = arena_grow(s->a, c->entry, cap, (size_t)c->n + 1, sizeof *c->entry);
 		if (entry == NULL)

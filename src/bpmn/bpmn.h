@@ -51,6 +51,7 @@ struct bpmn_element {
 	const char *role, *outcomes, *stage, *form; /* extension attributes, "" if none */
 	const char *ref;                            /* decision, topic, message or called process; "" */
 	const char *calendar;                       /* of its timer; "" */
+	const char *signal;                         /* that it waits for or throws; "" */
 };
 
 /* Loads the first executable process of the XML (or the one with id `process` if not NULL). */

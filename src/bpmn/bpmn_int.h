@@ -215,7 +215,7 @@ struct bpmn__call {
 struct bpmn__local {
 	uint32_t owner;
 	struct feel_value vars; /* a context */
-	size_t cap;
+	size_t cap;             /* 0: its list is that of another state, for a draft that has changed none of it */
 };
 
 /* Tokens, waits, calls and locals are in order of keys, since keys only grow. */
@@ -237,7 +237,7 @@ struct bpmn_state {
 	size_t n_locals, cap_locals;
 	const char **ids; /* own copies of the definition's ids, nodes then flows; NULL where not used yet */
 	struct feel_value vars; /* a context */
-	size_t cap_vars;
+	size_t cap_vars;        /* as of a local */
 };
 
 struct bpmn__token *bpmn__token_search(const struct bpmn_state *s, uint32_t key);

@@ -349,6 +349,7 @@ bool run__conditions(struct run *r)
 {
 	if (!r->look)
 		return false;
+	r->steps += (int)(r->s.n_waits / 256); /* looking is work as well */
 	for (size_t i = 0; i < r->s.n_waits && r->rc == 0; i++) {
 		const struct bpmn__wait w = r->s.wait[i];
 		bool now;

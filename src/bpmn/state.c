@@ -369,8 +369,7 @@ int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, struct
 	out->a = a;
 	out->token = copy(a, s->token, s->n_tokens, sizeof *s->token, &out->cap_tokens);
 	out->wait = copy(a, s->wait, s->n_waits, sizeof *s->wait, &out->cap_waits);
-	out->vars.context.entry = copy(a, s->vars.context.entry, (size_t)s->vars.context.n,
-	        sizeof *s->vars.context.entry, &out->cap_vars);
+	out->cap_vars = 0;
 	out->call = NULL;
 	out->local = NULL;
 	out->cap_calls = out->cap_locals = 0;
@@ -379,9 +378,7 @@ int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, struct
 	if (s->n_locals > 0)
 		out->local = copy(a, s->local, s->n_locals, sizeof *s->local, &out->cap_locals);
 	for (size_t i = 0; i < s->n_locals && out->local != NULL; i++)
-		out->local[i].vars.context.entry =
-		        copy(a, s->local[i].vars.context.entry, (size_t)s->local[i].vars.context.n,
-		                sizeof *s->vars.context.entry, &out->local[i].cap);
+		out->local[i].cap = 0;
 	if (arena_failed(a))
 		return err_set(e, ERR_NOMEM, "the state of the flow does not fit the memory of this request");
 	return 0;

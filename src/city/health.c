@@ -310,7 +310,7 @@ static void join(struct health *h, uint32_t no, const struct thing *t)
 	tally(h, d, h->flag[no], -1);
 	h->flag[no] &= (uint8_t)~COUNTED;
 	d->group = t != NULL ? group_of(h, t) : NO_GROUP;
-	d->interval_s = kind_of(h, d) != NULL ? kind_of(h, d)->interval_s : 0;
+	d->interval_s = t != NULL ? thing_interval_s(h->catalog, t) : 0;
 }
 
 /* Nobody asks about who does not and need not report: none is made for such a thing. */

@@ -111,7 +111,10 @@ struct drg { /* an element of the requirements graph */
 	int needs;
 	struct box *box;
 	const struct xml *xml;
-	int mark; /* of the search for cycles */
+	/* Of the search for cycles; circular: it is in one, of a model loaded leniently. */
+	int mark;
+	struct drg *via;
+	bool circular;
 	/* of a decision service: its parameters (input data, then input decisions) and its outputs */
 	struct drg **parameter, **output;
 	int parameters, outputs;

@@ -39,6 +39,16 @@ const char *feel__type_name(enum feel_type t)
 	return names[t];
 }
 
+/* The room of a context follows from its number of entries. */
+static size_t room_for(int n)
+{
+	size_t room = 4;
+
+	while (room < (size_t)n)
+		room *= 2;
+	return room;
+}
+
 void feel_put(struct arena *a, struct feel_value *context, struct str key, struct feel_value v)
 {
 	struct feel_context *c = &context->context;
@@ -57,9 +67,8 @@ void feel_put(struct arena *a, struct feel_value *context, struct str key, struc
 			return;
 		}
 	}
-	/* room for four, then doubled at powers of two */
-	if (c->n == 0 || (c->n >= 4 && (c->n & (c->n - 1)) == 0)) {
-		entry = arena_array(a, c->n ? (size_t)c->n * 2 : 4, sizeof(*entry));
+	if (c->n == 0 || (size_t)c->n == room_for(c->n)) {
+		entry = arena_array(a, room_for(c->n + 1), sizeof(*entry));
 		if (!entry)
 			return;
 		if (c->n)
@@ -109,13 +118,11 @@ static struct feel_value *copy_of(struct arena *a, const struct feel_value *v, i
 /* The names are different already, so none is looked for; the room is what feel_put reckons with. */
 static struct feel_context copy_context(struct arena *a, const struct feel_context *from, int depth)
 {
-	size_t n = (size_t)from->n, room = 1;
+	size_t n = (size_t)from->n;
 	struct feel_value *value;
 	struct feel_context c = {NULL, 0};
 
-	while (room < n)
-		room *= 2;
-	c.entry = n ? arena_array(a, room, sizeof *c.entry) : NULL;
+	c.entry = n ? arena_array(a, room_for(from->n), sizeof *c.entry) : NULL;
 	value = n ? arena_array(a, n, sizeof *value) : NULL;
 	if (c.entry == NULL || value == NULL)
 		return (struct feel_context){NULL, 0};

@@ -60,6 +60,20 @@ int form__eval(struct form__run *r, const struct feel_expr *x, struct form__scop
 	return rc < 0 ? err_prefix(r->e, "an expression of the form %s", r->f->id) : 0;
 }
 
+/* "true" written out: to FEEL a value that nothing is not equal to, to form-js a condition that holds. */
+static bool says_true(struct form__run *r, const struct feel_expr *x)
+{
+	struct feel_cell cell;
+
+	if (!feel_read_cell(x, r->a, &cell) || cell.negated)
+		return false;
+	for (int i = 0; i < cell.n; i++)
+		if (cell.part[i].low != NULL && cell.part[i].low->type == FEEL_BOOL &&
+		        cell.part[i].low->boolean)
+			return true;
+	return false;
+}
+
 /*
  * Conditions are unary tests of nothing, so says form-js: true is true, and what comes out as null is equal
  * to the nothing that is tested. "=n < 5" hides while n is empty; "=not(n >= 5)" does not.
@@ -76,6 +90,7 @@ int form__is_true(struct form__run *r, const struct feel_expr *x, struct form__s
 	        &(struct feel_scope){
 	                .context = context_of(r, s), .now = r->now, .zone = r->zone, .max_steps = STEPS_MAX},
 	        &nothing, r->a, out, r->e);
+	*out |= rc == 0 && says_true(r, x);
 	return rc < 0 ? err_prefix(r->e, "a condition of the form %s", r->f->id) : 0;
 }
 

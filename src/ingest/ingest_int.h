@@ -16,6 +16,7 @@
 #include "net/cert.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 struct ingest {
 	struct site *site;
@@ -24,8 +25,12 @@ struct ingest {
 	struct states *states;
 	struct refusals *refusals;
 	struct mqtt_server *mqtt;
-	struct bridges *bridges; /* NULL: none */
-	struct cert *cert;       /* of MQTT over TLS; NULL: none */
+	_Atomic(struct bridges *) bridges; /* NULL: there can be none */
+	const char *brokers;               /* their file */
+	pthread_mutex_t brokers_lock;      /* while it is read again */
+	struct stat brokers_seen;
+	dur_us brokers_looked;
+	struct cert *cert; /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
 	bool mqtt_open;
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
@@ -85,8 +90,11 @@ MUST_USE bool ingest__room(struct arena *a, struct points *out, size_t n);
 /* All lines of a text for one device. Negative only when nothing more can be taken. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
-/* The same for JSON (payload.h); thing: STR_NULL when the payload names things. *readable: false when nothing
- * could be read from it at all. */
+/* ctx is the struct ingest: the zone that a thing's times are in when they say none; of a device that stands
+ * for another, that one's. */
+const struct zone *ingest__zone_of(void *ctx, struct str thing);
+/* The same for JSON (payload.h), in which only `things` and `metric` of the shape are read; thing: STR_NULL
+ * when the payload names things. *readable: false when nothing could be read from it at all. */
 MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e);
@@ -99,6 +107,14 @@ void ingest__answered(struct ingest *in, struct str thing, struct str id, struct
 void ingest__command_heard(struct ingest *in, struct str thing, struct str id);
 void ingest__commands_init(struct ingest *in);
 void ingest__commands_fini(struct ingest *in);
+
+/* The file of other brokers (brokers.c). */
+MUST_USE int ingest__brokers_read(struct ingest *in, const char *path, struct err *e);
+void ingest__brokers_start(struct ingest *in);
+void ingest__brokers_free(struct ingest *in); /* after mqtt_close */
+void ingest__brokers_look(struct ingest *in); /* reads it again if it has changed; the MQTT loop's */
+/* What the messages of another broker come with: the rights of a device (mqtt.c). */
+void *ingest__user_of_broker(void *ctx, struct arena *a, const struct device *d);
 
 MUST_USE int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct err *e);
 

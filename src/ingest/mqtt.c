@@ -64,6 +64,25 @@ static void on_close(void *ctx, void *user, const char *why)
 	arena_free(&a);
 }
 
+/* What a client did to its connection is counted for its device, where it is of the kinds that readings are
+ * refused for. */
+static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+{
+	const struct session *s = user;
+	enum refusal as;
+
+	(void)ctx;
+	switch (reason) {
+	case MQTT_R_RATE: as = REFUSED_FLOOD; break;
+	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
+	case MQTT_R_UTF8: as = REFUSED_UTF8; break;
+	case MQTT_R_MALFORMED:
+	case MQTT_R_PROTOCOL: as = REFUSED_SYNTAX; break;
+	default: return;
+	}
+	refusals_add(s->in->refusals, s->rights.name, as, 0, why);
+}
+
 static bool on_subscribe(void *ctx, void *user, struct str filter)
 {
 	const struct session *s = user;
@@ -215,8 +234,7 @@ static struct post *post_of(struct ingest *in)
 static bool take_payload(struct session *s, struct mqtt_message *m, enum payload_things things,
         struct str thing, struct str metric, struct post *x)
 {
-	const struct payload_shape shape = {
-	        .things = things, .metric = metric, .zone = s->in->site->catalog->zone};
+	const struct payload_shape shape = {.things = things, .metric = metric};
 	size_t before = x->points.n;
 	struct err e = ERR_INIT;
 	bool readable;
@@ -345,8 +363,7 @@ static void on_turn(void *ctx)
 	post_now(in);
 }
 
-/* What the messages of another broker come with: the rights of a device. */
-static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
+void *ingest__user_of_broker(void *ctx, struct arena *a, const struct device *d)
 {
 	struct ingest *in = ctx;
 	struct session *s = arena_alloc(a, sizeof(*s));
@@ -356,6 +373,11 @@ static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
 	s->rights.name = d->login;
 	s->rights.device = *d;
 	return s;
+}
+
+static void on_tick(void *ctx)
+{
+	ingest__brokers_look(ctx);
 }
 
 static int begin_tls(void *ctx, struct gnutls_session_int *session)
@@ -379,6 +401,8 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
+	        .blamed = on_blamed,
+	        .tick = on_tick,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,
@@ -411,7 +435,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 		return err_at(e, NULL, 0, 0, "mqtt-plain");
 	}
 	rc = mqtt_listen(&mo, &door, &in->mqtt, e);
-	if (rc == 0 && in->bridges != NULL)
-		bridges_start(in->bridges, in->mqtt, in, user_of_broker);
+	if (rc == 0)
+		ingest__brokers_start(in);
 	return rc;
 }

@@ -1,4 +1,5 @@
 /* From what a protocol has read to points: names, times, states, rights; and what is refused. */
+#include "city/quarantine.h"
 #include "ingest/ingest_int.h"
 
 #define BAD_KEPT 100
@@ -210,12 +211,33 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 	return rc;
 }
 
+const struct zone *ingest__zone_of(void *ctx, struct str thing)
+{
+	struct site *site = ((struct ingest *)ctx)->site;
+	const struct snapshot *s = registry_hold(site->registry);
+	const struct thing *t = snapshot_thing(s, thing);
+	const char *target = t == NULL ? quarantine_target(site->quarantine, thing) : NULL;
+	const struct zone *zone;
+
+	if (target != NULL)
+		t = snapshot_thing(s, str_of(target));
+	zone = thing_zone(site->catalog, t);
+	registry_release(site->registry, s);
+	return zone;
+}
+
 int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e)
 {
+	const struct payload_shape here = {.things = shape->things,
+	        .metric = shape->metric,
+	        .zone = in->site->catalog->zone,
+	        .zone_of = ingest__zone_of,
+	        .ctx = in,
+	        .thing = thing};
 	struct readings read;
 
-	*readable = payload_parse(a, text, shape, &read);
+	*readable = payload_parse(a, text, &here, &read);
 	return ingest__readings(in, d, &read, thing, a, out, e);
 }

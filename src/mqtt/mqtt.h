@@ -43,6 +43,7 @@ enum mqtt_reason {
 	MQTT_R_RECEIVE_MAX = 0x93,
 	MQTT_R_ALIAS = 0x94,
 	MQTT_R_TOO_LARGE = 0x95,
+	MQTT_R_RATE = 0x96,
 	MQTT_R_QUOTA = 0x97,
 	MQTT_R_PAYLOAD = 0x99,
 	MQTT_R_CONNECTIONS = 0x9f,
@@ -103,6 +104,11 @@ struct mqtt_door {
 	/* Loop thread, about once a minute: false ends the connection, as not authorised any more. NULL: they
 	 * stay. */
 	bool (*still)(void *ctx, void *user);
+	/* Loop thread: the client did what ends its connection, for a reason that it is counted by; or,
+	 * MQTT_R_RATE, it sends faster than allowed and is not read for a while. NULL: not told. */
+	void (*blamed)(void *ctx, void *user, enum mqtt_reason reason, const char *why);
+	/* Loop thread, about twice a second. NULL: not told. */
+	void (*tick)(void *ctx);
 	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };

@@ -244,6 +244,14 @@ void mqtt__count(enum mqtt_reason reason)
 	metric_add(m, 1);
 }
 
+void mqtt__tell(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
+{
+	const struct mqtt_door *door = &c->server->door;
+
+	if (door->blamed != NULL && c->user != NULL)
+		door->blamed(door->ctx, c->user, reason, why);
+}
+
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 {
 	if (c->ending)
@@ -253,6 +261,7 @@ void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 		return;
 	}
 	mqtt__count(bad.reason);
+	mqtt__tell(c, bad.reason, bad.why);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
 	mqtt__end(c, bad.reason, bad.why);
 }

@@ -151,8 +151,7 @@ static bool put_limits(struct mqtt__conn *c, const struct mqtt__connect *in, str
 	uint32_t most = mqtt__num(&in->props, MQTT_P_PACKET_MAX, UINT32_MAX);
 	if (c->version == MQTT_V5) {
 		mqtt__prop_put_num(p, MQTT_P_RECEIVE_MAX, (uint32_t)o->inflight);
-		mqtt__prop_put_num(p, MQTT_P_PACKET_MAX,
-		        (uint32_t)(1 + mqtt__varint_len(o->packet_max_b) + o->packet_max_b));
+		mqtt__prop_put_num(p, MQTT_P_PACKET_MAX, mqtt__packet_most(c->server));
 		if (made_id.n > 0)
 			mqtt__prop_put_text(p, MQTT_P_CLIENT_ID, made_id);
 		if (o->keep_alive_max > 0 && (keep_alive_s == 0 || keep_alive_s > o->keep_alive_max)) {

@@ -467,7 +467,8 @@ bool mqtt__has_room(const struct mqtt__conn *c); /* for more messages */
 void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why);
 /* As mqtt__end, for a peer that broke the rules: counted and logged. */
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad);
-void mqtt__count(enum mqtt_reason reason); /* in the metrics */
+void mqtt__tell(struct mqtt__conn *c, enum mqtt_reason reason, const char *why); /* the door's `blamed` */
+void mqtt__count(enum mqtt_reason reason);                                       /* in the metrics */
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on);
 void mqtt__drop_held(struct mqtt__conn *c); /* output that waits for the log is never sent */
 /* What a turn of the loop left to do for it: packets behind a pause, output, its end. c may be gone after. */
@@ -633,6 +634,8 @@ struct mqtt_server {
 	uint64_t numbers, numbers_0; /* of messages in the log, and before its last picture */
 };
 
+/* The largest packet that is taken, with its head: what others are told. */
+uint32_t mqtt__packet_most(const struct mqtt_server *s);
 extern _Thread_local struct mqtt_server *mqtt__loop_here; /* whose loop this thread is, or NULL */
 void mqtt__dirty(struct mqtt__conn *c);
 /* Around the push of a piece of news, from any thread: true from outside the loop, which is woken then. */

@@ -160,6 +160,8 @@ static void count_rate(struct mqtt__conn *c)
 	c->tokens -= 1;
 	if (c->tokens < 0 && !(c->pauses & MQTT_PAUSE_RATE)) {
 		metric_add(METRIC_MQTT_FLOODS, 1);
+		mqtt__tell(c, MQTT_R_RATE,
+		        "it sends more messages than mqtt-rate allows, and is read more slowly");
 		mqtt__pause(c, MQTT_PAUSE_RATE, true);
 	}
 }

@@ -523,6 +523,11 @@ static int open_cert(struct http_server *s, struct err *e)
 	return cert_open(&o, &s->tls, e);
 }
 
+bool http_has_certificate(const struct http_server *s)
+{
+	return s->tls != NULL;
+}
+
 int http_reload(struct http_server *s, time_us *until, struct err *e)
 {
 	if (s->tls == NULL)

@@ -150,7 +150,7 @@ static void load(struct store *st)
 	dur_us began = clock_monotonic();
 	double at = cpu();
 
-	must_ok(registry_new(st, &r, &e));
+	must_ok(registry_new(st, NULL, &r, &e));
 	s = registry_hold(r);
 	printf("%zu things loaded in %.2f s (CPU %.2f); %.0f bytes of memory each\n",
 	        thing_map_count(s->things), since(began), cpu() - at,

@@ -28,8 +28,8 @@ static void open_ward(struct ward *w)
 
 	*w = (struct ward){0};
 	town_install(&w->t);
-	check_ok(registry_new(w->t.store, &w->r, &e), &e);
 	check_ok(catalog_load(w->t.store, &w->c, &e), &e);
+	check_ok(registry_new(w->t.store, w->c, &w->r, &e), &e);
 	for (int i = 0; i < w->c->kinds; i++)
 		if (strcmp(w->c->kind[i].code, "sensor") == 0) {
 			w->c->kind[i].interval_s = 60;
@@ -97,6 +97,21 @@ static struct thing_health of(struct ward *w, const char *code)
 
 	(void)health_of(w->h, str_of(code), &h);
 	return h;
+}
+
+static void put_own(struct ward *w, const char *code, const char *attrs)
+{
+	struct err e = ERR_INIT;
+
+	check_ok(thing_put(w->r, w->t.store, w->c,
+	                 &(struct thing_in){.code = code,
+	                         .kind = "sensor",
+	                         .name = "n",
+	                         .region = "1001",
+	                         .at = {NAN, NAN},
+	                         .attrs = attrs},
+	                 1, &who_system, &e),
+	        &e);
 }
 
 TEST(silence_counts_from_the_last_reading_or_from_when_one_began_to_listen)
@@ -214,6 +229,36 @@ TEST(who_is_not_known_has_its_health_too)
 	check(h.seen == clock_now(w.clock));
 	check_eq_i(h.interval_s, 0);
 	check_eq_i(of(&w, "S-2").flags, w.c->kinds > 0 && of(&w, "S-2").reports ? HEALTH_NEVER : 0);
+	close_ward(&w);
+}
+
+TEST(a_thing_may_say_its_own_interval)
+{
+	struct ward w;
+
+	open_ward(&w);
+	for (int i = 0; i < w.c->kinds; i++)
+		if (strcmp(w.c->kind[i].code, "sensor") == 0)
+			w.c->kind[i].interval_field = "depth"; /* any number of the town's will do */
+	put_own(&w, "P-1", "{\"model\":\"M\",\"depth\":10}");
+	put_own(&w, "P-2", "{\"model\":\"M\"}");
+	begin(&w);
+	read_at(&w, "ch4", "P-1", 0, 1);
+	read_at(&w, "ch4", "P-2", 0, 1);
+	check_eq_i(of(&w, "P-1").interval_s, 10);
+	check_eq_i(of(&w, "P-2").interval_s, 60);
+	wait_s(&w, 31);
+	check_eq_i(of(&w, "P-1").flags, HEALTH_SILENT);
+	check_eq_i(of(&w, "P-2").flags, 0);
+	/* It is changed while it is silent. */
+	put_own(&w, "P-1", "{\"model\":\"M\",\"depth\":9}");
+	check_eq_i(of(&w, "P-1").interval_s, 9);
+	put_own(&w, "P-1", "{\"model\":\"M\"}");
+	check_eq_i(of(&w, "P-1").flags, 0);
+	wait_s(&w, 60);
+	put_own(&w, "P-2", "{\"model\":\"M\",\"depth\":5}");
+	check_eq_i(of(&w, "P-2").flags, HEALTH_SILENT);
+	check_eq_i(of(&w, "P-1").flags, 0);
 	close_ward(&w);
 }
 

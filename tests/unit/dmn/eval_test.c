@@ -31,6 +31,18 @@ TEST(follows_the_hit_policy)
 	        "null #2 #3 (rows 2 and 3 match and differ, but the table is ANY)");
 }
 
+TEST(takes_true_for_true_alone)
+{
+	static const char xml[] = MODEL(INPUT("x", "Any") DECISION("d",
+	        NEEDS("x") TABLE("hitPolicy='FIRST'", IN("x") OUT("name='r'") ROW(I("true") O("1"))
+	                                                      ROW(I("false") O("2")) ROW(I("-") O("3")))));
+
+	decides(xml, "d", "{\"x\": true}", "1 #1");
+	decides(xml, "d", "{\"x\": false}", "2 #2");
+	decides(xml, "d", "{\"x\": [true]}", "1 #1");
+	decides(xml, "d", "{\"x\": null}", "3 #3");
+}
+
 TEST(names_both_rows_of_a_unique_table_that_match)
 {
 	/* not provable at load: the cells are conditions */

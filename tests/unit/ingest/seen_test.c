@@ -19,7 +19,7 @@ TEST(finds_what_was_put)
 {
 	struct seen *s = seen_new(1000);
 	struct seen_reader r;
-	series_id id;
+	series_id id = {0};
 	char key[32];
 
 	seen_begin(s, 1, &r);
@@ -42,7 +42,7 @@ TEST(pair_and_form_are_the_key)
 {
 	struct seen *s = seen_new(100);
 	struct seen_reader r;
-	series_id id;
+	series_id id = {0};
 
 	seen_begin(s, 1, &r);
 	put(&r, "ab", "c", 1);
@@ -94,7 +94,7 @@ TEST(an_answer_may_end_with_a_decision)
 {
 	struct seen *s = seen_new(100);
 	struct seen_reader r;
-	series_id id;
+	series_id id = {0};
 
 	seen_begin(s, 7, &r);
 	seen_put(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), STR_NULL, (series_id){1}, false);
@@ -117,7 +117,7 @@ TEST(forgets_but_never_lies)
 {
 	struct seen *s = seen_new(64);
 	struct seen_reader r;
-	series_id id;
+	series_id id = {0};
 	char key[32];
 	int got = 0;
 
@@ -149,7 +149,7 @@ TEST(long_names_fill_it_too)
 	static char longest[UINT16_MAX + 1];
 	struct seen *s = seen_new(100000);
 	struct seen_reader r;
-	series_id id;
+	series_id id = {0};
 	uint32_t kept = 0;
 
 	memset(longest, 'x', sizeof(longest));
