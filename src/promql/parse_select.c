@@ -291,16 +291,38 @@ static bool parse_matchers(struct parser *p, struct node *x, size_t *cap)
 	return parser_expect(p, TOK_RBRACE, "label matching", NULL);
 }
 
+/* A name before the braces allows no matcher of names in them; a quoted one among them, no other by equality.
+ */
+static bool check_name(struct parser *p, const struct node *x, bool before)
+{
+	const struct matcher *first = NULL;
+
+	for (int i = 0; x->name.p != NULL && i < x->n_m; i++) {
+		const struct matcher *m = &x->m[i];
+
+		if (!str_is(m->name, LABEL_NAME) || (!before && m->op != MATCH_EQ))
+			continue;
+		if (first != NULL) {
+			parser_fail(p, x->pos,
+			        "metric name must not be set twice: \"" STR_FMT "\" or \"" STR_FMT "\"",
+			        STR_ARG(first->value), STR_ARG(m->value));
+			return false;
+		}
+		first = m;
+	}
+	return true;
+}
+
 /* matchers_only: the second argument of info(), which names no series by itself. */
 struct node *parse_selector(struct parser *p, bool matchers_only)
 {
 	struct node *x = node_new(p, N_SELECTOR, PROMQL_VECTOR, p->cur.pos);
 	size_t cap = 0;
-	bool braces, any = false;
+	bool braces, any = false, before = p->cur.kind == TOK_IDENT;
 
 	if (x == NULL)
 		return NULL;
-	if (p->cur.kind == TOK_IDENT) {
+	if (before) {
 		struct token t = p->cur;
 
 		x->name = t.text;
@@ -311,18 +333,10 @@ struct node *parse_selector(struct parser *p, bool matchers_only)
 	braces = p->rc == 0 && p->cur.kind == TOK_LBRACE;
 	if (braces && !parse_matchers(p, x, &cap))
 		return NULL;
-	if (p->rc != 0)
+	if (p->rc != 0 || !check_name(p, x, before))
 		return NULL;
-	for (int i = 0; i < x->n_m; i++) {
-		if (x->name.p != NULL && i > 0 && x->m[i].op == MATCH_EQ &&
-		        str_is(x->m[i].name, LABEL_NAME)) {
-			parser_fail(p, x->pos,
-			        "metric name must not be set twice: \"" STR_FMT "\" or \"" STR_FMT "\"",
-			        STR_ARG(x->name), STR_ARG(x->m[i].value));
-			return NULL;
-		}
+	for (int i = 0; i < x->n_m; i++)
 		any = any || !matcher_matches(&x->m[i], STR_NULL);
-	}
 	if (!any && !matchers_only) {
 		parser_fail(p, x->pos, "vector selector must contain at least one non-empty matcher");
 		return NULL;
