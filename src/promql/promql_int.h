@@ -170,6 +170,8 @@ struct node {
 	enum at_kind at;
 	time_us at_time;
 	bool anchored, smoothed;
+	bool name_before;   /* the name stands before the braces */
+	bool matchers_only; /* the second argument of info(), which names no series by itself */
 
 	/* CALL, AGGREGATE, BINARY, UNARY, PAREN, SUBQUERY */
 	const struct function *fn;
@@ -181,6 +183,7 @@ struct node {
 	struct node *param;
 
 	enum op op;
+	size_t op_pos;
 	bool bool_mod;
 	bool on, ignoring; /* which list `label` is; AGGREGATE uses group */
 	struct str *label;

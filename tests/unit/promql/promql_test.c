@@ -188,7 +188,7 @@ TEST(breaks_long_expressions_over_lines)
 	check_ok(promql_parse(a, str_of(q), &x, &e), &e);
 	promql_format_pretty(x, &b);
 	check_eq_s(b.p,
-	        "  sum by (region) (rate(readings_received_total{region=\"320902\",kind=\"gas\"}[5m]))\n"
+	        "  sum by (region) (rate(readings_received_total{kind=\"gas\",region=\"320902\"}[5m]))\n"
 	        "/\n"
 	        "  sum by (region) (rate(readings_expected_total[5m]))");
 	sb_fini(&b);
