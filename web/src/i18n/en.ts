@@ -685,6 +685,7 @@ export const en: Words = {
 	'dev.interval': 'Sends every',
 	'dev.skew': 'Clock',
 	'dev.ahead': '{n} ahead',
+	'dev.right': 'right',
 	'dev.behind': '{n} behind',
 	'dev.seconds': '{n} s',
 	'dev.minutes': '{n} min',

@@ -684,6 +684,7 @@ export const zh = {
 	'dev.interval': '上报间隔',
 	'dev.skew': '时钟偏差',
 	'dev.ahead': '快 {n}',
+	'dev.right': '准确',
 	'dev.behind': '慢 {n}',
 	'dev.seconds': '{n} 秒',
 	'dev.minutes': '{n} 分钟',
