@@ -25,9 +25,10 @@ static const char schema[] =
         "PRAGMA application_id=%d;PRAGMA user_version=%d;"
         "COMMIT";
 
+static const char range_sql[] = RANGE_SQL;
 static const char *const writer_sql[W_ALL] = {"BEGIN IMMEDIATE", "COMMIT", "ROLLBACK",
         "SELECT t0, data FROM block WHERE series=?1 AND t0<=?2 ORDER BY t0 DESC LIMIT 1",
-        "SELECT t0 FROM block WHERE series=?1 AND t0>?2 ORDER BY t0 LIMIT 1", RANGE_SQL,
+        "SELECT t0 FROM block WHERE series=?1 AND t0>?2 ORDER BY t0 LIMIT 1", range_sql,
         "DELETE FROM block WHERE series=?1 AND t0=?2", "INSERT INTO block VALUES(?1,?2,?3)",
         "SELECT data FROM hour WHERE series=?1 AND t0=?2", "INSERT OR REPLACE INTO hour VALUES(?1,?2,?3)",
         "DELETE FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3", "DELETE FROM packed"};

@@ -11,7 +11,8 @@
 
 #define IDLE_MAX 4 /* connections a file keeps for the next view */
 
-static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT", RANGE_SQL,
+static const char range_sql[] = RANGE_SQL;
+static const char *const reader_sql[R_ALL] = {"BEGIN", "SELECT 1 FROM block LIMIT 1", "COMMIT", range_sql,
         "SELECT t0, data FROM hour WHERE series=?1 AND t0>=?2 AND t0<=?3 ORDER BY t0"};
 
 /* What SQLite said, or what a test wants it to have said. */
@@ -188,9 +189,9 @@ int files_latest(struct block_files *f, uint32_t series, time_us *t, double *v, 
 	if (rc)
 		return rc;
 	for (size_t i = view.n; i-- > 0 && !found && rc >= 0;) {
-		const uint8_t *p;
-		size_t len;
-		time_us t0;
+		const uint8_t *p = NULL;
+		size_t len = 0;
+		time_us t0 = 0;
 
 		files_view_seek(&view, i, series, INT64_MIN, INT64_MAX);
 		while ((rc = files_view_step(&view, i, &t0, &p, &len, e)) == 1) {
