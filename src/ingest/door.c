@@ -121,13 +121,13 @@ static int find(struct ingest *in, struct str login, struct str secret, struct a
 	return rc;
 }
 
-/* NAME:SECRET, or a secret alone. */
-static void cut_token(struct str token, struct str *login, struct str *secret)
+/* NAME:SECRET, or SECRET alone: then login is STR_NULL. */
+static void split_token(struct str token, struct str *login, struct str *secret)
 {
 	*secret = token;
 	*login = str_cut(secret, ':');
 	if (secret->p == NULL) {
-		*secret = token;
+		*secret = *login;
 		*login = STR_NULL;
 	}
 }
@@ -137,7 +137,7 @@ int door__device_of_token(
 {
 	struct str login, secret;
 
-	cut_token(token, &login, &secret);
+	split_token(token, &login, &secret);
 	return find(in, login, secret, http_arena(r), d, e);
 }
 
@@ -189,7 +189,7 @@ struct ingest_turned_away *ingest_too_long(struct ingest *in, struct http_req *r
 	struct arena *a;
 
 	if (token.p != NULL)
-		cut_token(token, &login, &secret);
+		split_token(token, &login, &secret);
 	else if (!credentials(r, &login, &secret))
 		return NULL;
 	a = arena_new(0);

@@ -285,17 +285,21 @@ static bool checkpoint_due(struct series_db *db)
 	return used && clock_now(db->clock) - since >= db->head_age;
 }
 
-/* A file whose time is over, now and then: some of it each time that the sealer looks after everything else.
- */
+/* A file whose time is over, now and then: some of it each time that the sealer looks after everything else,
+ * and in between a rest of twice as long as that took. */
 static int pack(struct series_db *db, struct err *e)
 {
+	dur_us began = clock_monotonic(), took;
 	int rc;
 
-	if (clock_monotonic() - db->packed_at < PACK_EVERY)
+	if (began - db->packed_at < PACK_EVERY)
 		return 0;
 	rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e);
+	took = clock_monotonic() - began;
 	if (rc != PACK_MORE)
-		db->packed_at = clock_monotonic();
+		db->packed_at = began + took;
+	else if (2 * took < db->rest)
+		db->rest = 2 * took;
 	return rc;
 }
 
@@ -304,6 +308,7 @@ static void routine(struct series_db *db)
 	struct err e = ERR_INIT;
 	int rc = 0;
 
+	db->rest = US_SECOND;
 	remove_broken(db);
 	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0] || deletion_due(db))
 		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
@@ -332,13 +337,16 @@ void *series__seal_run(void *arg)
 {
 	struct series_db *db = arg;
 
+	db->rest = US_SECOND;
 	for (;;) {
 		struct timespec until;
 		struct job *j = NULL;
 		bool stop;
 
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
+		until.tv_nsec += db->rest * 1000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
 		pthread_mutex_lock(&db->job_lock);
 		while (!db->stopping && !db->wake && !db->jobs)
 			if (pthread_cond_timedwait(&db->job_cond, &db->job_lock, &until) == ETIMEDOUT)

@@ -309,17 +309,55 @@ class Heming(Engine):
         self.query_headers = {'Authorization': 'Bearer ' + json.loads(c.getresponse().read())['token']}
 
     def rest(self):
-        time.sleep(3)  # a file of a week that is over is packed soon after a start
-        self.settle()
+        for _ in range(120):  # a file of a week that is over is packed soon after a start
+            time.sleep(1)
+            if all(self.packed(f) for f in Path(self.site, 'series').glob('blocks-*.db')):
+                return
+
+    @staticmethod
+    def packed(path):
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            return db.execute('SELECT count(*) FROM packed').fetchone()[0] > 0
 
     def bytes(self, data):
-        """Of the block files, by what they hold (nearly all blocks are full): the rest is in the log for an hour at most."""
-        size = blocks = 0
+        """Of the block files, by the readings that they hold: the rest is in the log for an hour at most."""
+        size = readings = 0
         for f in Path(self.site, 'series').glob('blocks-*.db'):
             size += f.stat().st_blocks * 512
             with contextlib.closing(sqlite3.connect(f)) as db:
-                blocks += db.execute('SELECT count(*) FROM block').fetchone()[0]
-        return size / (256 * max(blocks, 1))
+                readings += sum(readings_of(row[0]) for row in db.execute('SELECT data FROM block'))
+        return size / max(readings, 1)
+
+
+def readings_of(block):
+    """As docs/internals/series.md has it: behind the windows stands how many there are."""
+    at = 5
+
+    def number():
+        nonlocal at
+        x = shift = 0
+        while True:
+            x |= (block[at] & 127) << shift
+            shift += 7
+            at += 1
+            if block[at - 1] < 128:
+                return x
+
+    several = number() & 4
+    exponent, columns = block[at] & 7, block[at] >> 3
+    at += 1
+    n = number()
+    if several:
+        number()
+        at += number()
+    elif exponent != 7:
+        for _ in range(columns.bit_count() + 1):
+            number()
+    else:
+        for _ in range(columns & 1):
+            number()
+        at += 40 if n else 0
+    return number() + 1
 
 
 class Victoria(Engine):
