@@ -10,8 +10,8 @@
 #define T0 (1752480000 * US_SECOND)
 #define POINTS 1000
 
-static time_us times[POINTS];
-static double values[POINTS];
+static time_us times[POINTS + 1];
+static double values[POINTS + 1];
 
 static series_id fill(struct series_db *db)
 {
