@@ -194,12 +194,9 @@ static void write_time(struct jw *w, time_us t)
 
 void prom__labels(struct jw *w, const struct labels *ls)
 {
-	char key[256];
-
 	jw_object(w);
 	for (int i = 0; i < ls->n; i++) {
-		snprintf(key, sizeof(key), STR_FMT, STR_ARG(ls->l[i].name));
-		jw_key(w, key);
+		jw_key_str(w, ls->l[i].name);
 		jw_str(w, ls->l[i].value);
 	}
 	jw_object_end(w);

@@ -7,9 +7,13 @@
 #include "cli/control.h"
 #include "cli/version.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
+
+#define TIDY_EVERY 60                 /* seconds */
+#define SPARE_MOST ((size_t)64 << 20) /* bytes that may lie unused for the next who asks */
 
 static int make_clock(const struct cli *c, struct clock **out, struct err *e)
 {
@@ -123,6 +127,41 @@ static int reading_times(const struct cli *c, struct ingest_options *o, struct e
 	return rc < 0 ? err_at(e, NULL, 0, 0, "reading-past") : 0;
 }
 
+/*
+ * Each arena of the allocator keeps what was once used in it. Kept points are allocated by one worker and
+ * freed by another: with its usual eight arenas a core they would come to lie in all, each as large as the
+ * cache.
+ */
+static void few_arenas(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	mallopt(M_ARENA_MAX, cores > 1 ? (int)cores : 2);
+}
+
+/* What many questions left unused goes back to the system. */
+static void give_back(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	if (m.fordblks > SPARE_MOST && m.fordblks > m.uordblks / 2)
+		malloc_trim(SPARE_MOST / 2);
+}
+
+/* The signal that ends the server. */
+static int wait_for_end(const sigset_t *ends, struct api_server *api)
+{
+	const struct timespec every = {.tv_sec = TIDY_EVERY};
+	int sig;
+
+	while ((sig = sigtimedwait(ends, NULL, &every)) < 0 || sig == SIGHUP)
+		if (sig == SIGHUP)
+			reload(api);
+		else
+			give_back();
+	return sig;
+}
+
 int cmd_serve(struct cli *c, struct err *e)
 {
 	dur_us begin = clock_monotonic();
@@ -134,8 +173,9 @@ int cmd_serve(struct cli *c, struct err *e)
 	struct api_options ao = {0};
 	bool mqtt = !settings_is(&c->settings, SET_MQTT, "off");
 	sigset_t ends;
-	int rc, sig = 0;
+	int rc, sig;
 
+	few_arenas();
 	/* Blocked before any thread begins, so that only this one hears them. */
 	sigemptyset(&ends);
 	sigaddset(&ends, SIGINT);
@@ -205,9 +245,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	fflush(c->out);
 	LOG(READY, log_i("ms", (clock_monotonic() - begin) / US_MS), log_i("http", api_port(api)),
 	        log_i("mqtt", ingest_mqtt_port(ingest)), log_i("mqtts", ingest_mqtt_tls_port(ingest)));
-	while (sigwait(&ends, &sig) != 0 || sig == SIGHUP)
-		if (sig == SIGHUP)
-			reload(api);
+	sig = wait_for_end(&ends, api);
 	LOG(STOP, log_s("why", sig == SIGINT ? "Ctrl-C" : "SIGTERM"));
 out:
 	if (rc < 0 && e != NULL)

@@ -25,7 +25,7 @@ struct column {
 	struct column *newer, *older;
 	uint32_t readers, settled;
 	time_us from, last; /* it holds all points of [from, last] */
-	time_us asked;      /* earliest instant asked for since it grew */
+	time_us asked;      /* earliest instant asked for since it was made; INT64_MAX: by nobody */
 	time_us *t;
 	double *v, *least, *greatest, *sum,
 	        *lost; /* the latter of each SERIES_CHUNK points, as struct series_chunks */

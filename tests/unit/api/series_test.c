@@ -166,7 +166,7 @@ TEST(bad_wishes)
 	        {"{\"selectors\":[],\"reason\":\"a reason\"}", "everything"},
 	        {"{\"selectors\":[\"{}\"],\"reason\":\"a reason\"}", "non-empty matcher"},
 	        {"{\"selectors\":[\"\"],\"reason\":\"a reason\"}", "400"},
-	        {"{\"selectors\":[\"sum(ch4_lel)\"],\"reason\":\"a reason\"}", "unexpected"},
+	        {"{\"selectors\":[\"sum(ch4_lel)\"],\"reason\":\"a reason\"}", "unexpected \\\"(\\\""},
 	        {"{\"selectors\":[\"ch4_lel > 3\"],\"reason\":\"a reason\"}", "400"},
 	        {"{\"selectors\":[\"ch4_lel\"],\"everything\":true,\"reason\":\"a reason\"}", "not both"},
 	        {"{\"selectors\":[\"ch4_lel\"],\"reason\":\"no\"}", "\"field\":\"reason\""},

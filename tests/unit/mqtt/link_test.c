@@ -123,7 +123,7 @@ TEST(a_message_is_answered_there_when_it_is_done_here)
 	check(broker_wait(&b, &b.published, 2));
 	check_has(peer_hear(&p), "PUBACK 1");
 	usleep(50000);
-	check_eq_i(b.published, 2);
+	check_eq_i(broker_published(&b), 2);
 	broker_done(&b, 0, true);
 	check(broker_wait(&b, &b.published, 3));
 	/* What cannot be stored breaks the link; after that the broker sends it again. */
@@ -131,12 +131,43 @@ TEST(a_message_is_answered_there_when_it_is_done_here)
 	broker_done(&b, 2, true);
 	check(broker_wait(&b, &b.published, 5));
 	check(b.kept[3]->dup);
-	for (int i = 3; i < b.published; i++)
+	for (int i = 3; i < broker_published(&b); i++)
 		broker_done(&b, i, true);
 	pthread_mutex_lock(&b.lock);
 	b.hold = false;
 	pthread_mutex_unlock(&b.lock);
 	check(eventually(l, true));
+	peer_close(&p);
+	broker_stop(&b);
+	broker_stop(&city);
+}
+
+/* Another takes its place, under the same client id: what was not answered comes to that one. */
+TEST(a_link_that_is_left_is_over_and_its_session_is_not)
+{
+	struct broker city = {0}, b = {.hold = true};
+	struct peer p = {0};
+	broker_start(&city, (struct mqtt_options){0});
+	broker_start(&b, (struct mqtt_options){0});
+	struct mqtt_link_options o = to(mqtt_port(city.server));
+	o.user = &b;
+	struct mqtt_link *l = mqtt_link_open(b.server, &o);
+	check(eventually(l, true));
+	peer_connect(&p, &city, 4, (struct hello){.id = "p"});
+	peer_publish(&p, "x/1", "v", 2, 1, STR_NULL);
+	check(broker_wait(&b, &b.published, 1));
+	mqtt_link_leave(l);
+	check(broker_wait(&city, &city.closes, 1));
+	check_eq_s(city.why, "it said goodbye");
+	struct mqtt_link *next = mqtt_link_open(b.server, &o);
+	check(eventually(next, true));
+	check(broker_wait(&b, &b.published, 2));
+	check(b.kept[1]->dup);
+	broker_done(&b, 0, true);
+	broker_done(&b, 1, true);
+	check(eventually(l, false));
+	check(!mqtt_link_send(l, &(struct mqtt_outgoing){.topic = STR_LIT("a"), .payload = STR_LIT("x")}));
+	check_eq_i(metric_get(METRIC_MQTT_LINKS), 1);
 	peer_close(&p);
 	broker_stop(&b);
 	broker_stop(&city);

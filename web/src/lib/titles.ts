@@ -4,7 +4,7 @@ import { get, pathOf } from './api';
 import { names, orgName, regionName } from './city';
 import { recordPath } from './register';
 import { lang, named } from '../i18n';
-import type { Titles } from './types';
+import type { Thing, Titles } from './types';
 
 export interface Choice { code: string; name: string; more: string }
 
@@ -16,7 +16,7 @@ async function ask(): Promise<void> {
 	running++;
 	for (let next = queue.shift(); next; next = queue.shift())
 		try {
-			const r = await get(recordPath(...next));
+			const r = await get(next[0] === 'thing' ? pathOf('/api/v1/things/{code}', { code: next[1] }) : recordPath(...next));
 
 			known.set(`zh ${next.join('/')}`, r.name || r.code);
 			known.set(`en ${next.join('/')}`, r.name_en || r.name || r.code);
@@ -70,6 +70,18 @@ export async function choices(ref: string, q: string, signal: AbortSignal): Prom
 		const found = all.filter((x) => x.name.toLowerCase().includes(text) || x.name_en.toLowerCase().includes(text) || x.code.startsWith(text));
 
 		return found.slice(0, SHOWN).map((x) => ({ code: x.code, name: named(x), more: ref === 'region' ? `${above(x.code)} ${x.code}`.trim() : x.code }));
+	}
+	if (ref === 'thing') {
+		const found: Thing[] = [];
+
+		/* A page looks at some of a large city's things only. */
+		for (let after: string | null | undefined; after !== null && found.length < SHOWN;) {
+			const page = await get('/api/v1/things', { q: text, limit: SHOWN, after: after ?? null }, signal);
+
+			found.push(...page.items);
+			after = page.next;
+		}
+		return found.slice(0, SHOWN).map((x) => ({ code: x.code, name: named(x, x.code), more: `${named(names.kinds.get(x.kind), x.kind)} ${x.code}` }));
 	}
 	const page = await get(pathOf('/api/v1/records/{kind}', { kind: ref }), { q: text, limit: SHOWN }, signal);
 
