@@ -123,7 +123,6 @@ enum admitted quarantine_admit(
 	if (u == NULL && q->waiting >= QUARANTINE_MOST) {
 		out = ADMIT_FULL;
 	} else if (u == NULL) {
-		out = ADMIT_NEW;
 		u = add(q, code, WAITING);
 		u->protocol = arena_strdup(q->a, protocol);
 		u->source = arena_strdup(q->a, source);
@@ -133,10 +132,8 @@ enum admitted quarantine_admit(
 	} else if (u->state == MERGED) {
 		out = ADMIT_AS;
 		*target = u->target;
-	} else if (!u->written) {
-		out = ADMIT_NEW;
-		if (!u->queued)
-			enqueue(q, u); /* the store could not take it before */
+	} else if (!u->written && !u->queued) {
+		enqueue(q, u); /* the store could not take it before */
 	}
 	pthread_mutex_unlock(&q->lock);
 	return out;
@@ -505,6 +502,8 @@ static void arrive(struct quarantine *q, struct unknown *u)
 	pthread_mutex_lock(&q->lock);
 	u->written = rc == 0;
 	u->queued = false;
+	if (rc < 0)
+		atomic_fetch_add(&q->decisions, 1);
 	pthread_mutex_unlock(&q->lock);
 }
 

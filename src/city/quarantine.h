@@ -34,7 +34,6 @@ void quarantine_settle(struct quarantine *q);
 
 enum admitted {
 	ADMIT_KNOWN,   /* a thing has the code */
-	ADMIT_NEW,     /* none has, and it is to be written down: ask again with the next reading */
 	ADMIT_UNKNOWN, /* none has; ask again once something was decided */
 	ADMIT_AS,      /* its readings are those of *target; the same */
 	ADMIT_BLOCKED,
@@ -44,7 +43,8 @@ enum admitted {
  * remembered of a new one. *target lives as long as the quarantine. */
 enum admitted quarantine_admit(
         struct quarantine *q, struct str code, const char *protocol, const char *source, const char **target);
-/* How many decisions were taken, from 1 on: while it is the same, the answers of before are good. */
+/* Another number after each decision, and when a new device could not be written down, which the next
+ * question of it mends: while it is the same, answers of before are good. */
 uint32_t quarantine_decisions(const struct quarantine *q);
 /* The thing that a code was merged into, NULL if none. */
 const char *quarantine_target(struct quarantine *q, struct str code);

@@ -55,14 +55,10 @@ struct points {
 	int bads;
 };
 /* Whether readings with these labels are kept (unknown.c), and as whose: the label `thing` of a merged device
- * becomes its thing's. NULL, or words why not. */
-enum admission {
-	ADMITTED,           /* the answer lasts */
-	ADMITTED_UNDECIDED, /* it is good until ingest__decisions() is another number */
-	ADMITTED_NOW,       /* ask again */
-};
+ * becomes its thing's. NULL, or words why not. lasting: not only until ingest__decisions() is another number.
+ */
 const char *ingest__admit(struct ingest *in, const struct device *d, const char *protocol, struct labels *ls,
-        enum admission *as, enum refusal *why);
+        bool *lasting, enum refusal *why);
 /* Not 0; another one after each decision about unknown devices, and each change of things. */
 uint32_t ingest__decisions(struct ingest *in);
 /* Counts, logs and keeps one for the answer. */
@@ -101,6 +97,12 @@ MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct s
 /* What a parser has read, for one device; thing: of those that name none. */
 MUST_USE int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read,
         struct str thing, struct arena *a, struct points *out, struct err *e);
+/* A sheet by a mapping, or by the names of its columns, with the things of the site where the mapping tells
+ * them by an attribute. All of it lies in the arena. */
+struct mapping;
+struct sheet;
+MUST_USE int ingest__sheet_open(struct ingest *in, const struct mapping *m, struct str text, struct arena *a,
+        struct sheet **out, struct err *e);
 /* An answer to a command has come (command.c), by its id or its number; any thread. */
 void ingest__answered(struct ingest *in, struct str thing, struct str id, struct str payload);
 /* It goes to a device now; id STR_NULL: of the thing's one, whatever its number. */

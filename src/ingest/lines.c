@@ -149,7 +149,7 @@ static const char *take_field(struct body *b, const struct line *l, const struct
 	struct points *out = b->out;
 	bool text = f->type == LINE_TEXT;
 	struct seen_name *name = text ? NULL : seen_find(&b->names, SEEN_LINE, l->series, f->name);
-	enum admission as;
+	bool lasting;
 	const char *words;
 	series_id id;
 
@@ -157,7 +157,7 @@ static const char *take_field(struct body *b, const struct line *l, const struct
 		words = labels_of(l, f, b->a, &ls, why);
 		if (words == NULL)
 			words = ingest__admit(
-			        in, b->d, out->protocol != NULL ? out->protocol : "line", &ls, &as, why);
+			        in, b->d, out->protocol != NULL ? out->protocol : "line", &ls, &lasting, why);
 		if (words != NULL)
 			return words;
 		if (text)
@@ -165,8 +165,7 @@ static const char *take_field(struct body *b, const struct line *l, const struct
 			        in, b->a, out, &ls, unescaped(b->a, LINE_STRING, f->value), t, why, e);
 		if (series_resolve(in->site->series, &ls, &id, e) < 0)
 			return "";
-		if (as != ADMITTED_NOW)
-			seen_put(&b->names, SEEN_LINE, l->series, f->name, thing_of(l), id, as == ADMITTED);
+		seen_put(&b->names, SEEN_LINE, l->series, f->name, thing_of(l), id, lasting);
 	}
 	if (ingest__add(b->a, out, (struct series_point){id, t, f->number}))
 		return NULL;

@@ -11,7 +11,8 @@
 #define SOON_B 384      /* about six names */
 #define FIRST_SLOTS 256 /* a power of two */
 
-/* Half empty at least. A slot is a hash and, below it, a place; 0: free. */
+/* Half empty at least. A slot is half of a hash and, below it, a place; 0: free. It stands where its half of
+ * the hash says, so that a table grows without a look at the names. */
 struct slots {
 	struct slots *before; /* readers may look at it still */
 	size_t n;
@@ -163,12 +164,17 @@ static uint64_t mark_of(uint64_t hash)
 	return hash & UINT64_C(0xffffffff00000000);
 }
 
+static size_t first_slot(const struct slots *t, uint64_t hash)
+{
+	return (size_t)(hash >> 32) & (t->n - 1);
+}
+
 static struct seen_name *look(
         const struct seen *s, uint64_t hash, enum seen_form form, struct str a, struct str b)
 {
 	struct slots *t = atomic_load_explicit(&s->slots, memory_order_acquire);
 
-	for (size_t i = (size_t)hash & (t->n - 1);; i = (i + 1) & (t->n - 1)) {
+	for (size_t i = first_slot(t, hash);; i = (i + 1) & (t->n - 1)) {
 		uint64_t slot = atomic_load_explicit(&t->slot[i], memory_order_acquire);
 		struct seen_name *x;
 
@@ -195,16 +201,11 @@ struct seen_name *seen_find(struct seen_reader *r, enum seen_form form, struct s
 
 static void place_slot(struct slots *t, uint64_t hash, uint32_t place)
 {
-	size_t i = (size_t)hash & (t->n - 1);
+	size_t i = first_slot(t, hash);
 
 	while (atomic_load_explicit(&t->slot[i], memory_order_relaxed) != 0)
 		i = (i + 1) & (t->n - 1);
 	atomic_store_explicit(&t->slot[i], mark_of(hash) | place, memory_order_release);
-}
-
-static struct str text_of(const struct seen_name *x, bool second)
-{
-	return second ? (struct str){x->text + x->a_n + 1, x->b_n} : (struct str){x->text, x->a_n};
 }
 
 static struct slots *grown(struct seen *s, struct slots *old)
@@ -213,13 +214,9 @@ static struct slots *grown(struct seen *s, struct slots *old)
 
 	for (size_t i = 0; i < old->n; i++) {
 		uint64_t slot = atomic_load_explicit(&old->slot[i], memory_order_relaxed);
-		const struct seen_name *x;
 
-		if (slot == 0)
-			continue;
-		x = name_at(s, (uint32_t)slot);
-		place_slot(t, hash_of((enum seen_form)x->form, text_of(x, false), text_of(x, true)),
-		        (uint32_t)slot);
+		if (slot != 0)
+			place_slot(t, slot, (uint32_t)slot);
 	}
 	atomic_store_explicit(&s->slots, t, memory_order_release);
 	return t;

@@ -202,19 +202,27 @@ static int read_rows(struct ingest *in, const struct ingest_sheet *s, struct she
 	return rc;
 }
 
+int ingest__sheet_open(struct ingest *in, const struct mapping *m, struct str text, struct arena *a,
+        struct sheet **out, struct err *e)
+{
+	const char *attribute = m != NULL ? mapping_attribute(m) : NULL;
+	struct known_things *known = arena_alloc(a, sizeof(*known));
+	struct sheet_things *things = arena_alloc(a, sizeof(*things));
+	int rc = 0;
+
+	known->in = in;
+	*things = (struct sheet_things){known, find_known, zone_of_known};
+	if (attribute != NULL)
+		rc = find_things(in, attribute, a, known, e);
+	return rc == 0 ? sheet_open(a, m, text, in->site->catalog->zone, things, out, e) : rc;
+}
+
 int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *a,
         struct ingest_sheet_told *out, struct err *e)
 {
-	const char *attribute = s->mapping != NULL ? mapping_attribute(s->mapping) : NULL;
-	struct known_things known = {.in = in};
-	const struct sheet_things things = {&known, find_known, zone_of_known};
 	struct sheet *sheet;
-	int rc = 0;
+	int rc = ingest__sheet_open(in, s->mapping, s->text, a, &sheet, e);
 
 	*out = (struct ingest_sheet_told){0};
-	if (attribute != NULL)
-		rc = find_things(in, attribute, a, &known, e);
-	if (rc == 0)
-		rc = sheet_open(a, s->mapping, s->text, in->site->catalog->zone, &things, &sheet, e);
 	return rc == 0 ? read_rows(in, s, sheet, a, out, e) : rc;
 }

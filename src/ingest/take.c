@@ -139,8 +139,7 @@ static const char *take(struct ingest *in, struct seen_reader *names, const stru
 	struct label label[2] = {{STR_LIT(LABEL_NAME), r->metric}, {STR_LIT("thing"), thing}};
 	struct labels ls = {label, 2};
 	series_id id = {0};
-	enum admission as = ADMITTED;
-	bool known;
+	bool known, lasting = false;
 
 	if (words != NULL)
 		return words;
@@ -156,7 +155,8 @@ static const char *take(struct ingest *in, struct seen_reader *names, const stru
 	if (out->dry)
 		return NULL;
 	if (!known) {
-		words = ingest__admit(in, d, out->protocol != NULL ? out->protocol : "json", &ls, &as, why);
+		words = ingest__admit(
+		        in, d, out->protocol != NULL ? out->protocol : "json", &ls, &lasting, why);
 		if (words != NULL)
 			return words;
 	}
@@ -164,8 +164,8 @@ static const char *take(struct ingest *in, struct seen_reader *names, const stru
 		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);
 	if (!known && series_resolve(in->site->series, &ls, &id, e) < 0)
 		return "";
-	if (!known && as != ADMITTED_NOW)
-		seen_put(names, SEEN_JSON, thing, r->metric, STR_NULL, id, as == ADMITTED);
+	if (!known)
+		seen_put(names, SEEN_JSON, thing, r->metric, STR_NULL, id, lasting);
 	if (ingest__add(a, out, (struct series_point){id, t, r->v}))
 		return NULL;
 	err_set(e, ERR_TOOBIG, "too many readings at once; send them in parts");

@@ -1,6 +1,7 @@
 /* JSON over HTTP: POST /api/v1/readings (CSV too), and the path at which devices made for ThingsBoard knock.
  */
 #include "base/charset.h"
+#include "base/file.h"
 #include "ingest/door.h"
 #include "ingest/sheet.h"
 
@@ -27,24 +28,63 @@ static void free_text(void *arg)
 	sb_fini(arg);
 }
 
-/* A sheet whose columns say by their names what they are. */
+#define MAPPING_B (1 << 20)
+
+static bool mapping_name_valid(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+
+	return n > 0 && n <= 64 && name[n] == '\0';
+}
+
+/* The one that the query names, from the site's folder `mappings`; NULL when it names none. */
+static int read_mapping(struct ingest *in, struct http_req *r, struct mapping **out, struct err *e)
+{
+	const char *name = http_query(r, "mapping"), *file;
+	struct arena *a = http_arena(r);
+	struct str text;
+	int rc;
+
+	*out = NULL;
+	if (name == NULL)
+		return 0;
+	if (!mapping_name_valid(name))
+		return err_set(
+		        e, ERR_INVALID, "the name of a mapping has small letters, digits, - and _ only");
+	file = arena_printf(a, "mappings/%s.yaml", name);
+	rc = file_read(a, path_join(a, in->site->dir, file), MAPPING_B, &text, e);
+	if (rc == ERR_NOTFOUND)
+		return err_set(
+		        e, ERR_INVALID, "the site has no mapping of this name (%s in its folder)", file);
+	if (rc == 0)
+		rc = mapping_read(a, text, file, out, e);
+	/* An answer has no place for these but its words. */
+	return rc < 0 ? err_prefix(e, "%s, line %d", file, e->line) : 0;
+}
+
+/* A sheet whose columns say by their names what they are, or a mapping. */
 static void take_sheet(struct ingest *in, struct http_req *r, const struct device *d)
 {
 	struct arena *a = http_arena(r);
 	struct door_post *x = door__begin(in, r, "line", 204);
 	struct sb *text = arena_alloc(a, sizeof(*text));
+	struct mapping *mapping = NULL;
 	struct readings read;
-	const struct sheet_things things = {.ctx = in, .zone = ingest__zone_of};
 	struct sheet *sheet;
 	struct err e = ERR_INIT;
 	struct str body;
-	int rc = door__body(in, r, d, &body, &e);
+	int rc = read_mapping(in, r, &mapping, &e);
 
+	if (rc < 0) {
+		door__fail(r, &e);
+		return;
+	}
+	rc = door__body(in, r, d, &body, &e);
 	arena_cleanup(a, free_text, text);
 	if (rc == 0)
 		rc = charset_to_utf8(body, text, NULL, &e);
 	if (rc == 0)
-		rc = sheet_open(a, NULL, sb_str(text), in->site->catalog->zone, &things, &sheet, &e);
+		rc = ingest__sheet_open(in, mapping, sb_str(text), a, &sheet, &e);
 	if (rc < 0)
 		refusals_add(in->refusals, d->login, REFUSED_BODY, 0, e.text);
 	while (rc == 0 && sheet_next(sheet, a, &read) > 0)

@@ -10,21 +10,20 @@ uint32_t ingest__decisions(struct ingest *in)
 }
 
 const char *ingest__admit(struct ingest *in, const struct device *d, const char *protocol, struct labels *ls,
-        enum admission *as, enum refusal *why)
+        bool *lasting, enum refusal *why)
 {
 	const char *target = NULL, *source = d->login != NULL ? d->login : "";
 
-	*as = ADMITTED;
+	*lasting = true;
 	for (int i = 0; i < ls->n; i++) {
 		if (!str_is(ls->l[i].name, "thing"))
 			continue;
 		switch (quarantine_admit(in->site->quarantine, ls->l[i].value, protocol, source, &target)) {
 		case ADMIT_KNOWN: break;
-		case ADMIT_NEW: *as = ADMITTED_NOW; break;
-		case ADMIT_UNKNOWN: *as = ADMITTED_UNDECIDED; break;
+		case ADMIT_UNKNOWN: *lasting = false; break;
 		case ADMIT_AS:
 			ls->l[i].value = str_of(target);
-			*as = ADMITTED_UNDECIDED;
+			*lasting = false;
 			break;
 		case ADMIT_BLOCKED:
 			*why = REFUSED_RIGHT;

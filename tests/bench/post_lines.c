@@ -1,11 +1,11 @@
 /*
  * post_lines PORT PATH HEADER LINES FILE... - the client of series_bench.py: the lines of each file by a
- * connection of its own, LINES a post, over loopback, each post when the one before was answered. HEADER: one
- * more line of the request, or
- * "". Prints "SECONDS CPU POSTS": the time from the first byte to the last answer, the processor time of this
- * program meanwhile, and how many posts were answered 204; ends with 1 when one was not. Files are in memory
- * before the time begins, so that the program takes little of what it shares with the server: mostly the
- * kernel's copy into the socket.
+ * connection of its own, LINES a post, over loopback, each post when the one before was answered.
+ *
+ * HEADER is one more line of each request, or "". Prints "SECONDS CPU POSTS": the time from the first byte to
+ * the last answer, the processor time of this program meanwhile, and how many posts there were; ends with 1
+ * when one was not answered 204. Files are in memory before the time begins, so that the program takes little
+ * of what it shares with the server: mostly the kernel's copy into the socket.
  */
 #include "base/clock.h"
 #include "base/num.h"

@@ -1,5 +1,6 @@
 /* Readings over HTTP: each door, what is told of those that were refused, and what an administrator sees of
  * it. */
+#include "base/file.h"
 #include "check.h"
 #include "door.h"
 #include "ingest/ingest.h"
@@ -145,6 +146,42 @@ TEST(lines_that_come_again)
 	check_eq_i(a.status, 204);
 	check_eq_d(value_of("m{thing=\"G-1\"}"), 70);
 	check_eq_d(value_of("G_1_m"), 50);
+	close_with_ingest();
+}
+
+/* What `heming import readings --mapping` reads, a device may send: the mapping lies in the site's folder. */
+TEST(a_sheet_by_a_mapping_of_the_site)
+{
+	static const char mapping[] = "separator: \";\"\ndecimal: \",\"\n"
+	                              "time: {column: Zeit, format: \"%d.%m.%Y %H:%M\"}\n"
+	                              "thing: {column: Ort, codes: {Nord: G-1, Süd: G-2}}\n"
+	                              "readings:\n  - {column: CO, metric: co, factor: 1000}\n";
+	static const char sheet[] = "Zeit;Ort;CO\n14.07.2026 07:59;Nord;0,25\n14.07.2026 07:59;Süd;1,5\n";
+	const char *csv, *dir, *by = "/api/v1/readings?mapping=station";
+	struct err e = ERR_INIT;
+	struct answer a;
+
+	open_with_ingest();
+	csv = text("%sContent-Type: text/csv\n", gw);
+	dir = text("%s/mappings", town.site->dir);
+	check_ok(file_mkdirs(dir, &e), &e);
+	check_ok(file_write(text("%s/station.yaml", dir), mapping, sizeof(mapping) - 1, 0640, &e), &e);
+	check_ok(file_write(text("%s/torn.yaml", dir), "time: [", 7, 0640, &e), &e);
+	a = ask("POST", by, csv, sheet);
+	check_eq_i(a.status, 204);
+	check_eq_d(value_of("co{thing=\"G-1\"}"), 250);
+	check_eq_d(value_of("co{thing=\"G-2\"}"), 1500);
+	/* The rights are the device's all the same. */
+	a = ask("POST", by, text("Authorization: Token %s\nContent-Type: text/csv\n", one), sheet);
+	check_has(a.body, "\"stored\":1,\"refused\":1");
+	check_eq_i(ask("POST", by, csv, "a;b\n1;2\n").status, 400);
+	a = ask("POST", "/api/v1/readings?mapping=none", csv, sheet);
+	check_eq_i(a.status, 400);
+	check_has(a.body, "the site has no mapping of this name (mappings/none.yaml in its folder)");
+	check_eq_i(ask("POST", "/api/v1/readings?mapping=..%2Fstation", csv, sheet).status, 400);
+	a = ask("POST", "/api/v1/readings?mapping=torn", csv, sheet);
+	check_eq_i(a.status, 400);
+	check_has(a.body, "mappings/torn.yaml");
 	close_with_ingest();
 }
 
