@@ -44,6 +44,7 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		        .lasting = v.lasting,
 		        .plain = v.plain,
 		        .period = v.period,
+		        .first = v.first,
 		        .chunks = {.least = v.chunks.least,
 		                .greatest = v.chunks.greatest,
 		                .falls = v.chunks.falls,

@@ -36,6 +36,7 @@ struct promql_series {
 	bool lasting;  /* t and v are valid until the cursor is closed, and other threads may read them */
 	bool plain;    /* surely no NaN, and so no staleness marker, among v; false where that is not known */
 	dur_us period; /* each sample is that much after the one before; 0: not known */
+	time_us first; /* t[0] where the period is known: then t is not looked at */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
 };
 /*

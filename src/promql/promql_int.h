@@ -359,12 +359,13 @@ struct samples {
 	bool lasting;  /* until the source is closed */
 	bool plain;    /* no NaN */
 	dur_us period; /* from each sample to the next; 0: not known */
+	time_us first; /* the time of the first, where the period is known */
 	struct promql_chunks chunks;
 };
 /* Even samples are not read for their times. */
 static inline time_us sample_time(const struct samples *s, size_t i)
 {
-	return s->period > 0 ? s->t[0] + (time_us)i * s->period : s->t[i];
+	return s->period > 0 ? s->first + (time_us)i * s->period : s->t[i];
 }
 
 /* Looks for later and later samples. Steps usually lie as many samples apart as those before. */

@@ -39,6 +39,7 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	        .lasting = s.lasting,
 	        .plain = s.plain,
 	        .period = s.period,
+	        .first = s.first,
 	        .chunks = s.chunks};
 	return rc > 0 && ev_count(ev, s.n);
 }
@@ -73,8 +74,8 @@ size_t seek_far(struct seek *k, const struct samples *s, time_us x)
 
 	if (s->period <= 0) {
 		found = search(s->t, s->n, k->at, x);
-	} else if (s->n > 0 && x >= s->t[0]) {
-		uint64_t i = ((uint64_t)x - (uint64_t)s->t[0]) / (uint64_t)s->period;
+	} else if (s->n > 0 && x >= s->first) {
+		uint64_t i = ((uint64_t)x - (uint64_t)s->first) / (uint64_t)s->period;
 
 		found = i < s->n ? (size_t)i + 1 : s->n;
 	}
