@@ -394,6 +394,36 @@ static inline size_t seek_after(struct seek *k, const struct samples *s, time_us
 	return seek_far(k, s, x);
 }
 
+/*
+ * Steps that are as many samples apart from one another: those of an even series on a grid of its period or a
+ * multiple. The first sample after x + k * grid->step is at + k * stride, where that is from 0 to s->n.
+ */
+struct pace {
+	int64_t at, stride;
+};
+static inline bool pace_of(const struct samples *s, const struct grid *g, time_us x, struct pace *out)
+{
+	int64_t d;
+
+	if (s->period <= 0 || g->n < 2 || g->step % s->period != 0 ||
+	        __builtin_sub_overflow(x, s->first, &d) || d < INT64_MIN / 2 || d > INT64_MAX / 2)
+		return false;
+	out->stride = g->step / s->period;
+	out->at = d / s->period + (d % s->period >= 0);
+	return true;
+}
+static inline int64_t pace_at(const struct pace *p, size_t k)
+{
+	return p->at + (int64_t)k * p->stride;
+}
+/* The first step from which on it is at least `at`; g->n if there is none. */
+static inline size_t pace_from(const struct pace *p, const struct grid *g, int64_t at)
+{
+	int64_t k = at <= p->at ? 0 : (at - p->at + p->stride - 1) / p->stride;
+
+	return (uint64_t)k < g->n ? (size_t)k : g->n;
+}
+
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
 bool source_next(struct eval *ev, struct source *s, struct samples *out); /* false at the end or on failure */
