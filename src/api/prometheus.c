@@ -315,13 +315,12 @@ static void write_result(struct call *c, const struct query *q, const struct pro
 
 /* ---- queries ---- */
 
-/* All processors, unless more than two want each of them already: who helps would then only be waited for. */
-static int query_threads(void)
+/* Nobody where more than two want each processor already: who helps would then only be waited for. */
+static struct crew *query_crew(const struct api_server *s)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	double load;
 
-	return getloadavg(&load, 1) == 1 && load > 2 * (double)n ? 1 : (int)n;
+	return getloadavg(&load, 1) == 1 && load > 2.0 * s->processors ? NULL : s->crew;
 }
 
 static int query_begin(struct call *c, struct query *q, struct err *e)
@@ -348,7 +347,7 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	q->storage = site_promql(c->site);
 	q->o.storage = &q->storage;
 	q->o.limits.cancel = &q->deadline.raised;
-	q->o.limits.threads = query_threads();
+	q->o.limits.crew = query_crew(c->s);
 	deadline_begin(c->s->deadlines, &q->deadline, timeout);
 	q->begun = clock_monotonic();
 	return 0;

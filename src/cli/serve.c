@@ -180,6 +180,7 @@ int cmd_serve(struct cli *c, struct err *e)
 	        .web_dir = settings_text(&c->settings, SET_WEB_DIR),
 	        .test_control = clock_is_manual(clock),
 	        .rate = (int)settings_int(&c->settings, SET_RATE),
+	        .query_threads = (int)settings_int(&c->settings, SET_QUERY_THREADS),
 	        .cert = settings_text(&c->settings, SET_CERT),
 	        .key = settings_text(&c->settings, SET_KEY),
 	        .proxies = settings_text(&c->settings, SET_PROXIES),

@@ -228,7 +228,7 @@ static double finish(enum aggregate agg, const struct state *st, size_t k)
 	}
 }
 
-#define SLICE 64 /* steps that one thread takes */
+#define SLICE 64 /* steps that are taken at once */
 
 struct simple {
 	enum aggregate agg;
@@ -239,13 +239,13 @@ struct simple {
 };
 
 /* All groups at the steps of one slice. */
-static void aggregate_slice(void *ctx, size_t slice, int thread)
+static void aggregate_slice(void *ctx, size_t slice, int hand)
 {
 	const struct simple *a = ctx;
 	const struct groups *gr = a->gr;
 	size_t from = slice * SLICE, steps = a->steps - from < SLICE ? a->steps - from : SLICE;
 
-	(void)thread;
+	(void)hand;
 	for (size_t i = 0; i < gr->n; i++) {
 		struct state st = {.v = a->out[i].v + from,
 		        .c = a->st.c + from,

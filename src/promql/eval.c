@@ -421,7 +421,7 @@ static void eval_init(struct eval *ev, const struct promql_expr *x, const struct
 	        .max_samples = o->limits.max_samples ? o->limits.max_samples : SAMPLES_DEFAULT,
 	        .max_series = o->limits.max_series ? o->limits.max_series : SERIES_DEFAULT,
 	        .cancel = o->limits.cancel,
-	        .threads = o->limits.threads < THREADS_MAX ? o->limits.threads : THREADS_MAX,
+	        .crew = o->limits.crew,
 	        .e = e};
 	if (x->n_scope < 0)
 		ev_fail(ev, ERR_NOMEM, "out of memory while the query's scope was set");

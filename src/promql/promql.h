@@ -7,11 +7,13 @@
  *
  * Ownership: an expression lives in the arena it was parsed into; results live in the arena of the
  * evaluation, whose budget is the memory limit. Threads: an expression is immutable and may be
- * evaluated by many threads at once.
+ * evaluated by many threads at once. There are none inside: the host may lend a crew's hands, whose number
+ * changes no bit of any answer.
  */
 #ifndef HEMING_PROMQL_H
 #define HEMING_PROMQL_H
 
+#include "base/crew.h"
 #include "base/labels.h"
 #include "base/time.h"
 
@@ -99,7 +101,7 @@ struct promql_limits {
 	size_t max_samples; /* samples held or read by one evaluation; 0: 50,000,000 */
 	size_t max_series;  /* 0: 1,000,000 */
 	const bool *cancel; /* polled if not NULL */
-	int threads;        /* that work on a large query, the caller's among them; 0: that one alone */
+	struct crew *crew;  /* works on large queries, too; NULL: the caller alone */
 };
 struct promql_options {
 	const struct promql_storage *storage;

@@ -264,7 +264,7 @@ struct eval {
 	dur_us lookback;
 	size_t max_samples, max_series, samples;
 	const bool *cancel;
-	int threads;
+	struct crew *crew;
 	time_us start, end; /* of the query, whatever the grid of a subquery is */
 	dur_us step;        /* 0 in an instant query */
 	struct notes warning, info;
@@ -431,14 +431,9 @@ void source_close(struct source *s);
 
 /* ---- work on many series (rows.c) ---- */
 
-#define THREADS_MAX 8
-
-/*
- * Calls one(ctx, i, thread) for every i below n, on threads 0 … THREADS_MAX - 1 if `work` (samples, about) is
- * worth it; each takes `share` of them at once. It may not touch struct eval. Ends early when cancelled.
- */
+/* crew_run, with the crew if `work` (samples, about) is worth it. It may not touch struct eval. */
 void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
-        void (*one)(void *ctx, size_t i, int thread), void *ctx);
+        void (*one)(void *ctx, size_t i, int hand), void *ctx);
 
 struct row {
 	struct samples in;
@@ -450,9 +445,10 @@ struct rows {
 	struct row *row;
 	size_t n, cap;
 	size_t work; /* samples and steps that wait */
+	bool called; /* the crew, for so much */
 	double *spare;
-	/* Works on one row, on thread 0 … THREADS_MAX - 1; may not touch struct eval, unless serial. */
-	void (*one)(void *ctx, struct row *r, int thread);
+	/* Works on one row, as hand 0 … CREW_MOST - 1; may not touch struct eval, unless serial. */
+	void (*one)(void *ctx, struct row *r, int hand);
 	void *ctx;
 	bool serial;
 };

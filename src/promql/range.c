@@ -212,7 +212,7 @@ static bool falls(const double *v)
 	return (any[0] | any[1]) != 0;
 }
 
-/* Where a series falls or changes; one for each thread. */
+/* Where a series falls or changes; one for each hand. */
 struct marks {
 	uint32_t *p;
 	size_t n, cap;
@@ -306,8 +306,8 @@ struct sliding {
 	double *scalar[3];
 	int scalars;
 	struct window window; /* what all series have in common */
-	struct marks marks[THREADS_MAX];
-	struct sorted sorted[THREADS_MAX];
+	struct marks marks[CREW_MOST];
+	struct sorted sorted[CREW_MOST];
 };
 
 /* What one series needs while the window slides over it. */
@@ -419,12 +419,12 @@ static bool slide_paced(
 	return true;
 }
 
-static void slide(void *ctx, struct row *r, int thread)
+static void slide(void *ctx, struct row *r, int hand)
 {
 	struct sliding *sl = ctx;
 	const struct samples *in = &r->in;
 	struct stretch stretch = {0};
-	struct slider s = {.sl = sl, .m = &sl->marks[thread], .w = sl->window};
+	struct slider s = {.sl = sl, .m = &sl->marks[hand], .w = sl->window};
 	struct pace lo, hi;
 	size_t first = 0, end = 0, k = 0;
 	uint64_t all = 0;
@@ -432,10 +432,10 @@ static void slide(void *ctx, struct row *r, int thread)
 	s.w.plain = in->plain;
 	s.w.series = in;
 	s.w.stretch = &stretch;
-	s.w.sorted = &sl->sorted[thread];
+	s.w.sorted = &sl->sorted[hand];
 	sorted_begin(s.w.sorted);
 	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
-		make_marks(&sl->marks[thread], in, sl->f->flags);
+		make_marks(&sl->marks[hand], in, sl->f->flags);
 	slide_time(&s, 0);
 	if (!sl->tm->pinned && !s.w.anchored && !s.w.smoothed && pace_of(in, sl->g, s.w.start, &lo) &&
 	        pace_of(in, sl->g, s.w.end, &hi) && lo.at < hi.at) {
@@ -502,7 +502,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 			break;
 	rows_work(ev, &rows);
 	source_close(s);
-	for (int i = 0; i < THREADS_MAX; i++) {
+	for (int i = 0; i < CREW_MOST; i++) {
 		free(sl.marks[i].p);
 		sorted_fini(&sl.sorted[i]);
 	}

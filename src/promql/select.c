@@ -131,7 +131,7 @@ static bool lay_steps(const struct laying *l, const struct row *r, size_t from, 
 }
 
 /* One series on the grid. Where steps are evenly many samples apart, and each has one, nothing is sought. */
-static void lay(void *ctx, struct row *r, int thread)
+static void lay(void *ctx, struct row *r, int hand)
 {
 	const struct laying *l = ctx;
 	const struct samples *s = &r->in;
@@ -139,7 +139,7 @@ static void lay(void *ctx, struct row *r, int thread)
 	struct pace p;
 	size_t from, to, at;
 
-	(void)thread;
+	(void)hand;
 	if (l->timestamps || l->smoothed || !s->plain || s->period > l->lookback ||
 	        !pace_of(s, g, g->start - l->offset, &p)) {
 		r->any = lay_steps(l, r, 0, g->n);

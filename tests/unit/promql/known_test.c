@@ -132,13 +132,15 @@ static void ask(struct known *k, bool tells, int threads, const char *query, tim
         size_t steps, struct arena *a, struct promql_result *out)
 {
 	struct promql_storage storage = {k, known_open, known_next, known_close};
-	struct promql_options o = {.storage = &storage, .limits = {.threads = threads}};
+	struct crew *crew = threads > 1 ? crew_new(threads - 1) : NULL;
+	struct promql_options o = {.storage = &storage, .limits = {.crew = crew}};
 	struct promql_expr *x;
 	struct err e = ERR_INIT;
 
 	k->tells = tells;
 	if (check_ok(promql_parse(a, str_of(query), &x, &e), &e))
 		check_ok(promql_range(x, &o, from, from + (time_us)(steps - 1) * step, step, a, out, &e), &e);
+	crew_free(&crew);
 }
 
 /* Sums of sums may differ in what is lost of the loss, where there are chunks of them; of threads nothing. */
