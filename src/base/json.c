@@ -503,9 +503,14 @@ static void put_quoted(struct sb *b, struct str s)
 
 void jw_key(struct jw *w, const char *key)
 {
+	jw_keystr(w, str_of(key));
+}
+
+void jw_keystr(struct jw *w, struct str key)
+{
 	must(w->depth > 0 && !w->after_key);
 	begin(w);
-	put_quoted(w->b, str_of(key));
+	put_quoted(w->b, key);
 	sb_putc(w->b, ':');
 	w->after_key = true;
 }

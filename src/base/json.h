@@ -61,6 +61,7 @@ void jw_object_end(struct jw *w);
 void jw_array(struct jw *w);
 void jw_array_end(struct jw *w);
 void jw_key(struct jw *w, const char *key);
+void jw_keystr(struct jw *w, struct str key);
 void jw_str(struct jw *w, struct str s);
 void jw_cstr(struct jw *w, const char *s); /* NULL writes null */
 void jw_int(struct jw *w, int64_t v);

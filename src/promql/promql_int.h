@@ -283,6 +283,8 @@ int ev_fail(struct eval *ev, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void *ev_array(struct eval *ev, size_t n, size_t size);
 /* A column of n ABSENT steps; counts them against the limit. */
 double *ev_column(struct eval *ev, size_t n);
+/* The same, to be written whole. */
+double *ev_raw(struct eval *ev, size_t n);
 bool ev_count(struct eval *ev, size_t samples);
 struct series *vec_add(struct eval *ev, struct vec *v);
 /* Annotations; the position of `at` (may be NULL) is added as (line:column). */
@@ -447,6 +449,7 @@ struct rows {
 	size_t work; /* samples and steps that wait */
 	bool called; /* the crew, for so much */
 	double *spare;
+	dur_us step; /* between two that are looked at; 0: it is one */
 	/* Works on one row, as hand 0 … CREW_MOST - 1; may not touch struct eval, unless serial. */
 	void (*one)(void *ctx, struct row *r, int hand);
 	void *ctx;

@@ -476,7 +476,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	struct samples in;
 	struct sliding sl = {
 	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
-	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
+	struct rows rows = {.one = slide, .ctx = &sl, .step = g->step, .serial = f->flags & FN_FAILS};
 
 	if (!modifiers_fit(ev, f, range) || call_rollup(ev, x, range, g, out))
 		return;

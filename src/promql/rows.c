@@ -4,7 +4,7 @@
 
 #define WORTH_CREW 25000 /* samples and steps; fewer are done before another thread has begun */
 #define SHARE 8          /* rows that are taken at once */
-#define FIRST_B 1024     /* of the next row that are asked for before it is worked on */
+#define FIRST_LINES 16   /* of the next row that are asked for before it is worked on */
 
 bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size_t steps)
 {
@@ -15,8 +15,8 @@ bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size
 		return false;
 	}
 	rows->row = grown;
-	if (rows->spare == NULL && ev_count(ev, steps))
-		rows->spare = ev_array(ev, steps, sizeof *rows->spare);
+	if (rows->spare == NULL)
+		rows->spare = ev_raw(ev, steps);
 	if (rows->spare == NULL)
 		return false;
 	rows->row[rows->n++] = (struct row){.in = *in, .v = rows->spare};
@@ -49,12 +49,22 @@ void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
 	ev_failed(ev);
 }
 
+/* The first values that will be looked at: those of an even series lie a stride apart. */
+static void ask_ahead(const struct rows *rows, const struct samples *s)
+{
+	size_t line = 64 / sizeof *s->v, stride = s->period > 0 ? (size_t)(rows->step / s->period) : 0;
+
+	stride = stride < line ? line : stride;
+	for (size_t k = 0; k < FIRST_LINES && k * stride < s->n; k++)
+		__builtin_prefetch(s->v + k * stride);
+}
+
 static void work_on(void *ctx, size_t i, int hand)
 {
 	const struct rows *rows = ctx;
 
-	for (size_t k = 0; i + 1 < rows->n && k < FIRST_B; k += 64)
-		__builtin_prefetch((const char *)rows->row[i + 1].in.v + k);
+	if (i + 1 < rows->n)
+		ask_ahead(rows, &rows->row[i + 1].in);
 	if (!rows->row[i].done)
 		rows->one(rows->ctx, &rows->row[i], hand);
 }

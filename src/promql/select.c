@@ -197,7 +197,7 @@ void select_instant(
 	struct grid pin = {0, 0, 1};
 	struct laying l = {
 	        .g = g, .lookback = ev->lookback, .smoothed = x->smoothed, .timestamps = timestamps};
-	struct rows rows = {.one = lay, .ctx = &l};
+	struct rows rows = {.one = lay, .ctx = &l, .step = g->step};
 	time_us first, last;
 
 	if (!timing_of(ev, x, &tm))
