@@ -51,7 +51,8 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		                .sum = v.chunks.sum,
 		                .lost = v.chunks.lost,
 		                .n = v.chunks.n,
-		                .skew = v.chunks.skew}};
+		                .skew = v.chunks.skew,
+		                .even_end = v.chunks.even_end}};
 	return rc;
 }
 

@@ -29,6 +29,7 @@ struct promql_chunks {
 	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
 	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
 	size_t n, skew;
+	bool even_end; /* none falls among the samples behind the last run, nor from it to them */
 };
 struct promql_series {
 	struct labels labels; /* sorted, with __name__; lives at least as long as the cursor's arena */

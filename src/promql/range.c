@@ -232,7 +232,7 @@ static void make_marks(struct marks *m, const struct samples *in, uint8_t flags)
 
 			if (to > in->n)
 				to = in->n;
-			if (run < in->chunks.n && !in->chunks.falls[run]) {
+			if (run < in->chunks.n ? !in->chunks.falls[run] : in->chunks.even_end) {
 				i = to;
 				continue;
 			}

@@ -192,6 +192,7 @@ static void append(struct column *x, time_us last, const time_us *t, const doubl
 		to = to < x->n ? to : x->n;
 		summarise(x, i, to);
 	}
+	x->end_falls = x->n % SERIES_CHUNK > 0 && x->falls[x->n / SERIES_CHUNK];
 	find_period(x, from);
 	x->last = last;
 }

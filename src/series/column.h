@@ -32,6 +32,7 @@ struct column {
 	time_us even_t;
 	dur_us period;
 	bool plain;                            /* no NaN among v */
+	bool end_falls;                        /* as falls, of the run that is not whole yet */
 	bool wanted;                           /* read since it was kept, or since it was the oldest */
 	double *least, *greatest, *sum, *lost; /* of each SERIES_CHUNK points, as struct series_chunks */
 	bool *falls;

@@ -118,6 +118,7 @@ static void view_column(struct layer *l, struct column *x)
 	l->even = x->even;
 	l->even_t = x->even_t;
 	l->period = x->period;
+	l->falls = x->end_falls;
 }
 
 /*
@@ -491,15 +492,17 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 		out->v = v + lo;
 	}
 	if (plain && n > lo) {
-		size_t first = lo / SERIES_CHUNK;
+		size_t first = lo / SERIES_CHUNK, end = n / SERIES_CHUNK;
+		bool whole = end < l->n / SERIES_CHUNK;
 
 		out->chunks = (struct series_chunks){.least = l->column->least + first,
 		        .greatest = l->column->greatest + first,
 		        .falls = l->column->falls + first,
 		        .sum = l->column->sum + first,
 		        .lost = l->column->lost + first,
-		        .n = n / SERIES_CHUNK - first,
-		        .skew = lo % SERIES_CHUNK};
+		        .n = end - first,
+		        .skew = lo % SERIES_CHUNK,
+		        .even_end = !(whole ? l->column->falls[end] : l->falls)};
 	}
 	c->next++;
 	return 1;

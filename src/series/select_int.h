@@ -46,6 +46,7 @@ struct layer {
 	dur_us period;
 	time_us last; /* the newest point */
 	bool plain;   /* there is no NaN among the column's */
+	bool falls;   /* in the column's last run, which is not whole */
 	bool hidden;
 };
 

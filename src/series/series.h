@@ -174,6 +174,7 @@ struct series_chunks {
 	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
 	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
 	size_t n, skew;
+	bool even_end; /* none falls among the points behind the last run, nor from it to them */
 };
 struct series_view {
 	series_id id;

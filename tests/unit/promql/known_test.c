@@ -93,6 +93,7 @@ static int known_next(struct promql_cursor *c, struct promql_series *out, struct
 {
 	const struct known *k = c->k;
 	size_t s = c->at++, lo = 0, hi = POINTS, first;
+	bool end_falls = false;
 
 	(void)e;
 	if (s == SERIES)
@@ -112,6 +113,8 @@ static int known_next(struct promql_cursor *c, struct promql_series *out, struct
 	out->period = k->even[s] && hi > lo + 1 ? EVERY : 0;
 	out->first = out->period > 0 ? out->t[0] : 0;
 	first = (lo + k->skew) / PROMQL_CHUNK;
+	for (size_t i = ((hi + k->skew) / PROMQL_CHUNK) * PROMQL_CHUNK; i < hi + k->skew; i++)
+		end_falls |= i > k->skew && k->v[s][i - k->skew] < k->v[s][i - k->skew - 1];
 	if (out->plain)
 		out->chunks = (struct promql_chunks){.least = k->least[s] + first,
 		        .greatest = k->greatest[s] + first,
@@ -119,7 +122,8 @@ static int known_next(struct promql_cursor *c, struct promql_series *out, struct
 		        .sum = k->sum[s] + first,
 		        .lost = k->lost[s] + first,
 		        .n = (hi + k->skew) / PROMQL_CHUNK - first,
-		        .skew = (lo + k->skew) % PROMQL_CHUNK};
+		        .skew = (lo + k->skew) % PROMQL_CHUNK,
+		        .even_end = !end_falls};
 	return 1;
 }
 
