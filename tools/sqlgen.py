@@ -52,8 +52,10 @@ class Statement:
     def __init__(self, path, line, name):
         self.path, self.line, self.name = path, line, name
         self.words, self.kind = [], None
+        self.times, self.of = 0, None  # rows that one statement puts at most; the statement that this one repeats
         self.given = {'in': [], 'out': []}
         self.source = {'both': []}  # section -> lines
+        self.plain = {}             # dialect -> words with parameters and macros
         self.text = {}              # dialect -> what the database gets
 
     def bad(self, words):
@@ -104,15 +106,20 @@ def read_statements(path):
         at += 1
     for st in found:
         finish_statement(st)
-    return found
+    return [x for st in found for x in ([st, repeated(st)] if st.times else [st])]
 
 
 def read_given(st, lines, at, end):
     """The "-- in:" and "-- out:" lines; a line that ends in a comma goes on in the next."""
     while at < end:
+        m = re.match(r'^--\s*times:\s*([0-9]+)$', lines[at])
+        if m:
+            st.times = int(m[1])
+            at += 1
+            continue
         m = re.match(r'^--\s*(in|out):\s*(.*)$', lines[at])
         if not m:
-            raise Bad(st.path, at + 1, f'{st.name}: expected "-- in:", "-- out:" or the statement')
+            raise Bad(st.path, at + 1, f'{st.name}: expected "-- in:", "-- out:", "-- times:" or the statement')
         first, text = at + 1, m[2]
         while text.rstrip().endswith(',') and at + 1 < end:
             at += 1
@@ -135,12 +142,37 @@ def finish_statement(st):
             raise st.bad(f'no text for {d}')
         if re.search(';', re.sub(QUOTED, '', text)):
             raise st.bad('more than one statement; each needs its own header')
+        st.plain[d] = text
         st.text[d] = expand(st, d, text)
 
 
-def expand(st, dialect, text):
-    """Puts parameters and macros into the words of one database."""
-    given = {f.name: (i + 1, f) for i, f in enumerate(st.given['in'])}
+MAX_FIELDS = 256  # STORE_MAX_FIELDS of store_int.h
+
+
+def repeated(st):
+    """The statement that puts as many rows at once as "-- times:" says."""
+    many = Statement(st.path, st.line, f'{st.name}_many')
+    many.kind, many.given, many.times, many.of = st.kind, st.given, st.times, st
+    if st.kind != 'do' or not 1 < st.times * len(st.given['in']) <= MAX_FIELDS:
+        raise st.bad(f'"-- times:" is for "do" and {MAX_FIELDS} parameters at most')
+    for d in DIALECTS:
+        m = re.fullmatch(r'(INSERT INTO .*? VALUES )(\(.*)', st.plain[d], flags=re.S)
+        depth, end = 0, 0
+        for end, c in enumerate(m[2] if m else ''):
+            depth += (c == '(') - (c == ')')
+            if depth == 0:
+                break
+        row = m[2][:end + 1] if m else ''
+        if not m or ':' in re.sub('::', '', m[1] + m[2][end + 1:]):
+            raise st.bad('"-- times:" repeats INSERT INTO … VALUES (…) with all parameters in the brackets')
+        rows = (expand(st, d, row, i * len(st.given['in'])) for i in range(st.times))
+        many.text[d] = m[1] + ', '.join(rows) + m[2][end + 1:]
+    return many
+
+
+def expand(st, dialect, text, shift=0):
+    """Puts parameters and macros into the words of one database; they are numbered from shift + 1 on."""
+    given = {f.name: (shift + i + 1, f) for i, f in enumerate(st.given['in'])}
     used = set()
 
     def parameter(name):
@@ -279,6 +311,12 @@ def header(statements, name):
            '#include "store/store.h"', '']
     for s in statements:
         f = f'sql_{s.name}'
+        if s.of:
+            out += [f'extern const struct store_statement sql__{s.name};',
+                    f'MUST_USE static inline int {f}(', f'        struct store_tx *tx, const struct sql_{s.of.name}_in *in, size_t n, struct err *e)', '{',
+                    f'\treturn store_do_many(tx, &sql__{s.of.name}, &sql__{s.name}, {s.times}, in, sizeof(*in), n, e);',
+                    '}', '']
+            continue
         out += [f'/* {" ".join(s.words)} */'.replace('*/ */', '*/')]
         for part, struct in (('in', f'{f}_in'), ('out', f'{f}_row')):
             if s.given[part]:
@@ -306,7 +344,12 @@ def header(statements, name):
 def table(statements, migrations, name, include, first):
     out = ['/* Made by tools/sqlgen.py. */', f'#include "{include}"', '#include "store/store_int.h"', '']
     for i, s in enumerate(statements):
-        for part, struct in (('in', 'in'), ('out', 'row')):
+        if s.of:
+            struct = f'struct sql_{s.of.name}_in'
+            out += [f'static const struct store_field {s.name}_in[] = {{'] + [
+                f'\t{{"{x.name}", {x.const}, {str(x.null).lower()}, {k} * sizeof({struct}) + offsetof({struct}, {x.name})}},'
+                for k in range(s.times) for x in s.given['in']] + ['};']
+        for part, struct in (('in', 'in'), ('out', 'row')) if not s.of else ():
             if s.given[part]:
                 out += [f'static const struct store_field {s.name}_{part}[] = {{'] + [
                     f'\t{{"{x.name}", {x.const}, {str(x.null).lower()}, '
@@ -317,7 +360,7 @@ def table(statements, migrations, name, include, first):
         out += [f'\t.text = {{{c_text(s.text["sqlite"])},', f'\t        {c_text(s.text["postgres"])}}},']
         for part, count in (('in', 'ins'), ('out', 'outs')):
             if s.given[part]:
-                out += [f'\t.{part} = {s.name}_{part},', f'\t.{count} = {len(s.given[part])},']
+                out += [f'\t.{part} = {s.name}_{part},', f'\t.{count} = {len(s.given[part]) * (s.times if s.of else 1)},']
         if s.given['out']:
             out += [f'\t.row_size = sizeof(struct sql_{s.name}_row),']
         out += ['};', '']

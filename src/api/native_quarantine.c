@@ -48,7 +48,7 @@ static int write_device(struct call *c, const struct quarantined *q, struct err 
 	struct thing_health h;
 	int rc;
 
-	(void)health_of_code(c->site->health, str_of(q->code), &h);
+	(void)health_of(c->site->health, str_of(q->code), &h);
 	jw_object(w);
 	jw_kstr(w, "code", q->code);
 	jw_kstr(w, "state", q->state);

@@ -184,7 +184,7 @@ static void write_removal(struct call *c, const struct removal *r)
 {
 	struct str rest = str_of(r->selectors);
 	struct retention_state st = {0};
-	const bool running = strcmp(r->state, "running") == 0;
+	const bool running = strcmp(r->state, "running") == 0 || strcmp(r->state, "stopping") == 0;
 	struct jw *w = &c->w;
 
 	if (running && site_promql_sees_all(c->site, &c->who)) /* files are of all readings */
@@ -329,4 +329,27 @@ int series_removal_refuse(struct call *c, struct err *e)
 	int rc = call_id(c, 0, &id, e);
 
 	return rc < 0 ? rc : removal_refuse(c->site, id, &c->who, e);
+}
+
+int series_removal_stop(struct call *c, struct err *e)
+{
+	int64_t id;
+	int rc = call_id(c, 0, &id, e);
+
+	if (rc == 0)
+		rc = removal_stop(c->site, id, &c->who, e);
+	if (rc < 0)
+		return rc;
+	retention_poke(c->site);
+	c->status = 202;
+	return reply_removal(c, id, e);
+}
+
+int series_snapshots_stop(struct call *c, struct err *e)
+{
+	if (!site_promql_sees_all(c->site, &c->who))
+		return err_set(e, ERR_DENIED, "only who sees all readings may copy them");
+	if (runs_stop(&c->site->runs, RUNNING_SNAPSHOT) == 0)
+		return err_set(e, ERR_NOTFOUND, "no snapshot of the readings is being made");
+	return 0;
 }

@@ -3,8 +3,6 @@
 #include "city/case.h"
 #include "city/health.h"
 
-#define SEEN_WITHIN (5 * US_MINUTE)
-
 static void write_counts(struct jw *w, const struct case_counts *n)
 {
 	jw_key(w, "counts");
@@ -49,32 +47,35 @@ static void write_units(struct call *c, const struct unit_row *u, int n)
 	jw_array_end(w);
 }
 
-static bool should_report(const struct catalog *k, const struct thing *t)
-{
-	const struct kind *x = catalog_kind(k, t->kind);
+struct sources {
+	struct call *c;
+	int64_t things, never, silent;
+};
 
-	return x != NULL && x->quantities > 0;
+static void add_sources(void *ctx, const struct health_group *g)
+{
+	struct sources *x = ctx;
+	const struct thing one = {.kind = g->kind, .org = g->org, .region = g->region};
+
+	if (!thing_seen(x->c->site->catalog, &x->c->who, &one))
+		return;
+	x->things += g->things;
+	for (unsigned i = 0; i < HEALTH_FLAGS; i++) {
+		x->never += 1u << i == HEALTH_NEVER ? g->flag[i] : 0;
+		x->silent += 1u << i == HEALTH_SILENT ? g->flag[i] : 0;
+	}
 }
 
-static void write_sources(struct call *c, time_us now)
+static void write_sources(struct call *c)
 {
-	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, NULL);
-	int64_t things = 0, heard = 0;
+	struct sources x = {.c = c};
 
-	for (const struct thing *t; (t = thing_next(&walk)) != NULL;) {
-		struct thing_health h;
-
-		if (!should_report(c->site->catalog, t) || !thing_seen(c->site->catalog, &c->who, t))
-			continue;
-		health_of(c->site->health, t, now, &h);
-		things++;
-		heard += h.seen != TIME_NONE && h.seen >= now - SEEN_WITHIN;
-	}
+	health_groups(c->site->health, add_sources, &x);
 	jw_key(&c->w, "sources");
 	jw_object(&c->w);
-	jw_kint(&c->w, "things", things);
-	jw_kint(&c->w, "seen_5m", heard);
-	jw_kint(&c->w, "silent", things - heard);
+	jw_kint(&c->w, "things", x.things);
+	jw_kint(&c->w, "never", x.never);
+	jw_kint(&c->w, "silent", x.silent);
 	jw_object_end(&c->w);
 }
 
@@ -93,7 +94,7 @@ int summary_get(struct call *c, struct err *e)
 	jw_ktime(&c->w, "now", now);
 	write_counts(&c->w, &counts);
 	write_units(c, units, n);
-	write_sources(c, now);
+	write_sources(c);
 	jw_object_end(&c->w);
 	return 0;
 }

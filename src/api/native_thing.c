@@ -8,7 +8,8 @@
 
 #include <math.h>
 
-#define LOOKS_MOST 100000 /* things of one page of a list */
+#define LOOKS_MOST 100000  /* things of one page of a list */
+#define FLAGGED_MOST 20000 /* that are sorted for a page; where more are flagged, a walk meets them soon */
 
 void write_codes(struct jw *w, const char *key, const char *by_blanks)
 {
@@ -30,7 +31,7 @@ static void write_health(struct call *c, const struct thing *t)
 	struct thing_health h;
 	struct jw *w = &c->w;
 
-	health_of(c->site->health, t, clock_now(c->site->clock), &h);
+	(void)health_of(c->site->health, str_of(t->code), &h);
 	jw_key(w, "health");
 	jw_object(w);
 	jw_ktime(w, "seen", h.seen);
@@ -63,6 +64,7 @@ static int write_thing(struct call *c, const struct thing *t, struct err *e)
 	jw_kstr(w, "org", t->org);
 	jw_kstr(w, "region", t->region);
 	jw_kstr(w, "unit", t->unit_region);
+	jw_kstr(w, "zone", zone_name(thing_zone(c->site->catalog, t)));
 	write_place(c, t->at);
 	jw_kbool(w, "demo", t->demo);
 	write_health(c, t);
@@ -79,6 +81,11 @@ static int write_thing(struct call *c, const struct thing *t, struct err *e)
 static bool holds(const char *text, const char *words)
 {
 	return strcasestr(text, words) != NULL;
+}
+
+static bool in_region(const char *region, const char *unit, const char *wanted)
+{
+	return strncmp(region, wanted, strlen(wanted)) == 0 || strcmp(unit, wanted) == 0;
 }
 
 struct wanted { /* NULL: any */
@@ -99,41 +106,70 @@ static int read_wanted(struct call *c, struct wanted *out, struct err *e)
 		return 0;
 	if (strcmp(health, "any") == 0)
 		out->flags = (1u << HEALTH_FLAGS) - 1;
-	for (int i = 0; i < HEALTH_FLAGS; i++)
-		if (strcmp(health, health_flag_name[i]) == 0)
-			out->flags = 1u << i;
+	else
+		out->flags = health_flag_of(str_of(health));
 	if (out->flags != 0)
 		return 0;
 	err_set(e, ERR_INVALID, "health is never, silent, low_battery, skewed, lossy, or any of them");
 	return err_at(e, NULL, 0, 0, "health"), ERR_INVALID;
 }
 
-static bool is_wanted(struct call *c, const struct wanted *x, const struct thing *t, time_us now)
+static bool is_wanted(struct call *c, const struct wanted *x, const struct thing *t)
 {
 	struct thing_health h;
 
 	if ((x->kind != NULL && strcmp(t->kind, x->kind) != 0) ||
 	        (x->org != NULL && strcmp(t->org, x->org) != 0) ||
 	        (x->state != NULL && strcmp(t->state, x->state) != 0) ||
-	        (x->region != NULL && strncmp(t->region, x->region, strlen(x->region)) != 0 &&
-	                strcmp(t->unit_region, x->region) != 0) ||
+	        (x->region != NULL && !in_region(t->region, t->unit_region, x->region)) ||
 	        (x->q != NULL && !holds(t->code, x->q) && !holds(t->name, x->q) &&
 	                !holds(t->name_en, x->q)) ||
 	        !thing_seen(c->site->catalog, &c->who, t))
 		return false;
 	if (x->flags == 0)
 		return true;
-	health_of(c->site->health, t, now, &h);
+	(void)health_of(c->site->health, str_of(t->code), &h);
 	return (h.flags & x->flags) != 0;
+}
+
+/* Things in the order of their codes: all, or those that health names, where these are few. */
+struct look {
+	struct thing_walk walk;
+	const struct snapshot *s;
+	const char **code; /* NULL: all */
+	size_t n, at;
+};
+
+static struct look look_at_things(struct call *c, unsigned flags, const char *after)
+{
+	struct look k = {.s = call_snapshot(c)};
+
+	if (flags != 0 && health_flagged(c->site->health, flags, FLAGGED_MOST, c->a, &k.code, &k.n)) {
+		while (after != NULL && k.at < k.n && strcmp(k.code[k.at], after) <= 0)
+			k.at++;
+		return k;
+	}
+	k.walk = thing_map_walk(k.s->things, after);
+	return k;
+}
+
+static const struct thing *next_thing(struct look *k)
+{
+	const struct thing *t = NULL;
+
+	if (k->code == NULL)
+		return thing_next(&k->walk);
+	while (t == NULL && k->at < k->n) /* the snapshot may be older */
+		t = snapshot_thing(k->s, str_of(k->code[k->at++]));
+	return t;
 }
 
 int things_get(struct call *c, struct err *e)
 {
 	const char *after = call_text(c, "after"), *next = NULL;
-	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, after);
-	time_us now = clock_now(c->site->clock);
 	int64_t limit, n = 0, looked = 0;
 	struct wanted wanted;
+	struct look look;
 	int rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
 
 	if (rc == 0)
@@ -142,16 +178,17 @@ int things_get(struct call *c, struct err *e)
 		rc = call_crs(c, e);
 	if (rc < 0)
 		return rc;
+	look = look_at_things(c, wanted.flags, after);
 	jw_object(&c->w);
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
-	for (const struct thing *t; rc == 0 && (t = thing_next(&walk)) != NULL;) {
+	for (const struct thing *t; rc == 0 && (t = next_thing(&look)) != NULL;) {
 		bool wanted_one;
 
 		/* What is not to be seen counts for nothing, or `next` would tell of it. */
 		if (!thing_seen(c->site->catalog, &c->who, t))
 			continue;
-		wanted_one = is_wanted(c, &wanted, t, now);
+		wanted_one = is_wanted(c, &wanted, t);
 		/* A page may be short: the next one goes on where this one looked last. */
 		if ((wanted_one && n == limit) || looked++ == LOOKS_MOST) {
 			next = after;
@@ -172,33 +209,57 @@ int things_get(struct call *c, struct err *e)
 
 /* ---- health by kind and org ---- */
 
-struct tally {
-	const char *kind, *org; /* of the registry: the same text is the same pointer */
-	int64_t things, flag[HEALTH_FLAGS];
+struct tallies {
+	struct call *c;
+	const struct wanted *wanted;
+	struct health_group *sum; /* by kind and org */
+	size_t n, cap;
+	bool full;
 };
 
-static struct tally *tally_of(
-        struct call *c, struct tally **list, size_t *n, size_t *cap, const struct thing *t)
+static bool is_wanted_group(const struct tallies *x, const struct health_group *g)
 {
-	/* Few kinds and orgs: the last one looked at is the next one's too, mostly. */
-	for (size_t i = *n; i > 0; i--)
-		if ((*list)[i - 1].kind == t->kind && (*list)[i - 1].org == t->org) {
-			struct tally x = (*list)[i - 1];
+	const struct wanted *want = x->wanted;
+	const struct thing one = {.kind = g->kind, .org = g->org, .region = g->region};
 
-			(*list)[i - 1] = (*list)[*n - 1];
-			(*list)[*n - 1] = x;
-			return &(*list)[*n - 1];
-		}
-	*list = arena_grow(c->a, *list, cap, *n + 1, sizeof(**list));
-	if (*list == NULL)
+	return (want->kind == NULL || strcmp(g->kind, want->kind) == 0) &&
+	       (want->org == NULL || strcmp(g->org, want->org) == 0) &&
+	       (want->state == NULL || strcmp(g->state, want->state) == 0) &&
+	       (want->region == NULL || in_region(g->region, g->unit, want->region)) &&
+	       thing_seen(x->c->site->catalog, &x->c->who, &one);
+}
+
+static struct health_group *sum_of(struct tallies *x, const struct health_group *g)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (strcmp(x->sum[i].kind, g->kind) == 0 && strcmp(x->sum[i].org, g->org) == 0)
+			return &x->sum[i];
+	x->sum = arena_grow(x->c->a, x->sum, &x->cap, x->n + 1, sizeof(*x->sum));
+	if (x->sum == NULL)
 		return NULL;
-	(*list)[*n] = (struct tally){.kind = t->kind, .org = t->org};
-	return &(*list)[(*n)++];
+	x->sum[x->n] = (struct health_group){.kind = g->kind, .org = g->org};
+	return &x->sum[x->n++];
+}
+
+static void add_group(void *ctx, const struct health_group *g)
+{
+	struct tallies *x = ctx;
+	struct health_group *sum;
+
+	if (x->full || !is_wanted_group(x, g))
+		return;
+	sum = sum_of(x, g);
+	x->full = sum == NULL;
+	if (x->full)
+		return;
+	sum->things += g->things;
+	for (int i = 0; i < HEALTH_FLAGS; i++)
+		sum->flag[i] += g->flag[i];
 }
 
 static int by_kind_and_org(const void *a, const void *b)
 {
-	const struct tally *x = a, *y = b;
+	const struct health_group *x = a, *y = b;
 	int rc = strcmp(x->kind, y->kind);
 
 	return rc != 0 ? rc : strcmp(x->org, y->org);
@@ -206,44 +267,28 @@ static int by_kind_and_org(const void *a, const void *b)
 
 int things_health_get(struct call *c, struct err *e)
 {
-	struct thing_walk walk = thing_map_walk(call_snapshot(c)->things, NULL);
-	time_us now = clock_now(c->site->clock);
-	struct tally *list = NULL;
 	struct wanted wanted;
-	size_t n = 0, cap = 0;
+	struct tallies x = {.c = c, .wanted = &wanted};
 	int rc = read_wanted(c, &wanted, e);
 
 	if (rc < 0)
 		return rc;
-	for (const struct thing *t; (t = thing_next(&walk)) != NULL;) {
-		struct thing_health h;
-		struct tally *x;
-
-		if (!is_wanted(c, &wanted, t, now))
-			continue;
-		health_of(c->site->health, t, now, &h);
-		if (!h.reports)
-			continue;
-		x = tally_of(c, &list, &n, &cap, t);
-		if (x == NULL)
-			return err_set(e, ERR_NOMEM, "not enough memory for this answer");
-		x->things++;
-		for (int i = 0; i < HEALTH_FLAGS; i++)
-			x->flag[i] += (h.flags & (1u << i)) != 0;
-	}
-	if (n > 0)
-		qsort(list, n, sizeof(*list), by_kind_and_org);
+	health_groups(c->site->health, add_group, &x);
+	if (x.full)
+		return err_set(e, ERR_NOMEM, "not enough memory for this answer");
+	if (x.n > 0)
+		qsort(x.sum, x.n, sizeof(*x.sum), by_kind_and_org);
 	jw_object(&c->w);
 	jw_ktime(&c->w, "listening", health_listening(c->site->health));
 	jw_key(&c->w, "items");
 	jw_array(&c->w);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < x.n; i++) {
 		jw_object(&c->w);
-		jw_kstr(&c->w, "kind", list[i].kind);
-		jw_kstr(&c->w, "org", list[i].org);
-		jw_kint(&c->w, "things", list[i].things);
+		jw_kstr(&c->w, "kind", x.sum[i].kind);
+		jw_kstr(&c->w, "org", x.sum[i].org);
+		jw_kint(&c->w, "things", x.sum[i].things);
 		for (int k = 0; k < HEALTH_FLAGS; k++)
-			jw_kint(&c->w, health_flag_name[k], list[i].flag[k]);
+			jw_kint(&c->w, health_flag_name[k], x.sum[i].flag[k]);
 		jw_object_end(&c->w);
 	}
 	jw_array_end(&c->w);

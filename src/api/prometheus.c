@@ -7,6 +7,7 @@
 #include "api/prometheus_int.h"
 #include "base/num.h"
 #include "city/rule.h"
+#include "city/selector.h"
 #include "ingest/ingest.h"
 
 #include <ctype.h>
@@ -96,20 +97,21 @@ static int get_limit(struct call *c, size_t *out, struct err *e)
 	return 0;
 }
 
-static int parse_error(const char *name, int shift, struct err *e)
+static int parse_error(const char *name, struct err *e)
 {
 	char words[512];
 
 	if (e->code != ERR_INVALID)
 		return e->code;
 	snprintf(words, sizeof(words), "%s", e->text);
-	if (shift > 0 && strstr(words, "must contain at least one non-empty matcher") != NULL)
+	if (strcmp(name, "match[]") == 0 &&
+	        strstr(words, "must contain at least one non-empty matcher") != NULL)
 		return err_set(e, ERR_INVALID,
 		        "invalid parameter \"%s\": match[] must contain at least one non-empty matcher",
 		        name);
-	if (e->column > shift)
-		return err_set(e, ERR_INVALID, "invalid parameter \"%s\": 1:%d: parse error: %s", name,
-		        e->column - shift, words);
+	if (e->column > 0)
+		return err_set(e, ERR_INVALID, "invalid parameter \"%s\": %d:%d: parse error: %s", name,
+		        e->line, e->column, words);
 	return err_set(e, ERR_INVALID, "invalid parameter \"%s\": parse error: %s", name, words);
 }
 
@@ -230,11 +232,13 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 		rc = get_duration(c, "lookback_delta", 0, &q->o.lookback, e);
 	if (rc < 0)
 		return rc;
-	if (timeout <= 0 || timeout > QUERY_TIME)
+	if (timeout <= 0)
+		return err_set(e, ERR_TIMEOUT, "query timed out in query execution");
+	if (timeout > QUERY_TIME)
 		timeout = QUERY_TIME;
 	rc = promql_parse(q->a, str_of(text != NULL ? text : ""), &q->x, e);
 	if (rc < 0)
-		return parse_error("query", 0, e);
+		return parse_error("query", e);
 	rc = site_promql_scope(c->site, q->a, q->x, &c->who, e);
 	if (rc < 0)
 		return rc;
@@ -321,7 +325,7 @@ int prom_format(struct call *c, struct err *e)
 	struct sb b = SB_INIT;
 
 	if (promql_parse(c->a, str_of(text != NULL ? text : ""), &x, e) < 0)
-		return parse_error("query", 0, e);
+		return parse_error("query", e);
 	promql_format_pretty(x, &b);
 	prom__begin(c);
 	jw_str(&c->w, sb_str(&b));
@@ -367,27 +371,19 @@ static void found_put(struct arena *a, struct found *f, const struct series_late
 	f->row[f->n++] = *row;
 }
 
-/* The language gives away the inside of an expression only for `selector op number`: the selector is put into
- * one. */
 int prom__selector(
         struct call *c, const char *text, bool scoped, const struct matcher **m, int *n, struct err *e)
 {
-	static const char before[] = "0 < ";
-	const char *whole = arena_printf(c->a, "%s%s", before, text), *op;
-	struct promql_expr *x = NULL;
-	double threshold;
+	struct series_selector x;
+	int rc = selector_parse(c->a, str_of(text), &x, e);
 
-	if (promql_parse(c->a, str_of(whole), &x, e) < 0)
-		return parse_error("match[]", (int)sizeof(before) - 1, e);
-	if (!promql_plain_comparison(x, m, n, &op, &threshold))
-		return prom__bad_parameter(e, "match[]", "\"%.120s\" is not a series selector", text);
-	if (!scoped)
-		return 0;
-	if (site_promql_scope(c->site, c->a, x, &c->who, e) < 0)
-		return e->code;
-	return promql_plain_comparison(x, m, n, &op, &threshold)
-	               ? 0
-	               : err_set(e, ERR_BUG, "the scope of a reader changed the shape of a selector");
+	if (rc < 0)
+		return parse_error("match[]", e);
+	if (scoped)
+		rc = selector_scope(c->site, c->a, &x, &c->who, e);
+	*m = x.m;
+	*n = x.n;
+	return rc;
 }
 
 /* Series with a reading from `from` to `to`, found by looking: their newest reading is later. */
@@ -411,14 +407,19 @@ static int read_series(struct call *c, const struct matcher *m, int n, time_us f
 	return rc;
 }
 
+static int get_span(struct call *c, time_us *start, time_us *end, struct err *e)
+{
+	int rc = prom__time(c, "start", INT64_MIN + 1, start, e);
+
+	return rc == 0 ? prom__time(c, "end", INT64_MAX, end, e) : rc;
+}
+
 /* Series of all match[] that have a reading from `start` to `end`. */
 static int find_series(struct call *c, const char **match, struct found *f, struct err *e)
 {
 	time_us start, end;
-	int rc = prom__time(c, "start", INT64_MIN + 1, &start, e);
+	int rc = get_span(c, &start, &end, e);
 
-	if (rc == 0)
-		rc = prom__time(c, "end", INT64_MAX, &end, e);
 	for (; rc == 0 && *match != NULL; match++) {
 		struct series_latest_row *row = NULL;
 		const struct matcher *m = NULL;
@@ -521,9 +522,12 @@ static int list_words(struct call *c, const char *name, struct err *e)
 	struct found f = {0};
 	struct str *all = NULL;
 	size_t limit, n = 0;
+	time_us start = 0, end = 0;
 	int rc = get_limit(c, &limit, e);
 
-	if (rc == 0 && *match == NULL && site_promql_sees_all(c->site, &c->who)) {
+	if (rc == 0)
+		rc = get_span(c, &start, &end, e);
+	if (rc == 0 && *match == NULL && start <= end && site_promql_sees_all(c->site, &c->who)) {
 		rc = name != NULL ? series_label_values(c->site->series, name, c->a, &all, &n, e)
 		                  : series_label_names(c->site->series, c->a, &all, &n, e);
 		if (rc == 0)
@@ -645,11 +649,15 @@ int prom_metadata(struct call *c, struct err *e)
 {
 	const struct catalog *k = c->site->catalog;
 	const char *metric = form_get(c->form, "metric"), **done;
+	const char *most = form_get(c->form, "limit");
+	int64_t limit_given = 0;
 	size_t limit, n = 0, cap = 0;
 	struct jw *w = &c->w;
 
-	if (get_limit(c, &limit, e) < 0)
+	/* Here a negative one is none. */
+	if (most != NULL && *most != '\0' && !num_int(str_of(most), &limit_given))
 		return err_set(e, ERR_INVALID, "limit must be a number");
+	limit = limit_given > 0 ? (size_t)limit_given : 0;
 	/* Of each metric one thing is known: there is nothing for limit_per_metric to leave out. */
 	done = NULL;
 	prom__begin(c);

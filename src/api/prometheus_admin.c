@@ -250,6 +250,8 @@ static int carry_out(struct call *c, int64_t id, struct err *e)
 		rc = removal_get(c->site, c->tx, c->a, &c->who, id, &r, e);
 	if (rc == 0 && strcmp(r.state, "failed") == 0)
 		rc = err_set(e, ERR_UNAVAILABLE, "%s", r.why);
+	if (rc == 0 && strcmp(r.state, "stopped") == 0)
+		rc = err_set(e, ERR_UNAVAILABLE, "the deletion was stopped; what was gone by then is gone");
 	return rc;
 }
 
@@ -299,6 +301,7 @@ int prom_snapshot(struct call *c, struct err *e)
 {
 	struct civil t;
 	struct taken taken = {.by = c->who.login};
+	struct running run;
 	const char *name;
 	int rc;
 
@@ -308,7 +311,9 @@ int prom_snapshot(struct call *c, struct err *e)
 	name = arena_printf(c->a, "%04d%02d%02dT%02d%02d%02dZ-%016llx", t.year, t.month, t.day, t.hour,
 	        t.minute, t.second, (unsigned long long)store_new_id(c->site->store));
 	taken.dir = path_join(c->a, path_join(c->a, c->site->dir, "snapshots"), name);
-	rc = series_snapshot(c->site->series, taken.dir, e);
+	runs_begin(&c->site->runs, &run, RUNNING_SNAPSHOT);
+	rc = series_snapshot(c->site->series, taken.dir, &run.stop, e);
+	runs_end(&c->site->runs, &run);
 	if (rc == 0)
 		rc = store_write(c->site->store, "a snapshot", journal, &taken, e);
 	if (rc < 0)

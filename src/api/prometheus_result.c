@@ -52,12 +52,12 @@ static size_t put_time(char *to, time_us t, bool lone)
 	return n;
 }
 
-/* Seconds at the front of text; behind them "," and the value in quotes. */
-static size_t put_value(char *to, size_t n, double v)
+/* Behind seconds at the front of text: "," and the value in quotes. Only a lone scalar has no exponent. */
+static size_t put_value(char *to, size_t n, double v, bool lone)
 {
 	to[n++] = ',';
 	to[n++] = '"';
-	n += num_format(v, to + n);
+	n += lone ? num_format_plain(v, to + n) : num_format(v, to + n);
 	to[n++] = '"';
 	to[n++] = ']';
 	return n;
@@ -66,12 +66,12 @@ static size_t put_value(char *to, size_t n, double v)
 static size_t put_pair(char *to, time_us t, double v, bool lone)
 {
 	to[0] = '[';
-	return put_value(to, 1 + put_time(to + 1, t, lone), v);
+	return put_value(to, 1 + put_time(to + 1, t, lone), v, lone);
 }
 
 void prom__pair(struct jw *w, time_us t, double v)
 {
-	char text[PAIR_MOST];
+	char text[NUM_PLAIN_MAX + PAIR_MOST];
 
 	jw_raw(w, (struct str){text, put_pair(text, t, v, true)});
 }
@@ -87,7 +87,7 @@ void prom__labels(struct jw *w, const struct labels *ls)
 {
 	jw_object(w);
 	for (int i = 0; i < ls->n; i++) {
-		jw_keystr(w, ls->l[i].name);
+		jw_key_str(w, ls->l[i].name);
 		jw_str(w, ls->l[i].value);
 	}
 	jw_object_end(w);
@@ -135,7 +135,7 @@ static void write_values(struct sb *b, const struct promql_line *l, struct secon
 			block[n++] = ',';
 		block[n++] = '[';
 		n += put_seconds(block + n, l->t[i], &known[i % SECONDS]);
-		n = put_value(block, n, l->v[i]);
+		n = put_value(block, n, l->v[i], false);
 		if (n >= BLOCK) {
 			sb_put(b, block, n);
 			n = 0;

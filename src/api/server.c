@@ -468,11 +468,27 @@ static const char *loggable(const char *path)
 	return path;
 }
 
+/* A device's body was too long: that is counted as its other refusals are. */
+static void count_too_long(struct api_server *s, struct http_req *r)
+{
+	struct ingest_turned_away *x;
+	struct route_match m = {0};
+
+	if (s->ingest == NULL || !router_find(s->router, http_method(r), http_path(r), &m) ||
+	        m.route == NULL || !(m.route->flags & ROUTE_INGEST))
+		return;
+	x = ingest_too_long(s->ingest, r, m.param[0].p != NULL ? m.param[0] : STR_NULL);
+	if (x != NULL && !server_later(s, ingest_turned_away, x))
+		ingest_turned_away(x);
+}
+
 static void done(void *ctx, struct http_req *r, int status, dur_us took)
 {
+	struct api_server *s = ctx;
 	struct note *note = http_data(r);
 
-	(void)ctx;
+	if (status == 413)
+		count_too_long(s, r);
 	LOG(HTTP_REQUEST, log_s("id", http_id(r)), log_s("method", http_method_name(http_method(r))),
 	        log_s("path", loggable(http_path(r))), log_i("status", status), log_i("us", took),
 	        log_s("login", note != NULL ? note->login : ""), log_s("remote", http_remote(r)));
@@ -541,11 +557,21 @@ struct ingest *api_ingest(const struct api_server *s)
 	return s->ingest;
 }
 
-int api_reload(struct api_server *s, time_us *until, struct err *e)
+int api_reload(struct api_server *s, time_us *until, int *brokers, struct err *e)
 {
-	int rc = http_reload(s->http, until, e);
+	struct err other = ERR_INIT;
+	int rc = 0;
 
-	return rc == 0 && s->ingest != NULL ? ingest_reload(s->ingest, e) : rc;
+	*until = TIME_NONE;
+	*brokers = s->ingest != NULL ? ingest_reload_brokers(s->ingest, &other) : 0;
+	if (http_has_certificate(s->http))
+		rc = http_reload(s->http, until, e);
+	if (rc == 0 && s->ingest != NULL)
+		rc = ingest_reload_cert(s->ingest, e);
+	if (rc < 0 || *brokers >= 0)
+		return rc;
+	*e = other;
+	return e->code;
 }
 
 void api_stop(struct api_server **sp)

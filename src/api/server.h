@@ -32,8 +32,10 @@ struct api_options {
 MUST_USE int api_start(const struct api_options *o, struct api_server **out, struct err *e);
 int api_port(const struct api_server *s);
 struct ingest *api_ingest(const struct api_server *s); /* NULL if it was given none */
-/* What may change while it runs is read again: certificate and key, see http_reload. */
-MUST_USE int api_reload(struct api_server *s, time_us *until, struct err *e);
+/* What may change while it runs is read again: certificate and key, see http_reload (*until TIME_NONE: there
+ * are none), and the file of other brokers (*brokers: how many there are). One that cannot be used leaves
+ * what was, and keeps the other from nothing. */
+MUST_USE int api_reload(struct api_server *s, time_us *until, int *brokers, struct err *e);
 /* Ends the streams, waits for the requests at work, closes the door. Before ingest_stop and site_close. */
 void api_stop(struct api_server **s);
 

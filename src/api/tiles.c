@@ -64,7 +64,7 @@ static int ask_states(struct call *c, struct map_ask *ask, struct err *e)
 			if (str_is(s, map_state_name((enum map_state)x)))
 				found = x;
 		if (found == 0)
-			return bad(e, "state", "states are alarm, case, silent and acked, by commas");
+			return bad(e, "state", "states are alarm, case, silent, never and acked, by commas");
 		ask->states |= found;
 	}
 	return 0;
@@ -207,7 +207,8 @@ static void tilejson(struct call *c, const char *layer, const struct attribute *
 
 int tiles_things_json(struct call *c, struct err *e)
 {
-	static const struct attribute of[] = {CLUSTER, THING, {"case", "Boolean"}, {"silent", "Boolean"}};
+	static const struct attribute of[] = {
+	        CLUSTER, THING, {"case", "Boolean"}, {"silent", "Boolean"}, {"never", "Boolean"}};
 
 	(void)e;
 	tilejson(c, "things", of, ARRAY_LEN(of));

@@ -644,11 +644,11 @@ static time_us work_days(const struct calendar *c, time_us t, double n)
 	if (end < t)
 		end = t; /* no days at all, counted from an evening */
 	if (part > 0) {
-		/* The rest is a part of the working time of the day that follows. */
+		/* The rest is a part of what is worked until the end of the day that follows. */
 		day = nth_work_day(c, day, 1);
 		if (day > LAST_DAY)
 			return TIME_NONE;
-		end = calendar_add(c, end, llround((double)work_inside(c, day, INT64_MIN, INT64_MAX) * part));
+		end = calendar_add(c, end, llround((double)calendar_between(c, end, day_end(c, day)) * part));
 	}
 	return end;
 }
@@ -661,6 +661,12 @@ static dur_us scaled(dur_us unit, double n)
 	return d >= 0 && d <= (double)LAST_DAY * (double)US_DAY ? llround(d) : TIME_NONE;
 }
 
+/* Past the ages we count there is no deadline. */
+static time_us within(time_us t)
+{
+	return t < (LAST_DAY + 1) * US_DAY ? t : TIME_NONE;
+}
+
 time_us calendar_deadline(const struct calendar *c, time_us t, enum limit_unit unit, double n)
 {
 	dur_us d;
@@ -669,7 +675,7 @@ time_us calendar_deadline(const struct calendar *c, time_us t, enum limit_unit u
 	switch (unit) {
 	case LIMIT_URGENT_HOUR:
 		d = scaled(US_HOUR, n);
-		return d == TIME_NONE ? TIME_NONE : time_add(c->zone, t, 0, d);
+		return d == TIME_NONE ? TIME_NONE : within(time_add(c->zone, t, 0, d));
 	case LIMIT_WORK_HOUR:
 		d = scaled(US_HOUR, n);
 		return d == TIME_NONE ? TIME_NONE : calendar_add(c, t, d);
@@ -687,7 +693,7 @@ time_us calendar_deadline(const struct calendar *c, time_us t, enum limit_unit u
 		zone_civil(c->zone, t, &l);
 		l.day += (int)whole;
 		t = whole > 0 ? zone_instant(c->zone, &l) : t;
-		return time_add(c->zone, t, 0, scaled(US_DAY, n - whole));
+		return within(time_add(c->zone, t, 0, scaled(US_DAY, n - whole)));
 	}
 	}
 	wrong("a limit unit that is not in the enum");

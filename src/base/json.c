@@ -88,6 +88,17 @@ void json_init(struct json *j, struct str text)
 		j->p += 3;
 }
 
+/* Over what needs no look in a string. */
+static inline const char *skip_plain(const char *p, const char *end)
+{
+	while (end - p >= 4 && !(string_class[(uint8_t)p[0]] | string_class[(uint8_t)p[1]] |
+	                               string_class[(uint8_t)p[2]] | string_class[(uint8_t)p[3]]))
+		p += 4;
+	while (p < end && string_class[(uint8_t)*p] == PLAIN)
+		p++;
+	return p;
+}
+
 /* p is behind the opening quote. Leaves j->p behind the closing one. */
 static inline bool scan_string(struct json *j, const char *p)
 {
@@ -96,11 +107,7 @@ static inline bool scan_string(struct json *j, const char *p)
 	j->text.p = p;
 	j->escaped = false;
 	for (;;) {
-		while (end - p >= 4 && !(string_class[(uint8_t)p[0]] | string_class[(uint8_t)p[1]] |
-		                               string_class[(uint8_t)p[2]] | string_class[(uint8_t)p[3]]))
-			p += 4;
-		while (p < end && string_class[(uint8_t)*p] == PLAIN)
-			p++;
+		p = skip_plain(p, end);
 		if (p == end) {
 			fail(j, p, "the text ends inside a string");
 			return false;
@@ -333,7 +340,7 @@ struct str json_text(const struct json *j, char *buf, size_t n)
 			len = (size_t)(p - from);
 			if (len > n - at)
 				return STR_NULL;
-			memcpy(buf + at, from, len);
+			memmove(buf + at, from, len); /* buf may be the text itself */
 			at += len;
 			continue;
 		}
@@ -474,11 +481,25 @@ static void put_escaped(struct sb *b, char c)
 static void put_quoted(struct sb *b, struct str s)
 {
 	const char *p = s.p, *end = p ? p + s.n : p, *from = p;
+	char *q;
 
+	if (s.n > 0)
+		p = skip_plain(p, end);
+	if (p == end) { /* as nearly always */
+		q = sb_more(b, s.n + 2);
+		if (q == NULL)
+			return;
+		q[0] = q[s.n + 1] = '"';
+		if (s.n > 0)
+			memcpy(q + 1, s.p, s.n);
+		return;
+	}
 	sb_putc(b, '"');
 	while (p < end) {
+		p = skip_plain(p, end);
+		if (p == end)
+			break;
 		switch (string_class[(uint8_t)*p]) {
-		case PLAIN: p++; continue;
 		case HIGH: {
 			size_t n = utf8_sequence(p, end);
 			if (n > 0) {
@@ -501,18 +522,18 @@ static void put_quoted(struct sb *b, struct str s)
 	sb_putc(b, '"');
 }
 
-void jw_key(struct jw *w, const char *key)
-{
-	jw_keystr(w, str_of(key));
-}
-
-void jw_keystr(struct jw *w, struct str key)
+void jw_key_str(struct jw *w, struct str key)
 {
 	must(w->depth > 0 && !w->after_key);
 	begin(w);
 	put_quoted(w->b, key);
 	sb_putc(w->b, ':');
 	w->after_key = true;
+}
+
+void jw_key(struct jw *w, const char *key)
+{
+	jw_key_str(w, str_of(key));
 }
 
 void jw_str(struct jw *w, struct str s)

@@ -42,8 +42,9 @@ void json_init(struct json *j, struct str text);
 enum json_type json_next(struct json *j);
 /* Skips the value that starts with the next token (whole containers). False on bad text. */
 MUST_USE bool json_skip(struct json *j);
-/* The present KEY or STRING unescaped: text itself, or a copy in buf (n bytes). p NULL if it does
- * not fit or is not valid UTF-8/UTF-16 escapes. */
+/* The present KEY or STRING unescaped: text itself, or a copy in buf (n bytes), which may be where text is,
+ * since no escape is shorter than what it stands for. p NULL if it does not fit or is not valid UTF-8/UTF-16
+ * escapes. */
 struct str json_text(const struct json *j, char *buf, size_t n);
 /* Fills e with line, column and words of the failure. Returns ERR_INVALID. */
 int json_error(const struct json *j, struct err *e);
@@ -61,7 +62,7 @@ void jw_object_end(struct jw *w);
 void jw_array(struct jw *w);
 void jw_array_end(struct jw *w);
 void jw_key(struct jw *w, const char *key);
-void jw_keystr(struct jw *w, struct str key);
+void jw_key_str(struct jw *w, struct str key);
 void jw_str(struct jw *w, struct str s);
 void jw_cstr(struct jw *w, const char *s); /* NULL writes null */
 void jw_int(struct jw *w, int64_t v);

@@ -318,6 +318,12 @@ static void re_drop(void *p)
 
 static int re_compile(struct re *re, struct arena *a, struct str value, struct err *e)
 {
+	/* What Go says of them, with all of the pattern. */
+	static const struct {
+		int code;
+		const char *words;
+	} known[] = {{PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS, "missing closing )"},
+	        {PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS, "unexpected )"}};
 	struct sb b = SB_INIT;
 	int code = 0, rc;
 	PCRE2_SIZE at = 0;
@@ -334,6 +340,10 @@ static int re_compile(struct re *re, struct arena *a, struct str value, struct e
 	if (rc < 0)
 		return rc;
 	if (re->code == NULL) {
+		for (size_t i = 0; i < ARRAY_LEN(known); i++)
+			if (known[i].code == code)
+				return err_set(e, ERR_INVALID, "error parsing regexp: %s: `" STR_FMT "`",
+				        known[i].words, (int)(value.n > 200 ? 200 : value.n), value.p);
 		pcre2_get_error_message(code, words, sizeof words);
 		return err_set(e, ERR_INVALID, "error parsing regexp: %s at offset %zu of `" STR_FMT "`",
 		        (char *)words, (size_t)at, (int)(value.n > 200 ? 200 : value.n), value.p);

@@ -96,8 +96,88 @@ static bool read_special(struct str s, double *out)
 	return true;
 }
 
+/* Eight bytes, the first in the lowest place. */
+static uint64_t load8(const char *p)
+{
+	uint64_t w;
+	memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	return w;
+}
+
+/* How many of eight bytes, from the first on, are digits; *value is what these say. */
+static size_t digits8(uint64_t w, uint64_t *value)
+{
+	static const uint64_t high = UINT64_C(0x8080808080808080);
+	/* A digit less '0' is below 10. What an addition carries goes into later bytes, behind the first that
+	 * is none. */
+	uint64_t d = w ^ UINT64_C(0x3030303030303030), none = (d | (d + UINT64_C(0x7676767676767676))) & high;
+	size_t n = none != 0 ? (size_t)__builtin_ctzll(none) / 8 : 8;
+	if (n == 0)
+		return 0;
+	d <<= 8 * (8 - n); /* zeros in front */
+	/* Neighbours become one number: of bytes, of pairs, of fours. */
+	d = (d * 10 + (d >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+	d = (d * 100 + (d >> 16)) & UINT64_C(0x0000ffff0000ffff);
+	*value = (d * 10000 + (d >> 32)) & UINT64_C(0xffffffff);
+	return n;
+}
+
+static const uint64_t whole_tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
+size_t num_digits(const char *p, const char *end, uint64_t *out)
+{
+	size_t n = 0, got = 8;
+	uint64_t v = 0, part = 0;
+	while (got == 8 && n < 16 && end - p >= 8) {
+		got = digits8(load8(p), &part);
+		if (got == 0)
+			break;
+		v = v * whole_tens[got] + part;
+		p += got;
+		n += got;
+	}
+	if (got == 8)
+		for (; n < 19 && p < end && is_digit(*p); p++, n++)
+			v = v * 10 + (uint64_t)(*p - '0');
+	*out = v;
+	return n;
+}
+
+size_t num_short(const char *p, const char *end, double *out)
+{
+	const char *from = p;
+	bool negative = p < end && *p == '-';
+	uint64_t whole, part = 0;
+	size_t n, places = 0;
+	p += negative;
+	n = num_digits(p, end, &whole);
+	p += n;
+	if (n > 0 && p < end && *p == '.') {
+		places = num_digits(p + 1, end, &part);
+		p += 1 + places;
+		if (places == 0)
+			return 0;
+	}
+	if (n == 0 || n + places > 15 || FLT_EVAL_METHOD != 0)
+		return 0;
+	double v = (double)whole;
+	if (places > 0) {
+		/* Both factors are exact, see num_double(). */
+		for (size_t left = places; left > 0; left -= left < 8 ? left : 8)
+			whole *= whole_tens[left < 8 ? left : 8];
+		v = (double)(whole + part) / tens[places];
+	}
+	*out = negative ? -v : v;
+	return (size_t)(p - from);
+}
+
 bool num_double(struct str s, bool special, double *out)
 {
+	if (num_short(s.p, s.p + s.n, out) == s.n && s.n > 0)
+		return true;
 	const char *p = s.p, *end = s.p + s.n;
 	bool negative = false;
 	if (p < end && (*p == '-' || *p == '+'))
@@ -334,7 +414,43 @@ static size_t put_short(double v, char *to)
 	return n;
 }
 
-size_t num_format(double v, char *buf)
+static char *put_plain(const struct digits *g, char *p)
+{
+	if (g->point <= 0) {
+		*p++ = '0';
+		*p++ = '.';
+		for (int i = g->point; i < 0; i++)
+			*p++ = '0';
+		return mempcpy(p, g->d, (size_t)g->n);
+	}
+	for (int i = 0; i < g->point || i < g->n; i++) {
+		if (i == g->point)
+			*p++ = '.';
+		*p++ = i < g->n ? g->d[i] : '0';
+	}
+	return p;
+}
+
+/* As Go writes it: at least two digits of exponent, always with a sign. */
+static char *put_exponent(const struct digits *g, char *p)
+{
+	int exponent = g->point - 1;
+	*p++ = g->d[0];
+	if (g->n > 1) {
+		*p++ = '.';
+		p = mempcpy(p, g->d + 1, (size_t)g->n - 1);
+	}
+	*p++ = 'e';
+	*p++ = exponent < 0 ? '-' : '+';
+	exponent = exponent < 0 ? -exponent : exponent;
+	if (exponent >= 100)
+		*p++ = (char)('0' + exponent / 100);
+	*p++ = (char)('0' + exponent / 10 % 10);
+	*p++ = (char)('0' + exponent % 10);
+	return p;
+}
+
+static size_t format(double v, char *buf, bool plain)
 {
 	char *p = buf;
 	if (isnan(v))
@@ -361,38 +477,19 @@ size_t num_format(double v, char *buf)
 	}
 	struct digits g = {0};
 	shortest_digits(v, &g);
-	if (v >= 1e-7 && v < 1e21) {
-		if (g.point <= 0) {
-			*p++ = '0';
-			*p++ = '.';
-			for (int i = g.point; i < 0; i++)
-				*p++ = '0';
-			p = mempcpy(p, g.d, (size_t)g.n);
-		} else {
-			for (int i = 0; i < g.point || i < g.n; i++) {
-				if (i == g.point)
-					*p++ = '.';
-				*p++ = i < g.n ? g.d[i] : '0';
-			}
-		}
-	} else {
-		/* As Go writes it: at least two digits of exponent, always with a sign. */
-		int exponent = g.point - 1;
-		*p++ = g.d[0];
-		if (g.n > 1) {
-			*p++ = '.';
-			p = mempcpy(p, g.d + 1, (size_t)g.n - 1);
-		}
-		*p++ = 'e';
-		*p++ = exponent < 0 ? '-' : '+';
-		exponent = exponent < 0 ? -exponent : exponent;
-		if (exponent >= 100)
-			*p++ = (char)('0' + exponent / 100);
-		*p++ = (char)('0' + exponent / 10 % 10);
-		*p++ = (char)('0' + exponent % 10);
-	}
+	p = plain || (v >= 1e-6 && v < 1e21) ? put_plain(&g, p) : put_exponent(&g, p);
 	*p = '\0';
 	return (size_t)(p - buf);
+}
+
+size_t num_format(double v, char *buf)
+{
+	return format(v, buf, false);
+}
+
+size_t num_format_plain(double v, char *buf)
+{
+	return format(v, buf, true);
 }
 
 bool num_size(struct str s, int64_t *bytes)

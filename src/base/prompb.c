@@ -172,21 +172,37 @@ static bool read_field(
 
 _Static_assert((int)SERIES_SAMPLES == (int)SERIES2_SAMPLES, "samples have one number in both");
 
-static int read_series(struct prompb_reader *r, struct str bytes, struct prompb_series *s)
+static void begin_series(struct prompb_series *s, struct str bytes)
 {
-	struct protobuf p = protobuf_of(bytes);
-	struct protobuf_field f;
-	int half = 0;
-
 	s->labels = (struct labels){s->label, 0};
-	s->body = p;
+	s->head = STR_NULL;
+	s->body = protobuf_of(bytes);
 	s->samples = s->histograms = s->exemplars = 0;
 	s->known = false;
 	s->metadata = (struct prompb_metadata){STR_LIT(""), STR_LIT(""), STR_LIT(""), 0};
 	s->bad = NULL;
-	while (protobuf_next(&p, &f))
+}
+
+static int read_series(struct prompb_reader *r, struct str bytes, struct prompb_series *s)
+{
+	struct protobuf p = protobuf_of(bytes);
+	struct protobuf_field f;
+	bool together = r->form == PROMPB_WRITE_1;
+	size_t head = 0, at = 0;
+	int half = 0;
+
+	begin_series(s, bytes);
+	while (protobuf_next(&p, &f)) {
 		if (!read_field(r, &f, s, &half))
 			p.bad = true;
+		if (f.no == SERIES_LABELS) {
+			together &= head == at;
+			head = (size_t)(p.p - s->body.p);
+		}
+		at = (size_t)(p.p - s->body.p);
+	}
+	if (together && head > 0)
+		s->head = (struct str){bytes.p, head};
 	if (half != 0)
 		s->bad = "a label has no value";
 	if (p.bad) {
@@ -207,6 +223,26 @@ int prompb_next(struct prompb_reader *r, struct prompb_series *out)
 			return read_series(r, f.bytes, out);
 	r->bad = r->body.bad ? torn : NULL;
 	return r->body.bad ? -1 : 0;
+}
+
+bool prompb_next_known(struct prompb_reader *r, struct str head, struct prompb_series *out)
+{
+	struct protobuf body = r->body, p;
+	struct protobuf_field f;
+	int64_t t;
+	double v;
+
+	if (!protobuf_next(&body, &f) || f.no != WRITE_TIMESERIES || f.type != PROTOBUF_BYTES ||
+	        f.bytes.n < head.n || memcmp(f.bytes.p, head.p, head.n) != 0)
+		return false;
+	begin_series(out, (struct str){f.bytes.p + head.n, f.bytes.n - head.n});
+	for (p = out->body; protobuf_next(&p, &f); out->samples++)
+		if (f.no != SERIES_SAMPLES || f.type != PROTOBUF_BYTES || !read_sample(f.bytes, &t, &v))
+			return false;
+	if (p.bad)
+		return false;
+	r->body = body;
+	return true;
 }
 
 bool prompb_sample(struct prompb_series *s, int64_t *t_ms, double *v)

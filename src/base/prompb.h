@@ -28,6 +28,8 @@ struct prompb_metadata {
 struct prompb_series {
 	struct label label[PROMPB_LABELS];
 	struct labels labels; /* views into the message */
+	struct str
+	        head; /* 1.0: the bytes of its labels; STR_NULL where these do not stand first and together */
 	struct protobuf body; /* for prompb_sample */
 	uint64_t samples, histograms, exemplars;
 	bool known; /* 2.0: the message says something of its metric */
@@ -48,6 +50,9 @@ struct prompb_reader {
 int prompb_reader_init(struct prompb_reader *r, enum prompb_form form, struct str message, struct arena *a);
 /* 1 and a series, 0 at the end, -1 where the message is damaged (r->bad). */
 int prompb_next(struct prompb_reader *r, struct prompb_series *out);
+/* Whether the next series of a message of 1.0 has these bytes for its labels, as `head` had them before, and
+ * then nothing but samples: takes it, without its labels. False: nothing was taken. */
+bool prompb_next_known(struct prompb_reader *r, struct str head, struct prompb_series *out);
 /* The next sample of the series, time in ms; false at the end. Never bad: prompb_next has looked. */
 bool prompb_sample(struct prompb_series *s, int64_t *t_ms, double *v);
 /* The next metadata of a message of 1.0, by a reader of its own; as prompb_next. */

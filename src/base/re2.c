@@ -188,13 +188,13 @@ static int put_group(struct re2 *r)
 	return 0;
 }
 
-/* The length of *, +, ?, {n}, {n,} or {n,m} at r->p, 0 if there is none. */
-static size_t repeat_length(const struct re2 *r, bool *too_many)
+/* The length of *, +, ?, {n}, {n,} or {n,m} at r->p, 0 if there is none. *bad: too many, or m below n. */
+static size_t repeat_length(const struct re2 *r, bool *bad)
 {
 	const char *p = r->p;
-	long count = 0;
+	long count = 0, least = 0;
 
-	*too_many = false;
+	*bad = false;
 	if (p == r->end)
 		return 0;
 	if (*p == '*' || *p == '+' || *p == '?')
@@ -204,9 +204,15 @@ static size_t repeat_length(const struct re2 *r, bool *too_many)
 	for (; p < r->end && (is_digit(*p) || *p == ','); p++) {
 		if (*p == ',' && memchr(r->p, ',', (size_t)(p - r->p)) != NULL)
 			return 0;
-		count = *p == ',' ? 0 : count < 100000 ? count * 10 + (*p - '0') : count;
-		*too_many = *too_many || count > REPEAT_MOST;
+		if (*p == ',') {
+			least = p + 1 < r->end && is_digit(p[1]) ? count : 0;
+			count = 0;
+		} else if (count < 100000) {
+			count = count * 10 + (*p - '0');
+		}
+		*bad = *bad || count > REPEAT_MOST;
 	}
+	*bad = *bad || count < least;
 	return p < r->end && *p == '}' ? (size_t)(p + 1 - r->p) : 0;
 }
 
@@ -214,18 +220,18 @@ static size_t repeat_length(const struct re2 *r, bool *too_many)
 static int put_repeats(struct re2 *r)
 {
 	const char *from = r->p;
-	bool too_many;
-	size_t n = repeat_length(r, &too_many);
+	bool bad;
+	size_t n = repeat_length(r, &bad);
 
 	if (n == 0)
 		return 0;
-	if (too_many)
+	if (bad)
 		return refuse(r, "invalid repeat count", from, from + n);
 	r->p += n;
 	if (r->p < r->end && *r->p == '?')
 		r->p++;
 	sb_put(r->b, from, (size_t)(r->p - from));
-	n = repeat_length(r, &too_many);
+	n = repeat_length(r, &bad);
 	return n > 0 ? refuse(r, "invalid nested repetition operator", from, r->p + n) : 0;
 }
 
@@ -238,15 +244,18 @@ int re2_to_pcre(struct str pattern, struct sb *b, struct err *e)
 		return 0;
 	r.end = pattern.p + pattern.n;
 	while (rc == 0 && r.p < r.end) {
-		bool opens = *r.p == '(';
+		bool opens = *r.p == '(' || *r.p == '|', bad; /* nothing to be repeated */
+		size_t n = repeat_length(&r, &bad);
 
 		if (*r.p == '\\') {
 			r.p++;
 			rc = put_escape(&r, false);
 		} else if (*r.p == '[') {
 			rc = put_class(&r);
-		} else if (opens) {
+		} else if (*r.p == '(') {
 			rc = put_group(&r);
+		} else if (n > 0) {
+			rc = refuse(&r, "missing argument to repetition operator", r.p, r.p + n);
 		} else {
 			sb_putc(b, *r.p++);
 		}

@@ -2,21 +2,6 @@
 
 #define MAX_DEFAULT ((size_t)256 << 20)
 
-struct str str_of(const char *s)
-{
-	return s ? (struct str){s, strlen(s)} : STR_NULL;
-}
-
-bool str_eq(struct str a, struct str b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool str_is(struct str a, const char *s)
-{
-	return str_eq(a, str_of(s));
-}
-
 int str_cmp(struct str a, struct str b)
 {
 	size_t n = a.n < b.n ? a.n : b.n;
@@ -225,12 +210,15 @@ void sb_putstr(struct sb *b, struct str s)
 	sb_put(b, s.p, s.n);
 }
 
-void sb_putc(struct sb *b, char c)
+char *sb_more(struct sb *b, size_t n)
 {
-	if (!room(b, 1))
-		return;
-	b->p[b->n++] = c;
+	char *p;
+	if (!room(b, n))
+		return NULL;
+	p = b->p + b->n;
+	b->n += n;
 	b->p[b->n] = '\0';
+	return p;
 }
 
 void sb_vprintf(struct sb *b, const char *fmt, va_list ap)

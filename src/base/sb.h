@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include <stdarg.h>
+#include <string.h>
 
 struct str {
 	const char *p;
@@ -21,9 +22,18 @@ struct str {
 #define STR_FMT "%.*s"
 #define STR_ARG(s) (int)(s).n, (s).p
 
-struct str str_of(const char *s); /* NULL gives STR_NULL */
-bool str_eq(struct str a, struct str b);
-bool str_is(struct str a, const char *s);
+static inline struct str str_of(const char *s) /* NULL gives STR_NULL */
+{
+	return s ? (struct str){s, strlen(s)} : STR_NULL;
+}
+static inline bool str_eq(struct str a, struct str b)
+{
+	return a.n == b.n && (a.n == 0 || a.p == b.p || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool str_is(struct str a, const char *s)
+{
+	return str_eq(a, str_of(s));
+}
 int str_cmp(struct str a, struct str b); /* bytewise, shorter first */
 bool str_starts(struct str a, const char *prefix);
 struct str str_trim(struct str a); /* ASCII white space on both ends */
@@ -51,7 +61,18 @@ void sb_reset(struct sb *b); /* keeps the memory, clears text and failure */
 void sb_put(struct sb *b, const void *p, size_t n);
 void sb_puts(struct sb *b, const char *s);
 void sb_putstr(struct sb *b, struct str s);
-void sb_putc(struct sb *b, char c);
+/* n more bytes at the end, for the caller to fill; NULL, and the sticky error, over the maximum. */
+char *sb_more(struct sb *b, size_t n);
+static inline void sb_putc(struct sb *b, char c)
+{
+	char *p;
+
+	if (LIKELY(b->cap - b->n > 1 && !b->failed)) {
+		b->p[b->n++] = c;
+		b->p[b->n] = '\0';
+	} else if ((p = sb_more(b, 1)) != NULL)
+		*p = c;
+}
 void sb_printf(struct sb *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void sb_vprintf(struct sb *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /* Hands the text over: a NUL-terminated heap string, never NULL unless failed; b is empty after. */

@@ -2,14 +2,6 @@
  * functions as the state that the caller keeps. */
 #include "bpmn/bpmn_int.h"
 
-/* Below this the garbage of replaced variables is not worth remaking their arena. */
-#define VARS_KEEP_B (64 * 1024)
-
-static void *grow(struct bpmn_state *s, void *p, size_t *cap, size_t need, size_t size)
-{
-	return s->draft ? arena_grow(s->a, p, cap, need, size) : xgrow(p, cap, need, size);
-}
-
 static struct str keep_text(struct bpmn_state *s, struct str t)
 {
 	if (!s->draft && t.n > 0)
@@ -17,15 +9,14 @@ static struct str keep_text(struct bpmn_state *s, struct str t)
 	return t;
 }
 
-/* Ids outlive neither definition nor event in a draft; a state keeps its own. i: node, or n_nodes + flow. */
+/* A draft borrows ids; a state keeps its own, but for those of called processes, whose definitions live as
+ * long as it does. i: node, or n_nodes + flow. */
 static const char *keep_id(struct bpmn_state *s, const struct bpmn_def *d, int i)
 {
 	const char *id = i < d->n_nodes ? d->node[i].pub.id : d->flow[i - d->n_nodes].id;
 
-	if (s->draft)
+	if (s->draft || d->serial != s->serial)
 		return id;
-	if (d->serial != s->serial) /* of a called process */
-		return arena_strdup(s->a, id);
 	if (s->ids[i] == NULL)
 		s->ids[i] = arena_strdup(s->a, id);
 	return s->ids[i];
@@ -45,10 +36,29 @@ static bool lies_in(const struct bpmn_def *d, int node, const struct bpmn__token
 
 	if (scope == NULL || scope->doing == DOING_CALL)
 		return parent < 0;
+	if (scope->def == d)
+		return scope->node == (scope->doing == DOING_LOOP ? node : parent);
 	return strcmp(scope->doing == DOING_LOOP ? d->node[node].pub.id
 	               : parent < 0              ? ""
 	                                         : d->node[parent].pub.id,
 	               scope->element) == 0;
+}
+
+/* What begins in a call is of the definition that is called. */
+static void bind_call(struct bpmn_state *s, uint32_t key, const struct bpmn_def *d)
+{
+	struct bpmn__call *c = bpmn__call_find(s, key);
+
+	if (c == NULL || c->def != NULL)
+		return;
+	c->def = d;
+	s->unbound = false;
+	for (size_t i = 0; i < s->n_calls; i++)
+		s->unbound |= s->call[i].def == NULL;
+	for (size_t i = 0; i < s->n_tokens; i++)
+		s->unbound |= s->token[i].def == NULL;
+	for (size_t i = 0; i < s->n_waits; i++)
+		s->unbound |= s->wait[i].def == NULL;
 }
 
 static int apply_token(
@@ -62,15 +72,19 @@ static int apply_token(
 		return BUG(e, "the key %u of a token was used before", ev->key);
 	if ((ev->scope != 0 && scope == NULL) || !lies_in(d, node, scope))
 		return BUG(e, "a token was put on \"%.100s\" outside its scope %u", ev->element, ev->scope);
+	if (scope != NULL && scope->doing == DOING_CALL)
+		bind_call(s, ev->scope, d);
 	if (ev->text.n > 0) {
-		via = bpmn__flow_find(d, ev->text);
+		via = ev->flow >= 0 && ev->flow < d->n_flows && d->flow[ev->flow].id == ev->text.p
+		              ? ev->flow
+		              : bpmn__flow_find(d, ev->text);
 		if (via < 0 || d->flow[via].to != node)
 			return BUG(e,
 			        "a token came to \"%.100s\" by the flow \"" STR_FMT
 			        "\", which does not lead there",
 			        ev->element, (int)(ev->text.n < 100 ? ev->text.n : 100), ev->text.p);
 	}
-	t = grow(s, s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *t);
+	t = arena_grow(s->a, s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *t);
 	if (t == NULL)
 		return no_memory(e);
 	s->token = t;
@@ -110,21 +124,24 @@ static void drop_call(struct bpmn_state *s, uint32_t key)
 static int apply_token_gone(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
 {
 	struct bpmn__token *t = bpmn__token_find(s, ev->key);
-	size_t kept = 0;
+	size_t kept = bpmn__waits_after(s, ev->key);
 
 	if (t == NULL)
 		return BUG(e, "there is no token %u to take away", ev->key);
 	if (t->doing == DOING_TASK || t->doing == DOING_SERVICE)
 		return BUG(e, "the token %u was taken away from an open task", ev->key);
-	for (size_t k = 0; k < s->n_tokens; k++)
-		if (s->token[k].scope == ev->key)
+	for (const struct bpmn__token *in = t + 1; in < &s->token[s->n_tokens]; in++)
+		if (in->scope == ev->key)
 			return BUG(e, "the token %u was taken away and left what lies inside it", ev->key);
-	for (size_t k = 0; k < s->n_waits; k++) {
-		if (s->wait[k].owner != ev->key)
-			s->wait[kept++] = s->wait[k];
-		else if (s->wait[k].what == WAIT_TIMER)
+	for (size_t k = kept; k < s->n_waits; k++) {
+		if (s->wait[k].owner == ev->key && s->wait[k].what == WAIT_TIMER)
 			return BUG(e, "the token %u was taken away and left its timer %u", ev->key,
 			        s->wait[k].key);
+		if (s->wait[k].owner == ev->key)
+			continue;
+		if (kept < k)
+			s->wait[kept] = s->wait[k];
+		kept++;
 	}
 	s->n_waits = kept;
 	drop_local(s, ev->key);
@@ -135,12 +152,13 @@ static int apply_token_gone(struct bpmn_state *s, const struct bpmn_event *ev, s
 }
 
 /* What the token is doing now. */
-static int apply_doing(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
+static int apply_doing(
+        const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn_event *ev, int node, struct err *e)
 {
 	struct bpmn__token *t = bpmn__token_find(s, ev->key);
 	bool open;
 
-	if (t == NULL || strcmp(t->element, ev->element) != 0)
+	if (t == NULL || (t->def == d ? t->node != node : strcmp(t->element, ev->element) != 0))
 		return BUG(e, "there is no token %u at \"%.100s\"", ev->key, ev->element);
 	open = t->doing == DOING_TASK || t->doing == DOING_SERVICE;
 	switch (ev->type) {
@@ -184,7 +202,7 @@ static int apply_called(struct bpmn_state *s, const struct bpmn_event *ev, struc
 	        !feel_number_to_int(ev->value.number, &version) || version < 1 || version > INT32_MAX)
 		return BUG(e, "the token %u cannot call \"" STR_FMT "\"", ev->key,
 		        (int)(ev->text.n < 100 ? ev->text.n : 100), ev->text.p);
-	c = grow(s, s->call, &s->cap_calls, s->n_calls + 1, sizeof *c);
+	c = arena_grow(s->a, s->call, &s->cap_calls, s->n_calls + 1, sizeof *c);
 	if (c == NULL)
 		return no_memory(e);
 	s->call = c;
@@ -194,7 +212,7 @@ static int apply_called(struct bpmn_state *s, const struct bpmn_event *ev, struc
 	        .version = (int)version,
 	        .process = arena_strndup(s->a, ev->text.p, ev->text.n)};
 	s->n_calls++;
-	s->unbound = true; /* decide looks the process up */
+	s->unbound = true; /* the first token in it says which definition it is */
 	t->doing = DOING_CALL;
 	return c[i].process ? 0 : no_memory(e);
 }
@@ -214,7 +232,7 @@ static int apply_wait(
 		return BUG(e, "the key %u of a wait was used before", ev->key);
 	if ((ev->scope != 0 || !inner) && bpmn__token_find(s, ev->scope) == NULL)
 		return BUG(e, "there is no token %u to wait at \"%.100s\"", ev->scope, ev->element);
-	w = grow(s, s->wait, &s->cap_waits, s->n_waits + 1, sizeof *w);
+	w = arena_grow(s->a, s->wait, &s->cap_waits, s->n_waits + 1, sizeof *w);
 	if (w == NULL)
 		return no_memory(e);
 	s->wait = w;
@@ -247,39 +265,6 @@ static int apply_wait_gone(struct bpmn_state *s, const struct bpmn_event *ev, st
 	return 0;
 }
 
-static void remake_context(struct arena *a, struct feel_context *c, bool own_list)
-{
-	struct feel_entry *list = c->entry;
-
-	if (own_list && c->n > 0)
-		c->entry = arena_array(a, (size_t)c->n, sizeof *c->entry);
-	for (int i = 0; i < c->n; i++) {
-		struct feel_value *v = arena_alloc(a, sizeof *v);
-
-		*v = feel_copy(a, list[i].value);
-		c->entry[i].value = v;
-		c->entry[i].key = (struct str){arena_strndup(a, list[i].key.p, list[i].key.n), list[i].key.n};
-	}
-}
-
-/* Values of variables that were replaced stay in the arena until most of it is garbage. */
-static void remake_variables(struct bpmn_state *s)
-{
-	struct arena *a;
-
-	if (arena_used(s->vars_arena) < VARS_KEEP_B || arena_used(s->vars_arena) < 2 * s->vars_live)
-		return;
-	a = arena_new(0);
-	remake_context(a, &s->vars.context, false);
-	for (size_t i = 0; i < s->n_locals; i++) {
-		remake_context(a, &s->local[i].vars.context, true);
-		s->local[i].cap = (size_t)s->local[i].vars.context.n;
-	}
-	arena_free(&s->vars_arena);
-	s->vars_arena = a;
-	s->vars_live = arena_used(a);
-}
-
 /* The context of the token `owner`, made if it is not there; NULL without memory. */
 static struct bpmn__local *local_of(struct bpmn_state *s, uint32_t owner)
 {
@@ -288,7 +273,7 @@ static struct bpmn__local *local_of(struct bpmn_state *s, uint32_t owner)
 
 	if (l != NULL)
 		return l;
-	l = grow(s, s->local, &s->cap_locals, s->n_locals + 1, sizeof *l);
+	l = arena_grow(s->a, s->local, &s->cap_locals, s->n_locals + 1, sizeof *l);
 	if (l == NULL)
 		return NULL;
 	s->local = l;
@@ -299,44 +284,70 @@ static struct bpmn__local *local_of(struct bpmn_state *s, uint32_t owner)
 	return &l[i];
 }
 
+/*
+ * Name and value of the event, as the state keeps them. What goes into a call or comes back from it is mostly
+ * a value that the state has already under that name: values are never changed in place, so it can be shared.
+ */
+static bool keep_entry(struct bpmn_state *s, const struct bpmn_event *ev, struct feel_entry *out)
+{
+	const struct feel_context *c = &s->vars.context;
+	struct feel_value *v;
+
+	out->key = ev->text;
+	for (int i = 0; i < c->n && !s->draft; i++) {
+		if (!str_eq(c->entry[i].key, ev->text))
+			continue;
+		*out = c->entry[i];
+		if (bpmn__same_value(out->value, &ev->value))
+			return true;
+		break;
+	}
+	if (!s->draft && out->key.p == ev->text.p)
+		out->key.p = arena_strndup(s->a, ev->text.p, ev->text.n);
+	v = arena_alloc(s->a, sizeof *v);
+	if (v == NULL)
+		return false;
+	*v = s->draft ? ev->value : feel_copy(s->a, &ev->value);
+	out->value = v;
+	return true;
+}
+
 static int apply_variable(struct bpmn_state *s, const struct bpmn_event *ev, struct err *e)
 {
 	struct bpmn__local *local = NULL;
 	struct feel_context *c = &s->vars.context;
-	struct feel_value *v = arena_alloc(s->vars_arena, sizeof *v);
-	struct feel_entry *entry;
-	int i;
+	size_t *cap = &s->cap_vars;
+	struct feel_entry kept, *entry;
+	int i = 0;
 
 	if (ev->scope != 0 && bpmn__token_find(s, ev->scope) == NULL)
 		return BUG(e, "a variable of the token %u, which is not there", ev->scope);
 	if (ev->scope != 0) {
 		local = local_of(s, ev->scope);
-		c = local ? &local->vars.context : NULL;
+		if (local == NULL)
+			return no_memory(e);
+		c = &local->vars.context;
+		cap = &local->cap;
 	}
-	if (v == NULL || c == NULL)
+	if (!keep_entry(s, ev, &kept))
 		return no_memory(e);
-	*v = s->draft ? ev->value : feel_copy(s->vars_arena, &ev->value);
-	for (i = 0; i < c->n; i++)
-		if (str_eq(c->entry[i].key, ev->text))
-			break;
+	while (i < c->n && !str_eq(c->entry[i].key, ev->text))
+		i++;
+	if (*cap == 0 && c->n > 0) {
+		entry = arena_array(s->a, (size_t)c->n + 8, sizeof *entry);
+		if (entry == NULL)
+			return no_memory(e);
+		*cap = (size_t)c->n + 8;
+		c->entry = memcpy(entry, c->entry, (size_t)c->n * sizeof *entry);
+	}
 	if (i == c->n) {
-		struct str key = ev->text;
-
-		if (local != NULL)
-			entry = arena_grow(
-			        s->vars_arena, c->entry, &local->cap, (size_t)c->n + 1, sizeof *c->entry);
-		else
-			entry = grow(s, c->entry, &s->cap_vars, (size_t)c->n + 1, sizeof *c->entry);
+		entry = arena_grow(s->a, c->entry, cap, (size_t)c->n + 1, sizeof *c->entry);
 		if (entry == NULL)
 			return no_memory(e);
 		c->entry = entry;
-		if (!s->draft)
-			key.p = arena_strndup(s->vars_arena, key.p, key.n);
-		c->entry[c->n++].key = key;
+		c->n++;
 	}
-	c->entry[i].value = v;
-	if (!s->draft)
-		remake_variables(s);
+	c->entry[i] = kept;
 	return 0;
 }
 
@@ -421,7 +432,7 @@ int bpmn_apply(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn
 
 	OBJ_CHECK(d, BPMN__DEF_MAGIC);
 	OBJ_CHECK(s, BPMN__STATE_MAGIC);
-	rc = ev->type == BPMN_MIGRATED ? 0 : bpmn__state_bind(s, d, NULL, e);
+	rc = ev->type == BPMN_MIGRATED || s->serial == d->serial ? 0 : bpmn__state_bind(s, d, NULL, e);
 	if (rc < 0)
 		return rc;
 	if (s->phase != (ev->type == BPMN_STARTED ? PHASE_NEW : PHASE_RUNNING))
@@ -430,7 +441,7 @@ int bpmn_apply(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn
 		        : s->phase == PHASE_ENDED ? "ended"
 		                                  : "started already");
 	if (names_element(ev->type)) {
-		node = ev->element ? bpmn__node_find(in, str_of(ev->element)) : -1;
+		node = bpmn__node_of(in, ev);
 		if (node < 0)
 			return BUG(e,
 			        "an event names the element \"%.100s\", which the definition does not have",
@@ -446,7 +457,7 @@ int bpmn_apply(const struct bpmn_def *d, struct bpmn_state *s, const struct bpmn
 	case BPMN_SERVICE_CALLED:
 	case BPMN_LOOP:
 	case BPMN_RETURNED:
-	case BPMN_INCIDENT: return apply_doing(s, ev, e);
+	case BPMN_INCIDENT: return apply_doing(in, s, ev, node, e);
 	case BPMN_CALLED: return apply_called(s, ev, e);
 	case BPMN_TIMER_SET:
 	case BPMN_WAITING: return apply_wait(in, s, ev, node, e);

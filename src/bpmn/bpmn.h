@@ -51,6 +51,7 @@ struct bpmn_element {
 	const char *role, *outcomes, *stage, *form; /* extension attributes, "" if none */
 	const char *ref;                            /* decision, topic, message or called process; "" */
 	const char *calendar;                       /* of its timer; "" */
+	const char *signal;                         /* that it waits for or throws; "" */
 };
 
 /* Loads the first executable process of the XML (or the one with id `process` if not NULL). */
@@ -70,6 +71,8 @@ int bpmn_check(
 
 /* ---- state ---- */
 
+/* What replaced values took is given back only with the state: one that lives for many steps is to be written
+ * and read again now and then. */
 struct bpmn_state *bpmn_state_new(void);
 void bpmn_state_free(struct bpmn_state **s);
 /* Compact JSON text of tokens, waits, timers and variables; reads back as the same state. */
@@ -140,6 +143,7 @@ struct bpmn_event {
 	                 * sub-process that of the scope it lies in */
 	time_us at;
 	struct str text;
+	int node, flow; /* places of element and text in the definition: a hint, which may be wrong */
 	struct feel_value value;
 };
 struct bpmn_events {

@@ -146,6 +146,8 @@ struct bpmn_def {
 
 int bpmn__node_find(const struct bpmn_def *d, struct str id); /* -1 if there is none */
 int bpmn__flow_find(const struct bpmn_def *d, struct str id);
+/* The node that an event is about; -1 if the definition has none of that id. */
+int bpmn__node_of(const struct bpmn_def *d, const struct bpmn_event *ev);
 static inline bool bpmn__is_activity(enum bpmn__kind k)
 {
 	return k >= KIND_USER && k <= KIND_CALL;
@@ -213,7 +215,7 @@ struct bpmn__call {
 struct bpmn__local {
 	uint32_t owner;
 	struct feel_value vars; /* a context */
-	size_t cap;
+	size_t cap;             /* 0: its list is that of another state, for a draft that has changed none of it */
 };
 
 /* Tokens, waits, calls and locals are in order of keys, since keys only grow. */
@@ -224,7 +226,7 @@ struct bpmn_state {
 	enum bpmn__phase phase;
 	bool draft;        /* a copy within decide: borrows texts from definition, events and input */
 	uint32_t next_key; /* the next key to be given */
-	struct arena *a;   /* own, or the caller's of a draft */
+	struct arena *a;   /* own, or the caller's of a draft; all that follows lies in it */
 	struct bpmn__token *token;
 	size_t n_tokens, cap_tokens;
 	struct bpmn__wait *wait;
@@ -234,16 +236,28 @@ struct bpmn_state {
 	struct bpmn__local *local;
 	size_t n_locals, cap_locals;
 	const char **ids; /* own copies of the definition's ids, nodes then flows; NULL where not used yet */
-	struct arena *vars_arena;   /* values of variables; remade when most of it is garbage */
-	struct feel_value vars;     /* a context */
-	size_t cap_vars, vars_live; /* vars_live: bytes in use after the last remaking */
+	struct feel_value vars; /* a context */
+	size_t cap_vars;        /* as of a local */
 };
 
-struct bpmn__token *bpmn__token_find(const struct bpmn_state *s, uint32_t key);
+struct bpmn__token *bpmn__token_search(const struct bpmn_state *s, uint32_t key);
+static inline struct bpmn__token *bpmn__token_find(const struct bpmn_state *s, uint32_t key)
+{
+	struct bpmn__token *last = s->n_tokens > 0 ? &s->token[s->n_tokens - 1] : NULL;
+
+	/* Mostly the newest is meant. */
+	return last == NULL || last->key <= key ? (last != NULL && last->key == key ? last : NULL)
+	                                        : bpmn__token_search(s, key);
+}
+/* Index of the first wait with a key above `key`. What a token waits for has later keys than the token. */
+size_t bpmn__waits_after(const struct bpmn_state *s, uint32_t key);
 struct bpmn__wait *bpmn__wait_find(const struct bpmn_state *s, uint32_t key);
 struct bpmn__call *bpmn__call_find(const struct bpmn_state *s, uint32_t key);
 struct bpmn__local *bpmn__local_find(const struct bpmn_state *s, uint32_t owner);
 const struct feel_value *bpmn__entry(const struct feel_value *context, struct str name); /* NULL: none */
+/* The same to the last digit, so that one can stand for the other. Of moments and durations it is not looked
+ * into: false. */
+bool bpmn__same_value(const struct feel_value *a, const struct feel_value *b);
 /* The definition inside the scope `key`; NULL: not looked up. */
 const struct bpmn_def *bpmn__def_inside(const struct bpmn_state *s, const struct bpmn_def *d, uint32_t key);
 /* An instance of a repeated activity, as against the activity as a whole. */

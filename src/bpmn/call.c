@@ -61,7 +61,8 @@ void run__call(struct run *r, uint32_t token)
 	const struct bpmn__token *t = run__token(r, token);
 	const struct bpmn__node *n = run__node(t);
 	struct bpmn_event open = {.type = BPMN_CALLED,
-	        .element = t->element,
+	        .element = n->pub.id,
+	        .node = t->node,
 	        .def = t->def,
 	        .key = token,
 	        .scope = t->scope,
@@ -98,6 +99,18 @@ void run__call(struct run *r, uint32_t token)
 	run__put_moving(r, called, start, token, -1);
 }
 
+/* Sets what comes back where it is not that already. */
+static void set_changed(struct run *r, uint32_t scope, const struct feel_value *back)
+{
+	for (int i = 0; i < back->context.n; i++) {
+		const struct feel_entry *x = &back->context.entry[i];
+		const struct feel_value *old = run__value(run__seen(r, scope, true), x->key);
+
+		if (old == NULL || !bpmn__same_value(old, x->value))
+			run__set(r, scope, true, x->key, x->value);
+	}
+}
+
 /* Variables that the token had before it called: those stay its own. */
 static bool was_own(const struct bpmn__node *n, struct str name)
 {
@@ -132,6 +145,6 @@ void run__call_done(struct run *r, uint32_t token)
 	if (arena_failed(r->a))
 		run__no_memory(r);
 	run__emit_at(r, BPMN_RETURNED, token, STR_NULL);
-	run__merge(r, scope, true, &back);
+	set_changed(r, scope, &back);
 	run__leave(r, token);
 }

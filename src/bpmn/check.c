@@ -150,6 +150,9 @@ static void event_gateway(struct checker *c, const struct bpmn__node *n)
 			ERROR(c, to,
 			        "after the event-based gateway \"%.100s\" it may have no boundary events",
 			        n->pub.id);
+		else if (to->loop != NULL)
+			ERROR(c, to, "after the event-based gateway \"%.100s\" it may not be repeated",
+			        n->pub.id);
 	}
 	if (n->n_out == 1)
 		WARN(c, n, "an event-based gateway with one way out decides nothing");

@@ -113,6 +113,7 @@ static void set_timer(struct run *r, const struct bpmn_def *d, const struct bpmn
 {
 	run__emit(r, (struct bpmn_event){.type = BPMN_TIMER_SET,
 	                     .element = n->pub.id,
+	                     .node = (int)(n - d->node),
 	                     .def = d,
 	                     .key = r->s.next_key,
 	                     .scope = owner,
@@ -154,32 +155,36 @@ static void drop_wait(struct run *r, const struct bpmn__wait *w)
 	                     .scope = w->owner});
 }
 
-void run__drop_timers(struct run *r, uint32_t token)
+enum which { ALL, TIMERS, INNER };
+
+static void drop_waits(struct run *r, uint32_t owner, enum which which)
 {
-	size_t i = 0;
+	size_t i = bpmn__waits_after(&r->s, owner);
 
 	while (i < r->s.n_waits && r->rc == 0) {
 		const struct bpmn__wait *w = &r->s.wait[i];
 
-		if (w->owner == token && w->what == WAIT_TIMER)
+		if (w->owner == owner &&
+		        (which == ALL || (which == TIMERS ? w->what == WAIT_TIMER : w->inner)))
 			drop_wait(r, w);
 		else
 			i++;
 	}
 }
 
+void run__drop_timers(struct run *r, uint32_t token)
+{
+	drop_waits(r, token, TIMERS);
+}
+
 void run__drop_inner_waits(struct run *r, uint32_t scope)
 {
-	size_t i = 0;
+	drop_waits(r, scope, INNER);
+}
 
-	while (i < r->s.n_waits && r->rc == 0) {
-		const struct bpmn__wait *w = &r->s.wait[i];
-
-		if (w->owner == scope && w->inner)
-			drop_wait(r, w);
-		else
-			i++;
-	}
+void run__drop_waits(struct run *r, uint32_t token)
+{
+	drop_waits(r, token, ALL);
 }
 
 void run__timer_fires(struct run *r, const struct bpmn__wait *w)
@@ -204,6 +209,7 @@ static void set_wait(struct run *r, const struct bpmn_def *d, const struct bpmn_
 {
 	run__emit(r, (struct bpmn_event){.type = BPMN_WAITING,
 	                     .element = n->pub.id,
+	                     .node = (int)(n - d->node),
 	                     .def = d,
 	                     .key = r->s.next_key,
 	                     .scope = owner,
@@ -343,6 +349,7 @@ bool run__conditions(struct run *r)
 {
 	if (!r->look)
 		return false;
+	r->steps += (int)(r->s.n_waits / 256); /* looking is work as well */
 	for (size_t i = 0; i < r->s.n_waits && r->rc == 0; i++) {
 		const struct bpmn__wait w = r->s.wait[i];
 		bool now;

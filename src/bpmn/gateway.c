@@ -1,8 +1,10 @@
 /* Ways out of an element, and joins. */
 #include "bpmn/run_int.h"
 
+/* What it waited for is over: nothing may begin in it or interrupt it any more. */
 static void no_way_out(struct run *r, uint32_t token, struct sb *notes)
 {
+	run__drop_waits(r, token);
 	run__incident(r, token, true,
 	        "no condition of its outgoing flows is true, and it has no default flow%s%.300s",
 	        notes->n > 0 ? ": " : "", notes->n > 0 ? notes->p : "");

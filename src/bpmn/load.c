@@ -195,7 +195,8 @@ static int node(struct loader *l, const struct xml *x, size_t which, int parent)
 	                .stage = "",
 	                .form = "",
 	                .ref = "",
-	                .calendar = ""},
+	                .calendar = "",
+	                .signal = ""},
 	        .kind = NODES[which].kind,
 	        .parent = parent,
 	        .dflt = -1,
@@ -320,6 +321,13 @@ int bpmn__flow_find(const struct bpmn_def *d, struct str id)
 	int slot = lookup(d, id, &at);
 
 	return slot < 0 ? -slot - 1 : -1;
+}
+
+int bpmn__node_of(const struct bpmn_def *d, const struct bpmn_event *ev)
+{
+	if (ev->node >= 0 && ev->node < d->n_nodes && d->node[ev->node].pub.id == ev->element)
+		return ev->node;
+	return ev->element ? bpmn__node_find(d, str_of(ev->element)) : -1;
 }
 
 static int index_ids(struct loader *l)

@@ -126,8 +126,13 @@ static int event_definition(struct loader *l, const struct xml *x, const struct 
 	if (DEFINITIONS[which].attr == NULL)
 		return 0;
 	ref = xml_attr(def, DEFINITIONS[which].attr, "");
-	if (*ref != '\0')
-		return reference(l, x, ref, DEFINITIONS[which].root, DEFINITIONS[which].code, &n->pub.ref);
+	if (*ref != '\0') {
+		int rc = reference(l, x, ref, DEFINITIONS[which].root, DEFINITIONS[which].code, &n->pub.ref);
+
+		if (n->trigger == TRIGGER_SIGNAL)
+			n->pub.signal = n->pub.ref;
+		return rc;
+	}
 	/* Whoever catches an error or escalation may mean any; all others must say which. */
 	if ((n->kind == KIND_BOUNDARY || n->kind == KIND_START) &&
 	        (n->trigger == TRIGGER_ERROR || n->trigger == TRIGGER_ESCALATION))

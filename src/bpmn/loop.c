@@ -106,8 +106,12 @@ void run__loop_begin(struct run *r, uint32_t token)
 	const struct bpmn__token *t = run__token(r, token);
 	const struct bpmn__node *node = run__node(t);
 	const struct bpmn__loop *loop = node->loop;
-	const struct bpmn_event open = {
-	        .type = BPMN_LOOP, .element = t->element, .def = t->def, .key = token, .scope = t->scope};
+	const struct bpmn_event open = {.type = BPMN_LOOP,
+	        .element = node->pub.id,
+	        .node = t->node,
+	        .def = t->def,
+	        .key = token,
+	        .scope = t->scope};
 	struct feel_value items = FEEL_NULL_VALUE, results = {.type = FEEL_LIST};
 	int64_t n = 0;
 

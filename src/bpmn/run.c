@@ -54,7 +54,8 @@ void run__emit(struct run *r, struct bpmn_event ev)
 		r->rc = rc;
 		return;
 	}
-	grown = arena_grow(r->a, r->out->e, &r->out->cap, r->out->n + 1, sizeof *grown);
+	/* Most steps have no more than the first block holds. */
+	grown = arena_grow(r->a, r->out->e, &r->out->cap, r->out->n < 32 ? 32 : r->out->n + 1, sizeof *grown);
 	if (grown == NULL) {
 		run__no_memory(r);
 		return;
@@ -72,7 +73,8 @@ void run__emit_at(struct run *r, enum bpmn_event_type type, uint32_t token, stru
 		return;
 	t = run__token(r, token);
 	run__emit(r, (struct bpmn_event){.type = type,
-	                     .element = t->element,
+	                     .element = run__node(t)->pub.id,
+	                     .node = t->node,
 	                     .def = t->def,
 	                     .key = token,
 	                     .scope = t->scope,
@@ -125,10 +127,12 @@ uint32_t run__put(struct run *r, const struct bpmn_def *d, int node, uint32_t sc
 		                     .scope = scope});
 	run__emit(r, (struct bpmn_event){.type = BPMN_TOKEN,
 	                     .element = d->node[node].pub.id,
+	                     .node = node,
 	                     .def = d,
 	                     .key = key,
 	                     .scope = scope,
-	                     .text = via >= 0 ? str_of(d->flow[via].id) : STR_NULL});
+	                     .text = via >= 0 ? str_of(d->flow[via].id) : STR_NULL,
+	                     .flow = via});
 	return key;
 }
 

@@ -65,6 +65,8 @@ void run__go(struct run *r);
  * inside: as seen by what lies in it; that differs for a call, whose inside sees the called process only.
  */
 const struct feel_scope *run__seen(struct run *r, uint32_t key, bool inside);
+/* Of a name the nearest; NULL: none. */
+const struct feel_value *run__value(const struct feel_scope *seen, struct str name);
 /* All of them as one context, in the arena. */
 struct feel_value run__variables(struct run *r, uint32_t key, bool inside);
 /* Limits of evaluation are an incident like any other: false and words in why. Only memory ends the step. */
@@ -89,6 +91,7 @@ bool run__is_reserved(struct str name);
 bool run__arm(struct run *r, uint32_t token, const struct bpmn_event *open, const int *node, int n);
 void run__drop_timers(struct run *r, uint32_t token);
 void run__drop_inner_waits(struct run *r, uint32_t scope);
+void run__drop_waits(struct run *r, uint32_t token); /* timers too */
 void run__timer_fires(struct run *r, const struct bpmn__wait *w);
 void run__happens(struct run *r, const struct bpmn__wait *w);
 void run__broadcast(struct run *r, struct str signal);

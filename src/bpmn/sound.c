@@ -6,6 +6,8 @@
  * Of the orders in which tokens could move one is played: the token furthest upstream first, joins last.
  * Which moves first makes no difference for where they end up; and when a token comes to where ways meet, all
  * that could still come there has come, so that two at once are seen.
+ *
+ * How much is looked at is bounded; where that is not all, a warning says that it is not decided.
  */
 #include "bpmn/bpmn_int.h"
 
@@ -506,10 +508,26 @@ static void unreached(struct play *p, int parent)
 	}
 }
 
+/* Nobody should take silence for a yes. */
+static void not_decided(struct play *p, int parent)
+{
+	const struct bpmn__node *n = parent >= 0 ? &p->d->node[parent] : NULL;
+
+	if (p->tell)
+		p->tell(p->ctx, false, n ? n->pub.id : p->d->id, n ? n->pub.line : p->d->line,
+		        "not decided whether it always comes to an end: it has too many different "
+		        "situations, "
+		        "and only a part of them was looked at");
+}
+
 static void scope(struct play *p, int parent)
 {
 	const struct bpmn_def *d = p->d;
 
+	if (p->work > WORK_MAX) {
+		not_decided(p, parent);
+		return;
+	}
 	p->a = arena_new(0);
 	p->partly = false;
 	p->words = (size_t)d->n_flows / 64 + 1;
@@ -528,7 +546,9 @@ static void scope(struct play *p, int parent)
 			if (p->full)
 				play_from(p, i, true);
 		}
-	if (!p->partly)
+	if (p->partly)
+		not_decided(p, parent);
+	else
 		unreached(p, parent);
 	arena_free(&p->a);
 }
@@ -538,7 +558,7 @@ int bpmn__sound(const struct bpmn_def *d, bpmn__tell_f *tell, void *ctx)
 	struct play p = {.d = d, .tell = tell, .ctx = ctx};
 
 	scope(&p, -1);
-	for (int i = 0; i < d->n_nodes && p.findings < FINDINGS_MAX && p.work <= WORK_MAX; i++)
+	for (int i = 0; i < d->n_nodes && p.findings < FINDINGS_MAX; i++)
 		if (d->node[i].kind == KIND_SUB)
 			scope(&p, i);
 	return p.errors;

@@ -9,7 +9,6 @@ struct bpmn_state *bpmn_state_new(void)
 	s->magic = BPMN__STATE_MAGIC;
 	s->next_key = 1;
 	s->a = arena_new(0);
-	s->vars_arena = arena_new(0);
 	s->vars.type = FEEL_CONTEXT;
 	return s;
 }
@@ -21,12 +20,6 @@ void bpmn_state_free(struct bpmn_state **s)
 	OBJ_CHECK(*s, BPMN__STATE_MAGIC);
 	(*s)->magic = 0;
 	arena_free(&(*s)->a);
-	arena_free(&(*s)->vars_arena);
-	free((*s)->token);
-	free((*s)->wait);
-	free((*s)->call);
-	free((*s)->local);
-	free((*s)->vars.context.entry);
 	free(*s);
 	*s = NULL;
 }
@@ -41,11 +34,13 @@ const struct feel_value *bpmn_state_variables(const struct bpmn_state *s)
 	return &s->vars;
 }
 
-/* Index of the first token with a key >= key. */
-static size_t token_at(const struct bpmn_state *s, uint32_t key)
+struct bpmn__token *bpmn__token_search(const struct bpmn_state *s, uint32_t key)
 {
 	size_t lo = 0, hi = s->n_tokens;
 
+	for (; hi > 0 && hi <= 16; hi--) /* few, as mostly: from the newest */
+		if (s->token[hi - 1].key <= key)
+			return s->token[hi - 1].key == key ? &s->token[hi - 1] : NULL;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
@@ -54,22 +49,29 @@ static size_t token_at(const struct bpmn_state *s, uint32_t key)
 		else
 			hi = mid;
 	}
-	return lo;
+	return lo < s->n_tokens && s->token[lo].key == key ? &s->token[lo] : NULL;
 }
 
-struct bpmn__token *bpmn__token_find(const struct bpmn_state *s, uint32_t key)
+size_t bpmn__waits_after(const struct bpmn_state *s, uint32_t key)
 {
-	size_t i = token_at(s, key);
+	size_t lo = 0, hi = s->n_waits;
 
-	return i < s->n_tokens && s->token[i].key == key ? &s->token[i] : NULL;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (s->wait[mid].key <= key)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
 struct bpmn__wait *bpmn__wait_find(const struct bpmn_state *s, uint32_t key)
 {
-	for (size_t i = 0; i < s->n_waits; i++)
-		if (s->wait[i].key == key)
-			return &s->wait[i];
-	return NULL;
+	size_t i = bpmn__waits_after(s, key);
+
+	return i > 0 && s->wait[i - 1].key == key ? &s->wait[i - 1] : NULL;
 }
 
 struct bpmn__call *bpmn__call_find(const struct bpmn_state *s, uint32_t key)
@@ -91,6 +93,8 @@ struct bpmn__local *bpmn__local_find(const struct bpmn_state *s, uint32_t owner)
 {
 	size_t lo = 0, hi = s->n_locals;
 
+	if (hi > 0 && s->local[hi - 1].owner <= owner) /* mostly the newest is meant */
+		lo = s->local[hi - 1].owner < owner ? hi : hi - 1;
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 
@@ -108,6 +112,45 @@ const struct feel_value *bpmn__entry(const struct feel_value *context, struct st
 		if (str_eq(context->context.entry[i].key, name))
 			return context->context.entry[i].value;
 	return NULL;
+}
+
+static bool same_entries(const struct feel_context *a, const struct feel_context *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (int i = 0; i < a->n && a->entry != b->entry; i++)
+		if (!str_eq(a->entry[i].key, b->entry[i].key) ||
+		        !bpmn__same_value(a->entry[i].value, b->entry[i].value))
+			return false;
+	return true;
+}
+
+static bool same_items(const struct feel_list *a, const struct feel_list *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (int i = 0; i < a->n && a->item != b->item; i++)
+		if (!bpmn__same_value(&a->item[i], &b->item[i]))
+			return false;
+	return true;
+}
+
+/* Depth: that of values, RUN__VALUE_DEPTH_MAX. */
+bool bpmn__same_value(const struct feel_value *a, const struct feel_value *b)
+{
+	if (a->type != b->type)
+		return false;
+	switch (a->type) {
+	case FEEL_NULL: return true;
+	case FEEL_BOOL: return a->boolean == b->boolean;
+	case FEEL_NUMBER:
+		return a->number.coefficient == b->number.coefficient &&
+		       a->number.exponent == b->number.exponent && a->number.negative == b->number.negative;
+	case FEEL_STRING: return str_eq(a->string, b->string);
+	case FEEL_LIST: return same_items(&a->list, &b->list);
+	case FEEL_CONTEXT: return same_entries(&a->context, &b->context);
+	default: return false;
+	}
 }
 
 static void add_missing(struct arena *a, struct feel_value *all, const struct feel_value *more)
@@ -323,11 +366,10 @@ int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, struct
 {
 	*out = *s;
 	out->draft = true;
-	out->a = out->vars_arena = a;
+	out->a = a;
 	out->token = copy(a, s->token, s->n_tokens, sizeof *s->token, &out->cap_tokens);
 	out->wait = copy(a, s->wait, s->n_waits, sizeof *s->wait, &out->cap_waits);
-	out->vars.context.entry = copy(a, s->vars.context.entry, (size_t)s->vars.context.n,
-	        sizeof *s->vars.context.entry, &out->cap_vars);
+	out->cap_vars = 0;
 	out->call = NULL;
 	out->local = NULL;
 	out->cap_calls = out->cap_locals = 0;
@@ -336,9 +378,7 @@ int bpmn__state_draft(struct bpmn_state *out, const struct bpmn_state *s, struct
 	if (s->n_locals > 0)
 		out->local = copy(a, s->local, s->n_locals, sizeof *s->local, &out->cap_locals);
 	for (size_t i = 0; i < s->n_locals && out->local != NULL; i++)
-		out->local[i].vars.context.entry =
-		        copy(a, s->local[i].vars.context.entry, (size_t)s->local[i].vars.context.n,
-		                sizeof *s->vars.context.entry, &out->local[i].cap);
+		out->local[i].cap = 0;
 	if (arena_failed(a))
 		return err_set(e, ERR_NOMEM, "the state of the flow does not fit the memory of this request");
 	return 0;

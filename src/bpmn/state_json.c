@@ -1,17 +1,29 @@
 /*
  * The state as compact JSON. Numbers keep their 34 digits; what JSON has no type for is an object whose
  * only key begins with "@": {"@":"2026-07-14T08:00:00Z"} for a date, time or duration, {"@range":[…]} for a
- * range. Keys of contexts that begin with "@" themselves get one more.
+ * range. Keys of contexts that begin with "@" themselves get one more. A variable of a call that is what the
+ * process has under that name, as most are that were given to it, is {"@":"="}.
  */
 #include "bpmn/bpmn_int.h"
 
 #include "base/num.h"
 
-/* 1: neither calls nor variables of tokens. A state that has none is written as that still, so that an older
- * program can read it. */
-#define VERSION 2
+/* 1: neither calls nor variables of tokens; 2: no variable that stands for one of the process. A state that
+ * has none is written as that still, so that an older program can read it. */
+#define VERSION 3
 
 static const char *const PHASES[] = {"new", "running", "ended"};
+
+static void write_key(struct str key, struct jw *w, struct sb *tmp)
+{
+	if (key.n > 0 && key.p[0] == '@') {
+		sb_reset(tmp);
+		sb_putc(tmp, '@');
+		sb_putstr(tmp, key);
+		key = sb_str(tmp);
+	}
+	jw_key_str(w, key);
+}
 
 static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp)
 {
@@ -34,13 +46,7 @@ static void write_value(const struct feel_value *v, struct jw *w, struct sb *tmp
 	case FEEL_CONTEXT:
 		jw_object(w);
 		for (int i = 0; i < v->context.n; i++) {
-			struct str key = v->context.entry[i].key;
-
-			sb_reset(tmp);
-			if (key.n > 0 && key.p[0] == '@')
-				sb_putc(tmp, '@');
-			sb_putstr(tmp, key);
-			jw_key(w, tmp->n > 0 ? tmp->p : "");
+			write_key(v->context.entry[i].key, w, tmp);
 			write_value(v->context.entry[i].value, w, tmp);
 		}
 		jw_object_end(w);
@@ -86,6 +92,31 @@ static void write_calls(const struct bpmn_state *s, struct jw *w)
 	jw_array_end(w);
 }
 
+/* A text, list or context that the process has under the same name. */
+static bool stands_for(const struct bpmn_state *s, const struct feel_entry *x)
+{
+	const struct feel_value *v;
+
+	if (x->value->type != FEEL_STRING && x->value->type != FEEL_LIST && x->value->type != FEEL_CONTEXT)
+		return false;
+	v = bpmn__entry(&s->vars, x->key);
+	return v != NULL && bpmn__same_value(v, x->value);
+}
+
+static void write_call_variables(
+        const struct bpmn_state *s, const struct feel_context *c, struct jw *w, struct sb *tmp)
+{
+	jw_object(w);
+	for (int i = 0; i < c->n; i++) {
+		write_key(c->entry[i].key, w, tmp);
+		if (stands_for(s, &c->entry[i]))
+			jw_raw(w, STR_LIT("{\"@\":\"=\"}"));
+		else
+			write_value(c->entry[i].value, w, tmp);
+	}
+	jw_object_end(w);
+}
+
 /* [[key, {…}], …] */
 static void write_locals(const struct bpmn_state *s, struct jw *w, struct sb *tmp)
 {
@@ -94,23 +125,26 @@ static void write_locals(const struct bpmn_state *s, struct jw *w, struct sb *tm
 	for (size_t i = 0; i < s->n_locals; i++) {
 		jw_array(w);
 		jw_int(w, s->local[i].owner);
-		write_value(&s->local[i].vars, w, tmp);
+		if (bpmn__call_find(s, s->local[i].owner) != NULL)
+			write_call_variables(s, &s->local[i].vars.context, w, tmp);
+		else
+			write_value(&s->local[i].vars, w, tmp);
 		jw_array_end(w);
 	}
 	jw_array_end(w);
 }
 
-static bool needs_version_2(const struct bpmn_state *s)
+static int version_needed(const struct bpmn_state *s)
 {
 	if (s->n_calls > 0 || s->n_locals > 0)
-		return true;
+		return s->n_calls > 0 && s->n_locals > 0 ? 3 : 2;
 	for (size_t i = 0; i < s->n_tokens; i++)
 		if (s->token[i].doing == DOING_LOOP)
-			return true;
+			return 2;
 	for (size_t i = 0; i < s->n_waits; i++)
 		if (s->wait[i].inner)
-			return true;
-	return false;
+			return 2;
+	return 1;
 }
 
 void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
@@ -121,7 +155,7 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 	OBJ_CHECK(s, BPMN__STATE_MAGIC);
 	jw_init(&w, b);
 	jw_object(&w);
-	jw_kint(&w, "v", needs_version_2(s) ? VERSION : 1);
+	jw_kint(&w, "v", version_needed(s));
 	jw_kstr(&w, "phase", PHASES[s->phase]);
 	jw_kint(&w, "key", s->next_key);
 	jw_key(&w, "tokens");
@@ -174,7 +208,8 @@ void bpmn_state_write(const struct bpmn_state *s, struct sb *b)
 struct reader {
 	struct json j;
 	struct bpmn_state *s;
-	struct arena *tmp; /* expressions of temporal values */
+	char *text; /* the document, in the arena of the state */
+	int stand;  /* values read that stand for one of the process: functions without code, until the end */
 	struct err *e;
 	bool told;
 };
@@ -193,24 +228,23 @@ static int want(struct reader *r, enum json_type t, const char *what)
 	return json_next(&r->j) == t ? 0 : corrupt(r, what);
 }
 
-static struct str text_in(struct reader *r, struct arena *a)
+/* The present key or text, with a NUL behind it. The document is a copy of our own: what has no escapes stays
+ * where it is, and the NUL takes the place of its closing quote, which was passed already. */
+static struct str text_here(struct reader *r)
 {
-	char *buf = arena_alloc(a, r->j.text.n + 1);
-	struct str s = json_text(&r->j, buf, r->j.text.n + 1);
+	char *buf = r->text + (r->j.text.p - r->text);
+	struct str s = json_text(&r->j, buf, r->j.text.n);
 
-	if (s.p == NULL)
-		return s;
-	if (s.p != buf && s.n > 0)
-		memcpy(buf, s.p, s.n);
-	buf[s.n] = '\0';
-	return (struct str){buf, s.n};
+	if (s.p != NULL)
+		buf[s.n] = '\0';
+	return s;
 }
 
-static int read_string(struct reader *r, struct arena *a, struct str *out)
+static int read_string(struct reader *r, struct str *out)
 {
 	if (json_next(&r->j) != JSON_STRING)
 		return corrupt(r, "a text is missing");
-	*out = text_in(r, a);
+	*out = text_here(r);
 	return out->p ? 0 : corrupt(r, "a text is not valid");
 }
 
@@ -225,23 +259,15 @@ static int read_value(struct reader *r, enum json_type t, struct feel_value *out
 
 static int read_temporal(struct reader *r, struct feel_value *out)
 {
-	const struct feel_scope scope = {.context = &(struct feel_value){.type = FEEL_CONTEXT}};
-	struct feel_expr *x;
-	struct str s;
-	struct sb b = SB_INIT;
-	int rc = read_string(r, r->tmp, &s);
+	struct str text;
+	int rc = read_string(r, &text);
 
 	if (rc < 0)
 		return rc;
-	if (memchr(s.p, '"', s.n) || memchr(s.p, '\\', s.n))
-		return corrupt(r, "a date, time or duration is not valid");
-	sb_printf(&b, "@\"" STR_FMT "\"", STR_ARG(s));
-	s.p = arena_strndup(r->tmp, b.p, b.n);
-	s.n = b.n;
-	sb_fini(&b);
-	if (feel_compile(r->tmp, s, NULL, &x, NULL) < 0 ||
-	        feel_eval(x, &scope, r->s->vars_arena, out, NULL, NULL) < 0 || out->type < FEEL_DATE ||
-	        out->type > FEEL_MONTHS)
+	if (str_is(text, "=")) {
+		*out = (struct feel_value){.type = FEEL_FUNCTION};
+		r->stand++;
+	} else if (!feel_parse_at(text, out))
 		return corrupt(r, "a date, time or duration is not valid");
 	return want(r, JSON_OBJECT_END, "a date, time or duration has more than its text");
 }
@@ -261,7 +287,7 @@ static int read_range(struct reader *r, struct feel_value *out)
 
 	*out = (struct feel_value){.type = FEEL_RANGE};
 	for (int i = 0; i < 2 && rc == 0; i++) {
-		side[i] = arena_alloc(r->s->vars_arena, sizeof *side[i]);
+		side[i] = arena_alloc(r->s->a, sizeof *side[i]);
 		rc = read_value(r, json_next(&r->j), side[i]);
 	}
 	if (rc == 0)
@@ -279,7 +305,7 @@ static int read_range(struct reader *r, struct feel_value *out)
 
 static int read_context(struct reader *r, struct feel_value *out)
 {
-	struct arena *a = r->s->vars_arena;
+	struct arena *a = r->s->a;
 	size_t cap = 0;
 	enum json_type t;
 	int rc;
@@ -287,7 +313,7 @@ static int read_context(struct reader *r, struct feel_value *out)
 	*out = (struct feel_value){.type = FEEL_CONTEXT};
 	while ((t = json_next(&r->j)) == JSON_KEY) {
 		struct feel_context *c = &out->context;
-		struct str key = text_in(r, a);
+		struct str key = text_here(r);
 
 		if (key.p == NULL)
 			return corrupt(r, "a name is not valid");
@@ -315,7 +341,7 @@ static int read_context(struct reader *r, struct feel_value *out)
 /* Recursion ends with the depth that the tokenizer allows. */
 static int read_value(struct reader *r, enum json_type t, struct feel_value *out)
 {
-	struct arena *a = r->s->vars_arena;
+	struct arena *a = r->s->a;
 	size_t cap = 0;
 	int rc;
 
@@ -328,7 +354,7 @@ static int read_value(struct reader *r, enum json_type t, struct feel_value *out
 		out->type = FEEL_NUMBER;
 		return feel_number_parse(r->j.text, &out->number) ? 0 : corrupt(r, "a number is not valid");
 	case JSON_STRING:
-		*out = feel_string(text_in(r, a));
+		*out = feel_string(text_here(r));
 		return out->string.p ? 0 : corrupt(r, "a text is not valid");
 	case JSON_ARRAY:
 		out->type = FEEL_LIST;
@@ -352,15 +378,15 @@ static int read_token(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
 	int64_t key = 0, scope = 0, doing = 0;
-	struct str element, flow;
+	struct str element = STR_NULL, flow = STR_NULL;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
 	if (rc == 0)
 		rc = read_int(r, 0, UINT32_MAX - 1, &scope);
 	if (rc == 0)
-		rc = read_string(r, s->a, &element);
+		rc = read_string(r, &element);
 	if (rc == 0)
-		rc = read_string(r, s->a, &flow);
+		rc = read_string(r, &flow);
 	if (rc == 0)
 		rc = read_int(r, DOING_REST, DOING_CALL, &doing);
 	if (rc == 0)
@@ -371,7 +397,7 @@ static int read_token(struct reader *r)
 		return corrupt(r, "tokens are out of order");
 	if (scope != 0 && bpmn__token_find(s, (uint32_t)scope) == NULL)
 		return corrupt(r, "a token lies in a scope that is not there");
-	s->token = xgrow(s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *s->token);
+	s->token = arena_grow(s->a, s->token, &s->cap_tokens, s->n_tokens + 1, sizeof *s->token);
 	s->token[s->n_tokens++] = (struct bpmn__token){
 	        .key = (uint32_t)key,
 	        .scope = (uint32_t)scope,
@@ -388,7 +414,7 @@ static int read_wait(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
 	int64_t key = 0, owner = 0, what = 0, at = TIME_NONE;
-	struct str element, text;
+	struct str element = STR_NULL, text = STR_NULL;
 	enum json_type t;
 	bool was = false, inner;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
@@ -396,7 +422,7 @@ static int read_wait(struct reader *r)
 	if (rc == 0)
 		rc = read_int(r, 0, UINT32_MAX - 1, &owner);
 	if (rc == 0)
-		rc = read_string(r, s->a, &element);
+		rc = read_string(r, &element);
 	if (rc == 0)
 		rc = read_int(r, WAIT_TIMER, WAIT_CONDITION, &what);
 	if (rc < 0)
@@ -406,7 +432,7 @@ static int read_wait(struct reader *r)
 		return corrupt(r, "the instant of a timer is missing");
 	if ((what == WAIT_TIMER) != (at != TIME_NONE))
 		return corrupt(r, "a wait has an instant or a timer has none");
-	rc = read_string(r, s->a, &text);
+	rc = read_string(r, &text);
 	if (rc == 0)
 		rc = read_bool(r, &was);
 	if (rc < 0)
@@ -419,7 +445,7 @@ static int read_wait(struct reader *r)
 		return corrupt(r, "a wait has too many parts");
 	if (s->n_waits > 0 && s->wait[s->n_waits - 1].key >= key)
 		return corrupt(r, "waits are out of order");
-	s->wait = xgrow(s->wait, &s->cap_waits, s->n_waits + 1, sizeof *s->wait);
+	s->wait = arena_grow(s->a, s->wait, &s->cap_waits, s->n_waits + 1, sizeof *s->wait);
 	s->wait[s->n_waits++] = (struct bpmn__wait){
 	        .key = (uint32_t)key,
 	        .owner = (uint32_t)owner,
@@ -440,11 +466,11 @@ static int read_call(struct reader *r)
 {
 	struct bpmn_state *s = r->s;
 	int64_t key = 0, version = 0;
-	struct str process;
+	struct str process = STR_NULL;
 	int rc = read_int(r, 1, UINT32_MAX - 1, &key);
 
 	if (rc == 0)
-		rc = read_string(r, s->a, &process);
+		rc = read_string(r, &process);
 	if (rc == 0)
 		rc = read_int(r, 1, INT32_MAX, &version);
 	if (rc == 0)
@@ -453,7 +479,7 @@ static int read_call(struct reader *r)
 		return rc;
 	if (s->n_calls > 0 && s->call[s->n_calls - 1].key >= key)
 		return corrupt(r, "calls are out of order");
-	s->call = xgrow(s->call, &s->cap_calls, s->n_calls + 1, sizeof *s->call);
+	s->call = arena_grow(s->a, s->call, &s->cap_calls, s->n_calls + 1, sizeof *s->call);
 	s->call[s->n_calls++] =
 	        (struct bpmn__call){.key = (uint32_t)key, .process = process.p, .version = (int)version};
 	return 0;
@@ -478,7 +504,7 @@ static int read_local(struct reader *r)
 		return corrupt(r, "the variables of a token are no list of names");
 	if (s->n_locals > 0 && s->local[s->n_locals - 1].owner >= key)
 		return corrupt(r, "variables of tokens are out of order");
-	s->local = xgrow(s->local, &s->cap_locals, s->n_locals + 1, sizeof *s->local);
+	s->local = arena_grow(s->a, s->local, &s->cap_locals, s->n_locals + 1, sizeof *s->local);
 	s->local[s->n_locals++] =
 	        (struct bpmn__local){.owner = (uint32_t)key, .vars = vars, .cap = (size_t)vars.context.n};
 	return 0;
@@ -506,19 +532,17 @@ static int read_vars(struct reader *r)
 		return rc;
 	if (v.type != FEEL_CONTEXT)
 		return corrupt(r, "the variables are no list of names");
-	/* The state grows its list of variables on the heap. */
-	c->entry = xgrow(c->entry, &r->s->cap_vars, (size_t)v.context.n + 1, sizeof *c->entry);
+	c->entry = arena_grow(r->s->a, c->entry, &r->s->cap_vars, (size_t)v.context.n + 1, sizeof *c->entry);
 	if (v.context.n > 0)
 		memcpy(c->entry, v.context.entry, (size_t)v.context.n * sizeof *c->entry);
 	c->n = v.context.n;
-	r->s->vars_live = arena_used(r->s->vars_arena);
 	return 0;
 }
 
 static int read_phase(struct reader *r)
 {
 	struct str s;
-	int rc = read_string(r, r->tmp, &s);
+	int rc = read_string(r, &s);
 
 	for (size_t i = 0; i < ARRAY_LEN(PHASES) && rc == 0; i++)
 		if (str_is(s, PHASES[i])) {
@@ -585,6 +609,27 @@ static int read_fields(struct reader *r)
 	               : corrupt(r, "a field is missing");
 }
 
+/* Variables of calls that stand for those of the process; nothing else may. */
+static int resolve(struct reader *r)
+{
+	struct bpmn_state *s = r->s;
+
+	for (size_t i = 0; i < s->n_locals && r->stand > 0; i++)
+		for (int k = 0; k < s->local[i].vars.context.n; k++) {
+			struct feel_entry *x = &s->local[i].vars.context.entry[k];
+			const struct feel_value *v;
+
+			if (x->value->type != FEEL_FUNCTION)
+				continue;
+			v = bpmn__entry(&s->vars, x->key);
+			if (v == NULL || v->type == FEEL_FUNCTION)
+				return corrupt(r, "a variable stands for one that is not there");
+			*x->value = *v;
+			r->stand--;
+		}
+	return r->stand == 0 ? 0 : corrupt(r, "a value stands for a variable where none may");
+}
+
 /* Every token that calls has its call, and the other way round. */
 static int check_calls(struct reader *r)
 {
@@ -622,18 +667,23 @@ static int check_state(struct reader *r)
 			return corrupt(r, "the key of a wait was given before");
 		if (w->owner == 0 ? !w->inner : bpmn__token_find(s, w->owner) == NULL)
 			return corrupt(r, "a wait belongs to no token");
+		if (w->key < w->owner)
+			return corrupt(r, "a wait is older than what waits");
 	}
 	return check_calls(r);
 }
 
 int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)
 {
-	struct reader r = {.s = bpmn_state_new(), .tmp = arena_new(0), .e = e};
+	struct reader r = {.s = bpmn_state_new(), .e = e};
 	int rc;
 
 	*out = NULL;
-	json_init(&r.j, text);
+	r.text = arena_strndup(r.s->a, text.p, text.n);
+	json_init(&r.j, (struct str){r.text, text.n});
 	rc = read_fields(&r);
+	if (rc == 0)
+		rc = resolve(&r);
 	if (rc == 0)
 		rc = check_state(&r);
 	if (rc == 0) {
@@ -641,6 +691,5 @@ int bpmn_state_read(struct str text, struct bpmn_state **out, struct err *e)
 		r.s = NULL;
 	}
 	bpmn_state_free(&r.s);
-	arena_free(&r.tmp);
 	return rc;
 }

@@ -12,7 +12,8 @@ static struct bpmn_event at_token(
 	const struct bpmn__token *t = run__token(r, token);
 
 	return (struct bpmn_event){.type = type,
-	        .element = t->element,
+	        .element = run__node(t)->pub.id,
+	        .node = t->node,
 	        .def = t->def,
 	        .key = token,
 	        .scope = t->scope,
@@ -99,7 +100,7 @@ static void rule_task(struct run *r, uint32_t token)
 	const struct bpmn__node *n = run__node(run__token(r, token));
 	const struct dmn_model *m = r->sv->decision ? r->sv->decision(r->sv->ctx, n->pub.ref) : NULL;
 	const struct feel_scope *seen = run__seen(r, token, false);
-	const struct feel_value *old = NULL;
+	const struct feel_value *old;
 	struct dmn_result res = {0};
 	struct bpmn_event ev;
 	struct err e = ERR_INIT;
@@ -126,8 +127,7 @@ static void rule_task(struct run *r, uint32_t token)
 	ev = at_token(r, BPMN_DECIDED, token, explanation(r, n->pub.ref, &res));
 	ev.value = res.value;
 	run__emit(r, ev);
-	for (const struct feel_scope *s = seen; s != NULL && old == NULL; s = s->up)
-		old = bpmn__entry(s->context, str_of(n->result));
+	old = run__value(seen, str_of(n->result));
 	if (old != NULL && old->type == FEEL_CONTEXT && res.value.type == FEEL_CONTEXT)
 		res.value = join_contexts(r, old, &res.value);
 	run__set(r, token, false, str_of(n->result), &res.value);

@@ -56,6 +56,15 @@ const struct feel_scope *run__seen(struct run *r, uint32_t key, bool inside)
 	return first;
 }
 
+const struct feel_value *run__value(const struct feel_scope *seen, struct str name)
+{
+	const struct feel_value *v = NULL;
+
+	for (; seen != NULL && v == NULL; seen = seen->up)
+		v = bpmn__entry(seen->context, name);
+	return v;
+}
+
 struct feel_value run__variables(struct run *r, uint32_t key, bool inside)
 {
 	const struct feel_scope *seen = run__seen(r, key, inside);
@@ -76,13 +85,19 @@ struct feel_value run__variables(struct run *r, uint32_t key, bool inside)
 			memcpy(c->entry, seen->context->context.entry, n * sizeof *c->entry);
 		return all;
 	}
-	for (const struct feel_scope *s = seen; s != NULL; s = s->up)
+	for (const struct feel_scope *s = seen; s != NULL; s = s->up) {
+		int nearer = c->n;
+
 		for (int i = 0; i < s->context->context.n; i++) {
 			const struct feel_entry *x = &s->context->context.entry[i];
+			bool hidden = run__is_reserved(x->key);
 
-			if (!run__is_reserved(x->key) && bpmn__entry(&all, x->key) == NULL)
+			for (int k = 0; k < nearer && !hidden; k++)
+				hidden = str_eq(c->entry[k].key, x->key);
+			if (!hidden)
 				c->entry[c->n++] = *x;
 		}
+	}
 	return all;
 }
 
@@ -145,7 +160,9 @@ bool run__is_reserved(struct str name)
 	static const char *const NAMES[] = {"loopCounter", "numberOfInstances", "numberOfActiveInstances",
 	        "numberOfCompletedInstances", "numberOfTerminatedInstances"};
 
-	if (name.n > 0 && name.p[0] == '@')
+	if (name.n == 0 || (name.p[0] != '@' && name.p[0] != 'l' && name.p[0] != 'n'))
+		return false;
+	if (name.p[0] == '@')
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
 		if (str_is(name, NAMES[i]))

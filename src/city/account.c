@@ -785,6 +785,34 @@ int device_add(struct store *st, const char *login, const char *things, const ch
 	return store_write(st, "add a device", put_device, &x, e);
 }
 
+static int find_by_secret(
+        struct store_tx *tx, const char *hash, struct arena *a, struct device *out, struct err *e)
+{
+	struct sql_device_by_secret_row r;
+	int rc = sql_device_by_secret(tx, &(struct sql_device_by_secret_in){str_of(hash)}, &r, e);
+
+	if (rc > 0)
+		*out = (struct device){arena_strndup(a, r.login.p, r.login.n), codes_split(r.things, a)};
+	return rc;
+}
+
+int device_named(struct store *st, struct str login, struct arena *a, struct device *out, struct err *e)
+{
+	struct sql_device_by_login_row r;
+	struct store_tx *tx = NULL;
+	int rc = store_read_begin(st, "device", &tx, e);
+
+	if (rc < 0)
+		return rc;
+	rc = sql_device_by_login(tx, &(struct sql_device_by_login_in){login}, &r, e);
+	if (rc > 0)
+		*out = (struct device){arena_strndup(a, login.p, login.n), codes_split(r.things, a)};
+	store_read_end(&tx);
+	if (rc == 0)
+		return err_set(e, ERR_NOTFOUND, "the device is not there any more");
+	return rc < 0 ? rc : 0;
+}
+
 int device_find(struct store *st, struct str login, struct str secret, struct arena *a, struct device *out,
         struct err *e)
 {
@@ -798,9 +826,16 @@ int device_find(struct store *st, struct str login, struct str secret, struct ar
 	rc = store_read_begin(st, "device", &tx, e);
 	if (rc < 0)
 		return rc;
-	rc = sql_device_by_login(tx, &(struct sql_device_by_login_in){login}, &r, e);
-	*out = (struct device){.login = rc > 0 ? arena_strndup(a, login.p, login.n) : NULL};
-	if (rc > 0 && r.secret.n == 2 * DIGEST_LEN && sodium_memcmp(r.secret.p, hash, 2 * DIGEST_LEN) == 0) {
+	*out = (struct device){0};
+	if (login.p == NULL) {
+		rc = find_by_secret(tx, hash, a, out, e);
+		ok = rc > 0;
+	} else {
+		rc = sql_device_by_login(tx, &(struct sql_device_by_login_in){login}, &r, e);
+		out->login = rc > 0 ? arena_strndup(a, login.p, login.n) : NULL;
+	}
+	if (login.p != NULL && rc > 0 && r.secret.n == 2 * DIGEST_LEN &&
+	        sodium_memcmp(r.secret.p, hash, 2 * DIGEST_LEN) == 0) {
 		out->things = codes_split(r.things, a);
 		ok = true;
 	}

@@ -132,9 +132,13 @@ struct device {
 	const char *const *things; /* NULL-ended prefixes; NULL: all */
 };
 /* ERR_UNAUTH for an unknown login or a wrong secret, in the same words; out->login is set where there is such
- * a device, for the counts. One indexed read. */
+ * a device, for the counts. login STR_NULL: whoever has the secret, which is long enough to be a name. One
+ * indexed read. */
 MUST_USE int device_find(struct store *st, struct str login, struct str secret, struct arena *a,
         struct device *out, struct err *e);
+/* Without its secret, for what it left behind. ERR_NOTFOUND. */
+MUST_USE int device_named(
+        struct store *st, struct str login, struct arena *a, struct device *out, struct err *e);
 bool device_may(const struct device *d, struct str thing);
 
 #endif

@@ -446,9 +446,34 @@ static int read_variables(struct stepping *x, struct str json, struct feel_value
 	return 0;
 }
 
+/* The task is ours, not the flow's: what the flow hears of it does not end it. */
+static int end_own(struct stepping *x, struct case_task *t, const char *outcome, struct err *e)
+{
+	int rc = sql_task_end(x->tx,
+	        &(struct sql_task_end_in){.case_id = x->c.id,
+	                .key = t->key,
+	                .state = STR_LIT("done"),
+	                .outcome = str_of(outcome),
+	                .assignee = str_of(t->assignee),
+	                .at = store_now(x->tx)},
+	        NULL, e);
+
+	memmove(t, t + 1, (size_t)(x->task + x->tasks - t - 1) * sizeof(*t));
+	x->tasks--;
+	return rc;
+}
+
+/* A service that could not be done: an error with the code that the variable `error` says, if any. */
+static bool failed_service(struct stepping *x, const struct case_task *t, const char *outcome)
+{
+	const struct bpmn_element *el = strcmp(outcome, "failed") == 0 ? step__element(x, t) : NULL;
+
+	return el != NULL && el->type == BPMN_SERVICE_TASK && strcmp(t->stage, "service") == 0;
+}
+
 static int complete(struct stepping *x, struct case_task *t, const struct acting *w, struct err *e)
 {
-	bool incident = strcmp(t->stage, "incident") == 0;
+	bool incident = strcmp(t->stage, "incident") == 0, failed = failed_service(x, t, w->outcome);
 	struct bpmn_input in = {.type = BPMN_COMPLETE, .key = t->key, .name = STR_LIT("")};
 	struct feel_value variables;
 	struct step_entry j;
@@ -475,23 +500,18 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 		return rc;
 	x->outcome = w->outcome;
 	in.variables = &variables;
-	if (incident) {
-		/* The token waits at its element: the task about it is ours, not the flow's. */
+	if (incident)
 		in.type = strcmp(w->outcome, "void") == 0 ? BPMN_CANCEL : BPMN_SET;
-		rc = sql_task_end(x->tx,
-		        &(struct sql_task_end_in){.case_id = x->c.id,
-		                .key = t->key,
-		                .state = STR_LIT("done"),
-		                .outcome = str_of(w->outcome),
-		                .assignee = str_of(t->assignee),
-		                .at = store_now(x->tx)},
-		        NULL, e);
-		memmove(t, t + 1, (size_t)(x->task + x->tasks - t - 1) * sizeof(*t));
-		x->tasks--;
-		if (rc < 0)
-			return rc;
+	if (failed) {
+		const struct feel_value *code = feel_get(&variables, "error");
+
+		in.type = BPMN_ERROR;
+		if (code != NULL && code->type == FEEL_STRING)
+			in.name = code->string;
 	}
-	return step__run(x, &in, e);
+	if (incident || failed)
+		rc = end_own(x, t, w->outcome, e);
+	return rc < 0 ? rc : step__run(x, &in, e);
 }
 
 static int complete_write(struct store_tx *tx, void *arg, struct err *e)

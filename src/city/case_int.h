@@ -71,6 +71,7 @@ struct stepping {
 	const char *outcome; /* of the task that this step completes, "" if none */
 	bool handled;        /* a task of stage "handle" was done in this step */
 	bool overdue_now, closed_now;
+	bool listened; /* waited for signals when it was loaded */
 };
 /* Loads for a step; 0, ERR_NOTFOUND. step__end in every case. */
 MUST_USE int step__load(struct stepping *x, struct store_tx *tx, struct site *s, const struct who *by,
@@ -96,6 +97,20 @@ struct case_task *step__task(struct stepping *x, uint32_t key); /* an open one, 
 /* What the task is in the case's flow, or in the one it calls; NULL if the flow does not know it. */
 const struct bpmn_element *step__element(const struct stepping *x, const struct case_task *t);
 MUST_USE int step__mark_overdue(struct stepping *x, struct err *e);
+
+/* ---- case_signal.c ---- */
+
+#define SIGNAL_NEVER INT64_MAX /* the time of a row of `timer` that waits for a signal */
+
+bool step__waits_for_signal(struct stepping *x);
+/* Makes the rows those of what the case waits for now. */
+MUST_USE int step__listen(struct stepping *x, struct err *e);
+/* To the other cases. */
+MUST_USE int step__send_signal(struct stepping *x, struct str name, struct err *e);
+/* Is that column of a row of `timer` a signal? */
+bool step__is_signal(struct str element, struct str *name);
+/* The step of a case that hears a signal. */
+MUST_USE int step__hear(struct stepping *x, struct str name, struct err *e);
 
 /* ---- case_form.c ---- */
 

@@ -9,6 +9,8 @@
 /* What a desk can do about a flow that cannot go on. */
 #define INCIDENT_STAGE "incident"
 #define INCIDENT_OUTCOMES "retry void"
+/* What it says of a service that the flow calls. */
+#define SERVICE_OUTCOMES "done failed"
 
 void step__begin(struct stepping *x, struct store_tx *tx, struct site *s, const struct who *by)
 {
@@ -89,6 +91,7 @@ int step__load(struct stepping *x, struct store_tx *tx, struct site *s, const st
 	rc = bpmn_state_read(f.state, &x->state, e);
 	if (rc < 0)
 		return err_prefix(e, "the state of the case %s", x->c.code);
+	x->listened = step__waits_for_signal(x);
 	return load_tasks(x, e);
 }
 
@@ -277,7 +280,7 @@ static int on_trouble(struct stepping *x, const struct bpmn_event *ev, bool inci
 	        .name = element_name(x, ev),
 	        .role = "desk",
 	        .stage = incident ? INCIDENT_STAGE : "service",
-	        .outcomes = incident ? INCIDENT_OUTCOMES : "done",
+	        .outcomes = incident ? INCIDENT_OUTCOMES : SERVICE_OUTCOMES,
 	        .org = arena_strdup(x->a, dispatch__desk(x->snap)),
 	        .assignee = ""};
 	int rc = step__history(
@@ -347,6 +350,13 @@ static int on_message(struct stepping *x, const struct bpmn_event *ev, struct er
 	return step__entry_end(x, &j, "case.sent", e);
 }
 
+static int on_signal(struct stepping *x, const struct bpmn_event *ev, struct err *e)
+{
+	int rc = on_message(x, ev, e);
+
+	return rc < 0 ? rc : step__send_signal(x, ev->text, e);
+}
+
 static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err *e)
 {
 	switch (ev->type) {
@@ -374,6 +384,7 @@ static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err 
 		        x, "decided", element_name(x, ev), "", keep(x, ev->text), ev->element, e);
 	case BPMN_ESCALATED: return on_escalated(x, ev, e);
 	case BPMN_MESSAGE_SENT: return on_message(x, ev, e);
+	case BPMN_SIGNAL_SENT: return on_signal(x, ev, e);
 	case BPMN_ENDED: x->closed_now = true; return 0;
 	case BPMN_STARTED:
 	case BPMN_TOKEN:
@@ -384,8 +395,7 @@ static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err 
 	case BPMN_CALLED:
 	case BPMN_RETURNED:
 	case BPMN_MIGRATED:
-	case BPMN_VARIABLE:
-	case BPMN_SIGNAL_SENT: return 0;
+	case BPMN_VARIABLE: return 0;
 	}
 	return 0;
 }
@@ -581,5 +591,5 @@ int step__save(struct stepping *x, bool fresh, struct err *e)
 		                .case_id = x->c.id, .state = sb_str(&state), .taken = str_of(x->taken)},
 		        NULL, e);
 	sb_fini(&state);
-	return rc;
+	return rc < 0 ? rc : step__listen(x, e);
 }

@@ -1,4 +1,5 @@
-/* Timers of flows, and the deadline that every case has whatever its flow says. */
+/* Timers of flows, the deadline that every case has whatever its flow says, and signals that wait to be
+ * heard. */
 #include "city/case_int.h"
 
 #include "base/log.h"
@@ -20,20 +21,25 @@ static int fire_write(struct store_tx *tx, void *arg, struct err *e)
 	const struct bpmn_input in = {.type = BPMN_TIMER, .key = f->key, .name = STR_LIT("")};
 	struct sql_timer_get_row row;
 	struct stepping x = {0};
+	struct str signal = STR_NULL;
 	int rc;
 
 	f->fired = f->overdue = f->closed = false;
 	rc = sql_timer_get(tx, &(struct sql_timer_get_in){f->case_id, f->key}, &row, e);
 	if (rc <= 0 || row.at > store_now(tx))
 		return rc < 0 ? rc : 0;
+	if (step__is_signal(row.element, &signal))
+		signal.p = arena_strndup(store_arena(tx), signal.p, signal.n);
 	rc = step__load(&x, tx, f->s, &who_system, f->case_id, e);
 	if (rc < 0)
 		goto out;
-	rc = sql_timer_drop(tx, &(struct sql_timer_drop_in){f->case_id, f->key}, NULL, e);
-	if (rc == 0 && f->key == 0)
-		rc = step__mark_overdue(&x, e);
-	else if (rc == 0)
-		rc = step__run(&x, &in, e);
+	if (signal.p != NULL)
+		rc = step__hear(&x, signal, e);
+	else {
+		rc = sql_timer_drop(tx, &(struct sql_timer_drop_in){f->case_id, f->key}, NULL, e);
+		if (rc == 0)
+			rc = f->key == 0 ? step__mark_overdue(&x, e) : step__run(&x, &in, e);
+	}
 	if (rc == 0)
 		rc = step__save(&x, false, e);
 	f->fired = rc == 0;
@@ -67,11 +73,9 @@ static int put_off(struct store_tx *tx, void *arg, struct err *e)
 {
 	const struct firing *f = arg;
 
-	return sql_timer_put(tx,
-	        &(struct sql_timer_put_in){.case_id = f->case_id,
-	                .key = f->key,
-	                .element = STR_LIT(""),
-	                .at = store_now(tx) + US_HOUR},
+	return sql_timer_later(tx,
+	        &(struct sql_timer_later_in){
+	                .case_id = f->case_id, .key = f->key, .at = store_now(tx) + US_HOUR},
 	        NULL, e);
 }
 

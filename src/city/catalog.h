@@ -31,6 +31,12 @@ enum field_type {
 	FIELD_PLACE,     /* {"lon":…, "lat":…}, WGS-84 */
 	FIELD_FILE,      /* {"file": SHA-256, "name":…, "size": bytes, "type": media type}; see file.h */
 };
+enum field_means {
+	MEANS_ITSELF,
+	MEANS_INTERVAL, /* seconds between two messages of the thing's device */
+	MEANS_ZONE,     /* name of the time zone that the thing is in */
+};
+#define INTERVAL_MOST_S (366 * 86400)
 struct field_option {
 	const char *code, *name, *name_en;
 	const char *color; /* "" or a word of the palette: red orange yellow green blue grey */
@@ -49,6 +55,7 @@ struct field {
 	int part;              /* 1 and up */
 	const char *dflt;      /* what records without a value get when the field comes in; "" nothing */
 	enum field_type type;
+	enum field_means means;
 	bool required, unique, in_list, searched;
 	bool filter;      /* lists can be narrowed by it */
 	bool many;        /* a list of values */
@@ -81,9 +88,11 @@ struct kind {
 	int states;
 	struct quantity *quantity;
 	int quantities;
-	int interval_s;           /* between two messages of a device; 0: nobody says */
-	const char *battery;      /* the metric that says how full it is, "" none */
-	double battery_low;       /* below it is low; NaN: nobody says */
+	int interval_s;                          /* between two messages of a device; 0: nobody says */
+	const struct zone *zone;                 /* of things that say none; NULL: the site's */
+	const char *interval_field, *zone_field; /* where a thing says its own, "" nowhere */
+	const char *battery;                     /* the metric that says how full it is, "" none */
+	double battery_low;                      /* below it is low; NaN: nobody says */
 	struct {                  /* devices nobody knows that become things of this kind by themselves */
 		const char *code; /* pattern of their codes, "" none */
 		struct pattern *pattern; /* compiled */

@@ -1,5 +1,6 @@
 #include "city/health.h"
 #include "base/digest.h"
+#include "base/intern.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -10,15 +11,42 @@
 #define MISSED_MOST 256           /* messages of one gap */
 #define SERIES_BATTERY (1u << 31) /* of a series' slot: what it measures is some kind's battery */
 #define SERIES_NOBODY (SERIES_BATTERY - 1)
+#define NO_GROUP UINT32_MAX
+#define COUNTED (1u << HEALTH_FLAGS) /* beside the flags: its group's tallies hold it */
+#define CHANGES_KEPT 65536           /* devices that health_changes remembers, a power of two */
+#define AHEAD 100                    /* one device of so many may have a clock that is ahead */
 
 struct heard {
 	const char *code;
 	time_us seen;
+	time_us due;                 /* of its entry in the queue; TIME_NONE: it has none */
 	float battery, skew_s, loss; /* NaN: not known */
 	int interval_s;
+	uint32_t group; /* NO_GROUP: the registry does not know it */
+};
+
+struct group {
+	struct health_group sum; /* first */
+	const struct kind *kind; /* NULL if the catalog has none */
+};
+struct group_key { /* texts of the registry: the same text is the same pointer */
+	const char *kind, *state, *org, *region;
+};
+
+struct due { /* a device will have been silent for too long after `t`; another one of it may hold by now */
+	time_us t;
+	uint32_t device;
 };
 
 const char *const health_flag_name[HEALTH_FLAGS] = {"never", "silent", "low_battery", "skewed", "lossy"};
+
+unsigned health_flag_of(struct str name)
+{
+	for (unsigned i = 0; i < HEALTH_FLAGS; i++)
+		if (str_is(name, health_flag_name[i]))
+			return 1u << i;
+	return 0;
+}
 
 struct health {
 	struct registry *registry;
@@ -26,15 +54,23 @@ struct health {
 	const struct clock *clock;
 	struct series_db *series;
 	pthread_mutex_t lock; /* all that follows */
-	uint64_t version;     /* of the registry that the intervals come from */
+	uint64_t version;     /* of the registry that groups and intervals come from */
 	struct heard *device;
-	size_t devices, cap;
+	uint8_t *flag; /* by number of device: its flags, and COUNTED */
+	size_t devices, cap, flag_cap;
 	uint32_t *bucket; /* number of a device and 1, by its code's hash; 0: free */
 	size_t buckets;   /* a power of two */
 	uint32_t *slot;   /* by series id: number of its device and 1, or SERIES_NOBODY; 0: not looked yet */
 	size_t slots;
 	struct arena *codes;
-	time_us since; /* silence counts from here */
+	struct intern keys; /* of the groups */
+	struct group *group;
+	size_t group_cap;
+	struct due *due; /* a heap, the earliest first */
+	size_t dues, due_cap;
+	uint32_t *change; /* a ring of devices */
+	uint64_t changes; /* that there ever were */
+	time_us since;    /* silence counts from here */
 	time_us ticked;
 	dur_us ticked_real;
 };
@@ -50,9 +86,9 @@ struct health *health_new(struct registry *r, const struct catalog *c, const str
 	h->codes = arena_new(0);
 	h->buckets = 1024;
 	h->bucket = xcalloc(h->buckets, sizeof(*h->bucket));
+	h->change = xcalloc(CHANGES_KEPT, sizeof(*h->change));
 	h->since = h->ticked = clock_now(clock);
 	h->ticked_real = clock_monotonic();
-	h->version = registry_version(r);
 	return h;
 }
 
@@ -63,8 +99,13 @@ void health_free(struct health **health)
 	if (h == NULL)
 		return;
 	free(h->device);
+	free(h->flag);
 	free(h->bucket);
 	free(h->slot);
+	free(h->group);
+	free(h->due);
+	free(h->change);
+	intern_fini(&h->keys);
 	arena_free(&h->codes);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
@@ -91,35 +132,287 @@ static void grow_buckets(struct health *h)
 		*place_of(h, str_of(h->device[i].code)) = (uint32_t)i + 1;
 }
 
-static int interval_of(struct health *h, struct str code)
+/* Its number, or -1. */
+static int64_t find_device(struct health *h, struct str code)
 {
-	const struct snapshot *s = registry_hold(h->registry);
-	const struct thing *t = snapshot_thing(s, code);
-	const struct kind *k = t != NULL ? catalog_kind(h->catalog, t->kind) : NULL;
-
-	registry_release(h->registry, s);
-	return k != NULL ? k->interval_s : 0;
+	return (int64_t)*place_of(h, code) - 1;
 }
 
-/* Made if new. */
+/* Made if new; the registry is not asked. */
 static uint32_t device_of(struct health *h, struct str code)
 {
 	uint32_t *place = place_of(h, code);
 
 	if (*place != 0)
-		return *place;
+		return *place - 1;
 	h->device = xgrow(h->device, &h->cap, h->devices + 1, sizeof(*h->device));
-	h->device[h->devices++] = (struct heard){.code = arena_strndup(h->codes, code.p, code.n),
+	h->flag = xgrow(h->flag, &h->flag_cap, h->devices + 1, sizeof(*h->flag));
+	h->device[h->devices] = (struct heard){.code = arena_strndup(h->codes, code.p, code.n),
 	        .seen = TIME_NONE,
+	        .due = TIME_NONE,
 	        .battery = NAN,
 	        .skew_s = NAN,
 	        .loss = NAN,
-	        .interval_s = interval_of(h, code)};
+	        .group = NO_GROUP};
+	h->flag[h->devices++] = 0;
 	*place = (uint32_t)h->devices;
 	if (2 * h->devices > h->buckets)
 		grow_buckets(h);
-	return (uint32_t)h->devices;
+	return (uint32_t)h->devices - 1;
 }
+
+/* ---- the queue ---- */
+
+static void put_due(struct health *h, time_us t, uint32_t device)
+{
+	size_t at = h->dues++;
+
+	h->due = xgrow(h->due, &h->due_cap, h->dues, sizeof(*h->due));
+	while (at > 0 && h->due[(at - 1) / 2].t > t) {
+		h->due[at] = h->due[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	h->due[at] = (struct due){t, device};
+	h->device[device].due = t;
+}
+
+static struct due take_due(struct health *h)
+{
+	struct due first = h->due[0], last = h->due[--h->dues];
+	size_t at = 0, next;
+
+	while ((next = 2 * at + 1) < h->dues) {
+		next += next + 1 < h->dues && h->due[next + 1].t < h->due[next].t;
+		if (h->due[next].t >= last.t)
+			break;
+		h->due[at] = h->due[next];
+		at = next;
+	}
+	h->due[at] = last;
+	return first;
+}
+
+/* ---- flags ---- */
+
+static dur_us patience(const struct heard *d)
+{
+	return d->interval_s > 0 ? 3 * d->interval_s * US_SECOND : HEALTH_SILENT_AFTER;
+}
+
+static const struct kind *kind_of(const struct health *h, const struct heard *d)
+{
+	return d->group != NO_GROUP ? h->group[d->group].kind : NULL;
+}
+
+static double battery_of(const struct health *h, const struct heard *d)
+{
+	const struct kind *k = kind_of(h, d);
+
+	return d->group == NO_GROUP || (k != NULL && *k->battery != '\0') ? (double)d->battery : NAN;
+}
+
+static bool reports(const struct health *h, const struct heard *d)
+{
+	const struct kind *k = kind_of(h, d);
+
+	return d->seen != TIME_NONE || (k != NULL && k->quantities > 0);
+}
+
+static unsigned judge(const struct health *h, const struct heard *d, bool was_silent, time_us now)
+{
+	const struct kind *k = kind_of(h, d);
+	double low = k != NULL && !isnan(k->battery_low) ? k->battery_low : HEALTH_BATTERY_LOW;
+	time_us from = d->seen > h->since ? d->seen : h->since;
+	unsigned flags = 0;
+
+	if (!reports(h, d))
+		return 0;
+	if (d->group != NO_GROUP)
+		flags |= COUNTED;
+	if (d->seen == TIME_NONE)
+		flags |= HEALTH_NEVER;
+	else if (now - from > patience(d) || (was_silent && now - d->seen > patience(d)))
+		flags |= HEALTH_SILENT;
+	if (battery_of(h, d) < low)
+		flags |= HEALTH_LOW;
+	if (fabs((double)d->skew_s) > HEALTH_SKEW_S)
+		flags |= HEALTH_SKEWED;
+	if ((double)d->loss > HEALTH_LOSS)
+		flags |= HEALTH_LOSSY;
+	return flags;
+}
+
+static void tally(struct health *h, const struct heard *d, unsigned flags, int by)
+{
+	struct health_group *g;
+
+	if ((flags & COUNTED) == 0)
+		return;
+	g = &h->group[d->group].sum;
+	g->things += by;
+	for (int i = 0; i < HEALTH_FLAGS; i++)
+		g->flag[i] += (flags & (1u << i)) != 0 ? by : 0;
+}
+
+static void set_flags(struct health *h, uint32_t no, unsigned flags)
+{
+	unsigned was = h->flag[no];
+
+	if (was == flags)
+		return;
+	tally(h, &h->device[no], was, -1);
+	tally(h, &h->device[no], flags, 1);
+	h->flag[no] = (uint8_t)flags;
+	if (((was ^ flags) & ~COUNTED) != 0)
+		h->change[h->changes++ & (CHANGES_KEPT - 1)] = no;
+}
+
+/* After whatever they depend on has changed. */
+static void look_at(struct health *h, uint32_t no, time_us now)
+{
+	struct heard *d = &h->device[no];
+	unsigned flags = judge(h, d, (h->flag[no] & HEALTH_SILENT) != 0, now);
+	time_us end;
+
+	set_flags(h, no, flags);
+	if (d->seen == TIME_NONE || (flags & HEALTH_SILENT) != 0)
+		return;
+	/* An entry that comes too early is put off when its time has come: most devices speak before. */
+	end = (d->seen > h->since ? d->seen : h->since) + patience(d);
+	if (d->due == TIME_NONE || end < d->due)
+		put_due(h, end, no);
+}
+
+/* ---- what the registry says ---- */
+
+static uint32_t group_of(struct health *h, const struct thing *t)
+{
+	const struct group_key key = {t->kind, t->state, t->org, t->region};
+	uint32_t known = h->keys.n, no = intern(&h->keys, (struct str){(const char *)&key, sizeof(key)});
+
+	if (no == known) {
+		h->group = xgrow(h->group, &h->group_cap, (size_t)no + 1, sizeof(*h->group));
+		h->group[no] = (struct group){.sum = {.kind = t->kind,
+		                                      .state = t->state,
+		                                      .org = t->org,
+		                                      .region = t->region,
+		                                      .unit = t->unit_region},
+		        .kind = catalog_kind(h->catalog, t->kind)};
+	}
+	return no;
+}
+
+/* A thing (NULL: none) is what the device with its code belongs to. */
+static void join(struct health *h, uint32_t no, const struct thing *t)
+{
+	struct heard *d = &h->device[no];
+
+	tally(h, d, h->flag[no], -1);
+	h->flag[no] &= (uint8_t)~COUNTED;
+	d->group = t != NULL ? group_of(h, t) : NO_GROUP;
+	d->interval_s = t != NULL ? thing_interval_s(h->catalog, t) : 0;
+}
+
+/* Nobody asks about who does not and need not report: none is made for such a thing. */
+static int64_t device_for(struct health *h, const struct thing *t)
+{
+	const struct kind *k = catalog_kind(h->catalog, t->kind);
+
+	return k != NULL && k->quantities > 0 ? (int64_t)device_of(h, str_of(t->code))
+	                                      : find_device(h, str_of(t->code));
+}
+
+static void follow_all(struct health *h, const struct snapshot *s, time_us now)
+{
+	struct thing_walk w = thing_map_walk(s->things, NULL);
+	const struct thing *t;
+
+	/* Groups are made anew: regions may lie in other units by now. */
+	for (size_t i = 0; i < h->devices; i++)
+		join(h, (uint32_t)i, NULL);
+	intern_reset(&h->keys);
+	while ((t = thing_next(&w)) != NULL) {
+		int64_t no = device_for(h, t);
+
+		if (no >= 0)
+			join(h, (uint32_t)no, t);
+	}
+	for (size_t i = 0; i < h->devices; i++)
+		look_at(h, (uint32_t)i, now);
+}
+
+static void follow_one(struct health *h, const struct snapshot *s, const char *code, time_us now)
+{
+	const struct thing *t = snapshot_thing(s, str_of(code));
+	int64_t no = t != NULL ? device_for(h, t) : find_device(h, str_of(code));
+
+	if (no < 0)
+		return;
+	join(h, (uint32_t)no, t);
+	look_at(h, (uint32_t)no, now);
+}
+
+static void follow_registry(struct health *h, time_us now)
+{
+	struct arena *a = arena_new(0);
+	struct registry_changes x = {0};
+	bool known = registry_changes(h->registry, h->version, a, &x);
+	const struct snapshot *s = registry_hold(h->registry);
+
+	for (int i = 0; known && i < x.n; i++)
+		follow_one(h, s, x.code[i], now);
+	if (!known)
+		follow_all(h, s, now);
+	/* The snapshot may be newer than the changes: what it has beyond them comes once more. */
+	h->version = x.version;
+	registry_release(h->registry, s);
+	arena_free(&a);
+}
+
+/* ---- what time says ---- */
+
+/* All is as of now. */
+static time_us keep_up(struct health *h)
+{
+	time_us now = clock_now(h->clock);
+	dur_us real = clock_monotonic(), off = (now - h->ticked) - (real - h->ticked_real);
+
+	if (off > JUMP || off < -JUMP)
+		h->since = now;
+	h->ticked = now;
+	h->ticked_real = real;
+	if (registry_version(h->registry) != h->version)
+		follow_registry(h, now);
+	while (h->dues > 0 && h->due[0].t < now) {
+		struct due x = take_due(h);
+
+		if (h->device[x.device].due != x.t)
+			continue;
+		h->device[x.device].due = TIME_NONE;
+		look_at(h, x.device, now);
+	}
+	return now;
+}
+
+void health_tick(struct health *h)
+{
+	pthread_mutex_lock(&h->lock);
+	(void)keep_up(h);
+	pthread_mutex_unlock(&h->lock);
+}
+
+time_us health_listening(struct health *h)
+{
+	time_us since;
+
+	pthread_mutex_lock(&h->lock);
+	(void)keep_up(h);
+	since = h->since;
+	pthread_mutex_unlock(&h->lock);
+	return since;
+}
+
+/* ---- what arrives ---- */
 
 static bool is_battery(const struct catalog *c, struct str metric)
 {
@@ -127,6 +420,23 @@ static bool is_battery(const struct catalog *c, struct str metric)
 		if (*c->kind[i].battery != '\0' && str_is(metric, c->kind[i].battery))
 			return true;
 	return false;
+}
+
+static uint32_t sender_of(struct health *h, struct str code)
+{
+	bool known = find_device(h, code) >= 0;
+	uint32_t no = device_of(h, code);
+	const struct snapshot *s;
+	const struct thing *t;
+
+	if (known)
+		return no;
+	s = registry_hold(h->registry);
+	t = snapshot_thing(s, code);
+	if (t != NULL)
+		join(h, no, t);
+	registry_release(h->registry, s);
+	return no;
 }
 
 static uint32_t slot_of(struct health *h, series_id id)
@@ -148,15 +458,13 @@ static uint32_t slot_of(struct health *h, series_id id)
 		struct labels ls = series_labels(h->series, id, a);
 		struct str code = labels_get(&ls, "thing");
 
-		*slot = code.n == 0 ? SERIES_NOBODY : device_of(h, code);
+		*slot = code.n == 0 ? SERIES_NOBODY : sender_of(h, code) + 1;
 		if (code.n > 0 && is_battery(h->catalog, labels_get(&ls, LABEL_NAME)))
 			*slot |= SERIES_BATTERY;
 		arena_free(&a);
 	}
 	return *slot;
 }
-
-/* ---- what arrives ---- */
 
 static void count_loss(struct heard *d, time_us t, time_us since)
 {
@@ -179,42 +487,23 @@ static void count_loss(struct heard *d, time_us t, time_us since)
 
 static void hear(struct health *h, const struct series_point *p, time_us now)
 {
-	uint32_t slot = slot_of(h, p->id);
+	uint32_t slot = slot_of(h, p->id), no = (slot & ~SERIES_BATTERY) - 1;
 	struct heard *d;
 	double ahead = (double)(p->t - now) / 1e6;
 
 	if ((slot & ~SERIES_BATTERY) == SERIES_NOBODY)
 		return;
-	d = &h->device[(slot & ~SERIES_BATTERY) - 1];
+	d = &h->device[no];
 	if ((slot & SERIES_BATTERY) != 0 && (d->seen == TIME_NONE || p->t >= d->seen) && !isnan(p->v))
 		d->battery = (float)p->v;
-	if (d->seen != TIME_NONE && p->t <= d->seen)
-		return;
-	d->skew_s = (float)(isnan(d->skew_s) ? ahead
-	                                     : (double)d->skew_s + (ahead - (double)d->skew_s) * SKEW_SHARE);
-	count_loss(d, p->t, h->since);
-	d->seen = p->t;
-}
-
-/* Things became others' kinds, or known. */
-static void follow_registry(struct health *h)
-{
-	struct arena *a = arena_new(0);
-	struct registry_changes x = {0};
-
-	if (registry_changes(h->registry, h->version, a, &x)) {
-		for (int i = 0; i < x.n; i++) {
-			uint32_t n = *place_of(h, str_of(x.code[i]));
-
-			if (n != 0)
-				h->device[n - 1].interval_s = interval_of(h, str_of(x.code[i]));
-		}
-	} else {
-		for (size_t i = 0; i < h->devices; i++)
-			h->device[i].interval_s = interval_of(h, str_of(h->device[i].code));
+	if (d->seen == TIME_NONE || p->t > d->seen) {
+		d->skew_s = (float)(isnan(d->skew_s)
+		                            ? ahead
+		                            : (double)d->skew_s + (ahead - (double)d->skew_s) * SKEW_SHARE);
+		count_loss(d, p->t, h->since);
+		d->seen = p->t;
 	}
-	h->version = x.version;
-	arena_free(&a);
+	look_at(h, no, now);
 }
 
 void health_observe(struct health *h, const struct series_point *p, size_t n, bool replay)
@@ -224,130 +513,188 @@ void health_observe(struct health *h, const struct series_point *p, size_t n, bo
 	if (replay || h->series == NULL)
 		return;
 	pthread_mutex_lock(&h->lock);
-	now = clock_now(h->clock);
-	if (registry_version(h->registry) != h->version)
-		follow_registry(h);
+	now = keep_up(h);
 	for (size_t i = 0; i < n; i++)
 		hear(h, &p[i], now);
 	pthread_mutex_unlock(&h->lock);
 }
 
+/* ---- the start ---- */
+
+static void remember_series(struct health *h, series_id id)
+{
+	struct heard *d;
+	uint32_t slot;
+	time_us t;
+	double v;
+
+	if (!series_latest(h->series, id, &t, &v))
+		return;
+	slot = slot_of(h, id);
+	if ((slot & ~SERIES_BATTERY) == SERIES_NOBODY)
+		return;
+	d = &h->device[(slot & ~SERIES_BATTERY) - 1];
+	if (d->seen == TIME_NONE || t > d->seen)
+		d->seen = t;
+	if ((slot & SERIES_BATTERY) != 0 && !isnan(v))
+		d->battery = (float)v;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	const time_us *x = a, *y = b;
+
+	return (*x < *y) - (*x > *y);
+}
+
+/* When the program before this one listened last, by what came to it. */
+static time_us listened_until(const struct health *h)
+{
+	time_us *t = xcalloc(h->devices + 1, sizeof(*t)), until = TIME_NONE;
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->devices; i++)
+		if (h->device[i].seen != TIME_NONE && h->device[i].seen <= h->since)
+			t[n++] = h->device[i].seen;
+	qsort(t, n, sizeof(*t), newest_first);
+	if (n > 0)
+		until = t[n / AHEAD];
+	free(t);
+	return until;
+}
+
 void health_begin(struct health *h, struct series_db *db)
 {
 	uint32_t last = series_last_id(db);
+	time_us until;
 
 	pthread_mutex_lock(&h->lock);
 	h->series = db;
-	for (uint32_t id = 1; id <= last && id != 0; id++) {
-		struct heard *d;
-		uint32_t slot;
-		time_us t;
-		double v;
+	(void)keep_up(h);
+	for (uint32_t id = 1; id <= last && id != 0; id++)
+		remember_series(h, (series_id){id});
+	until = listened_until(h);
+	for (size_t i = 0; i < h->devices; i++) {
+		const struct heard *d = &h->device[i];
 
-		if (!series_latest(db, (series_id){id}, &t, &v))
-			continue;
-		slot = slot_of(h, (series_id){id});
-		if ((slot & ~SERIES_BATTERY) == SERIES_NOBODY)
-			continue;
-		d = &h->device[(slot & ~SERIES_BATTERY) - 1];
-		if (d->seen == TIME_NONE || t > d->seen)
-			d->seen = t;
-		if ((slot & SERIES_BATTERY) != 0 && !isnan(v))
-			d->battery = (float)v;
+		if (d->seen != TIME_NONE && until - d->seen > patience(d))
+			set_flags(h, (uint32_t)i, h->flag[i] | HEALTH_SILENT);
+		look_at(h, (uint32_t)i, h->ticked);
 	}
 	pthread_mutex_unlock(&h->lock);
 }
 
-/* ---- silence ---- */
-
-void health_tick(struct health *h)
-{
-	time_us now = clock_now(h->clock);
-	dur_us real = clock_monotonic(), off;
-
-	pthread_mutex_lock(&h->lock);
-	off = (now - h->ticked) - (real - h->ticked_real);
-	if (off > JUMP || off < -JUMP)
-		h->since = now;
-	h->ticked = now;
-	h->ticked_real = real;
-	pthread_mutex_unlock(&h->lock);
-}
-
-time_us health_listening(struct health *h)
-{
-	time_us since;
-
-	pthread_mutex_lock(&h->lock);
-	since = h->since;
-	pthread_mutex_unlock(&h->lock);
-	return since;
-}
-
 /* ---- asking ---- */
 
-static unsigned judge(const struct thing_health *x, const struct kind *k, time_us since, time_us now)
+bool health_of(struct health *h, struct str code, struct thing_health *out)
 {
-	dur_us quiet = x->interval_s > 0 ? 3 * x->interval_s * US_SECOND : HEALTH_SILENT_AFTER;
-	time_us from = x->seen > since ? x->seen : since;
-	unsigned flags = 0;
-
-	if (x->reports && x->seen == TIME_NONE)
-		flags |= HEALTH_NEVER;
-	else if (x->reports && now - from > quiet)
-		flags |= HEALTH_SILENT;
-	if (x->battery < (k != NULL && !isnan(k->battery_low) ? k->battery_low : HEALTH_BATTERY_LOW))
-		flags |= HEALTH_LOW;
-	if (fabs(x->skew_s) > HEALTH_SKEW_S)
-		flags |= HEALTH_SKEWED;
-	if (x->loss > HEALTH_LOSS)
-		flags |= HEALTH_LOSSY;
-	return flags;
-}
-
-/* The lock is held. */
-static bool fill(struct health *h, struct str code, struct thing_health *out)
-{
-	uint32_t n = *place_of(h, code);
-	const struct heard *d = n != 0 ? &h->device[n - 1] : NULL;
+	int64_t no;
 
 	*out = (struct thing_health){.seen = TIME_NONE, .battery = NAN, .skew_s = NAN, .loss = NAN};
-	if (d == NULL || d->seen == TIME_NONE)
-		return false;
-	*out = (struct thing_health){.reports = true,
-	        .seen = d->seen,
-	        .battery = (double)d->battery,
-	        .skew_s = (double)d->skew_s,
-	        .loss = (double)d->loss,
-	        .interval_s = d->interval_s};
-	return true;
+	pthread_mutex_lock(&h->lock);
+	(void)keep_up(h);
+	no = find_device(h, code);
+	if (no >= 0) {
+		const struct heard *d = &h->device[no];
+
+		*out = (struct thing_health){.reports = reports(h, d),
+		        .seen = d->seen,
+		        .battery = battery_of(h, d),
+		        .skew_s = (double)d->skew_s,
+		        .loss = (double)d->loss,
+		        .interval_s = d->interval_s,
+		        .flags = h->flag[no] & ~COUNTED};
+	}
+	pthread_mutex_unlock(&h->lock);
+	return out->reports;
 }
 
-void health_of(struct health *h, const struct thing *t, time_us now, struct thing_health *out)
+void health_groups(struct health *h, void (*each)(void *ctx, const struct health_group *g), void *ctx)
 {
-	const struct kind *k = catalog_kind(h->catalog, t->kind);
-	time_us since;
-
 	pthread_mutex_lock(&h->lock);
-	(void)fill(h, str_of(t->code), out);
-	since = h->since;
+	(void)keep_up(h);
+	for (uint32_t i = 0; i < h->keys.n; i++)
+		if (h->group[i].sum.things > 0)
+			each(ctx, &h->group[i].sum);
 	pthread_mutex_unlock(&h->lock);
-	out->reports = out->reports || (k != NULL && k->quantities > 0);
-	out->interval_s = k != NULL ? k->interval_s : 0;
-	if (k == NULL || *k->battery == '\0')
-		out->battery = NAN;
-	out->flags = judge(out, k, since, now);
 }
 
-bool health_of_code(struct health *h, struct str code, struct thing_health *out)
+static bool has(const struct health *h, size_t no, unsigned flags)
 {
-	bool heard;
-	time_us since, now = clock_now(h->clock);
+	return (h->flag[no] & COUNTED) != 0 && (h->flag[no] & flags) != 0;
+}
+
+int health_each(struct health *h, unsigned flags,
+        int (*each)(void *ctx, const char *code, const struct health_group *g, unsigned has), void *ctx)
+{
+	int rc = 0;
 
 	pthread_mutex_lock(&h->lock);
-	heard = fill(h, code, out);
-	since = h->since;
+	(void)keep_up(h);
+	for (size_t i = 0; rc >= 0 && i < h->devices; i++)
+		if (has(h, i, flags))
+			rc = each(ctx, h->device[i].code, &h->group[h->device[i].group].sum,
+			        h->flag[i] & ~COUNTED);
 	pthread_mutex_unlock(&h->lock);
-	out->flags = judge(out, NULL, since, now);
-	return heard;
+	return rc < 0 ? rc : 0;
+}
+
+static int by_code(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return strcmp(*x, *y);
+}
+
+bool health_flagged(
+        struct health *h, unsigned flags, size_t most, struct arena *a, const char ***code, size_t *n)
+{
+	size_t all = 0;
+
+	*n = 0;
+	pthread_mutex_lock(&h->lock);
+	(void)keep_up(h);
+	for (size_t i = 0; i < h->devices; i++)
+		all += has(h, i, flags);
+	*code = all <= most ? arena_array(a, all + 1, sizeof(**code)) : NULL;
+	if (*code != NULL)
+		for (size_t i = 0; i < h->devices; i++)
+			if (has(h, i, flags))
+				(*code)[(*n)++] = h->device[i].code;
+	pthread_mutex_unlock(&h->lock);
+	if (*n > 0)
+		qsort((void *)*code, *n, sizeof(**code), by_code);
+	return *code != NULL;
+}
+
+uint64_t health_version(struct health *h)
+{
+	uint64_t version;
+
+	pthread_mutex_lock(&h->lock);
+	(void)keep_up(h);
+	version = h->changes;
+	pthread_mutex_unlock(&h->lock);
+	return version;
+}
+
+bool health_changes(struct health *h, uint64_t since, struct arena *a, struct health_change **out, size_t *n,
+        uint64_t *version)
+{
+	bool known;
+
+	*n = 0;
+	pthread_mutex_lock(&h->lock);
+	(void)keep_up(h);
+	*version = h->changes;
+	known = since <= h->changes && h->changes - since <= CHANGES_KEPT;
+	if (known)
+		*out = arena_array(a, (size_t)(h->changes - since) + 1, sizeof(**out));
+	for (; known && since < h->changes; since++) {
+		uint32_t no = h->change[since & (CHANGES_KEPT - 1)];
+
+		(*out)[(*n)++] = (struct health_change){h->device[no].code, h->flag[no] & ~COUNTED};
+	}
+	pthread_mutex_unlock(&h->lock);
+	return known;
 }

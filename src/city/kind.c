@@ -364,12 +364,23 @@ static int read_file_ref(
 	return 0;
 }
 
+static int check_interval(const struct field *f, struct str value, struct err *e)
+{
+	int64_t s;
+
+	if (num_int(value, &s) && s >= 1 && s <= INTERVAL_MOST_S)
+		return 0;
+	return bad(f, e, "the time between two messages of a device goes from 1 second to a year");
+}
+
 /* One value; *out STR_NULL when it is empty. */
 static int read_one(struct arena *a, const struct field *f, const struct zone *zone, const struct doc *v,
         struct str *out, const char **doubt, struct err *e)
 {
 	struct str s = {v->text, v->text_n};
+	const struct zone *named;
 	bool yes;
+	int rc;
 
 	*out = STR_NULL;
 	if (v->type == DOC_NULL)
@@ -387,7 +398,9 @@ static int read_one(struct arena *a, const struct field *f, const struct zone *z
 		return bad(f, e, "the text holds a zero byte or is not UTF-8");
 	switch (f->type) {
 	case FIELD_INTEGER:
-	case FIELD_DECIMAL: return read_number(a, f, s, out, e);
+	case FIELD_DECIMAL:
+		rc = read_number(a, f, s, out, e);
+		return rc == 0 && f->means == MEANS_INTERVAL ? check_interval(f, *out, e) : rc;
 	case FIELD_BOOL:
 		if (!read_bool(narrow(a, s), &yes))
 			return bad(f, e, "true or false is needed");
@@ -403,7 +416,12 @@ static int read_one(struct arena *a, const struct field *f, const struct zone *z
 		return 0;
 	case FIELD_PLACE: return read_place(a, f, v, out, e);
 	case FIELD_FILE: return bad(f, e, "files come in by the form of the record, not by a sheet");
-	case FIELD_TEXT: return read_text(a, f, s, out, doubt, e);
+	case FIELD_TEXT:
+		if (f->means == MEANS_ZONE && zone_load(arena_strndup(a, s.p, s.n), &named, NULL) < 0)
+			return bad(f, e,
+			        "the system knows no time zone of this name; say it as Asia/Shanghai or "
+			        "+08:00");
+		return read_text(a, f, s, out, doubt, e);
 	}
 	wrong("a type of field without a case");
 }

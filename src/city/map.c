@@ -5,7 +5,11 @@
 
 const char *map_state_name(enum map_state s)
 {
-	return s == MAP_ALARM ? "alarm" : s == MAP_CASE ? "case" : s == MAP_SILENT ? "silent" : "acked";
+	return s == MAP_ALARM    ? "alarm"
+	       : s == MAP_CASE   ? "case"
+	       : s == MAP_SILENT ? "silent"
+	       : s == MAP_NEVER  ? "never"
+	                         : "acked";
 }
 
 /* ---- tables ---- */
@@ -74,7 +78,7 @@ static struct map_class class_of(const struct city_map *m, const struct map_spot
 	        .region = s->region,
 	        .org = s->org,
 	        .case_scope = s->case_scope,
-	        .mark = s->silent};
+	        .mark = s->mute};
 
 	for (uint32_t i = s->note; i != NO_NOTE; i = m->note[i].next) {
 		const struct map_note *x = &m->note[i];
@@ -150,6 +154,7 @@ static void put_spot(struct city_map *m, uint32_t no, const struct map_thing *t)
 	s->org = code_no(m, t->org);
 	s->placed = !isnan(t->at.lon) && !isnan(t->at.lat);
 	s->at = s->placed ? geo_to_web(t->at) : (struct geo_cell){0};
+	s->mute = (uint8_t)t->mute;
 	s->here = true;
 	s->round = m->round;
 }
@@ -182,7 +187,7 @@ static bool same_thing(const struct city_map *m, uint32_t no, const struct map_t
 	bool placed = !isnan(t->at.lon) && !isnan(t->at.lat);
 	struct geo_cell at = placed ? geo_to_web(t->at) : (struct geo_cell){0};
 
-	return s->here && s->placed == placed && s->at.x == at.x && s->at.y == at.y &&
+	return s->here && s->placed == placed && s->mute == t->mute && s->at.x == at.x && s->at.y == at.y &&
 	       same_texts(s->names, t->name, t->name_en) && str_is(intern_str(&m->codes, s->kind), t->kind) &&
 	       str_is(intern_str(&m->codes, s->region), t->region) &&
 	       str_is(intern_str(&m->codes, s->org), t->org);
@@ -309,12 +314,12 @@ void map__case(struct city_map *m, const char *thing, const char *region, const 
 	pthread_rwlock_unlock(&m->lock);
 }
 
-void map__silent(struct city_map *m, uint32_t spot, bool silent)
+void map__mute(struct city_map *m, uint32_t spot, unsigned mute)
 {
-	if (m->spot[spot].silent == silent)
+	if (m->spot[spot].mute == mute)
 		return;
 	pthread_rwlock_wrlock(&m->lock);
-	m->spot[spot].silent = silent;
+	m->spot[spot].mute = (uint8_t)mute;
 	show(m, spot);
 	pthread_rwlock_unlock(&m->lock);
 }

@@ -8,8 +8,8 @@
  *
  * Things without a place are not on the map. It follows the registry and the journal: an ask first takes in
  * what has changed since the last one, so that nobody is answered from before an own change that the journal
- * shows. Whether a thing
- * is silent is looked at once a minute.
+ * shows. Whether a
+ * thing is silent, or never spoke, is what health says (health.h).
  *
  * Threads: any. Changes are taken in under a lock that asks share, in steps of one thing.
  * Errors: those of the store, when what has changed cannot be read.
@@ -22,27 +22,27 @@
 
 #define MAP_ZOOM_MOST 22
 #define MAP_ZOOM_ALL 17 /* from here on every point is shown by itself */
-#define MAP_SILENT_AFTER (5 * US_MINUTE)
 
 enum map_layer { MAP_THINGS, MAP_ALARMS, MAP_LAYERS };
 enum map_state {
 	MAP_ALARM = 1 << 0,  /* an alarm of it fires */
 	MAP_CASE = 1 << 1,   /* it has an open case */
-	MAP_SILENT = 1 << 2, /* it should report, and has not for some minutes */
+	MAP_SILENT = 1 << 2, /* HEALTH_SILENT */
 	MAP_ACKED = 1 << 3,  /* of an alarm: somebody has seen it */
+	MAP_NEVER = 1 << 4,  /* HEALTH_NEVER */
 };
-#define MAP_STATES 4
+#define MAP_STATES 5
 const char *map_state_name(enum map_state s); /* "alarm" … */
 
 struct city_map;
 struct city_map *map_new(struct site *s);
 void map_free(struct city_map **m);
-/* Looks for silent things by itself from now on. After the series are open; map_stop before they close. */
+/* Takes in by itself what nobody asks about, so that who asks does not wait. After the series are open;
+ * map_stop before they close. */
 void map_start(struct city_map *m);
 void map_stop(struct city_map *m);
 /* Takes in what has changed; the first time, everything. Asks do so by themselves. */
 MUST_USE int map_update(struct city_map *m, struct err *e);
-MUST_USE int map_look_for_silence(struct city_map *m, struct err *e);
 
 struct map_ask {
 	const struct who *who;

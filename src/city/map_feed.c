@@ -1,19 +1,18 @@
 /*
- * How the map keeps in step: with the registry, which tells what has changed since a version; with the
- * journal, of which it reads what concerns alarms and cases; and with the series, at which it looks once a
- * minute.
+ * How the map keeps in step: with the registry and with health, which tell what has changed since a version;
+ * and with the journal, of which it reads what concerns alarms and cases.
  */
 #include "base/log.h"
 #include "base/num.h"
 #include "base/thread.h"
 #include "city/alarm.h"
+#include "city/health.h"
 #include "city/map_int.h"
 #include "store/sql.h"
 
 #define STEP_ENTRIES 500 /* of the journal at once */
 #define BEHIND_MOST 5000 /* entries; beyond, all alarms and cases are read anew */
-#define SILENCE_EVERY (60 * US_SECOND)
-#define SERIES_MOST 500000
+#define EVERY (60 * US_SECOND)
 
 /* ---- who tells ---- */
 
@@ -62,7 +61,21 @@ void map_free(struct city_map **mp)
 
 /* ---- things ---- */
 
-static struct map_thing from_registry(const struct thing *t)
+static unsigned mute_by(unsigned flags)
+{
+	return ((flags & HEALTH_SILENT) != 0 ? MAP_SILENT : 0u) |
+	       ((flags & HEALTH_NEVER) != 0 ? MAP_NEVER : 0u);
+}
+
+static unsigned mute_of(struct city_map *m, const char *code)
+{
+	struct thing_health h;
+
+	(void)health_of(m->site->health, str_of(code), &h);
+	return mute_by(h.flags);
+}
+
+static struct map_thing from_registry(struct city_map *m, const struct thing *t)
 {
 	return (struct map_thing){.code = t->code,
 	        .kind = t->kind,
@@ -70,7 +83,8 @@ static struct map_thing from_registry(const struct thing *t)
 	        .name_en = t->name_en,
 	        .region = t->region,
 	        .org = t->org,
-	        .at = t->at};
+	        .at = t->at,
+	        .mute = mute_of(m, t->code)};
 }
 
 static void take_all_things(struct city_map *m)
@@ -82,7 +96,7 @@ static void take_all_things(struct city_map *m)
 	m->round++;
 	m->version = s->version;
 	while ((x = thing_next(&w)) != NULL) {
-		struct map_thing t = from_registry(x);
+		struct map_thing t = from_registry(m, x);
 
 		map__thing(m, &t);
 	}
@@ -101,7 +115,7 @@ static void fill_things(struct city_map *m)
 	size_t n = 0;
 
 	while ((x = thing_next(&w)) != NULL)
-		t[n++] = from_registry(x);
+		t[n++] = from_registry(m, x);
 	map__fill(m, t, n);
 	m->version = s->version;
 	registry_release(m->site->registry, s);
@@ -114,7 +128,7 @@ static void take_one_thing(struct city_map *m, const char *code)
 	const struct thing *found = snapshot_thing(s, str_of(code));
 
 	if (found != NULL) {
-		struct map_thing t = from_registry(found);
+		struct map_thing t = from_registry(m, found);
 
 		map__thing(m, &t);
 	} else {
@@ -135,6 +149,31 @@ static void take_things(struct city_map *m)
 	} else {
 		take_all_things(m);
 	}
+	arena_free(&a);
+}
+
+/* ---- who is silent ---- */
+
+static void take_health(struct city_map *m)
+{
+	struct arena *a = arena_new(0);
+	struct health_change *x = NULL;
+	uint64_t version;
+	size_t n;
+
+	if (health_changes(m->site->health, atomic_load(&m->health), a, &x, &n, &version)) {
+		/* What the registry does not have yet is asked about when it comes in. */
+		for (size_t i = 0; i < n; i++) {
+			uint32_t spot = map__spot_of(m, x[i].code);
+
+			if (spot != INTERN_NONE)
+				map__mute(m, spot, mute_by(x[i].flags));
+		}
+	} else {
+		for (uint32_t i = 0; i < m->things.n; i++)
+			map__mute(m, i, mute_of(m, intern_str(&m->things, i).p));
+	}
+	atomic_store(&m->health, version);
 	arena_free(&a);
 }
 
@@ -276,7 +315,8 @@ static int take_journal(struct city_map *m, struct store_tx *tx, struct err *e)
 static bool behind(struct city_map *m)
 {
 	return atomic_load(&m->heard) != atomic_load(&m->done) ||
-	       registry_version(m->site->registry) != atomic_load(&m->seen);
+	       registry_version(m->site->registry) != atomic_load(&m->seen) ||
+	       health_version(m->site->health) != atomic_load(&m->health);
 }
 
 int map_update(struct city_map *m, struct err *e)
@@ -294,12 +334,14 @@ int map_update(struct city_map *m, struct err *e)
 	heard = atomic_load(&m->heard); /* what is told from here on is for the next one */
 	rc = store_read_begin(m->site->store, "the map", &tx, e);
 	if (rc == 0 && !m->filled) {
+		atomic_store(&m->health, health_version(m->site->health));
 		fill_things(m);
 		rc = all_state(m, tx, e);
 		m->filled = true;
 	}
 	if (rc == 0) {
 		take_things(m);
+		take_health(m);
 		rc = take_journal(m, tx, e);
 	}
 	store_read_end(&tx);
@@ -312,64 +354,7 @@ out:
 	return rc;
 }
 
-/* ---- silence ---- */
-
-static bool should_report(const struct city_map *m, const struct map_spot *s)
-{
-	const struct kind *k = catalog_kind(m->site->catalog, intern_str(&m->codes, s->kind).p);
-
-	return s->here && k != NULL && k->quantities > 0;
-}
-
-/* Where there are more series than are looked at, nobody is called silent. */
-static int heard_things(struct city_map *m, struct arena *a, bool **out, uint32_t *things, struct err *e)
-{
-	time_us since = clock_now(m->site->clock) - MAP_SILENT_AFTER;
-	struct series_latest_row *row = NULL;
-	struct matcher any;
-	size_t n = 0;
-	int rc = matcher_init(&any, a, MATCH_NE, STR_LIT("thing"), STR_LIT(""), e);
-
-	if (rc == 0)
-		rc = series_list(m->site->series, &any, 1, SERIES_MOST, a, &row, &n, e);
-	if (rc < 0)
-		return rc;
-	pthread_mutex_lock(&m->changing);
-	*things = m->things.n;
-	*out = arena_array(a, (size_t)*things + 1, sizeof(**out));
-	for (uint32_t i = 0; i < *things && n == SERIES_MOST; i++)
-		(*out)[i] = true;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t no;
-
-		if (row[i].t == TIME_NONE || row[i].t < since)
-			continue;
-		no = intern_find(&m->things, labels_get(&row[i].labels, "thing"));
-		if (no != INTERN_NONE)
-			(*out)[no] = true;
-	}
-	pthread_mutex_unlock(&m->changing);
-	return 0;
-}
-
-int map_look_for_silence(struct city_map *m, struct err *e)
-{
-	struct arena *a = arena_new(0);
-	bool *heard = NULL;
-	uint32_t things = 0;
-	int rc = map_update(m, e);
-
-	if (rc == 0)
-		rc = heard_things(m, a, &heard, &things, e);
-	if (rc == 0) {
-		pthread_mutex_lock(&m->changing);
-		for (uint32_t i = 0; i < things; i++)
-			map__silent(m, i, should_report(m, &m->spot[i]) && !heard[i]);
-		pthread_mutex_unlock(&m->changing);
-	}
-	arena_free(&a);
-	return rc;
-}
+/* ---- by itself ---- */
 
 static void *listen(void *arg)
 {
@@ -377,12 +362,12 @@ static void *listen(void *arg)
 
 	pthread_mutex_lock(&m->hear);
 	while (!m->stopping) {
-		dur_us until = clock_monotonic() + SILENCE_EVERY;
+		dur_us until = clock_monotonic() + EVERY;
 		struct timespec t = {(time_t)(until / US_SECOND), (long)(until % US_SECOND) * 1000};
 		struct err e = ERR_INIT;
 
 		pthread_mutex_unlock(&m->hear);
-		if (map_look_for_silence(m, &e) < 0)
+		if (map_update(m, &e) < 0)
 			LOG(STORE_FAULT, log_s("what", "the map"), log_s("why", e.text));
 		pthread_mutex_lock(&m->hear);
 		while (!m->stopping && pthread_cond_timedwait(&m->wake, &m->hear, &t) == 0)

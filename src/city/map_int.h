@@ -1,6 +1,6 @@
 /*
  * map_int - what stands on the map: tables that map.c changes one thing at a time, that map_tile.c reads, and
- * that map_feed.c keeps in step with registry, journal and series.
+ * that map_feed.c keeps in step with registry, journal and health.
  *
  * Only who holds `changing` changes anything, and takes `lock` for writing as briefly as it takes to do so;
  * who asks shares `lock`. Codes of kinds, regions and orgs, and of things, are numbers here.
@@ -22,7 +22,7 @@ struct map_class {
 	uint32_t alarm_region, alarm_org; /* of the gravest alarm; 0 without one */
 	uint32_t case_scope;              /* number of the open case's struct map_case + 1; 0: none */
 	uint32_t level;                   /* 0 without an alarm */
-	uint32_t mark;                    /* a thing is silent, an alarm acknowledged */
+	uint32_t mark;                    /* of a thing: MAP_SILENT or MAP_NEVER; an alarm is acknowledged */
 };
 struct map_case { /* who sees a case */
 	uint32_t region, org, owner;
@@ -31,9 +31,10 @@ struct map_spot {    /* a thing; its number is that of its code */
 	char *names; /* name NUL name_en NUL */
 	struct geo_cell at;
 	uint32_t kind, region, org, case_scope;
-	uint32_t note;             /* its first alarm; NO_NOTE */
-	uint32_t round;            /* of the registry, when it was last seen there */
-	bool here, placed, silent; /* here: the registry has it */
+	uint32_t note;     /* its first alarm; NO_NOTE */
+	uint32_t round;    /* of the registry, when it was last seen there */
+	uint8_t mute;      /* MAP_SILENT, MAP_NEVER, or 0 */
+	bool here, placed; /* here: the registry has it */
 };
 struct map_note { /* a firing alarm */
 	int64_t id;
@@ -61,9 +62,10 @@ struct city_map {
 	pthread_mutex_t changing;
 	bool filled;
 	uint32_t round;
-	int64_t seq;            /* the journal was read up to here */
-	uint64_t version;       /* and the registry */
-	_Atomic(uint64_t) seen; /* that version, for who asks */
+	int64_t seq;              /* the journal was read up to here */
+	uint64_t version;         /* and the registry */
+	_Atomic(uint64_t) seen;   /* that version, for who asks */
+	_Atomic(uint64_t) health; /* and that of health */
 	struct journal_watch *watch;
 	atomic_uint heard, done; /* how often something has changed, and how much of that was taken in */
 	pthread_mutex_t hear;
@@ -75,6 +77,7 @@ struct city_map {
 struct map_thing {
 	const char *code, *kind, *name, *name_en, *region, *org;
 	struct geo_point at; /* NaN: it has no place */
+	unsigned mute;
 };
 struct map_alarm {
 	int64_t id;
@@ -94,7 +97,7 @@ void map__alarm(struct city_map *m, const char *thing, const struct map_alarm *x
 void map__alarm_gone(struct city_map *m, const char *thing, int64_t id);
 /* region NULL: it has no open case. */
 void map__case(struct city_map *m, const char *thing, const char *region, const char *org, const char *owner);
-void map__silent(struct city_map *m, uint32_t spot, bool silent);
+void map__mute(struct city_map *m, uint32_t spot, unsigned mute);
 uint32_t map__spot_of(const struct city_map *m, const char *code); /* INTERN_NONE if it never was */
 size_t map__bytes(const struct city_map *m);
 

@@ -106,7 +106,7 @@ static void look_at_class(struct view *v, uint32_t no)
 	if (c.case_scope > 0 && sees_case(v, c.case_scope - 1))
 		states |= MAP_CASE;
 	if (c.mark)
-		states |= alarms ? MAP_ACKED : MAP_SILENT;
+		states |= alarms ? MAP_ACKED : c.mark;
 	if ((ask->levels != 0 && !(ask->levels & 1u << level)) ||
 	        (ask->states != 0 && !(ask->states & states)))
 		return;

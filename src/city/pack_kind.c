@@ -243,6 +243,38 @@ static void read_quantities(
 	}
 }
 
+/* A text that holds for all things of the kind, or a map of it and of the field by which a thing says its
+ * own. */
+static const char *read_own(struct pack_data *d, const struct pack_file *f, const struct doc *doc,
+        struct kind *k, const char *key, enum field_means means, const char **of_field)
+{
+	static const char *const keys[] = {"default", "field", NULL};
+	const struct doc *x = doc_get(doc, key);
+	struct field *own = NULL;
+	struct err e = ERR_INIT;
+
+	*of_field = "";
+	if (x == NULL || x->type != DOC_MAP)
+		return doc_str(doc, key, "");
+	if (doc_only_keys(x, f->path, keys, &e) < 0)
+		pack__tell_err(d, &e, f->path, x->line);
+	*of_field = doc_str(x, "field", "");
+	for (int i = 0; i < k->fields; i++)
+		if (strcmp(k->field[i].key, *of_field) == 0)
+			own = &k->field[i];
+	if (own == NULL || own->many || field_veiled(own) || own->secrecy > k->secrecy || !k->thing ||
+	        own->type != (means == MEANS_ZONE ? FIELD_TEXT : FIELD_INTEGER))
+		pack__tell(d, true, f->path, x->line, x->column, key,
+		        means == MEANS_ZONE ? "the field of a kind's zone is one of its own: of things, a "
+		                              "text, one value, seen by all who see the thing"
+		                            : "the field of a kind's interval is one of its own: of things, "
+		                              "an integer of seconds, one value, seen by all who see the "
+		                              "thing");
+	else
+		own->means = means;
+	return doc_str(x, "default", "");
+}
+
 /* How devices of the kind are watched, and which become things of it by themselves. */
 static void read_devices(
         struct pack_data *d, const struct pack_file *f, const struct doc *doc, struct kind *k)
@@ -251,6 +283,8 @@ static void read_devices(
 	static const char *const adopt_keys[] = {"code", "name", "org", "region", NULL};
 	const struct doc *interval = doc_get(doc, "interval"), *battery = doc_get(doc, "battery"),
 	                 *adopt = doc_get(doc, "adopt");
+	const char *each = read_own(d, f, doc, k, "interval", MEANS_INTERVAL, &k->interval_field),
+	           *zone = read_own(d, f, doc, k, "zone", MEANS_ZONE, &k->zone_field);
 	struct err e = ERR_INIT;
 	dur_us every = 0;
 
@@ -260,8 +294,12 @@ static void read_devices(
 	k->adopt.name = doc_str(adopt, "name", k->name);
 	k->adopt.org = doc_str(adopt, "org", "");
 	k->adopt.region = doc_str(adopt, "region", "");
-	if (interval != NULL && (!dur_parse(str_of(doc_str(doc, "interval", "")), &every) ||
-	                                every < US_SECOND || every > 366 * US_DAY))
+	if (*zone != '\0' && zone_load(zone, &k->zone, &e) < 0)
+		pack__tell(d, true, f->path, doc_get(doc, "zone")->line, doc_get(doc, "zone")->column, "zone",
+		        "%s; a zone is named as Asia/Shanghai or +08:00", e.text);
+	if ((interval != NULL && *k->interval_field == '\0' && *each == '\0') ||
+	        (*each != '\0' && (!dur_parse(str_of(each), &every) || every < US_SECOND ||
+	                                  every > INTERVAL_MOST_S * US_SECOND)))
 		pack__tell(d, true, f->path, interval->line, interval->column, "interval",
 		        "the time between two messages of a device goes from 1s to a year, such as 5m");
 	else
@@ -335,7 +373,7 @@ void pack__read_kind(struct pack_data *d, const struct pack_file *f)
 {
 	static const char *const keys[] = {"code", "name", "name_en", "icon", "color", "thing", "fields",
 	        "quantities", "states", "key", "secrecy", "write", "description", "interval", "battery",
-	        "adopt", NULL};
+	        "zone", "adopt", NULL};
 	struct catalog *c = d->catalog;
 	const struct doc *fields;
 	const struct kind *old;

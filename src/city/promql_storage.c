@@ -1,16 +1,129 @@
-/* The site's series as the storage that PromQL asks, and a reader's scope as one more matcher. */
+/*
+ * The site's series as the storage that PromQL asks, and a reader's scope as one more matcher.
+ *
+ * Beside what devices send there is HEALTH_METRIC, asked for by its name: 1 for each flag of each thing, with
+ * the labels flag, kind, org, region and thing. It tells of the present alone.
+ */
+#include "city/health.h"
 #include "city/rule.h"
 #include "series/remote.h"
 
 _Static_assert(SERIES_CHUNK == PROMQL_CHUNK, "runs of the same length");
 
+#define PRESENT US_MINUTE /* who asks about an instant that is not longer ago asks about now */
+
+struct flagged { /* of the metric; its sample is of `t` */
+	struct labels *labels;
+	size_t n, cap, at;
+	time_us t;
+	struct promql_window w; /* that the sample lies in; n 0: none that is asked for */
+};
 struct promql_cursor {
-	struct series_cursor *c; /* one of the two */
+	struct series_cursor *c; /* one of the three */
 	struct series_remote_cursor *r;
+	struct flagged *flagged;
 	struct promql_window *w; /* of the series at hand, in the arena */
 	size_t w_cap;
 	struct arena *a;
 };
+
+/* ---- the health of things ---- */
+
+static bool asks_health(const struct matcher *m, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (m[i].op == MATCH_EQ && str_is(m[i].name, LABEL_NAME) && str_is(m[i].value, HEALTH_METRIC))
+			return true;
+	return false;
+}
+
+/* So that who asks for the silent ones does not meet all those that never sent. */
+static unsigned asked_flags(const struct matcher *m, int n)
+{
+	unsigned flags = 0;
+
+	for (unsigned k = 0; k < HEALTH_FLAGS; k++) {
+		bool asked = true;
+
+		for (int i = 0; i < n; i++)
+			asked = asked && (!str_is(m[i].name, "flag") ||
+			                         matcher_matches(&m[i], str_of(health_flag_name[k])));
+		flags |= asked ? 1u << k : 0;
+	}
+	return flags;
+}
+
+struct gather {
+	const struct matcher *m;
+	int matchers;
+	struct arena *a;
+	struct flagged *out;
+	struct err *e;
+};
+
+static int gather_one(void *ctx, const char *code, const struct health_group *g, unsigned has)
+{
+	struct gather *x = ctx;
+
+	for (int i = 0; i < HEALTH_FLAGS; i++) {
+		struct label l[] = {{STR_LIT(LABEL_NAME), STR_LIT(HEALTH_METRIC)},
+		        {STR_LIT("flag"), str_of(health_flag_name[i])}, {STR_LIT("kind"), str_of(g->kind)},
+		        {STR_LIT("org"), str_of(g->org)}, {STR_LIT("region"), str_of(g->region)},
+		        {STR_LIT("thing"), str_of(code)}};
+		struct labels ls = {l, ARRAY_LEN(l)};
+
+		if ((has & 1u << i) == 0 || !matchers_match(x->m, x->matchers, &ls) ||
+		        labels_sort(&ls, NULL) < 0)
+			continue;
+		x->out->labels = arena_grow(x->a, x->out->labels, &x->out->cap, x->out->n + 1, sizeof(ls));
+		if (x->out->labels == NULL)
+			return err_set(x->e, ERR_NOMEM, "the query needs more memory than one query may use");
+		x->out->labels[x->out->n++] = labels_copy(x->a, &ls, NULL, STR_NULL);
+	}
+	return 0;
+}
+
+/* step 0: samples are asked for, else windows. */
+static int open_health(struct site *s, const struct series_query *q, dur_us step, struct arena *a,
+        struct promql_cursor *c, struct err *e)
+{
+	time_us now = clock_now(s->clock), t = q->to < now ? q->to : now, end;
+	struct gather x = {.m = q->m, .matchers = q->n, .a = a, .e = e};
+
+	x.out = c->flagged = arena_alloc(a, sizeof(*c->flagged));
+	if (x.out == NULL)
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	x.out->t = t;
+	if (now - t > PRESENT || (step == 0 && t < q->from))
+		return 0;
+	if (step != 0) {
+		end = (t + step - 1) / step * step;
+		if (end < q->from || end > q->to)
+			return 0;
+		x.out->w = (struct promql_window){.end = end,
+		        .n = 1,
+		        .least = 1,
+		        .greatest = 1,
+		        .sum = 1,
+		        .first = 1,
+		        .last = 1,
+		        .decimal = true};
+	}
+	return health_each(s->health, asked_flags(q->m, q->n), gather_one, &x);
+}
+
+static int next_flagged(struct flagged *f, struct promql_series *out)
+{
+	static const double one = 1;
+
+	if (f->at == f->n)
+		return 0;
+	*out = (struct promql_series){
+	        .labels = f->labels[f->at++], .t = &f->t, .v = &one, .n = 1, .lasting = true, .plain = true};
+	return 1;
+}
+
+/* ---- samples ---- */
 
 static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, time_us to, struct arena *a,
         struct promql_cursor **out, struct err *e)
@@ -22,7 +135,9 @@ static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, 
 
 	if (c == NULL)
 		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
-	if (s->remote == NULL || series_remote_local(s->remote, from))
+	if (asks_health(m, n))
+		rc = open_health(s, &q, 0, a, c, e);
+	else if (s->remote == NULL || series_remote_local(s->remote, from))
 		rc = series_select(s->series, &q, a, &c->c, e);
 	else
 		rc = series_remote_select(s->remote, &q, a, &c->r, e);
@@ -34,7 +149,11 @@ static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, 
 static int next_series(struct promql_cursor *c, struct promql_series *out, struct err *e)
 {
 	struct series_view v;
-	int rc = c->r != NULL ? series_remote_next(c->r, &v, e) : series_next(c->c, &v, e);
+	int rc;
+
+	if (c->flagged != NULL)
+		return next_flagged(c->flagged, out);
+	rc = c->r != NULL ? series_remote_next(c->r, &v, e) : series_next(c->c, &v, e);
 
 	if (rc > 0)
 		*out = (struct promql_series){.labels = v.labels,
@@ -67,7 +186,8 @@ static int open_windows(void *ctx, const struct matcher *m, int n, time_us from,
 	if (c == NULL)
 		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
 	c->a = a;
-	rc = series_select_windows(s->series, &q, step, a, &c->c, e);
+	rc = asks_health(m, n) ? open_health(s, &q, step, a, c, e)
+	                       : series_select_windows(s->series, &q, step, a, &c->c, e);
 	if (rc == 0)
 		*out = c;
 	return rc;
@@ -75,9 +195,17 @@ static int open_windows(void *ctx, const struct matcher *m, int n, time_us from,
 
 static int next_windows(struct promql_cursor *c, struct promql_windows *out, struct err *e)
 {
+	struct flagged *f = c->flagged;
 	struct series_windows in;
-	int rc = series_next_windows(c->c, &in, e);
+	int rc;
 
+	if (f != NULL) {
+		if (f->at == f->n)
+			return 0;
+		*out = (struct promql_windows){.labels = f->labels[f->at++], .w = &f->w, .n = 1};
+		return 1;
+	}
+	rc = series_next_windows(c->c, &in, e);
 	if (rc <= 0)
 		return rc;
 	c->w = arena_grow(c->a, c->w, &c->w_cap, in.n, sizeof(*c->w));
@@ -99,6 +227,8 @@ static int next_windows(struct promql_cursor *c, struct promql_windows *out, str
 	*out = (struct promql_windows){.labels = in.labels, .w = c->w, .n = in.n};
 	return rc;
 }
+
+/* ---- the storage ---- */
 
 static void close_cursor(struct promql_cursor *c)
 {

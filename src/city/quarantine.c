@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define BUCKETS 16384 /* a power of two */
 
@@ -23,6 +24,7 @@ struct unknown { /* one device, as long as the quarantine */
 
 struct quarantine {
 	struct site *s;
+	_Atomic uint32_t decisions;
 	pthread_mutex_t lock; /* all that follows */
 	struct unknown *bucket[BUCKETS];
 	struct arena *a;
@@ -121,20 +123,28 @@ enum admitted quarantine_admit(
 	if (u == NULL && q->waiting >= QUARANTINE_MOST) {
 		out = ADMIT_FULL;
 	} else if (u == NULL) {
+		out = ADMIT_NEW;
 		u = add(q, code, WAITING);
 		u->protocol = arena_strdup(q->a, protocol);
 		u->source = arena_strdup(q->a, source);
 		enqueue(q, u);
-	} else if (!u->written && !u->queued) {
-		enqueue(q, u); /* the store could not take it before */
 	} else if (u->state == BLOCKED) {
 		out = ADMIT_BLOCKED;
 	} else if (u->state == MERGED) {
 		out = ADMIT_AS;
 		*target = u->target;
+	} else if (!u->written) {
+		out = ADMIT_NEW;
+		if (!u->queued)
+			enqueue(q, u); /* the store could not take it before */
 	}
 	pthread_mutex_unlock(&q->lock);
 	return out;
+}
+
+uint32_t quarantine_decisions(const struct quarantine *q)
+{
+	return atomic_load(&q->decisions);
 }
 
 const char *quarantine_target(struct quarantine *q, struct str code)
@@ -161,6 +171,7 @@ static void set_state(struct quarantine *q, const char *code, enum state state, 
 		u->state = state;
 		u->target = arena_strdup(q->a, target);
 	}
+	atomic_fetch_add(&q->decisions, 1);
 	pthread_mutex_unlock(&q->lock);
 }
 
@@ -541,6 +552,7 @@ int quarantine_open(struct site *s, struct quarantine **out, struct err *e)
 	q->s = s;
 	q->a = arena_new(0);
 	q->last = &q->fresh;
+	atomic_init(&q->decisions, 1);
 	must(pthread_mutex_init(&q->lock, NULL) == 0);
 	must(pthread_cond_init(&q->wake, NULL) == 0);
 	must(pthread_cond_init(&q->idle, NULL) == 0);

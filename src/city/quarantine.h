@@ -34,8 +34,9 @@ void quarantine_settle(struct quarantine *q);
 
 enum admitted {
 	ADMIT_KNOWN,   /* a thing has the code */
-	ADMIT_UNKNOWN, /* none has; ask again with the next reading */
-	ADMIT_AS,      /* its readings are those of *target */
+	ADMIT_NEW,     /* none has, and it is to be written down: ask again with the next reading */
+	ADMIT_UNKNOWN, /* none has; ask again once something was decided */
+	ADMIT_AS,      /* its readings are those of *target; the same */
 	ADMIT_BLOCKED,
 	ADMIT_FULL, /* too many wait */
 };
@@ -43,6 +44,8 @@ enum admitted {
  * remembered of a new one. *target lives as long as the quarantine. */
 enum admitted quarantine_admit(
         struct quarantine *q, struct str code, const char *protocol, const char *source, const char **target);
+/* How many decisions were taken, from 1 on: while it is the same, the answers of before are good. */
+uint32_t quarantine_decisions(const struct quarantine *q);
 /* The thing that a code was merged into, NULL if none. */
 const char *quarantine_target(struct quarantine *q, struct str code);
 

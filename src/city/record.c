@@ -340,9 +340,14 @@ int record__check(struct store_tx *tx, const struct record_door *d, const struct
 {
 	struct arena *a = store_arena(tx);
 	struct doc *attrs = NULL, *was = NULL;
-	int rc = record__attrs(a, r, &attrs, e);
+	bool asks = false;
+	int rc = 0;
 
-	if (rc == 0 && old != NULL)
+	for (int i = 0; i < k->fields; i++)
+		asks = asks || k->field[i].unique || k->field[i].type == FIELD_REFERENCE;
+	if (asks)
+		rc = record__attrs(a, r, &attrs, e);
+	if (asks && rc == 0 && old != NULL)
 		rc = record__attrs(a, old, &was, e);
 	for (int i = 0; i < k->fields && rc == 0; i++) {
 		const struct field *f = &k->field[i];
@@ -719,33 +724,18 @@ static double own_number(const struct doc *patch, const char *key, double was)
 	return doc_get(patch, key) != NULL ? doc_double(patch, key, NAN) : was;
 }
 
-int record_patch(struct store_tx *tx, const struct record_door *d, const char *kind, const struct doc *patch,
-        struct record_in *out, struct err *e)
+/* The attributes of a patch over those that were there. */
+static int merge_attrs(struct arena *a, const struct record_door *d, const struct kind *k,
+        const struct doc *was, const struct doc *attrs, const struct doc **out, struct err *e)
 {
-	const struct kind *k = catalog_kind(d->catalog, kind);
-	const struct doc *attrs = doc_get(patch, "attrs");
-	struct arena *a = store_arena(tx);
-	struct record old = {
-	        .name = "", .name_en = "", .state = "", .org = "", .region = "", .at = {NAN, NAN}};
-	struct doc *was = NULL, *made = NULL;
-	bool found = false;
-	const char *code = "";
+	struct doc *made = NULL;
 	struct sb b = SB_INIT;
 	struct jw w;
 	int rc;
 
-	if (k == NULL)
-		return bad(e, ERR_INVALID, "kind", "no kind has this code");
-	rc = check_object(attrs, e);
-	if (rc == 0)
-		rc = find_code(a, d, k, doc_str(patch, "code", ""), attrs, &code, e);
-	if (rc == 0 && kind_code_valid(str_of(code)))
-		rc = record__find(tx, a, kind, code, &old, e);
-	found = rc >= 0;
-	if (rc > 0)
-		rc = record__attrs(a, &old, &was, e);
-	if (rc < 0)
-		return rc;
+	*out = attrs;
+	if (was == NULL)
+		return 0;
 	jw_init(&w, &b);
 	jw_object(&w);
 	DOC_EACH(x, was)
@@ -766,6 +756,37 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 	jw_object_end(&w);
 	rc = doc_parse_json(a, (struct str){arena_strndup(a, b.p, b.n), b.n}, "attrs", &made, e);
 	sb_fini(&b);
+	*out = made;
+	return rc;
+}
+
+int record_patch(struct store_tx *tx, const struct record_door *d, const char *kind, const struct doc *patch,
+        struct record_in *out, struct err *e)
+{
+	const struct kind *k = catalog_kind(d->catalog, kind);
+	const struct doc *attrs = doc_get(patch, "attrs");
+	struct arena *a = store_arena(tx);
+	struct record old = {
+	        .name = "", .name_en = "", .state = "", .org = "", .region = "", .at = {NAN, NAN}};
+	const struct doc *made = NULL;
+	struct doc *was = NULL;
+	bool found = false;
+	const char *code = "";
+	int rc;
+
+	if (k == NULL)
+		return bad(e, ERR_INVALID, "kind", "no kind has this code");
+	rc = check_object(attrs, e);
+	if (rc == 0)
+		rc = find_code(a, d, k, doc_str(patch, "code", ""), attrs, &code, e);
+	if (rc == 0 && kind_code_valid(str_of(code)))
+		rc = record__find(tx, a, kind, code, &old, e);
+	found = rc >= 0;
+	if (rc > 0)
+		rc = record__attrs(a, &old, &was, e);
+	if (rc < 0)
+		return rc;
+	rc = merge_attrs(a, d, k, was, attrs, &made, e);
 	*out = (struct record_in){.kind = kind,
 	        .code = code,
 	        .name = own_text(patch, "name", old.name),

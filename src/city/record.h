@@ -36,7 +36,7 @@ struct record {
 	int64_t batch;       /* change set of that change, 0 if none */
 };
 
-struct record__words_later;
+struct record__later;
 /* What writes need to know, borrowed. */
 struct record_door {
 	const struct catalog *catalog;
@@ -45,7 +45,7 @@ struct record_door {
 	const struct who *by;
 	const char *pack;                  /* "" but for a pack's own records */
 	int64_t batch;                     /* change set; then the journal is its affair */
-	struct record__words_later *later; /* of a change set; NULL: words are indexed at once */
+	struct record__later *later; /* of a change set; NULL: words are indexed at once */
 };
 struct record_in {
 	const char *kind, *code; /* code "": the value of the kind's key field */

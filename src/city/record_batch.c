@@ -2,7 +2,9 @@
 #include "base/json.h"
 #include "city/record_int.h"
 
-#define PART 1000      /* rows of one transaction */
+#include <pthread.h>
+
+#define PART 2000      /* rows of one transaction */
 #define MERGE_MAX 1000 /* records that refer to a double */
 
 #define BATCH_OF(a, r)                                                                                       \
@@ -136,8 +138,41 @@ bool record__rows_own(int rc)
 	       rc == ERR_PRECONDITION || rc == ERR_UNSUPPORTED;
 }
 
+/* Lines that came out as was foreseen and became the same version: their index by verdict is not touched, and
+ * one statement tells of them all. Others between them have another verdict. */
+struct alike {
+	int64_t from, to, rev; /* from 0: none */
+	const char *verdict;
+};
+
+static int tell_alike(struct store_tx *tx, int64_t batch, struct alike *x, struct err *e)
+{
+	int rc = 0;
+
+	if (x->from != 0)
+		rc = sql_record_batch_row_rev(tx,
+		        &(struct sql_record_batch_row_rev_in){
+		                batch, x->from, x->to, str_of(x->verdict), x->rev},
+		        NULL, e);
+	*x = (struct alike){0};
+	return rc;
+}
+
+static int add_alike(
+        struct store_tx *tx, int64_t batch, struct alike *x, const struct record_batch_row *r, struct err *e)
+{
+	int rc = 0;
+
+	if (x->from != 0 && (x->rev != r->rev || strcmp(x->verdict, r->verdict) != 0))
+		rc = tell_alike(tx, batch, x, e);
+	if (x->from == 0)
+		*x = (struct alike){.from = r->line, .rev = r->rev, .verdict = r->verdict};
+	x->to = r->line;
+	return rc;
+}
+
 static int do_row(struct store_tx *tx, const struct record_door *d, const struct record_batch *b,
-        struct record_batch_row *r, struct err *e)
+        struct alike *alike, struct record_batch_row *r, struct err *e)
 {
 	struct arena *a = store_arena(tx);
 	enum record_verdict verdict = RECORD_SAME;
@@ -164,12 +199,11 @@ static int do_row(struct store_tx *tx, const struct record_door *d, const struct
 
 		r->verdict = verdict == RECORD_SAME ? "same" : verdict == RECORD_NEW ? "new" : "changed";
 		r->rev = verdict == RECORD_SAME ? 0 : out.rev;
-		if (strcmp(was, r->verdict) ==
-		        0) /* as it was foreseen: its index by verdict is not touched */
-			return sql_record_batch_row_rev(
-			        tx, &(struct sql_record_batch_row_rev_in){b->id, r->line, r->rev}, NULL, e);
+		if (strcmp(was, r->verdict) == 0)
+			return add_alike(tx, b->id, alike, r, e);
 	}
-	return set_row(tx, b->id, r, e);
+	rc = tell_alike(tx, b->id, alike, e);
+	return rc < 0 ? rc : set_row(tx, b->id, r, e);
 }
 
 /* A merge changes records of several kinds: its rows say KIND/CODE. */
@@ -311,8 +345,9 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	struct arena *a = store_arena(tx);
 	const struct catalog *c = p->s->catalog;
 	struct record_batch_row *row = arena_array(a, PART, sizeof(*row));
-	struct record__words_later later = {.a = a};
+	struct record__later later = {.a = a};
 	struct record_batch b = {0};
+	struct alike alike = {0};
 	const struct record_door d = {.catalog = c,
 	        .snapshot = p->snapshot,
 	        .by = p->by,
@@ -341,12 +376,14 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 		last = r->line;
 		if (!to_do || (p->undo && r->rev == 0))
 			continue;
-		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, r, e);
+		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, &alike, r, e);
 		p->code[p->n++] = arena_strdup(p->a, bare_code(r->code));
 		failed += strcmp(r->verdict, "failed") == 0 || strcmp(r->verdict, "left") == 0;
 	}
 	if (rc == 0)
-		rc = record__words_now(tx, &later, e);
+		rc = tell_alike(tx, b.id, &alike, e);
+	if (rc == 0)
+		rc = record__later_now(tx, &later, e);
 	if (rc < 0)
 		return rc;
 	p->end = n < PART;
@@ -368,10 +405,105 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	return rc < 0 ? rc : journal_end(tx, p, catalog_kind(c, b.kind), &b, failed, e);
 }
 
+/* A part on its way through the writer. */
+struct turn {
+	struct store_job job; /* first */
+	struct part p;
+	pthread_mutex_t lock;
+	pthread_cond_t written;
+	bool out;
+	int rc;
+	struct err e;
+};
+
+static void turn_init(struct turn *t, const struct part *p)
+{
+	*t = (struct turn){.p = *p};
+	t->p.a = arena_new(0);
+	must(pthread_mutex_init(&t->lock, NULL) == 0);
+	must(pthread_cond_init(&t->written, NULL) == 0);
+}
+
+static void turn_fini(struct turn *t)
+{
+	arena_free(&t->p.a);
+	pthread_mutex_destroy(&t->lock);
+	pthread_cond_destroy(&t->written);
+}
+
+static void turn_written(struct store_job *j, int rc, const struct err *e)
+{
+	struct turn *t = CONTAINER_OF(j, struct turn, job);
+
+	pthread_mutex_lock(&t->lock);
+	t->rc = rc;
+	t->e = rc < 0 ? *e : (struct err)ERR_INIT;
+	t->out = false;
+	pthread_cond_signal(&t->written);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static int turn_post(struct turn *t, struct err *e)
+{
+	int rc;
+
+	t->job = (struct store_job){.purpose = t->p.undo ? "undo a change set" : "carry out a change set",
+	        .write = run_part,
+	        .arg = &t->p,
+	        .done = turn_written};
+	t->out = true;
+	t->p.snapshot = registry_hold(t->p.s->registry);
+	rc = store_post(t->p.s->store, &t->job, e);
+	if (rc < 0) {
+		t->out = false;
+		registry_release(t->p.s->registry, t->p.snapshot);
+	}
+	return rc;
+}
+
+static int turn_wait(struct turn *t, struct err *e)
+{
+	pthread_mutex_lock(&t->lock);
+	while (t->out)
+		pthread_cond_wait(&t->written, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+	registry_release(t->p.s->registry, t->p.snapshot);
+	if (t->rc < 0 && e != NULL)
+		*e = t->e;
+	return t->rc;
+}
+
+/* While a part is written, the registry follows the one before. */
+static int run_parts(const struct part *p, bool (*stop)(void *ctx), void *ctx, struct err *e)
+{
+	struct turn turn[2];
+	struct turn *now = &turn[0], *next = &turn[1];
+	int rc, followed = 0;
+	bool more;
+
+	turn_init(now, p);
+	turn_init(next, p);
+	rc = turn_post(now, e);
+	for (more = rc == 0; more; now = next, next = now == &turn[0] ? &turn[1] : &turn[0]) {
+		rc = turn_wait(now, e);
+		if (rc < 0)
+			break;
+		more = followed == 0 && !now->p.end && (stop == NULL || !stop(ctx));
+		if (more)
+			rc = turn_post(next, e);
+		more = more && rc == 0;
+		if (followed == 0)
+			followed = registry_follow(p->s->registry, p->s->store, now->p.code, now->p.n, e);
+	}
+	turn_fini(&turn[0]);
+	turn_fini(&turn[1]);
+	return followed < 0 ? followed : rc;
+}
+
 int record_batch_run(
         struct site *s, const struct who *by, int64_t id, bool (*stop)(void *ctx), void *ctx, struct err *e)
 {
-	struct part p = {.s = s, .by = by, .id = id, .a = arena_new(0)};
+	struct part p = {.s = s, .by = by, .id = id};
 	struct arena *a = arena_new(0);
 	struct store_tx *tx = NULL;
 	struct record_batch b = {0};
@@ -381,15 +513,8 @@ int record_batch_run(
 		rc = record_batch_get(tx, a, s->catalog, by, id, &b, e);
 	store_read_end(&tx);
 	p.undo = rc == 0 && strcmp(b.state, "undoing") == 0;
-	while (rc == 0 && !p.end && (stop == NULL || !stop(ctx))) {
-		p.snapshot = registry_hold(s->registry);
-		rc = store_write(
-		        s->store, p.undo ? "undo a change set" : "carry out a change set", run_part, &p, e);
-		registry_release(s->registry, p.snapshot);
-		if (rc == 0)
-			rc = registry_follow(s->registry, s->store, p.code, p.n, e);
-	}
-	arena_free(&p.a);
+	if (rc == 0 && (stop == NULL || !stop(ctx)))
+		rc = run_parts(&p, stop, ctx, e);
 	arena_free(&a);
 	return rc;
 }

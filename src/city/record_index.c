@@ -121,6 +121,38 @@ static int move_keys(struct store_tx *tx, int no, int64_t id, const struct str *
 	return rc;
 }
 
+static void put_later(struct record__later *l, int no, int64_t id, const struct str *key, int n)
+{
+	struct record__entries *x = NULL;
+
+	for (size_t i = 0; i < l->fields && x == NULL; i++)
+		if (l->entries[i].field == no)
+			x = &l->entries[i];
+	if (x == NULL) {
+		l->entries = arena_grow(l->a, l->entries, &l->fields_cap, l->fields + 1, sizeof(*x));
+		x = &l->entries[l->fields++];
+		*x = (struct record__entries){.field = no};
+	}
+	for (int i = 0; i < n; i++) {
+		x->row = arena_grow(l->a, x->row, &x->cap, x->n + 1, sizeof(*x->row));
+		x->row[x->n++] = (struct sql_record_entry_put_in){no, key[i], id};
+	}
+	if (l->first == 0)
+		l->first = id;
+}
+
+static int entries_now(struct store_tx *tx, struct record__later *l, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < l->fields && rc == 0; i++) {
+		rc = sql_record_entry_put_many(tx, l->entries[i].row, l->entries[i].n, e);
+		l->entries[i].n = 0;
+	}
+	l->first = 0;
+	return rc;
+}
+
 static int move_words(
         struct store_tx *tx, struct arena *a, int64_t id, bool out, struct str in, struct err *e)
 {
@@ -142,9 +174,9 @@ static int by_record(const void *x, const void *y)
 	                      : (a->order > b->order) - (a->order < b->order);
 }
 
-int record__words_now(struct store_tx *tx, struct record__words_later *l, struct err *e)
+int record__later_now(struct store_tx *tx, struct record__later *l, struct err *e)
 {
-	int rc = 0;
+	int rc = entries_now(tx, l, e);
 
 	if (l->n > 1)
 		qsort(l->move, l->n, sizeof(*l->move), by_record);
@@ -161,17 +193,27 @@ int record__index(struct store_tx *tx, const struct record_door *d, const struct
 	struct doc *was = NULL, *is = NULL;
 	int64_t id = now != NULL ? now->id : old->id;
 	struct str w = STR_NULL, v = STR_NULL;
+	struct record__later *later = d->later;
 	int rc = 0;
 
-	if (old != NULL && (rc = record__attrs(a, old, &was, e)) < 0)
+	/* What waits of this record would come after what is done with it now. */
+	if (later != NULL && old != NULL && later->first != 0 && id >= later->first)
+		rc = entries_now(tx, later, e);
+	if (old != NULL && rc == 0)
+		rc = record__attrs(a, old, &was, e);
+	if (rc < 0)
 		return rc;
+	later = old == NULL ? later : NULL;
 	if (now != NULL && (rc = record__attrs(a, now, &is, e)) < 0)
 		return rc;
 	for (int i = 0; i < OWN_FIELDS && rc == 0; i++) {
 		struct str x = old != NULL ? record__key_own(a, (enum record_own)i, old) : STR_NULL;
 		struct str y = now != NULL ? record__key_own(a, (enum record_own)i, now) : STR_NULL;
 
-		rc = move_keys(tx, k->own_no[i], id, &x, old != NULL, &y, now != NULL, e);
+		if (later != NULL)
+			put_later(later, k->own_no[i], id, &y, 1);
+		else
+			rc = move_keys(tx, k->own_no[i], id, &x, old != NULL, &y, now != NULL, e);
 	}
 	for (int i = 0; i < k->fields && rc == 0; i++) {
 		const struct field *f = &k->field[i];
@@ -184,7 +226,10 @@ int record__index(struct store_tx *tx, const struct record_door *d, const struct
 			x = record__keys(a, f, was, &xn);
 		if (now != NULL)
 			y = record__keys(a, f, is, &yn);
-		rc = move_keys(tx, f->no, id, x, xn, y, yn, e);
+		if (later != NULL && !f->unique && f->type != FIELD_REFERENCE)
+			put_later(later, f->no, id, y, yn);
+		else
+			rc = move_keys(tx, f->no, id, x, xn, y, yn, e);
 	}
 	if (old != NULL)
 		w = record__words(a, k, old, was);

@@ -79,10 +79,19 @@ MUST_USE int record__list(struct store_tx *tx, struct arena *a, const struct who
 /* Entries and words of one record: from old (NULL: none) to now (NULL: none). */
 MUST_USE int record__index(struct store_tx *tx, const struct record_door *d, const struct kind *k,
         const struct record *old, const struct record *now, struct err *e);
-/* Words that go in and out at the end of a part of a change set, in the order of their records: full text in
- * SQLite writes out all that it holds in memory whenever a smaller id follows a larger one. */
-struct record__words_later {
+/* What goes in at the end of a part of a change set. Words in the order of their records: full text in SQLite
+ * writes out all that it holds in memory whenever a smaller id follows a larger one. Entries of new records
+ * field by field, many by one statement; of fields that the next row asks about, unique ones and references,
+ * they go in at once. */
+struct record__later {
 	struct arena *a;
+	struct record__entries {
+		int field; /* its number */
+		struct sql_record_entry_put_in *row;
+		size_t n, cap;
+	} * entries;
+	size_t fields, fields_cap;
+	int64_t first; /* the first record whose entries wait; 0: none. Ids of one transaction grow */
 	struct record__words_move {
 		int64_t id;
 		size_t order;
@@ -92,7 +101,7 @@ struct record__words_later {
 	size_t n, cap;
 };
 /* What a door's `later` has gathered. */
-MUST_USE int record__words_now(struct store_tx *tx, struct record__words_later *l, struct err *e);
+MUST_USE int record__later_now(struct store_tx *tx, struct record__later *l, struct err *e);
 struct record__fill {
 	size_t sort_b;  /* entries that are sorted in memory */
 	int64_t step_b; /* that go in in one transaction, about */

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define SLOTS 65536        /* snapshots that are held at once at most, see registry_hold */
-#define CHANGES_KEPT 16384 /* codes that registry_changes remembers */
+#define CHANGES_KEPT 65536 /* codes that registry_changes remembers */
 #define BIAS ((int64_t)1 << 60)
 
 struct held {                 /* a snapshot and those who look at it */
@@ -31,6 +31,7 @@ struct held {                 /* a snapshot and those who look at it */
 };
 
 struct registry {
+	const struct catalog *catalog; /* NULL: nobody says what attributes mean */
 	/* In the upper 16 bits the slot of the present snapshot, below how often it was held there: one
 	 * addition finds the snapshot and holds it. */
 	atomic_uint_least64_t present;
@@ -91,6 +92,22 @@ bool thing_seen(const struct catalog *c, const struct who *who, const struct thi
 	const struct kind *k = catalog_kind(c, t->kind);
 
 	return who_sees(who, t->region, t->org, k != NULL ? k->secrecy : 1);
+}
+
+int thing_interval_s(const struct catalog *c, const struct thing *t)
+{
+	const struct kind *k = t->interval_s == 0 ? catalog_kind(c, t->kind) : NULL;
+
+	return k != NULL ? k->interval_s : t->interval_s;
+}
+
+const struct zone *thing_zone(const struct catalog *c, const struct thing *t)
+{
+	const struct kind *k = t != NULL && t->zone == NULL ? catalog_kind(c, t->kind) : NULL;
+
+	if (t != NULL && t->zone != NULL)
+		return t->zone;
+	return k != NULL && k->zone != NULL ? k->zone : c->zone;
 }
 
 const struct region *snapshot_unit(const struct snapshot *s, const char *code)
@@ -288,12 +305,35 @@ static const char *intern(struct registry *r, struct str s)
 	return r->interned[at] = keep(r->texts, s);
 }
 
+/* What its attributes tell by themselves. A zone that the system has no more is as none. */
+static void read_own(struct registry *r, struct thing *t, struct str attrs)
+{
+	const struct kind *k = r->catalog != NULL ? catalog_kind(r->catalog, t->kind) : NULL;
+	struct doc *doc = NULL;
+	const char *zone;
+	struct arena *a;
+	int64_t s;
+
+	if (k == NULL || (*k->interval_field == '\0' && *k->zone_field == '\0'))
+		return;
+	a = arena_new(0);
+	if (doc_parse_json(a, attrs, "attrs", &doc, NULL) == 0) {
+		s = doc_int(doc, k->interval_field, 0);
+		t->interval_s = s >= 1 && s <= INTERVAL_MOST_S ? (int)s : 0;
+		zone = doc_str(doc, k->zone_field, "");
+		if (*zone != '\0' && zone_load(zone, &t->zone, NULL) < 0)
+			t->zone = NULL;
+	}
+	arena_free(&a);
+}
+
 static struct thing *make_thing(struct registry *r, const struct snapshot *ground, struct sb *b,
         const struct sql_record_things_row *x)
 {
 	const char *region = intern(r, x->region);
 	const struct region *unit = snapshot_unit(ground, region);
 	size_t name, name_en;
+	struct thing t;
 
 	sb_reset(b);
 	sb_put(b, x->code.p, x->code.n);
@@ -304,7 +344,7 @@ static struct thing *make_thing(struct registry *r, const struct snapshot *groun
 	name_en = b->n;
 	sb_put(b, x->name_en.p, x->name_en.n);
 	sb_putc(b, '\0');
-	return thing_copy(&(struct thing){.code = b->p,
+	t = (struct thing){.code = b->p,
 	        .name = b->p + name,
 	        .name_en = b->p + name_en,
 	        .kind = intern(r, x->kind),
@@ -313,7 +353,9 @@ static struct thing *make_thing(struct registry *r, const struct snapshot *groun
 	        .region = region,
 	        .unit_region = unit != NULL ? intern(r, str_of(unit->code)) : "",
 	        .at = {x->lon, x->lat},
-	        .demo = x->demo});
+	        .demo = x->demo};
+	read_own(r, &t, x->attrs);
+	return thing_copy(&t);
 }
 
 static int by_code(const void *a, const void *b)
@@ -436,13 +478,14 @@ static void set_present(struct registry *r, struct held *h)
 	let_go(r, old);
 }
 
-int registry_new(struct store *st, struct registry **out, struct err *e)
+int registry_new(struct store *st, const struct catalog *c, struct registry **out, struct err *e)
 {
 	struct registry *r = xcalloc(1, sizeof(*r));
 	struct held *h = NULL;
 	int rc;
 
 	must(pthread_mutex_init(&r->changing, NULL) == 0);
+	r->catalog = c;
 	r->slot = xcalloc(SLOTS, sizeof(*r->slot));
 	r->texts = arena_new(0);
 	rc = load(r, st, &h, e);
@@ -562,7 +605,7 @@ static int read_changes(
 		        tx, &(struct sql_record_things_of_in){.codes = sb_str(&codes)}, &rows, e);
 	while (rc == 0 && (rc = sql_record_things_of_next(rows, &row, e)) > 0) {
 		const struct sql_record_things_row same = {row.code, row.kind, row.name, row.name_en,
-		        row.state, row.org, row.region, row.lon, row.lat, row.demo};
+		        row.state, row.org, row.region, row.lon, row.lat, row.demo, row.attrs};
 		struct thing *t = make_thing(r, &r->now->s, &b, &same);
 		struct thing_change *x = bsearch(t->code, change, n, sizeof(*change), change_by_code);
 

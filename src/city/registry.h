@@ -4,7 +4,8 @@
  *
  * Also what gives readings their virtual labels: region, org, kind of a thing.
  *
- * A million things take some 190 bytes each (docs/things.md); their attributes stay in the store. A change
+ * A million things take some 190 bytes each (docs/things.md); their attributes stay in the store, but
+ * for the interval of their messages and their zone. A change
  * of things makes a new snapshot that shares with the one before what did not change (thing_map.h), in time
  * that does not depend on how many there are. Regions and orgs come with packs, which are installed while
  * nothing runs, and are loaded whole.
@@ -47,7 +48,9 @@ struct snapshot {
 };
 struct registry;
 
-MUST_USE int registry_new(struct store *st, struct registry **out, struct err *e);
+/* The catalog says by which attributes things tell their own interval and zone; it outlives the registry.
+ * NULL: they tell none. */
+MUST_USE int registry_new(struct store *st, const struct catalog *c, struct registry **out, struct err *e);
 void registry_free(struct registry **r);
 /* Everything anew. */
 MUST_USE int registry_reload(struct registry *r, struct store *st, struct err *e);
@@ -72,6 +75,10 @@ const struct org *snapshot_org(const struct snapshot *s, const char *code);
 const struct thing *snapshot_thing(const struct snapshot *s, struct str code);
 /* In the reader's scope, and of a kind that the clearance covers. */
 bool thing_seen(const struct catalog *c, const struct who *who, const struct thing *t);
+/* Its own, or its kind's; 0: nobody says. */
+int thing_interval_s(const struct catalog *c, const struct thing *t);
+/* Its own, its kind's, or the site's; t NULL: the site's. */
+const struct zone *thing_zone(const struct catalog *c, const struct thing *t);
 /* The reporting unit that a region belongs to (itself or an ancestor), NULL if none. */
 const struct region *snapshot_unit(const struct snapshot *s, const char *code);
 /* The scope of somebody who sees a reporting unit holds the towns it is made of: adds them to w, in the

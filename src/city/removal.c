@@ -378,23 +378,67 @@ int removal_refuse(struct site *s, int64_t id, const struct who *by, struct err 
 	return store_write(s->store, "refuse a deletion", refuse, &(struct deciding){s, id, by}, e);
 }
 
+static int ask_to_stop(struct store_tx *tx, void *arg, struct err *e)
+{
+	const struct deciding *x = arg;
+	struct removal r;
+	int rc = removal_get(x->s, tx, store_arena(tx), x->by, x->id, &r, e);
+
+	if (rc == 0 && strcmp(r.state, "running") != 0)
+		rc = err_set(e, ERR_STATE, "only a deletion that runs can be stopped; this one is: " STR_FMT,
+		        STR_ARG(str_of(r.state)));
+	if (rc == 0)
+		rc = sql_removal_stop(tx, &(struct sql_removal_stop_in){x->id}, NULL, e);
+	return rc < 0 ? rc : journal(tx, "series.removal_stop_asked", &r, x->by, false, e);
+}
+
+int removal_stop(struct site *s, int64_t id, const struct who *by, struct err *e)
+{
+	int rc = store_write(s->store, "stop a deletion", ask_to_stop, &(struct deciding){s, id, by}, e);
+
+	if (rc == 0) /* else its turn has not come yet, and its row tells */
+		(void)runs_stop(&s->runs, id);
+	return rc;
+}
+
 /* ---- carrying it out ---- */
 
 struct carrying {
 	struct site *s;
 	struct removal *r;
-	struct series_care care;
+	const struct removal_care *care;
+	struct running run;
+	struct series_care engine;
+	bool cancelled; /* by who carries it out, not by who asked for it to stop */
 };
+
+static void look_at_cancel(struct carrying *c)
+{
+	if (c->care->cancel == NULL || !__atomic_load_n(c->care->cancel, __ATOMIC_RELAXED))
+		return;
+	c->cancelled = true;
+	__atomic_store_n(&c->run.stop, true, __ATOMIC_RELAXED);
+}
+
+/* On the engine's thread, right before it looks whether to stop. */
+static void tell_file(void *ctx, size_t done, size_t files)
+{
+	struct carrying *c = ctx;
+
+	if (c->care->tell != NULL)
+		c->care->tell(c->care->ctx, done, files);
+	look_at_cancel(c);
+}
 
 static int delete_one(void *ctx, const struct series_selector *x, struct err *e)
 {
 	struct carrying *c = ctx;
 	int rc;
 
-	c->care.removed = (struct series_removed){0};
-	rc = series_delete(c->s->series, x->m, x->n, from_of(c->r), to_of(c->r), &c->care, e);
-	c->r->removed += (int64_t)c->care.removed.points;
-	c->r->freed += c->care.removed.bytes;
+	c->engine.removed = (struct series_removed){0};
+	rc = series_delete(c->s->series, x->m, x->n, from_of(c->r), to_of(c->r), &c->engine, e);
+	c->r->removed += (int64_t)c->engine.removed.points;
+	c->r->freed += c->engine.removed.bytes;
 	return rc;
 }
 
@@ -413,27 +457,57 @@ static int end(struct store_tx *tx, void *arg, struct err *e)
 
 	return rc < 0 ? rc
 	              : journal(tx,
-	                        strcmp(r->state, "done") == 0 ? "series.removed" : "series.removal_failed", r,
-	                        x->by, true, e);
+	                        strcmp(r->state, "done") == 0      ? "series.removed"
+	                        : strcmp(r->state, "stopped") == 0 ? "series.removal_stopped"
+	                                                           : "series.removal_failed",
+	                        r, x->by, true, e);
+}
+
+/* Whether it was stopped before it is in the list of what runs, where nobody would find it. */
+static int is_stopping(struct site *s, int64_t id, bool *yes, struct err *e)
+{
+	struct store_tx *tx = NULL;
+	struct removal r = {.state = ""};
+	int rc = store_read_begin(s->store, "a deletion", &tx, e);
+
+	if (rc == 0)
+		rc = load(tx, store_arena(tx), id, &r, e);
+	*yes = rc == 0 && strcmp(r.state, "stopping") == 0;
+	store_read_end(&tx);
+	return rc;
 }
 
 static int carry_out(struct site *s, struct arena *a, struct removal *r, const struct who *by,
-        void (*tell)(void *ctx, size_t done, size_t files), void *ctx, struct err *e)
+        const struct removal_care *care, bool again, struct err *e)
 {
-	struct carrying c = {.s = s, .r = r, .care = {.tell = tell, .ctx = ctx}};
+	struct carrying c = {.s = s, .r = r, .care = care};
 	struct err why = ERR_INIT, untold = ERR_INIT;
+	bool stopping = false;
 	char text[800];
 	int rc, noted;
 
 	r->removed = r->freed = 0;
-	rc = each_selector(a, r->selectors, delete_one, &c, &why);
-	r->state = rc == 0 ? "done" : "failed";
-	r->why = rc == 0 ? "" : arena_strdup(a, err_str(&why, text, sizeof(text)));
+	runs_begin(&s->runs, &c.run, r->id);
+	c.engine = (struct series_care){.tell = tell_file, .ctx = &c, .cancel = &c.run.stop};
+	look_at_cancel(&c);
+	rc = is_stopping(s, r->id, &stopping, &why);
+	if (rc == 0 && stopping)
+		rc = err_set(&why, ERR_CANCELLED, "it was stopped before its turn came");
+	if (rc == 0)
+		rc = each_selector(a, r->selectors, delete_one, &c, &why);
+	runs_end(&s->runs, &c.run);
+	if (rc == ERR_CANCELLED && c.cancelled && again) {
+		if (e != NULL)
+			*e = why;
+		return rc;
+	}
+	r->state = rc == 0 ? "done" : rc == ERR_CANCELLED ? "stopped" : "failed";
+	r->why = rc == 0 || rc == ERR_CANCELLED ? "" : arena_strdup(a, err_str(&why, text, sizeof(text)));
 	metric_add(METRIC_SERIES_DELETED, r->removed);
 	metric_add(METRIC_SERIES_FREED, r->freed);
 	LOG(SERIES_REMOVED, log_s("selectors", r->selectors), log_i("series", r->series),
 	        log_i("readings", r->removed), log_i("bytes", r->freed), log_s("by", by->login),
-	        log_s("why", r->why));
+	        log_s("why", rc == ERR_CANCELLED ? why.text : r->why));
 	noted = store_write(s->store, "end of a deletion", end, &(struct asking){s, r, by}, &untold);
 	if (noted == 0)
 		r->ended = clock_now(s->clock);
@@ -442,7 +516,7 @@ static int carry_out(struct site *s, struct arena *a, struct removal *r, const s
 	return rc < 0 ? rc : noted;
 }
 
-int removal_run(struct site *s, void (*tell)(void *ctx, size_t done, size_t files), void *ctx, struct err *e)
+int removal_run(struct site *s, const struct removal_care *care, struct err *e)
 {
 	struct arena *a = arena_new(0);
 	struct sql_removal_next_row next = {0};
@@ -461,22 +535,22 @@ int removal_run(struct site *s, void (*tell)(void *ctx, size_t done, size_t file
 	store_read_end(&tx);
 	if (rc > 0) {
 		by.login = *r.decided_by != '\0' ? r.decided_by : r.asked_by;
-		rc = carry_out(s, a, &r, &by, tell, ctx, e);
-		if (rc == 0 || r.ended != TIME_NONE) /* that it failed is told by its row */
+		rc = carry_out(s, a, &r, &by, care, true, e);
+		if (rc == 0 || r.ended != TIME_NONE) /* that it failed or was stopped is told by its row */
 			rc = 1;
 	}
 	arena_free(&a);
 	return rc;
 }
 
-int removal_now(struct site *s, struct arena *a, const struct removal_in *in,
-        void (*tell)(void *ctx, size_t done, size_t files), void *ctx, struct removal *out, struct err *e)
+int removal_now(struct site *s, struct arena *a, const struct removal_in *in, const struct removal_care *care,
+        struct removal *out, struct err *e)
 {
-	int rc = removal_count(s, a, in, &who_system, NULL, out, e);
+	int rc = removal_count(s, a, in, &who_system, care->cancel, out, e);
 
 	if (rc < 0 || out->series == 0)
 		return rc;
 	out->state = "running";
 	rc = store_write(s->store, "a deletion", put, &(struct asking){s, out, &who_system}, e);
-	return rc < 0 ? rc : carry_out(s, a, out, &who_system, tell, ctx, e);
+	return rc < 0 ? rc : carry_out(s, a, out, &who_system, care, false, e);
 }

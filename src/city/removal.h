@@ -26,7 +26,7 @@ struct removal {
 	int64_t id;
 	const char *selectors; /* one a line */
 	const char *reason;
-	const char *state; /* open running done failed refused */
+	const char *state; /* open running stopping stopped done failed refused */
 	const char *asked_by, *decided_by, *why;
 	time_us since, until, asked, decided, ended; /* TIME_NONE: open, not yet */
 	int64_t series, readings, bytes;             /* as counted */
@@ -51,12 +51,23 @@ MUST_USE int removal_list(struct site *s, struct store_tx *tx, struct arena *a, 
 MUST_USE int removal_get(struct site *s, struct store_tx *tx, struct arena *a, const struct who *who,
         int64_t id, struct removal *out, struct err *e);
 
-/* Carries out the oldest that is to be, well or not, which its row tells; 1, or 0 if there is none. tell as
- * in struct series_care. */
-MUST_USE int removal_run(
-        struct site *s, void (*tell)(void *ctx, size_t done, size_t files), void *ctx, struct err *e);
-/* For the server's own command line: asked, confirmed and carried out in one. */
+/* One that runs ends behind the block file that it is at: what is gone is gone, the rest stays, and the row
+ * tells how much it was. retention_poke after it, for one whose turn had not come. ERR_STATE if it does not
+ * run. */
+MUST_USE int removal_stop(struct site *s, int64_t id, const struct who *by, struct err *e);
+
+/* How far it is, as in struct series_care, and whether it is to end, polled between block files. */
+struct removal_care {
+	void (*tell)(void *ctx, size_t done, size_t files); /* may be NULL */
+	void *ctx;
+	const bool *cancel; /* may be NULL */
+};
+/* Carries out the oldest that is to be, well or not, which its row tells; 1, or 0 if there is none. What is
+ * cancelled is gone on with the next time (ERR_CANCELLED). */
+MUST_USE int removal_run(struct site *s, const struct removal_care *care, struct err *e);
+/* For the server's own command line: asked, confirmed and carried out in one. What is cancelled is stopped.
+ */
 MUST_USE int removal_now(struct site *s, struct arena *a, const struct removal_in *in,
-        void (*tell)(void *ctx, size_t done, size_t files), void *ctx, struct removal *out, struct err *e);
+        const struct removal_care *care, struct removal *out, struct err *e);
 
 #endif

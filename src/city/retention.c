@@ -334,7 +334,7 @@ static bool remove_all(struct retention *r)
 
 	do {
 		begin(r);
-		rc = removal_run(r->site, tell_progress, r, &e);
+		rc = removal_run(r->site, &(struct removal_care){tell_progress, r, &r->cancel}, &e);
 		finish(r, rc, &e);
 	} while (rc > 0 && !cancelled(r));
 	return rc >= 0;
@@ -431,7 +431,7 @@ static void remove_here(struct site *s)
 {
 	struct err ignored = ERR_INIT;
 
-	while (removal_run(s, NULL, NULL, &ignored) > 0)
+	while (removal_run(s, &(struct removal_care){0}, &ignored) > 0)
 		;
 }
 

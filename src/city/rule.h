@@ -27,6 +27,7 @@ void rules_stop(struct rules *r);
 /* Evaluates everything that is due now, and waits for it. */
 MUST_USE int rules_settle(struct rules *r, struct err *e);
 /* The storage that evaluates queries over the site's series, with the scope of `who` as one more matcher. */
+#define HEALTH_METRIC "heming_thing_health"
 struct promql_storage site_promql(struct site *s);
 /* Puts the reader's scope on an expression: regions, orgs, and no things of kinds above the clearance. */
 MUST_USE int site_promql_scope(

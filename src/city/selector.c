@@ -2,31 +2,18 @@
 #include "base/arena.h"
 #include "city/rule.h"
 
-/* The language gives away the inside of an expression only for `selector op number`: the selector is put into
- * one. */
-static const char before[] = "0 < ";
-
 static int take_inside(struct series_selector *s, struct err *e)
 {
-	const char *op;
-	double threshold;
-
-	return promql_plain_comparison(s->x, &s->m, &s->n, &op, &threshold)
-	               ? 0
-	               : err_set(e, ERR_INVALID, "this is no selection of series");
+	promql_matchers(s->x, &s->m, &s->n);
+	return s->n >= 0 ? 0 : err_set(e, ERR_NOMEM, "the selection is too long");
 }
 
 int selector_parse(struct arena *a, struct str text, struct series_selector *out, struct err *e)
 {
-	const char *whole = arena_printf(a, "%s" STR_FMT, before, STR_ARG(text));
 	int rc;
 
 	*out = (struct series_selector){0};
-	if (whole == NULL)
-		return err_set(e, ERR_NOMEM, "the selection is too long");
-	rc = promql_parse(a, str_of(whole), &out->x, e);
-	if (rc < 0 && e != NULL && e->column >= (int)sizeof(before))
-		e->column -= (int)sizeof(before) - 1;
+	rc = promql_parse_selector(a, text, &out->x, e);
 	return rc < 0 ? rc : take_inside(out, e);
 }
 

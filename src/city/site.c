@@ -125,6 +125,7 @@ static void close_parts(struct site *s)
 	catalog_free(&s->catalog);
 	store_close(&s->store);
 	id_source_free(&s->ids);
+	runs_fini(&s->runs);
 	if (s->lock >= 0)
 		close(s->lock);
 	arena_free(&s->arena);
@@ -141,6 +142,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->clock = o->clock;
 	s->accounts = o->accounts;
 	s->retain = o->retain;
+	runs_init(&s->runs);
 	s->lock = -1;
 	if (o->create)
 		rc = file_mkdirs(s->dir, e);
@@ -178,7 +180,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	if (rc == 0 && s->catalog->index_stale)
 		rc = record_index_fill(s->store, s->catalog, e);
 	if (rc == 0)
-		rc = registry_new(s->store, &s->registry, e);
+		rc = registry_new(s->store, s->catalog, &s->registry, e);
 	if (rc < 0)
 		goto out;
 	s->labels = registry_virtual(s->registry);
@@ -231,7 +233,5 @@ int site_settle(struct site *s, struct err *e)
 
 	quarantine_settle(s->quarantine);
 	rc = s->rules != NULL ? rules_settle(s->rules, e) : 0;
-	if (rc == 0 && s->rules != NULL)
-		rc = map_look_for_silence(s->map, e);
 	return rc == 0 && s->retention != NULL ? retention_settle(s->retention, e) : rc;
 }

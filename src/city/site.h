@@ -10,6 +10,7 @@
 
 #include "city/account.h"
 #include "city/registry.h"
+#include "city/running.h"
 #include "city/secret.h"
 
 struct health;
@@ -44,6 +45,7 @@ struct site {
 	struct standby *standby;        /* NULL: none */
 	struct retention *retention;    /* NULL: nobody serves */
 	struct retention_policy retain; /* of series of no class */
+	struct runs runs;               /* what may be stopped */
 	struct account_policy accounts;
 	struct seal_ring seal;
 	bool key_missing;             /* of the store's secrets */

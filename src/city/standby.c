@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/thread.h"
+#include "city/broker_files.h"
 #include "city/site.h"
 #include "series/ship.h"
 #include "store/journal.h"
@@ -26,6 +27,7 @@ struct standby {
 
 	pthread_mutex_t work; /* held while the folder is written or read */
 	bool attached;
+	struct stat brokers; /* of the file of brokers when it was copied; by `work` */
 	int lock_fd;
 
 	pthread_mutex_t lock; /* what follows */
@@ -114,6 +116,29 @@ static int copy_settings(const struct standby *s, struct err *e)
 	return rc;
 }
 
+/* The file of brokers may change while the site is served. */
+static int copy_brokers(struct standby *s, bool anew, struct err *e)
+{
+	char *path = in_dir(s->site->dir, BROKERS_FILE);
+	struct stat st = {0};
+	int rc = 0;
+
+	if (stat(path, &st) < 0) {
+		char *copy = in_dir(s->dir, BROKERS_FILE);
+
+		(void)!unlink(copy); /* taken away here, it is taken away there */
+		free(copy);
+	}
+	if (anew || st.st_ino != s->brokers.st_ino || st.st_size != s->brokers.st_size ||
+	        st.st_mtim.tv_sec != s->brokers.st_mtim.tv_sec ||
+	        st.st_mtim.tv_nsec != s->brokers.st_mtim.tv_nsec)
+		rc = broker_files_copy(s->site->dir, s->dir, &s->site->seal, NULL, e);
+	if (rc == 0)
+		s->brokers = st;
+	free(path);
+	return rc;
+}
+
 static void detach(struct standby *s)
 {
 	struct store_ship *records;
@@ -152,6 +177,8 @@ static int attach(struct standby *s, struct err *e)
 		s->lock_fd = lock_folder(s->dir, &rc, e);
 	if (rc == 0)
 		rc = copy_settings(s, e);
+	if (rc == 0)
+		rc = copy_brokers(s, true, e);
 	if (rc == 0 && strcmp(store_backend(s->site->store), "sqlite") == 0)
 		rc = store_ship_open(s->site->store, path, &records, e);
 	if (rc == 0)
@@ -187,6 +214,8 @@ static int copy_new(struct standby *s, struct err *e)
 		detach(s);
 	if (!s->attached)
 		rc = attach(s, e);
+	if (rc == 0)
+		rc = copy_brokers(s, false, e);
 	if (rc == 0 && s->records != NULL)
 		rc = store_ship_step(s->records, e);
 	if (rc == 0)

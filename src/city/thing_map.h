@@ -16,12 +16,15 @@
 
 #include "base/base.h"
 #include "base/geometry.h"
+#include "base/time.h"
 
 struct thing {
 	const char *code, *name, *name_en;
 	const char *kind, *state, *org, *region;
 	const char *unit_region; /* the reporting unit that holds it, "" if none */
 	struct geo_point at;     /* NaN if it has no place */
+	const struct zone *zone; /* NULL: it says none of its own */
+	int interval_s;          /* 0: so here */
 	bool demo;
 };
 /* A copy of its own; the map frees it. */

@@ -1,12 +1,13 @@
 /*
  * heming backup and restore.
  *
- * A backup is a folder: records (the store's copy), series/ (a snapshot), site.yaml, and MANIFEST, a line for
- * each file: SHA-256, size, name. Readings are copied after the records: what a record says of readings is
- * then there.
+ * A backup is a folder: records (the store's copy), series/ (a snapshot), site.yaml, brokers.yaml with what
+ * it names, and MANIFEST, a line for each file: SHA-256, size, name. Readings are copied after the records:
+ * what a record says of readings is then there.
  */
 #include "base/digest.h"
 #include "base/file.h"
+#include "city/broker_files.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static int write_manifest(struct cli *c, const char *dir, const char *below, str
 int cmd_backup(struct cli *c, struct err *e)
 {
 	const char *dir = c->word[0], *yaml = path_join(c->a, c->site_dir, "site.yaml");
-	struct sb manifest = SB_INIT;
+	struct sb manifest = SB_INIT, left_out = SB_INIT;
 	int rc;
 
 	if (file_exists(dir)) {
@@ -90,9 +91,11 @@ int cmd_backup(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = file_mkdirs(path_join(c->a, dir, "series"), e);
 	if (rc == 0)
-		rc = series_snapshot(c->site->series, path_join(c->a, dir, "series"), e);
+		rc = series_snapshot(c->site->series, path_join(c->a, dir, "series"), c->cancel, e);
 	if (rc == 0 && file_exists(yaml))
 		rc = file_copy(yaml, path_join(c->a, dir, "site.yaml"), 0640, e);
+	if (rc == 0)
+		rc = broker_files_copy(c->site_dir, dir, &c->site->seal, &left_out, e);
 	if (rc == 0)
 		rc = write_manifest(c, dir, "", &manifest, e);
 	if (rc == 0)
@@ -102,7 +105,11 @@ int cmd_backup(struct cli *c, struct err *e)
 		        "backup is in %s\nThe key of secrets is not in it: keep %s elsewhere, not beside "
 		        "it.\n",
 		        dir, cli_secret_key(c).env != NULL ? "HEMING_SEAL_KEY" : cli_secret_key(c).file);
+	if (rc == 0 && left_out.n > 0)
+		fprintf(c->out, "Not in it, since there is no key to seal them by: " STR_FMT "\n",
+		        STR_ARG(sb_str(&left_out)));
 	sb_fini(&manifest);
+	sb_fini(&left_out);
 	return rc;
 }
 
@@ -185,6 +192,8 @@ int cmd_restore(struct cli *c, struct err *e)
 		        c, path_join(c->a, dir, "series"), path_join(c->a, c->site_dir, "series"), e);
 	if (rc == 0 && file_exists(yaml))
 		rc = file_copy(yaml, path_join(c->a, c->site_dir, "site.yaml"), 0640, e);
+	if (rc == 0)
+		rc = broker_files_copy(dir, c->site_dir, NULL, NULL, e);
 	if (rc == 0)
 		fprintf(c->out,
 		        "the site is in %s; heming doctor --site %s looks it over\nPut its key of secrets "

@@ -58,6 +58,12 @@ static int read_duration(const char *text, struct asked *x, struct err *e)
 		x->work = llround(x->n * (double)US_HOUR);
 		return 0;
 	}
+	if (strchr(text, '_') != NULL)
+		return err_set(e, ERR_INVALID,
+		        "\"%s\" is no limit: it is a number, at most 1000000, and work_hour, work_day, "
+		        "natural_day or "
+		        "urgent_hour, such as \"3 work_day\"",
+		        text);
 	x->unit = LIMIT_WORK_HOUR;
 	/* A day of "2d" may be a work day, a natural day or 24 hours of work: nobody should have to guess. */
 	if (strpbrk(text, "dwyDWY") != NULL)
@@ -170,10 +176,14 @@ static void tell_days(struct cli *c, const struct asked *x, time_us end)
 	const struct calendar *k = x->calendar->calendar;
 	const int step = x->back ? -1 : 1;
 	int64_t first = calendar_day_of(k, x->start), last = calendar_day_of(k, end);
-	int64_t all = (last - first) * step + 1, count = 0;
+	int64_t all, count = 0;
 	struct calendar_day d;
 	dur_us sum = 0;
 
+	/* An end at midnight is the end of the day before. */
+	if (!x->back && last > first && end == calendar_day_begin(k, last))
+		last--;
+	all = (last - first) * step + 1;
 	for (int64_t i = 0; i < all; i++) {
 		int64_t day = first + i * step;
 		time_us from = calendar_day_begin(k, day), to = calendar_day_begin(k, day + 1);

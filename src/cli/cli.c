@@ -7,6 +7,7 @@
 #include "cli/control.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 /* ---- what was given ---- */
@@ -325,9 +326,27 @@ static int run_here(struct cli *c, struct err *e)
 	return rc;
 }
 
+/* Of the process, as its signals are. */
+static bool interrupted;
+
+static void interrupt(int sig)
+{
+	(void)sig;
+	__atomic_store_n(&interrupted, true, __ATOMIC_RELAXED);
+}
+
+void cli_stoppable(const struct cli *c)
+{
+	const struct sigaction act = {.sa_handler = interrupt};
+
+	if (c->api == NULL) /* a serving process ends by SIGINT */
+		sigaction(SIGINT, &act, NULL);
+}
+
 int cli_main(int argc, char **argv)
 {
-	struct cli c = {.a = arena_new(0), .out = stdout, .terminal = isatty(STDOUT_FILENO)};
+	struct cli c = {
+	        .a = arena_new(0), .out = stdout, .terminal = isatty(STDOUT_FILENO), .cancel = &interrupted};
 	const char *name = argc > 1 ? argv[1] : "help";
 	struct err e = ERR_INIT;
 	int rc, code = 0;
@@ -382,9 +401,10 @@ int cli_main(int argc, char **argv)
 }
 
 int cli_run_served(struct site *s, struct api_server *api, const struct settings *set, int argc, char **argv,
-        struct str input, FILE *out, FILE *why)
+        struct str input, FILE *out, FILE *why, const bool *cancel)
 {
-	struct cli c = {.a = arena_new(0), .out = out, .input = input, .site = s, .api = api};
+	struct cli c = {
+	        .a = arena_new(0), .out = out, .input = input, .site = s, .api = api, .cancel = cancel};
 	struct err e = ERR_INIT;
 	int rc = ERR_INVALID;
 

@@ -37,6 +37,7 @@ struct cli {
 	bool terminal;          /* out is one: progress may rewrite its line */
 	struct site *site;      /* for commands with CMD_DATA */
 	struct api_server *api; /* of the serving process; NULL where nobody serves */
+	const bool *cancel;     /* atomic: who asked has gone, or said Ctrl-C and cli_stoppable was called */
 };
 
 enum command_flags {
@@ -69,9 +70,11 @@ MUST_USE int cli_open_site(struct cli *c, bool create, bool rules, struct clock 
 /* Runs the command with these words; *code is the exit code. */
 int cli_main(int argc, char **argv);
 /* Parses and runs in a serving process, for the control socket; why it failed goes to `why`. Returns the exit
- * code. */
+ * code. cancel: see struct cli. */
 int cli_run_served(struct site *s, struct api_server *api, const struct settings *set, int argc, char **argv,
-        struct str input, FILE *out, FILE *why);
+        struct str input, FILE *out, FILE *why, const bool *cancel);
+/* From now on Ctrl-C is no end of the process, but c->cancel. */
+void cli_stoppable(const struct cli *c);
 /* "12,345 of 20,000 rows", rewritten on a terminal, every so often otherwise. */
 void cli_progress(struct cli *c, const char *what, int64_t done, int64_t total);
 void cli_progress_end(struct cli *c);

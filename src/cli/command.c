@@ -113,7 +113,11 @@ const struct command commands[] = {
         {"thing", "command CODE TEXT", "send a command to the device of a thing; prints its answer",
                 "The device hears TEXT at things/CODE/commands/ID by MQTT and answers at "
                 "things/CODE/answers/ID. "
-                "Both are\nin the journal. Exits with 1 if no answer comes.\n",
+                "Both are\nin the journal. Exits with 1 if no answer comes. By hand, a device would be\n"
+                "  mosquitto_sub -u LOGIN -P SECRET -q 1 -v -t things/CODE/commands/+\n"
+                "  mosquitto_pub -u LOGIN -P SECRET -q 1 -t things/CODE/answers/ID -m done\n"
+                "with LOGIN and SECRET of heming device add. One made for ThingsBoard hears it as an RPC "
+                "request.\n",
                 cmd_thing, CMD_SITE | CMD_SERVED, 3, 3,
                 {{"timeout", ARG_TEXT, "TIME", "how long the answer is waited for, up to a minute; 10s"}}},
         {"journal", "verify|tail", "the record of every change",
@@ -122,7 +126,9 @@ const struct command commands[] = {
                 cmd_journal, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 1,
                 {{"last", ARG_INT, "N", "so many entries; 20"}}},
         {"backup", "FOLDER", "a consistent copy of everything, also while the site is served",
-                "FOLDER must not exist. It gets the records, the readings, site.yaml and a list of hashes.\n",
+                "FOLDER must not exist. It gets the records, the readings, site.yaml, brokers.yaml and a "
+                "list of "
+                "hashes.\n",
                 cmd_backup, CMD_SITE | CMD_SETTINGS | CMD_DATA | CMD_PATHS, 1, 1,
                 {{NULL, ARG_FLAG, NULL, NULL}}},
         {"restore", "FOLDER", "make a new site from a backup",
@@ -158,7 +164,7 @@ const struct command commands[] = {
         {"doctor", "", "look a site over: disk, store, journal, readings, things that fell silent",
                 "Each line is ok, warn or bad, with what to do. Exits with 1 if anything is bad.\n",
                 cmd_doctor, CMD_SITE | CMD_SETTINGS | CMD_DATA, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
-        {"series", "verify, repair, retention, delete SELECTOR, snapshot FOLDER",
+        {"series", "verify, repair, retention, delete SELECTOR, snapshot FOLDER, stop ID",
                 "the readings as a whole: look them over, mend them, remove them, copy them",
                 "verify     names every damaged place; the site may be serving\n"
                 "repair     with the site stopped: writes damaged block files, and those of an older format, "
@@ -171,8 +177,16 @@ const struct command commands[] = {
                 "           with --now that is done at once\n"
                 "delete     takes readings out for good: heming series delete '{__name__=\"ch4_lel\"}' --to "
                 "2026-01-01\n"
-                "           counts first; --dry-run does nothing else. --reason is for the journal\n"
-                "snapshot   a consistent copy of the readings in a new folder, while the site goes on\n",
+                "           counts first; --dry-run does nothing else. --reason is for the journal. Ctrl-C "
+                "stops "
+                "it behind\n"
+                "           the file it is at: what is gone is gone, the rest stays\n"
+                "snapshot   a consistent copy of the readings in a new folder, while the site goes on; "
+                "Ctrl-C "
+                "stops it, and nothing of it stays\n"
+                "stop       a deletion that runs in the serving process, by its id; or, with the word "
+                "snapshot, "
+                "what others copy\n",
                 cmd_series, CMD_SITE | CMD_SETTINGS, 1, 2,
                 {{"from", ARG_TEXT, "TIME", "delete: only readings from then on"},
                         {"to", ARG_TEXT, "TIME", "delete: only readings up to then"},
@@ -181,10 +195,10 @@ const struct command commands[] = {
                         {"everything", ARG_FLAG, "",
                                 "delete: all series; the word without which that is refused"},
                         {"now", ARG_FLAG, "", "retention: remove what is too old at once"}}},
-        {"reload", "", "let the serving process read its certificate and key again, as SIGHUP does",
+        {"reload", "", "let the serving process read its certificate and brokers.yaml again, as SIGHUP does",
                 "Connections from now on get the new ones. Where these cannot be used the old ones stay, and "
                 "it says why.\n"
-                "A server looks at the files by itself once a minute.\n",
+                "A server looks at the files by itself, at the certificate once a minute.\n",
                 cmd_reload, CMD_SITE | CMD_SERVED, 0, 0, {{NULL, ARG_FLAG, NULL, NULL}}},
         {"config", "", "the settings in force, and where each comes from", "", cmd_config,
                 CMD_SITE | CMD_SETTINGS, 0, 0, {{"markdown", ARG_FLAG, "", "the page docs/settings.md"}}},

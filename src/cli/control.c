@@ -2,8 +2,10 @@
 #include "base/doc.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/thread.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -30,6 +32,42 @@ static bool address_of(const char *dir, struct sockaddr_un *sa)
 	       sizeof(sa->sun_path);
 }
 
+/* Sees when who asked hangs up, which stops what can be stopped. */
+struct watch {
+	pthread_t thread;
+	int fd, end[2];
+	bool gone; /* atomic */
+};
+
+static void *look_out(void *arg)
+{
+	struct watch *w = arg;
+	struct pollfd p[2] = {{.fd = w->fd, .events = 0}, {.fd = w->end[0], .events = POLLIN}};
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	if (p[0].revents & (POLLHUP | POLLERR))
+		__atomic_store_n(&w->gone, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Without descriptors nobody looks out, and nothing is stopped. */
+static bool watch_begin(struct watch *w, int fd)
+{
+	*w = (struct watch){.fd = fd, .end = {-1, -1}};
+	if (pipe2(w->end, O_CLOEXEC) < 0)
+		return false;
+	thread_start(&w->thread, "control", look_out, w);
+	return true;
+}
+
+static void watch_end(struct watch *w)
+{
+	close(w->end[1]);
+	pthread_join(w->thread, NULL);
+	close(w->end[0]);
+}
+
 static void answer(struct control *c, int fd)
 {
 	struct arena *a = arena_new(16 << 20);
@@ -43,6 +81,8 @@ static void answer(struct control *c, int fd)
 	size_t why_n = 0;
 	int argc = 0, code;
 	const struct doc *input;
+	struct watch watch;
+	bool watched;
 
 	while (n < REQUEST_MAX && (n == 0 || buf[n - 1] != '\n')) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -64,9 +104,12 @@ static void answer(struct control *c, int fd)
 		argv[argc++] = arena_strdup(a, x->text);
 	argv[argc] = NULL;
 	input = doc_get(doc, "input");
+	watched = watch_begin(&watch, fd);
 	code = cli_run_served(c->site, c->api, &c->settings, argc, argv,
 	        input != NULL && input->text != NULL ? (struct str){input->text, input->text_n} : STR_NULL,
-	        out, failure);
+	        out, failure, &watch.gone);
+	if (watched)
+		watch_end(&watch);
 	fflush(failure);
 	fprintf(out, "%c%s%c%d", '\0', why, '\0', code);
 out:

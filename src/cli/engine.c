@@ -55,6 +55,34 @@ static const char *without_slash(struct arena *a, const char *url)
 	return arena_strndup(a, url, n);
 }
 
+#define LABELS_OUT 8
+
+/* name=value, with commas between. */
+static int read_labels(const char *text, struct arena *a, struct labels *out, struct err *e)
+{
+	struct str rest = str_of(text != NULL ? text : "");
+	int rc = 0;
+
+	*out = (struct labels){arena_array(a, LABELS_OUT, sizeof(*out->l)), 0};
+	while (rc == 0 && rest.p != NULL && rest.n > 0) {
+		struct str value = str_trim(str_cut(&rest, ',')), name = str_trim(str_cut(&value, '='));
+
+		value = value.p != NULL ? str_trim(value) : STR_NULL;
+		if (out->n == LABELS_OUT || !label_name_valid(name) || str_starts(name, "__") ||
+		        str_is(name, "thing") || value.n == 0 || !utf8_valid(value))
+			rc = err_set(e, ERR_INVALID,
+			        "labels look like site=yancheng or site=yancheng,side=a, at most %d, and "
+			        "none is "
+			        "called thing: not \"%s\"",
+			        LABELS_OUT, text);
+		else
+			out->l[out->n++] = (struct label){name, value};
+	}
+	if (rc == 0)
+		rc = labels_sort(out, e);
+	return rc == 0 ? 0 : err_at(e, NULL, 0, 0, setting_rows[SET_SERIES_LABELS].key);
+}
+
 static void end_link(void *arg)
 {
 	struct fetch_link *l = arg;
@@ -68,6 +96,7 @@ int engine_options(
 	const char *write = settings_text(s, SET_SERIES), *read = settings_text(s, SET_SERIES_READ),
 	           *password = settings_text(s, SET_SERIES_PASSWORD);
 	struct str text = STR_LIT("");
+	struct labels labels;
 	struct engine *g;
 	int rc = 0;
 
@@ -79,6 +108,8 @@ int engine_options(
 	rc = check_url(write, SET_SERIES, e);
 	if (rc == 0)
 		rc = check_url(read, SET_SERIES_READ, e);
+	if (rc == 0)
+		rc = read_labels(settings_text(s, SET_SERIES_LABELS), a, &labels, e);
 	if (rc == 0 && settings_text(s, SET_STANDBY) != NULL)
 		rc = err_set(e, ERR_INVALID,
 		        "a standby does not have what waits for an engine: of the settings series and "
@@ -100,6 +131,7 @@ int engine_options(
 	**out = (struct series_remote_options){.engine = {g, ask},
 	        .window = settings_int(s, SET_SERIES_WINDOW) * US_MINUTE,
 	        .keep = settings_int(s, SET_SERIES_KEEP) * US_DAY,
-	        .queue_b = (uint64_t)settings_int(s, SET_SERIES_QUEUE) << 30};
+	        .queue_b = (uint64_t)settings_int(s, SET_SERIES_QUEUE) << 30,
+	        .labels = labels};
 	return 0;
 }

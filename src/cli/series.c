@@ -181,8 +181,12 @@ static int delete_series(struct cli *c, struct err *e)
 		err_set(e, ERR_INVALID, "say why, with --reason \"…\"; the journal keeps it");
 		return err_at(e, NULL, 0, 0, "reason");
 	}
-	rc = removal_now(c->site, c->a, &in, tell, &p, &r, e);
+	cli_stoppable(c);
+	rc = removal_now(c->site, c->a, &in, &(struct removal_care){tell, &p, c->cancel}, &r, e);
 	cli_progress_end(c);
+	if (rc == ERR_CANCELLED)
+		fprintf(c->out, "stopped: %lld readings, %lld bytes are gone, the rest stays\n",
+		        (long long)r.removed, (long long)r.freed);
 	if (rc == 0)
 		fprintf(c->out, "deleted: %lld readings, %lld bytes\n", (long long)r.removed,
 		        (long long)r.freed);
@@ -199,14 +203,43 @@ static int journal_snapshot(struct store_tx *tx, void *arg, struct err *e)
 static int snapshot(struct cli *c, struct err *e)
 {
 	const char *dir = c->word[1];
-	int rc = series_snapshot(c->site->series, dir, e);
+	int rc;
 
+	cli_stoppable(c);
+	rc = series_snapshot(c->site->series, dir, c->cancel, e);
 	if (rc == 0)
 		rc = store_write(c->site->store, "a snapshot", journal_snapshot, (void *)dir, e);
 	if (rc == 0)
 		fprintf(c->out,
 		        "the readings are in %s; as they are they make the folder series/ of a site\n", dir);
 	return rc;
+}
+
+/* ---- stopping what others began ---- */
+
+static int stop(struct cli *c, struct err *e)
+{
+	int64_t id;
+	int rc;
+
+	if (c->api == NULL)
+		return err_set(
+		        e, ERR_STATE, "nobody serves the site %s now, so that nothing runs", c->site_dir);
+	if (strcmp(c->word[1], "snapshot") == 0) {
+		if (runs_stop(&c->site->runs, RUNNING_SNAPSHOT) == 0)
+			return err_set(e, ERR_NOTFOUND, "no snapshot of the readings is being made");
+		fprintf(c->out, "it stops; nothing of it stays\n");
+		return 0;
+	}
+	if (!num_int(str_of(c->word[1]), &id) || id <= 0)
+		return err_set(e, ERR_INVALID,
+		        "the id of a deletion is needed, or the word snapshot, not \"%s\"", c->word[1]);
+	rc = removal_stop(c->site, id, &who_system, e);
+	if (rc < 0)
+		return rc;
+	retention_poke(c->site);
+	fprintf(c->out, "it stops behind the file that it is at; what is gone is gone, the rest stays\n");
+	return 0;
 }
 
 /* ---- which ---- */
@@ -218,7 +251,7 @@ int cmd_series(struct cli *c, struct err *e)
 		int words, most;
 		int (*run)(struct cli *c, struct err *e);
 	} way[] = {{"verify", 1, 1, verify}, {"repair", 1, 1, repair}, {"retention", 1, 1, look},
-	        {"delete", 1, 2, delete_series}, {"snapshot", 2, 2, snapshot}};
+	        {"delete", 1, 2, delete_series}, {"snapshot", 2, 2, snapshot}, {"stop", 2, 2, stop}};
 	bool opened = false;
 	int rc = 0;
 
@@ -229,7 +262,7 @@ int cmd_series(struct cli *c, struct err *e)
 			continue;
 		if (c->words < way[i].words || c->words > way[i].most)
 			break;
-		if (run != verify && run != repair && c->site == NULL) {
+		if (run != verify && run != repair && run != stop && c->site == NULL) {
 			rc = cli_open_site(c, false, false, NULL, e);
 			opened = rc == 0;
 		}
@@ -242,5 +275,5 @@ int cmd_series(struct cli *c, struct err *e)
 		return rc;
 	}
 	return err_set(e, ERR_INVALID,
-	        "there are series verify, repair, retention, delete SELECTOR and snapshot FOLDER");
+	        "there are series verify, repair, retention, delete SELECTOR, snapshot FOLDER and stop ID");
 }

@@ -84,19 +84,25 @@ static void reload(struct api_server *api)
 {
 	struct err e = ERR_INIT;
 	time_us until;
+	int brokers;
 
-	(void)!api_reload(api, &until, &e);
+	(void)!api_reload(api, &until, &brokers, &e);
 }
 
 int cmd_reload(struct cli *c, struct err *e)
 {
 	char text[40];
-	time_us until = 0;
-	int rc = api_reload(c->api, &until, e);
+	time_us until = TIME_NONE;
+	int brokers = 0, rc = api_reload(c->api, &until, &brokers, e);
 
-	if (rc == 0)
+	if (until != TIME_NONE)
 		fprintf(c->out, "the certificate was read again; it holds until %s\n",
 		        time_format(until, zone_utc(), text));
+	if (brokers > 0)
+		fprintf(c->out, "%d broker%s of brokers.yaml\n", brokers, brokers == 1 ? "" : "s");
+	if (rc == 0 && until == TIME_NONE && brokers == 0)
+		rc = err_set(e, ERR_STATE,
+		        "there is nothing to read again: no certificate (setting cert), no brokers.yaml");
 	return rc;
 }
 

@@ -187,7 +187,7 @@ static int read_things(struct simulation *m, struct store *st, int most, struct 
 	int rc = catalog_load(st, &k, e);
 
 	if (rc == 0)
-		rc = registry_new(st, &r, e);
+		rc = registry_new(st, k, &r, e);
 	if (rc < 0)
 		goto out;
 	m->zone = k->zone;

@@ -6,9 +6,7 @@
 
 #include <stdarg.h>
 
-#define PAIRS_MAX 4000000 /* pairs of rows compared at most */
 #define STEPS_MAX 2000000 /* of the search for gaps: rows looked at, in words */
-#define TOLD_MAX 5        /* gaps, and overlaps, of one table */
 
 void dmn__tell(struct teller *t, int line, const char *fmt, ...)
 {
@@ -95,30 +93,11 @@ static void write_input(struct sb *b, const struct grid *g, int column, int firs
 
 /* ---- pairs of rows ---- */
 
-/* The first piece that both rows surely take, -1 if none. */
-static int common(const struct column *c, int i, int k)
-{
-	const uint64_t *x = row_of(c->sure, c->words, i), *y = row_of(c->sure, c->words, k);
-
-	for (size_t w = 0; w < c->words; w++)
-		if (x[w] & y[w])
-			return (int)w * 64 + __builtin_ctzll(x[w] & y[w]);
-	return -1;
-}
-
-static bool overlap(const struct grid *g, int i, int k)
-{
-	for (int c = 0; c < g->b->inputs; c++)
-		if (common(&g->column[c], i, k) < 0)
-			return false;
-	return true;
-}
-
 /* "x = 5, y true": a case that both rows take; "" if all are. */
 static void write_example(struct sb *b, const struct grid *g, int i, int k)
 {
 	for (int c = 0; c < g->b->inputs; c++) {
-		int piece = common(&g->column[c], i, k);
+		int piece = dmn__common(g, c, i, k);
 
 		write_input(b, g, c, piece, piece);
 	}
@@ -127,29 +106,27 @@ static void write_example(struct sb *b, const struct grid *g, int i, int k)
 int dmn__check_unique(const struct drg *d, const struct box *b, struct err *e)
 {
 	struct arena *a;
+	struct dmn__overlaps found;
+	struct sb text = SB_INIT;
 	struct grid g;
-	int rc = 0, pairs = 0;
+	int rc = 0, i, k;
 
 	if (b->hit != HIT_UNIQUE)
 		return 0;
 	a = arena_new(0);
-	if (!dmn__grid(a, d, b, &g))
-		goto out;
-	for (int k = 1; k < b->rules && rc == 0 && pairs < PAIRS_MAX; k++)
-		for (int i = 0; i < k && rc == 0; i++, pairs++)
-			if (overlap(&g, i, k)) {
-				struct sb text = SB_INIT;
-
-				write_example(&text, &g, i, k);
-				err_set(e, ERR_INVALID,
-				        "rows %d and %d of \"%s\" can both match%s" STR_FMT
-				        ", but the table is UNIQUE; narrow one, or take another hit policy",
-				        i + 1, k + 1, d->label, text.n > 0 ? ", as for " : "",
-				        STR_ARG(sb_str(&text)));
-				rc = err_at(e, d->model->file, b->rule[k].line, 0, d->id);
-				sb_fini(&text);
-			}
-out:
+	dmn__grid(a, d, b, &g);
+	dmn__find_overlaps(a, &g, NULL, &found);
+	if (found.n > 0) {
+		i = found.pair[0][0];
+		k = found.pair[0][1];
+		write_example(&text, &g, i, k);
+		err_set(e, ERR_INVALID,
+		        "rows %d and %d of \"%s\" can both match%s" STR_FMT
+		        ", but the table is UNIQUE; narrow one, or take another hit policy",
+		        i + 1, k + 1, d->label, text.n > 0 ? ", as for " : "", STR_ARG(sb_str(&text)));
+		rc = err_at(e, d->model->file, b->rule[k].line, 0, d->id);
+	}
+	sb_fini(&text);
 	arena_free(&a);
 	return rc;
 }
@@ -162,26 +139,27 @@ static bool same_outputs(const struct box *b, int i, int k)
 	return true;
 }
 
-static void check_pairs(struct teller *t, const struct grid *g)
+static void check_pairs(struct teller *t, struct arena *a, const struct grid *g)
 {
 	const struct box *b = g->b;
-	int pairs = 0, found = 0;
+	struct dmn__overlaps found;
 
-	for (int k = 1; k < b->rules && pairs < PAIRS_MAX; k++)
-		for (int i = 0; i < k; i++, pairs++) {
-			struct sb text = SB_INIT;
+	dmn__find_overlaps(a, g, b->hit == HIT_ANY ? same_outputs : NULL, &found);
+	for (int n = 0; n < DMN__TOLD_MAX && n < found.n; n++) {
+		int i = found.pair[n][0], k = found.pair[n][1];
+		struct sb text = SB_INIT;
 
-			if (!overlap(g, i, k) || (b->hit == HIT_ANY && same_outputs(b, i, k)) ||
-			        ++found > TOLD_MAX)
-				continue;
-			write_example(&text, g, i, k);
-			dmn__tell(t, b->rule[k].line, "rows %d and %d overlap%s%s" STR_FMT, i + 1, k + 1,
-			        b->hit == HIT_ANY ? " and give different results" : "",
-			        text.n > 0 ? ", as for " : "", STR_ARG(sb_str(&text)));
-			sb_fini(&text);
-		}
-	if (found > TOLD_MAX)
-		dmn__tell(t, b->line, "and %d more pairs of rows overlap", found - TOLD_MAX);
+		write_example(&text, g, i, k);
+		dmn__tell(t, b->rule[k].line, "rows %d and %d overlap%s%s" STR_FMT, i + 1, k + 1,
+		        b->hit == HIT_ANY ? " and give different results" : "", text.n > 0 ? ", as for " : "",
+		        STR_ARG(sb_str(&text)));
+		sb_fini(&text);
+	}
+	if (found.n > DMN__TOLD_MAX)
+		dmn__tell(t, b->line, "and %lld more pairs of rows overlap",
+		        (long long)found.n - DMN__TOLD_MAX);
+	if (!found.all)
+		dmn__tell(t, b->line, "the table is too large to be searched for all rows that overlap");
 }
 
 /* ---- gaps, and rows that never fire ---- */
@@ -203,7 +181,7 @@ static void tell_gap(struct walk *w, int columns)
 {
 	struct sb text = SB_INIT;
 
-	if (!w->gaps_matter || ++w->gaps > TOLD_MAX)
+	if (!w->gaps_matter || ++w->gaps > DMN__TOLD_MAX)
 		return;
 	for (int c = 0; c < columns; c++)
 		write_input(&text, w->g, c, w->first[c], w->last[c]);
@@ -351,8 +329,8 @@ static void check_cover(struct teller *t, struct arena *a, const struct grid *g)
 	if (!whole)
 		dmn__tell(t, b->line,
 		        "the table is too large to be searched for all gaps and rows that never fire");
-	if (w.gaps > TOLD_MAX)
-		dmn__tell(t, b->line, "and %d more cases that no row takes", w.gaps - TOLD_MAX);
+	if (w.gaps > DMN__TOLD_MAX)
+		dmn__tell(t, b->line, "and %d more cases that no row takes", w.gaps - DMN__TOLD_MAX);
 	for (int r = 0; r < b->rules; r++)
 		if (whole && !w.fires[r])
 			tell_dead(t, g, r);
@@ -364,14 +342,14 @@ static void check_table(struct teller *t, const struct box *b)
 	struct grid g;
 
 	dmn__check_cells(t, a, b);
-	if (!dmn__grid(a, t->d, b, &g)) {
-		dmn__tell(t, b->line, "the table is too large to be searched for gaps and overlaps");
-	} else {
-		if (b->hit == HIT_ANY || b->hit == HIT_UNIQUE)
-			check_pairs(t, &g);
-		if (b->inputs > 0 && b->rules > 0)
-			check_cover(t, a, &g);
-	}
+	dmn__grid(a, t->d, b, &g);
+	if (b->hit == HIT_ANY || b->hit == HIT_UNIQUE)
+		check_pairs(t, a, &g);
+	if (!dmn__grid_sets(a, &g))
+		dmn__tell(t, b->line,
+		        "the table is too large to be searched for gaps and rows that never fire");
+	else if (b->inputs > 0 && b->rules > 0)
+		check_cover(t, a, &g);
 	arena_free(&a);
 }
 

@@ -76,11 +76,12 @@ struct box {
 	enum box_kind kind;
 	int line;
 	struct str type;
-	const struct feel_expr *expr; /* literal; of an invocation the function */
+	const struct feel_expr *expr; /* literal */
 	const char *why;              /* BOX_BROKEN */
+	bool external;                /* of a function: the result tells where it is */
 	struct box_entry *entry;      /* context entries, bindings, parameters, items, rows */
 	int entries;
-	struct box *result; /* of a context, or the body of a function; NULL if none */
+	struct box *result; /* of a context; the body of a function; what an invocation calls; NULL if none */
 	/* decision table */
 	enum hit_policy hit;
 	enum aggregation aggregation;
@@ -110,7 +111,10 @@ struct drg { /* an element of the requirements graph */
 	int needs;
 	struct box *box;
 	const struct xml *xml;
-	int mark; /* of the search for cycles */
+	/* Of the search for cycles; circular: it is in one, of a model loaded leniently. */
+	int mark;
+	struct drg *via;
+	bool circular;
 	/* of a decision service: its parameters (input data, then input decisions) and its outputs */
 	struct drg **parameter, **output;
 	int parameters, outputs;
@@ -144,6 +148,9 @@ struct dmn_model {
  * one, a list of one for an element, midnight for a date); 0 if not, and v is as it was. */
 int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *v, const struct feel_scope *s,
         struct arena *a);
+/* The same for what comes from outside: components that are missing become null. */
+int dmn__conform_input(const struct dmn_model *m, struct str type, struct feel_value *v,
+        const struct feel_scope *s, struct arena *a);
 /* The same for what a function gives whose type is named: that of a type of functions is its result. */
 int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_value *v,
         const struct feel_scope *s, struct arena *a);

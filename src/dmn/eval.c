@@ -27,6 +27,27 @@ static void coerce(struct dmn__run *r, struct str type, struct feel_value *v, co
 	*v = FEEL_NULL_VALUE;
 }
 
+static void conform_input(
+        struct dmn__run *r, const struct drg *d, struct feel_value *v, const struct feel_scope *s)
+{
+	if (d->type.n == 0 || v->type == FEEL_NULL || dmn__conform_input(r->m, d->type, v, s, r->a))
+		return;
+	feel_note(r->run, "the input " STR_FMT " is not of type " STR_FMT ", so it is null", STR_ARG(d->name),
+	        STR_ARG(d->type));
+	*v = FEEL_NULL_VALUE;
+}
+
+/* An argument that is not of its parameter's type makes the whole call null (Table 63): false. */
+static bool fits(struct dmn__run *r, struct str type, struct feel_value *v, const struct feel_scope *s,
+        struct str name)
+{
+	if (type.n == 0 || v->type == FEEL_NULL || dmn__conform(r->m, type, v, s, r->a))
+		return true;
+	feel_note(r->run, "the argument " STR_FMT " is not of type " STR_FMT ", so the call is null",
+	        STR_ARG(name), STR_ARG(type));
+	return false;
+}
+
 /*
  * A scope inside of s with an empty context for its names. Functions made inside remember the scope, so
  * both live in the arena.
@@ -59,28 +80,33 @@ static int call(
         void *arg, struct feel_run *run, const struct feel_value *args, struct feel_value *out, struct err *e)
 {
 	const struct closure *c = arg;
-	struct feel_value *context;
+	const struct box *b = c->box;
+	struct feel_value *context, *v;
 	struct feel_scope *s;
 	int rc = feel_run_enter(run, e);
 
 	if (rc < 0)
 		return rc;
+	*out = FEEL_NULL_VALUE;
 	s = inner_scope(c->r, c->scope, &context);
-	if (s == NULL) {
+	v = arena_array(c->r->a, (size_t)b->entries, sizeof(*v));
+	if (s == NULL || v == NULL) {
 		rc = nomem(e);
 		goto out;
 	}
-	for (int i = 0; i < c->box->entries; i++) {
-		struct feel_value v = args[i];
-
-		coerce(c->r, c->box->entry[i].type, &v, c->scope, "the argument ", c->box->entry[i].name);
-		feel_put(c->r->a, context, c->box->entry[i].name, v);
+	for (int i = 0; i < b->entries; i++) {
+		v[i] = args[i];
+		if (!fits(c->r, b->entry[i].type, &v[i], c->scope, b->entry[i].name))
+			goto out;
+		feel_put(c->r->a, context, b->entry[i].name, v[i]);
 	}
-	rc = eval_box(c->r, c->box->result, s, out, e);
-	if (rc == 0 && c->box->type.n > 0 && out->type != FEEL_NULL &&
-	        !dmn__conform_result(c->r->m, c->box->type, out, s, c->r->a)) {
+	rc = eval_box(c->r, b->result, s, out, e);
+	if (rc == 0 && b->external)
+		*out = feel_external(run, out, v, b->entries);
+	if (rc == 0 && b->type.n > 0 && out->type != FEEL_NULL &&
+	        !dmn__conform_result(c->r->m, b->type, out, s, c->r->a)) {
 		feel_note(run, "the result of a function is not of type " STR_FMT ", so it is null",
-		        STR_ARG(c->box->type));
+		        STR_ARG(b->type));
 		*out = FEEL_NULL_VALUE;
 	}
 out:
@@ -134,8 +160,10 @@ static int eval_service(struct dmn__run *r, const struct drg *d, const struct fe
 		inner.m = parameter->model;
 		inner.done[parameter->place] = args[i];
 		inner.is_done[parameter->place] = true;
-		coerce(&inner, parameter->type, &inner.done[parameter->place], given, "the input ",
-		        parameter->name);
+		if (!fits(&inner, parameter->type, &inner.done[parameter->place], given, parameter->name)) {
+			*out = FEEL_NULL_VALUE;
+			return 0;
+		}
 	}
 	for (int i = 0; i < d->outputs && rc == 0; i++)
 		rc = eval_drg(&inner, d->output[i], given, e);
@@ -222,14 +250,22 @@ static int eval_list(struct dmn__run *r, const struct box *b, const struct feel_
 	return rc;
 }
 
-/* Bindings are by name; a parameter without one is null. */
+/* Bindings are by name, as those of a call that names its parameters. */
 static int eval_invocation(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
 	struct feel_value function = FEEL_NULL_VALUE, *arg;
-	const struct str *names = NULL;
-	int rc = feel_eval(b->expr, s, r->a, &function, r->notes, e), n;
+	struct str *names = arena_array(r->a, (size_t)b->entries, sizeof(*names));
+	int rc = eval_box(r, b->result, s, &function, e);
 
+	arg = arena_array(r->a, (size_t)b->entries, sizeof(*arg));
+	if (names == NULL || arg == NULL)
+		return nomem(e);
+	for (int i = 0; i < b->entries && rc == 0; i++) {
+		names[i] = b->entry[i].name;
+		if (b->entry[i].box != NULL)
+			rc = eval_box(r, b->entry[i].box, s, &arg[i], e);
+	}
 	if (rc < 0)
 		return rc;
 	*out = FEEL_NULL_VALUE;
@@ -237,28 +273,7 @@ static int eval_invocation(struct dmn__run *r, const struct box *b, const struct
 		feel_note(r->run, "the invocation on line %d names no function", b->line);
 		return 0;
 	}
-	n = feel_parameters(&function, &names);
-	if (n < 0)
-		n = b->entries;
-	arg = arena_array(r->a, (size_t)n, sizeof(*arg));
-	if (arg == NULL)
-		return nomem(e);
-	for (int i = 0; i < b->entries; i++) {
-		int place = names == NULL ? i : 0;
-
-		while (names != NULL && place < n && !str_eq(names[place], b->entry[i].name))
-			place++;
-		if (place >= n) {
-			feel_note(r->run, "the function on line %d has no parameter " STR_FMT, b->line,
-			        STR_ARG(b->entry[i].name));
-			return 0;
-		}
-		if (b->entry[i].box != NULL)
-			rc = eval_box(r, b->entry[i].box, s, &arg[place], e);
-		if (rc < 0)
-			return rc;
-	}
-	return feel_call(&function, s, arg, n, r->a, out, r->notes, e);
+	return feel_call(&function, s, names, arg, b->entries, r->a, out, r->notes, e);
 }
 
 static int eval_if(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
@@ -431,7 +446,7 @@ static const struct feel_value *entry(const struct feel_value *context, struct s
 	if (context == NULL || context->type != FEEL_CONTEXT)
 		return NULL;
 	for (int i = 0; i < context->context.n; i++)
-		if (str_eq(context->context.entry[i].key, name))
+		if (context->context.entry[i].key.n == name.n && str_eq(context->context.entry[i].key, name))
 			return context->context.entry[i].value;
 	return NULL;
 }
@@ -559,7 +574,7 @@ static int eval_drg(struct dmn__run *r, const struct drg *d, const struct feel_s
 		if (v != NULL)
 			*out = *v;
 		r->m = d->model;
-		coerce(r, d->type, out, given, "the input ", d->name);
+		conform_input(r, d, out, given);
 		r->m = outer;
 		return 0;
 	case DRG_SERVICE: return make_service(r, d, given, out, e);
@@ -598,8 +613,8 @@ static const struct drg *find(const struct dmn_model *m, const char *name)
 }
 
 /* Calls a service or a business knowledge model with what the context has under its parameters' names. */
-static int call_by_names(
-        struct dmn__run *r, const struct feel_scope *given, struct feel_value *v, struct err *e)
+static int call_by_names(struct dmn__run *r, const struct drg *d, const struct feel_scope *given,
+        struct feel_value *v, struct err *e)
 {
 	struct feel_value function = *v, *arg;
 	const struct str *names = NULL;
@@ -614,8 +629,12 @@ static int call_by_names(
 
 		if (found != NULL)
 			arg[i] = *found;
+		/* They come from outside; whether they fit at all, the call decides. */
+		if (d->kind == DRG_SERVICE && d->parameter[i]->type.n > 0)
+			(void)dmn__conform_input(
+			        d->parameter[i]->model, d->parameter[i]->type, &arg[i], given, r->a);
 	}
-	return feel_call(&function, given, arg, n, r->a, v, r->notes, e);
+	return feel_call(&function, given, NULL, arg, n, r->a, v, r->notes, e);
 }
 
 static void free_notes(void *notes)
@@ -650,7 +669,7 @@ int dmn_evaluate(const struct dmn_model *m, const char *decision, const struct f
 	rc = eval_drg(r, d, given, e);
 	v = r->done[d->place];
 	if (rc == 0 && d->kind != DRG_DECISION)
-		rc = call_by_names(r, given, &v, e);
+		rc = call_by_names(r, d, given, &v, e);
 	if (rc == 0 && arena_failed(a))
 		rc = nomem(e);
 	if (rc == 0) {

@@ -166,8 +166,33 @@ static int link_all(struct loader *l)
 	return rc;
 }
 
+/* Leniently, the elements of a circle have no logic any more, and who closes it loses that requirement. */
+static void mark_circle(struct drg *from, struct drg *to)
+{
+	for (; from != to; from = from->via)
+		from->circular = true;
+	to->circular = true;
+}
+
+static int find_cycle(struct loader *l, struct drg *d, int depth);
+
+/* Goes on to what d refers to; *closes: that would close a circle. */
+static int go_on(struct loader *l, struct drg *d, struct drg *to, int depth, bool *closes)
+{
+	*closes = l->m->lenient && to->mark == 1;
+	if (*closes) {
+		mark_circle(d, to);
+		return 0;
+	}
+	to->via = d;
+	return find_cycle(l, to, depth + 1);
+}
+
 static int find_cycle(struct loader *l, struct drg *d, int depth)
 {
+	int kept = 0, rc = 0;
+	bool closes;
+
 	if (d->mark == 2)
 		return 0;
 	if (d->mark == 1)
@@ -175,15 +200,38 @@ static int find_cycle(struct loader *l, struct drg *d, int depth)
 	if (depth > CHAIN_MAX)
 		return dmn__bad(l, d->xml, "more than %d elements require each other in a row", CHAIN_MAX);
 	d->mark = 1;
-	/* A business knowledge model may call itself. */
-	for (int i = 0; i < d->needs; i++)
-		if (!(d->kind == DRG_BKM && d->need[i] == d) && find_cycle(l, d->need[i], depth + 1) < 0)
-			return ERR_INVALID;
-	for (int i = 0; i < d->outputs; i++)
-		if (find_cycle(l, d->output[i], depth + 1) < 0)
-			return ERR_INVALID;
+	for (int i = 0; i < d->needs && rc == 0; i++) {
+		closes = false;
+		if (!(d->kind == DRG_BKM && d->need[i] == d)) /* it may call itself */
+			rc = go_on(l, d, d->need[i], depth, &closes);
+		if (!closes) {
+			d->need[kept] = d->need[i];
+			d->need_import[kept++] = d->need_import[i];
+		}
+	}
+	d->needs = kept;
+	kept = 0;
+	for (int i = 0; i < d->outputs && rc == 0; i++) {
+		rc = go_on(l, d, d->output[i], depth, &closes);
+		if (!closes)
+			d->output[kept++] = d->output[i];
+	}
+	d->outputs = kept;
 	d->mark = 2;
-	return 0;
+	return rc < 0 ? ERR_INVALID : 0;
+}
+
+/* The logic of an element that has none: null, and why. */
+static struct box *broken(struct loader *l, const struct drg *d, const char *why)
+{
+	struct box *b = arena_alloc(l->m->a, sizeof(*b)), *function;
+
+	*b = (struct box){.kind = BOX_BROKEN, .line = d->line, .why = arena_strdup(l->m->a, why)};
+	if (d->kind != DRG_BKM)
+		return b;
+	function = arena_alloc(l->m->a, sizeof(*function));
+	*function = (struct box){.kind = BOX_FUNCTION, .line = d->line, .result = b};
+	return function;
 }
 
 static int load_logic(struct loader *l, struct drg *d, struct names *n)
@@ -201,11 +249,7 @@ static int load_logic(struct loader *l, struct drg *d, struct names *n)
 	rc = logic != NULL ? dmn__load_function(l, logic, n, d->box)
 	                   : dmn__bad(l, d->xml, "the business knowledge model has no encapsulatedLogic");
 	if (rc < 0 && l->m->lenient) {
-		struct box *broken = arena_alloc(l->m->a, sizeof(*broken));
-
-		*broken = (struct box){
-		        .kind = BOX_BROKEN, .line = d->line, .why = arena_strdup(l->m->a, l->e->text)};
-		d->box->result = broken;
+		d->box->result = broken(l, d, l->e->text)->result;
 		*l->e = (struct err)ERR_INIT;
 		rc = 0;
 	}
@@ -218,6 +262,10 @@ static int load_drg(struct loader *l, struct drg *d)
 	struct names n = {0};
 
 	l->d = d;
+	if (d->circular) {
+		d->box = broken(l, d, "it requires itself, by way of others");
+		return 0;
+	}
 	for (int i = 0; i < d->needs; i++)
 		dmn__push(l, &n, d->need_import[i].n > 0 ? d->need_import[i] : d->need[i]->name);
 	if (d->kind == DRG_BKM)
@@ -225,9 +273,7 @@ static int load_drg(struct loader *l, struct drg *d)
 	if (dmn__box_child(x) == NULL) {
 		if (!l->m->lenient)
 			return dmn__bad(l, x, "the decision \"%s\" has no expression", d->label);
-		d->box = arena_alloc(l->m->a, sizeof(*d->box));
-		*d->box = (struct box){
-		        .kind = BOX_BROKEN, .line = d->line, .why = "the decision has no expression"};
+		d->box = broken(l, d, "the decision has no expression");
 		return 0;
 	}
 	return dmn__load_box(l, dmn__box_child(x), &n, &d->box);

@@ -1,7 +1,8 @@
 /*
  * grid - what the cells of a table say, as far as they hold literals: each column is cut into pieces in which
- * all its cells say the same, and each cell becomes a set of pieces. A cell of another form may take all and
- * surely takes nothing, so that no row is accused wrongly.
+ * all its cells say the same, and each cell becomes a few stretches of pieces. A cell of another form may
+ * take all and surely takes nothing, so that no row is accused wrongly. For the search for gaps cells are
+ * sets too.
  */
 #include "dmn/check_int.h"
 
@@ -13,6 +14,10 @@ int dmn__order(const struct feel_value *a, const struct feel_value *b, int *orde
 		*order = a->boolean - b->boolean;
 		return 0;
 	}
+	/* moments with and without a zone have an order two by two, but no order of all */
+	if ((a->type == FEEL_TIME || a->type == FEEL_DATETIME) && a->type == b->type &&
+	        a->moment.has_zone != b->moment.has_zone)
+		return -1;
 	return feel_compare(a, b, order);
 }
 
@@ -150,12 +155,7 @@ static void cut(struct cutting *c)
 		add(c, (struct piece){.place = -1, .null = true});
 }
 
-/* ---- cells as sets of pieces ---- */
-
-static void set_bit(uint64_t *set, int i)
-{
-	set[i / 64] |= UINT64_C(1) << (i % 64);
-}
+/* ---- cells as stretches of pieces ---- */
 
 static int rank(const struct cutting *c, const struct feel_value *v)
 {
@@ -164,27 +164,81 @@ static int rank(const struct cutting *c, const struct feel_value *v)
 	return found != NULL ? (int)(found - c->at) : 0;
 }
 
-/* From the place of the part's begin to that of its end; without an end, to that of the type. */
-static void take_part(const struct cutting *c, const struct feel_range *part, uint64_t *set)
+/* The first piece that does not stand before that place of the type. */
+static int piece_from(const struct column *col, enum feel_type type, int place)
 {
-	const struct column *col = c->column;
-	enum feel_type type = some_end(part)->type;
-	int from = part->low != NULL ? 2 * rank(c, part->low) + (part->low_in ? 1 : 2) : 0;
-	int to = part->high != NULL ? 2 * rank(c, part->high) + part->high_in : INT32_MAX;
 	int low = 0, high = col->n;
 
 	while (low < high) {
 		int mid = (low + high) / 2;
+		const struct piece *p = &col->piece[mid];
 
-		if (col->piece[mid].type < type ||
-		        (col->piece[mid].type == type && col->piece[mid].place < from))
+		/* null is of no type, but stands last */
+		if (!p->null && (p->type < type || (p->type == type && p->place < place)))
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	for (int i = low; i < col->n && col->piece[i].type == type && col->piece[i].place <= to; i++)
-		if (!col->piece[i].other)
-			set_bit(set, i);
+	return low;
+}
+
+static void add_stretch(struct stretches *s, int first, int last)
+{
+	if (first <= last)
+		s->at[s->n++] = (struct stretch){first, last};
+}
+
+/* From the place of the part's begin to that of its end; without an end, to that of the type. */
+static void take_part(const struct cutting *c, const struct feel_range *part, struct stretches *s)
+{
+	const struct column *col = c->column;
+	enum feel_type type = some_end(part)->type;
+	int from = part->low != NULL ? 2 * rank(c, part->low) + (part->low_in ? 1 : 2) : 0;
+	int to = part->high != NULL ? 2 * rank(c, part->high) + part->high_in + 1 : INT32_MAX;
+	int last = piece_from(col, type, to) - 1;
+
+	if (last >= 0 && col->piece[last].other)
+		last--;
+	add_stretch(s, piece_from(col, type, from), last);
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct stretch *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void tidy(struct stretches *s)
+{
+	int kept = 0;
+
+	if (s->n > 1)
+		qsort(s->at, (size_t)s->n, sizeof(*s->at), by_first);
+	for (int i = 0; i < s->n; i++) {
+		if (kept > 0 && s->at[i].first <= s->at[kept - 1].last + 1) {
+			if (s->at[i].last > s->at[kept - 1].last)
+				s->at[kept - 1].last = s->at[i].last;
+		} else {
+			s->at[kept++] = s->at[i];
+		}
+	}
+	s->n = kept;
+}
+
+/* What lies between first and last and is not among them; there is room for one more. */
+static void turn_over(struct stretches *s, int first, int last)
+{
+	int n = s->n;
+
+	s->n = 0;
+	for (int i = 0; i < n; i++) {
+		struct stretch x = s->at[i];
+
+		add_stretch(s, first, x.first - 1);
+		first = x.last + 1;
+	}
+	add_stretch(s, first, last);
 }
 
 /* null equals null alone; whether it lies in a range is null, negated or not */
@@ -196,77 +250,52 @@ static bool takes_null(const struct feel_cell *cell)
 	return cell->null != cell->negated;
 }
 
-static void take(const struct cutting *c, const struct feel_cell *cell, uint64_t *set)
+static struct stretches take(const struct cutting *c, const struct feel_cell *cell)
 {
 	const struct column *col = c->column;
+	int nulls = col->n > 0 && col->piece[col->n - 1].null;
+	struct stretches s = {arena_array(c->a, (size_t)cell->n + 2, sizeof(struct stretch)), 0};
 	enum feel_type type = cell->n > 0 ? some_end(&cell->part[0])->type : FEEL_NULL;
 
+	if (cell->any) {
+		add_stretch(&s, 0, col->n - 1);
+		return s;
+	}
 	for (int i = 0; i < cell->n; i++) {
-		take_part(c, &cell->part[i], set);
+		take_part(c, &cell->part[i], &s);
 		if (some_end(&cell->part[i])->type != type)
 			type = FEEL_NULL;
 	}
-	for (int i = 0; i < col->n; i++) {
-		if (col->piece[i].null) {
-			if (cell->any || takes_null(cell))
-				set_bit(set, i);
-		} else if (cell->any) {
-			set_bit(set, i);
-		} else if (cell->negated) {
-			/* not("a") of a number is null */
-			if (cell->n == 0 || (type != FEEL_NULL && col->piece[i].type == type))
-				set[i / 64] ^= UINT64_C(1) << (i % 64);
-			else
-				set[i / 64] &= ~(UINT64_C(1) << (i % 64));
-		}
-	}
+	tidy(&s);
+	if (cell->negated && cell->n == 0)
+		turn_over(&s, 0, col->n - nulls - 1);
+	else if (cell->negated && type != FEEL_NULL)
+		turn_over(&s, piece_from(col, type, 0), piece_from(col, type, INT32_MAX) - 1);
+	else if (cell->negated) /* not("a") of a number is null */
+		s.n = 0;
+	if (nulls && takes_null(cell))
+		add_stretch(&s, col->n - 1, col->n - 1);
+	tidy(&s);
+	return s;
 }
 
 /* Pieces that the allowed values leave out cannot come. */
 static void keep_allowed(struct cutting *c, const struct feel_cell *allowed)
 {
 	struct column *col = c->column;
-	uint64_t *set = arena_array(c->a, ((size_t)col->n + 63) / 64, sizeof(*set));
+	struct stretches s = take(c, allowed);
 	int kept = 0;
 
-	take(c, allowed, set);
-	for (int i = 0; i < col->n; i++)
-		if (col->piece[i].null || bit(set, i))
+	for (int i = 0, k = 0; i < col->n; i++) {
+		while (k < s.n && s.at[k].last < i)
+			k++;
+		if (col->piece[i].null || (k < s.n && s.at[k].first <= i))
 			col->piece[kept++] = col->piece[i];
+	}
 	col->n = kept;
 }
 
-static bool fill(struct cutting *c, struct grid *g, int place)
-{
-	struct column *col = c->column;
-	size_t rows = (size_t)g->b->rules;
-
-	col->words = ((size_t)col->n + 63) / 64;
-	if (rows * ((size_t)col->n + 64) > BITS_MAX)
-		return false;
-	col->sure = arena_array(c->a, rows * col->words, sizeof(uint64_t));
-	col->may = arena_array(c->a, rows * col->words, sizeof(uint64_t));
-	col->rows_sure = arena_array(c->a, (size_t)col->n * g->row_words, sizeof(uint64_t));
-	col->rows_may = arena_array(c->a, (size_t)col->n * g->row_words, sizeof(uint64_t));
-	for (int r = 0; r < g->b->rules; r++, place += g->b->inputs) {
-		uint64_t *sure = row_of(col->sure, col->words, r), *may = row_of(col->may, col->words, r);
-		bool known = g->known[place] && (!col->any || g->cell[place].any);
-
-		if (known)
-			take(c, &g->cell[place], sure);
-		for (int i = 0; i < col->n; i++) {
-			if (bit(sure, i))
-				set_bit(row_of(col->rows_sure, g->row_words, i), r);
-			if (bit(sure, i) || !known) {
-				set_bit(may, i);
-				set_bit(row_of(col->rows_may, g->row_words, i), r);
-			}
-		}
-	}
-	return true;
-}
-
-static bool read_column(struct arena *a, const struct drg *d, struct grid *g, int c)
+static void read_column(struct arena *a, const struct drg *d, struct grid *g, int c)
 {
 	struct cutting cutting = {.a = a, .column = &g->column[c]};
 	const struct table_input *in = &g->b->input[c];
@@ -293,10 +322,60 @@ static bool read_column(struct arena *a, const struct drg *d, struct grid *g, in
 		add(&cutting, (struct piece){.place = -1});
 		cutting.column->any = true;
 	}
-	return fill(&cutting, g, c);
+	for (int r = 0; r < g->b->rules; r++) {
+		size_t place = (size_t)r * (size_t)g->b->inputs + (size_t)c;
+
+		g->sure[place] = g->known[place] && (!cutting.column->any || g->cell[place].any);
+		if (g->sure[place])
+			g->taken[place] = take(&cutting, &g->cell[place]);
+	}
 }
 
-bool dmn__grid(struct arena *a, const struct drg *d, const struct box *b, struct grid *g)
+static void set_bit(uint64_t *set, int i)
+{
+	set[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static void set_bits(const struct grid *g, struct column *col, int row, const struct stretches *s, bool sure)
+{
+	struct stretch whole = {0, col->n - 1};
+
+	for (int k = 0; k < (sure ? s->n : 1); k++) {
+		const struct stretch *x = sure ? &s->at[k] : &whole;
+
+		for (int i = x->first; i <= x->last; i++) {
+			if (sure) {
+				set_bit(row_of(col->sure, col->words, row), i);
+				set_bit(row_of(col->rows_sure, g->row_words, i), row);
+			}
+			set_bit(row_of(col->may, col->words, row), i);
+			set_bit(row_of(col->rows_may, g->row_words, i), row);
+		}
+	}
+}
+
+bool dmn__grid_sets(struct arena *a, struct grid *g)
+{
+	size_t rows = (size_t)g->b->rules, place = 0;
+
+	for (int c = 0; c < g->b->inputs; c++) {
+		struct column *col = &g->column[c];
+
+		if (rows * ((size_t)col->n + 64) > BITS_MAX)
+			return false;
+		col->words = ((size_t)col->n + 63) / 64;
+		col->sure = arena_array(a, rows * col->words, sizeof(uint64_t));
+		col->may = arena_array(a, rows * col->words, sizeof(uint64_t));
+		col->rows_sure = arena_array(a, (size_t)col->n * g->row_words, sizeof(uint64_t));
+		col->rows_may = arena_array(a, (size_t)col->n * g->row_words, sizeof(uint64_t));
+	}
+	for (int r = 0; r < g->b->rules; r++)
+		for (int c = 0; c < g->b->inputs; c++, place++)
+			set_bits(g, &g->column[c], r, &g->taken[place], g->sure[place]);
+	return true;
+}
+
+void dmn__grid(struct arena *a, const struct drg *d, const struct box *b, struct grid *g)
 {
 	size_t places = (size_t)b->rules * (size_t)b->inputs;
 
@@ -304,8 +383,8 @@ bool dmn__grid(struct arena *a, const struct drg *d, const struct box *b, struct
 	g->column = arena_array(a, (size_t)b->inputs, sizeof(*g->column));
 	g->cell = arena_array(a, places, sizeof(*g->cell));
 	g->known = arena_array(a, places, sizeof(*g->known));
+	g->sure = arena_array(a, places, sizeof(*g->sure));
+	g->taken = arena_array(a, places, sizeof(*g->taken));
 	for (int c = 0; c < b->inputs; c++)
-		if (!read_column(a, d, g, c))
-			return false;
-	return true;
+		read_column(a, d, g, c);
 }

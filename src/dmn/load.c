@@ -135,11 +135,12 @@ static void load_function_type(const struct xml *x, struct dmn_type *t)
 			t->result = dmn__type_name(dmn__trimmed(c->text));
 }
 
-static int load_type(struct loader *l, const struct xml *x, struct dmn_type *t)
+/* siblings: the names of the components that it stands among; its tests may speak of them. */
+static int load_type(struct loader *l, const struct xml *x, const struct names *siblings, struct dmn_type *t)
 {
 	const struct xml *ref = xml_child(x, "typeRef"), *allowed = xml_child(x, "allowedValues");
 	const struct xml *constraint = xml_child(x, "typeConstraint");
-	struct names none = {0};
+	struct names components = {0};
 	int rc = 0;
 
 	t->name = dmn__trimmed(xml_attr(x, "name", ""));
@@ -149,17 +150,20 @@ static int load_type(struct loader *l, const struct xml *x, struct dmn_type *t)
 	if (xml_child(x, "functionItem") != NULL)
 		load_function_type(xml_child(x, "functionItem"), t);
 	if (allowed != NULL && dmn__text_of(allowed).n > 0)
-		rc = dmn__compile(l, allowed, dmn__text_of(allowed), &none, true, &t->allowed);
+		rc = dmn__compile(l, allowed, dmn__text_of(allowed), siblings, true, &t->allowed);
 	if (rc == 0 && constraint != NULL && dmn__text_of(constraint).n > 0)
-		rc = dmn__compile(l, constraint, dmn__text_of(constraint), &none, true, &t->constraint);
+		rc = dmn__compile(l, constraint, dmn__text_of(constraint), siblings, true, &t->constraint);
 	if (rc < 0 && l->m->lenient) {
 		*l->e = (struct err)ERR_INIT;
 		rc = 0;
 	}
 	t->component = arena_array(l->m->a, (size_t)dmn__count(x, "itemComponent"), sizeof(*t->component));
+	for (const struct xml *c = x->child; c != NULL; c = c->next)
+		if (dmn__is(c, "itemComponent"))
+			dmn__push(l, &components, dmn__trimmed(xml_attr(c, "name", "")));
 	for (const struct xml *c = x->child; c != NULL && rc == 0; c = c->next)
 		if (dmn__is(c, "itemComponent")) {
-			rc = load_type(l, c, &t->component[t->components]);
+			rc = load_type(l, c, &components, &t->component[t->components]);
 			if (rc == 0)
 				rc = add_member(l, c, t->component[t->components++].name);
 		}
@@ -168,13 +172,14 @@ static int load_type(struct loader *l, const struct xml *x, struct dmn_type *t)
 
 static int load_types(struct loader *l, const struct xml *root)
 {
+	const struct names none = {0};
 	int rc = 0;
 
 	for (const struct xml *c = root->child; c != NULL && rc == 0; c = c->next)
 		if (dmn__is(c, "itemDefinition")) {
 			struct dmn_type *t = arena_alloc(l->m->a, sizeof(*t));
 
-			rc = load_type(l, c, t);
+			rc = load_type(l, c, &none, t);
 			t->next = l->m->type;
 			l->m->type = t;
 		}

@@ -69,11 +69,13 @@ int dmn__load_function(struct loader *l, const struct xml *x, struct names *n, s
 {
 	size_t outer = n->n, cap = 0;
 	const struct xml *body = dmn__box_child(x);
+	const char *kind = xml_attr(x, "kind", "FEEL");
 	int rc;
 
-	if (strcmp(xml_attr(x, "kind", "FEEL"), "FEEL") != 0)
-		return dmn__bad(l, x, "functions in other languages than FEEL (%s) are not run",
-		        xml_attr(x, "kind", ""));
+	b->external = strcmp(kind, "Java") == 0; /* the body then tells class and method */
+	if (!b->external && strcmp(kind, "FEEL") != 0)
+		return dmn__bad(
+		        l, x, "functions in other languages than FEEL and Java (%s) are not run", kind);
 	for (const struct xml *c = x->child; c != NULL; c = c->next)
 		if (dmn__is(c, "formalParameter")) {
 			read_variable(c, next_entry(l, b, &cap));
@@ -87,24 +89,26 @@ int dmn__load_function(struct loader *l, const struct xml *x, struct names *n, s
 
 static int load_invocation(struct loader *l, const struct xml *x, struct names *n, struct box *b)
 {
-	const struct xml *function = xml_child(x, "literalExpression");
+	const struct xml *function = dmn__box_child(x);
 	size_t cap = 0;
 	int rc;
 
 	if (function == NULL)
 		return dmn__bad(l, x, "the invocation names no function");
-	rc = dmn__compile(l, function, dmn__text_of(function), n, false, &b->expr);
+	rc = dmn__load_box(l, function, n, &b->result);
 	for (const struct xml *c = x->child; c != NULL && rc == 0; c = c->next) {
 		const struct xml *value;
+		struct box *box = NULL;
 		struct box_entry *e;
 
 		if (!dmn__is(c, "binding"))
 			continue;
-		e = next_entry(l, b, &cap);
-		read_variable(xml_child(c, "parameter"), e);
 		value = dmn__box_child(c);
 		if (value != NULL)
-			rc = dmn__load_box(l, value, n, &e->box);
+			rc = dmn__load_box(l, value, n, &box);
+		e = next_entry(l, b, &cap);
+		read_variable(xml_child(c, "parameter"), e);
+		e->box = box;
 	}
 	return rc;
 }

@@ -119,30 +119,51 @@ static void aggregate(
 	}
 }
 
+static bool has_default(const struct box *b)
+{
+	for (int i = 0; i < b->outputs; i++)
+		if (b->output[i].dflt != NULL)
+			return true;
+	return false;
+}
+
 static int defaults(struct dmn__run *r, const struct box *b, const struct feel_scope *s,
         struct feel_value *out, struct err *e)
 {
 	const struct feel_expr **expr = arena_array(r->a, (size_t)b->outputs, sizeof(*expr));
-	bool any = false;
 
 	*out = FEEL_NULL_VALUE;
 	if (expr == NULL)
 		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
-	for (int i = 0; i < b->outputs; i++) {
+	for (int i = 0; i < b->outputs; i++)
 		expr[i] = b->output[i].dflt;
-		any |= expr[i] != NULL;
-	}
-	return any ? outputs(r, b, expr, s, out, e) : 0;
+	return has_default(b) ? outputs(r, b, expr, s, out, e) : 0;
 }
 
-/* The rows that match and their outputs. */
-static int hits(struct dmn__run *r, const struct box *b, const struct feel_scope *s, struct feel_value *v,
-        int *row, int *n, struct err *e)
+struct hits { /* the rows that match, and their outputs */
+	struct feel_value *v;
+	int *row;
+	size_t cap_v, cap_row;
+	int n;
+};
+
+static int add_hit(struct dmn__run *r, struct hits *h, int row, const struct feel_value *v, struct err *e)
+{
+	h->v = arena_grow(r->a, h->v, &h->cap_v, (size_t)h->n + 1, sizeof(*h->v));
+	h->row = arena_grow(r->a, h->row, &h->cap_row, (size_t)h->n + 1, sizeof(*h->row));
+	if (h->v == NULL || h->row == NULL)
+		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
+	h->v[h->n] = *v;
+	h->row[h->n++] = row;
+	return 0;
+}
+
+static int find_hits(
+        struct dmn__run *r, const struct box *b, const struct feel_scope *s, struct hits *h, struct err *e)
 {
 	struct feel_value *in = arena_array(r->a, (size_t)b->inputs, sizeof(*in));
 	int rc = 0;
 
-	*n = 0;
 	if (in == NULL)
 		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
 	for (int i = 0; i < b->inputs && rc == 0; i++) {
@@ -164,14 +185,16 @@ static int hits(struct dmn__run *r, const struct box *b, const struct feel_scope
 		}
 	}
 	for (int k = 0; k < b->rules && rc == 0; k++) {
+		struct feel_value v;
 		bool hit = true;
 
 		for (int i = 0; i < b->inputs && hit && rc == 0; i++)
 			rc = feel_test(b->rule[k].in[i], s, &in[i], r->a, &hit, e);
 		if (rc < 0 || !hit)
 			continue;
-		rc = outputs(r, b, b->rule[k].out, s, &v[*n], e);
-		row[(*n)++] = k;
+		rc = outputs(r, b, b->rule[k].out, s, &v, e);
+		if (rc == 0)
+			rc = add_hit(r, h, k, &v, e);
 		if (b->hit == HIT_FIRST)
 			break;
 	}
@@ -181,19 +204,20 @@ static int hits(struct dmn__run *r, const struct box *b, const struct feel_scope
 int dmn__table(struct dmn__run *r, const struct box *b, const struct feel_scope *s, struct feel_value *out,
         struct err *e)
 {
-	struct feel_value *v = arena_array(r->a, (size_t)b->rules, sizeof(*v));
-	int *row = arena_array(r->a, (size_t)b->rules, sizeof(*row));
-	int n = 0, rc;
+	struct hits h = {.n = 0};
+	int rc = find_hits(r, b, s, &h, e), n = h.n, *row = h.row;
+	struct feel_value *v = h.v;
 
-	if (v == NULL || row == NULL)
-		return err_set(e, ERR_NOMEM, "the decision needs more memory than it may have");
-	rc = hits(r, b, s, v, row, &n, e);
 	if (rc < 0)
 		return rc;
 	for (int i = 0; i < n; i++)
 		fire(r, row[i]);
-	if (n == 0 && !(b->hit == HIT_COLLECT && b->aggregation == AGG_COUNT))
-		return defaults(r, b, s, out, e);
+	if (n == 0) {
+		rc = defaults(r, b, s, out, e);
+		if (b->hit == HIT_COLLECT && b->aggregation == AGG_COUNT && !has_default(b))
+			*out = feel_int(0);
+		return rc;
+	}
 	switch (b->hit) {
 	case HIT_UNIQUE:
 		*out = v[0];

@@ -8,6 +8,7 @@ struct conforming {
 	const struct feel_scope *s; /* for allowed values; NULL: none */
 	struct arena *a;
 	bool strict; /* no conversions */
+	bool fill;   /* components that are missing become null; else such a value does not conform */
 };
 
 /* "tLoan", or "lib.tLoan" of the model that is imported as lib. */
@@ -84,8 +85,15 @@ static bool conform_type(
         const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth);
 
 static bool conform_context(
-        const struct conforming *c, const struct dmn_type *t, struct feel_value *v, int depth)
+        const struct conforming *outer, const struct dmn_type *t, struct feel_value *v, int depth)
 {
+	struct feel_scope none = {0}, s = outer->s != NULL ? *outer->s : none;
+	struct conforming inner = *outer, *c = &inner;
+
+	/* The tests of a component may speak of those beside it. */
+	s.up = outer->s;
+	s.context = v;
+	inner.s = &s;
 	if (v->type == FEEL_LIST && v->list.n == 1 && !c->strict)
 		*v = v->list.item[0];
 	if (v->type != FEEL_CONTEXT)
@@ -100,8 +108,10 @@ static bool conform_context(
 			if (!conform_type(c, &t->component[i], v->context.entry[k].value, depth + 1))
 				return false;
 		}
-		if (!found && c->strict)
+		if (!found && !c->fill)
 			return false;
+		if (!found)
+			feel_put(c->a, v, t->component[i].name, FEEL_NULL_VALUE);
 	}
 	return true;
 }
@@ -192,20 +202,34 @@ static bool conform_name(const struct conforming *c, struct str name, struct fee
 	return t != NULL ? conform_type(c, t, v, depth) : conform_basic(c, name, v);
 }
 
-int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *v, const struct feel_scope *s,
-        struct arena *a)
+static int conform(const struct conforming *c, struct str type, struct feel_value *v)
 {
-	struct conforming c = {.m = m, .s = s, .a = a};
 	struct feel_value copy;
 
 	if (is_basic(type, v) == 1)
 		return 1;
 	/* Conversion changes in place, and inputs are the caller's. */
-	copy = v->type == FEEL_LIST || v->type == FEEL_CONTEXT ? feel_copy(a, v) : *v;
-	if (!conform_name(&c, type, &copy, 0))
+	copy = v->type == FEEL_LIST || v->type == FEEL_CONTEXT ? feel_copy(c->a, v) : *v;
+	if (!conform_name(c, type, &copy, 0))
 		return 0;
 	*v = copy;
 	return 1;
+}
+
+int dmn__conform(const struct dmn_model *m, struct str type, struct feel_value *v, const struct feel_scope *s,
+        struct arena *a)
+{
+	struct conforming c = {.m = m, .s = s, .a = a};
+
+	return conform(&c, type, v);
+}
+
+int dmn__conform_input(const struct dmn_model *m, struct str type, struct feel_value *v,
+        const struct feel_scope *s, struct arena *a)
+{
+	struct conforming c = {.m = m, .s = s, .a = a, .fill = true};
+
+	return conform(&c, type, v);
 }
 
 int dmn__conform_result(const struct dmn_model *m, struct str type, struct feel_value *v,

@@ -7,6 +7,7 @@ typedef struct feel_node node;
 typedef struct feel_value value;
 
 #define NULL_VALUE FEEL_NULL_VALUE
+#define BUILTIN_PARAMETERS 8 /* more than any row of the table names */
 
 /* Frames live on the stack of the evaluation; a function that outlives it takes them along. */
 static const struct feel_frame *keep_frames(struct feel_run *r, const struct feel_frame *f)
@@ -87,26 +88,46 @@ int feel_parameters(const struct feel_value *function, const struct str **names)
 	return fn->lambda->names_n;
 }
 
+/* The arguments as their parameters' types ask; NULL: they are not of them, or past the budget. */
+static value *fit_arguments(struct feel_run *r, const node *x, const value *arg)
+{
+	value *v = feel__alloc_items(r, x->names_n);
+
+	for (int i = 0; v && i < x->names_n; i++) {
+		v[i] = feel__conform(r, x->types ? x->types[i] : NULL, &arg[i]);
+		if (v[i].type == FEEL_NULL && arg[i].type != FEEL_NULL)
+			return NULL;
+	}
+	return v;
+}
+
 static value call_lambda(struct feel_run *r, const struct feel_function *fn, const value *arg)
 {
 	const node *x = fn->lambda;
 	const struct feel_frame *up = fn->closure;
 	struct feel_frame *frame;
-	value *v, result;
+	value *v = fit_arguments(r, x, arg);
 
+	if (!v)
+		return NULL_VALUE;
 	frame = arena_array(r->arena, (size_t)x->names_n, sizeof(*frame));
-	v = frame ? feel__alloc_items(r, x->names_n) : NULL;
-	if (!v) {
+	if (!frame) {
 		feel__nomem(r);
 		return NULL_VALUE;
 	}
 	for (int i = 0; i < x->names_n; i++) {
-		v[i] = feel__conform(r, x->types ? x->types[i] : NULL, &arg[i]);
 		frame[i] = (struct feel_frame){.up = up, .name = x->names[i], .value = &v[i]};
 		up = &frame[i];
 	}
-	result = feel__eval(r, x->kid[0], up);
-	return result;
+	return feel__eval(r, x->kid[0], up);
+}
+
+static value call_external(struct feel_run *r, const struct feel_function *fn, const value *arg)
+{
+	const node *x = fn->lambda;
+	value mapping = feel__eval(r, x->kid[0], fn->closure), *v = fit_arguments(r, x, arg);
+
+	return v ? feel_external(r, &mapping, v, x->names_n) : NULL_VALUE;
 }
 
 static const struct feel_builtin *builtin_for(const struct feel_builtin *b, int n)
@@ -141,8 +162,10 @@ struct feel_value feel__invoke(struct feel_run *r, const value *function, const 
 		break;
 	}
 	case FUNCTION_LAMBDA:
+	case FUNCTION_EXTERNAL:
 		if (n == fn->lambda->names_n)
-			out = call_lambda(r, fn, arg);
+			out = fn->kind == FUNCTION_LAMBDA ? call_lambda(r, fn, arg)
+			                                  : call_external(r, fn, arg);
 		else
 			out = feel__fail(
 			        r, "the function takes %d arguments, not %d", fn->lambda->names_n, n);
@@ -157,7 +180,6 @@ struct feel_value feel__invoke(struct feel_run *r, const value *function, const 
 				r->rc = rc;
 		}
 		break;
-	case FUNCTION_EXTERNAL: out = feel__fail(r, "functions outside (Java, PMML) are not run"); break;
 	}
 	r->depth--;
 	return r->rc < 0 ? NULL_VALUE : out;
@@ -168,88 +190,91 @@ static int parameter_index(const char *parameters, struct str name)
 {
 	struct str rest = str_of(parameters);
 
-	for (int i = 0; rest.p && rest.n; i++)
+	for (int i = 0; i < BUILTIN_PARAMETERS && rest.p && rest.n; i++)
 		if (str_eq(str_cut(&rest, ','), name))
 			return i;
 	return -1;
 }
 
-/* The arguments as a row of a built-in function takes them: their number, -1 if they do not fit. */
-static int place_in_row(
-        const node *x, const struct feel_builtin *row, bool in_order, const value *given, value *arg, int cap)
+/* What is given to a parameter; -1 if the name is none, or was given before. */
+static int claim(bool *taken, int at)
 {
+	if (at < 0 || taken[at])
+		return -1;
+	taken[at] = true;
+	return at;
+}
+
+/* The arguments as a row of a built-in function takes them: their number, -1 if they do not fit. */
+static int place_in_row(const struct feel_builtin *row, bool in_order, const struct str *names,
+        const value *given, int n, value *arg)
+{
+	bool taken[BUILTIN_PARAMETERS] = {false};
 	int most = -1;
 
-	for (int k = 0; k < cap; k++)
+	for (int k = 0; k < BUILTIN_PARAMETERS; k++)
 		arg[k] = NULL_VALUE;
-	for (int k = 0; k < x->n - 1; k++) {
-		int at = parameter_index(row->parameters, x->names[k]);
+	for (int k = 0; k < n; k++) {
+		int at = claim(taken, parameter_index(row->parameters, names[k]));
 
-		if (at < 0 || at >= cap || (in_order && at <= most))
+		if (at < 0 || (in_order && at <= most))
 			return -1;
 		arg[at] = given[k];
 		if (at > most)
 			most = at;
 	}
-	return most + 1 >= row->least ? most + 1 : -1;
+	return most + 1 > row->least ? most + 1 : row->least;
 }
 
-/* Arguments by name, put in the order of the parameters. Returns their number, -1 if they do not fit. */
-static int place_named(const node *x, const struct feel_function *fn, const value *given, value *arg, int cap,
-        const struct feel_builtin **chosen)
+static value call_builtin_named(
+        struct feel_run *r, struct str name, const struct str *names, const value *given, int n)
 {
 	const struct feel_builtin *row;
-	int n = x->n - 1;
+	value arg[BUILTIN_PARAMETERS];
 
-	if (fn->kind == FUNCTION_BUILTIN) {
-		struct str name = str_of(fn->builtin->name);
+	/* before(point, range) and before(range, point) have the same names: the order tells */
+	for (int in_order = 1; in_order >= 0; in_order--)
+		for (int i = 0; (row = feel__builtin(name, i)); i++) {
+			int placed = place_in_row(row, in_order, names, given, n, arg);
 
-		/* before(point, range) and before(range, point) have the same names: the order tells */
-		for (int in_order = 1; in_order >= 0; in_order--)
-			for (int i = 0; (row = feel__builtin(name, i)); i++) {
-				int placed = place_in_row(x, row, in_order, given, arg, cap);
-
-				*chosen = row;
-				if (placed >= 0)
-					return placed;
-			}
-		return -1;
-	}
-	{
-		int want = fn->kind == FUNCTION_NATIVE ? fn->native.n : fn->lambda->names_n;
-		const struct str *names =
-		        fn->kind == FUNCTION_NATIVE ? fn->native.parameter : fn->lambda->names;
-
-		if (n != want || n > cap)
-			return -1;
-		for (int i = 0; i < want; i++) {
-			int k;
-
-			for (k = 0; k < n && !str_eq(x->names[k], names[i]); k++)
-				;
-			if (k == n)
-				return -1;
-			arg[i] = given[k];
+			if (placed >= 0)
+				return step(r) ? row->call(r, arg, placed) : NULL_VALUE;
 		}
-		return want;
-	}
+	return feel__fail(r, STR_FMT " has no such parameters", STR_ARG(name));
 }
 
-static value __attribute__((noinline))
-call_named(struct feel_run *r, const node *x, const value *function, const value *given)
+/* A parameter that is not named is null. */
+struct feel_value feel__invoke_named(
+        struct feel_run *r, const value *function, const struct str *names, const value *given, int n)
 {
-	const struct feel_builtin *chosen = NULL;
-	int cap = x->n + 7, n;
-	value *arg = feel__alloc_items(r, cap);
+	const struct str *parameter = NULL;
+	value *arg;
+	bool *taken;
+	int want;
 
-	if (!arg)
+	if (function->type != FEEL_FUNCTION)
+		return feel__fail(r, "a %s cannot be called", feel__type_name(function->type));
+	want = feel_parameters(function, &parameter);
+	if (want < 0)
+		return call_builtin_named(r, str_of(function->function->builtin->name), names, given, n);
+	arg = feel__alloc_items(r, want);
+	taken = arena_array(r->arena, (size_t)want, sizeof(*taken));
+	if (!arg || !taken) {
+		feel__nomem(r);
 		return NULL_VALUE;
-	n = place_named(x, function->function, given, arg, cap, &chosen);
-	if (n < 0)
-		return feel__fail(r, "%d:%d: the function has no such parameters", x->line, x->column);
-	if (chosen)
-		return step(r) ? chosen->call(r, arg, n) : NULL_VALUE;
-	return feel__invoke(r, function, arg, n);
+	}
+	for (int k = 0; k < n; k++) {
+		int at = 0;
+
+		while (at < want && !str_eq(parameter[at], names[k]))
+			at++;
+		if (claim(taken, at < want ? at : -1) < 0)
+			return feel__fail(r,
+			        "the function has no parameter \"" STR_FMT "\", or it is given twice",
+			        STR_ARG(names[k]));
+		arg[at] = given[k];
+	}
+	return feel__invoke(r, function, arg, want);
 }
 
 value feel__eval_call(struct feel_run *r, const node *x, const struct feel_frame *f)
@@ -287,6 +312,6 @@ value feel__eval_call(struct feel_run *r, const node *x, const struct feel_frame
 		return feel__fail(r, "%d:%d: a %s cannot be called", x->line, x->column,
 		        feel__type_name(function.type));
 	if (x->kind == N_CALL_NAMED)
-		return call_named(r, x, &function, arg);
+		return feel__invoke_named(r, &function, x->names, arg, n);
 	return feel__invoke(r, &function, arg, n);
 }

@@ -223,6 +223,70 @@ static int matches(struct feel_run *r, const value *input, const value *v)
 	}
 }
 
+/* As Table 55 has it: x >= low and x <= high. A range of ranges is compared as a value. */
+static int in_written_range(struct feel_run *r, const node *x, const struct feel_frame *f, const value *input)
+{
+	value low = feel__eval(r, x->kid[0], f), high = feel__eval(r, x->kid[1], f);
+	int a = compare(r, x, x->op & RANGE_LOW_IN ? CMP_GE : CMP_GT, input, &low);
+	int b = compare(r, x, x->op & RANGE_HIGH_IN ? CMP_LE : CMP_LT, input, &high);
+
+	return a == 0 || b == 0 ? 0 : a < 0 || b < 0 ? -1 : 1;
+}
+
+static bool is_number(const node *x)
+{
+	return x->kind == N_CONST && x->value.type == FEEL_NUMBER;
+}
+
+static int number_test(const node *x, struct feel_number n)
+{
+	const node *e = x->kid[0];
+	int order;
+
+	if (x->kind == T_EXPR && e->kind == N_RANGE && e->n == 2 && is_number(e->kid[0]) &&
+	        is_number(e->kid[1])) {
+		order = feel_number_cmp(n, e->kid[0]->value.number);
+		if (order < 0 || (order == 0 && !(e->op & RANGE_LOW_IN)))
+			return 0;
+		order = feel_number_cmp(n, e->kid[1]->value.number);
+		return order < 0 || (order == 0 && e->op & RANGE_HIGH_IN);
+	}
+	if (!is_number(e))
+		return -1;
+	order = feel_number_cmp(n, e->value.number);
+	if (x->kind == T_EXPR)
+		return order == 0;
+	switch ((enum feel_compare)x->op) {
+	case CMP_EQ: return order == 0;
+	case CMP_NE: return order != 0;
+	case CMP_LT: return order < 0;
+	case CMP_LE: return order <= 0;
+	case CMP_GT: return order > 0;
+	default: return order >= 0;
+	}
+}
+
+int feel__literal_test(const node *x, const value *input)
+{
+	if (x->kind == T_ANY)
+		return 1;
+	if (x->kind != T_LIST)
+		return -1;
+	for (int i = 0; i < x->n; i++) {
+		const node *test = x->kid[i], *e = test->kid[0];
+		int t = -1;
+
+		if (input->type == FEEL_NUMBER)
+			t = number_test(test, input->number);
+		else if (input->type == FEEL_STRING && test->kind == T_EXPR && e->kind == N_CONST &&
+		         e->value.type == FEEL_STRING)
+			t = same(e->value.string, input->string);
+		if (t != 0)
+			return t;
+	}
+	return x->n ? 0 : -1;
+}
+
 int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *f, const value *input)
 {
 	struct feel_frame inner = {.up = f, .name = STR_LIT("?"), .value = input};
@@ -256,8 +320,12 @@ int feel__eval_test(struct feel_run *r, const node *x, const struct feel_frame *
 		const node *e = x->kid[0];
 		value v;
 
+		/* true as a value is a value; true as the outcome of a condition takes whatever is asked */
 		if (e->kind == N_CONST)
-			return matches(r, input, &e->value);
+			return e->value.type == FEEL_BOOL ? compare_equal(r, x, input, &e->value)
+			                                  : matches(r, input, &e->value);
+		if (e->kind == N_RANGE && !(e->op & RANGE_HALF) && input->type != FEEL_RANGE)
+			return in_written_range(r, e, &inner, input);
 		v = feel__eval(r, e, &inner);
 		if (x->has_input) {
 			/* `?` alone and the like are values; a condition over ? is the answer itself */
@@ -329,6 +397,8 @@ static value eval_negative(struct feel_run *r, const node *x, const struct feel_
 {
 	value v = feel__eval(r, x->kid[0], f);
 
+	if (v.type == FEEL_LIST && v.list.n == 1)
+		v = v.list.item[0];
 	switch (v.type) {
 	case FEEL_NUMBER:
 		if (v.number.coefficient)
@@ -372,6 +442,9 @@ static value eval_instance(struct feel_run *r, const node *x, const struct feel_
 {
 	value v = feel__eval(r, x->kid[0], f);
 
+	if (!feel__is_type(r, x->types[0]))
+		return feel__fail(r, "%d:%d: \"" STR_FMT "\" is no type, or lacks the types of what it holds",
+		        x->line, x->column, STR_ARG(x->types[0]->name));
 	return three(feel__is_instance(r, x->types[0], &v));
 }
 

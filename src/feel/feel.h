@@ -96,6 +96,8 @@ void feel_write_json(const struct feel_value *v, struct jw *w);
 MUST_USE int feel_read_json(struct arena *a, struct str json, struct feel_value *out, struct err *e);
 /* The text of string(v). */
 void feel_write_text(const struct feel_value *v, struct sb *b);
+/* What @"…" says: a date, time, date and time, or duration. */
+MUST_USE bool feel_parse_at(struct str s, struct feel_value *out);
 
 struct feel_names { /* names in scope while compiling */
 	const struct str *name;
@@ -165,10 +167,15 @@ struct feel_native {
 	int n;
 };
 struct feel_value feel_native_value(struct arena *a, const struct feel_native *f); /* copies *f */
+/* Calls what an externally defined function names: "class" and "method signature" of a Java method. Those
+ * that are known are in external.c; null and a note for others. */
+struct feel_value feel_external(
+        struct feel_run *run, const struct feel_value *mapping, const struct feel_value *args, int n);
 /* Number and names of a function's parameters; -1 for a built-in one, which may have several forms. */
 int feel_parameters(const struct feel_value *function, const struct str **names);
-/* Calls a function value with n positional arguments, as feel_eval. */
-MUST_USE int feel_call(const struct feel_value *function, const struct feel_scope *s,
+/* Calls a function value with n arguments, as feel_eval: by position if `names` is NULL, else by the names of
+ * its parameters, of which those that are not named are null. */
+MUST_USE int feel_call(const struct feel_value *function, const struct feel_scope *s, const struct str *names,
         const struct feel_value *args, int n, struct arena *a, struct feel_value *out, struct sb *notes,
         struct err *e);
 /* A run of its own for an engine that nests evaluations; lives in the arena. */

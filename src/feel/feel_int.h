@@ -28,7 +28,7 @@ enum feel_node_kind {
 	N_CONTEXT,  /* names: keys */
 	N_RANGE,    /* kids: low, high, or one that is both; op: RANGE_LOW_IN | RANGE_HIGH_IN */
 	N_FUNCTION, /* names: parameters; types; kid: body */
-	N_EXTERNAL, /* a function outside, which this program does not run */
+	N_EXTERNAL, /* as N_FUNCTION; kid: what says where the function is */
 	N_BETWEEN,
 	N_IN, /* kid 0: value; kid 1: tests */
 	N_INSTANCE,
@@ -115,8 +115,11 @@ struct feel_value feel__list(struct feel_value *item, int n);
 /* eval.c */
 struct feel_value feel__invoke(
         struct feel_run *r, const struct feel_value *function, const struct feel_value *arg, int n);
+struct feel_value feel__invoke_named(struct feel_run *r, const struct feel_value *function,
+        const struct str *names, const struct feel_value *given, int n);
 /* 1, 0, -1 for null */
 int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const struct feel_value *v);
+bool feel__is_type(const struct feel_run *r, const struct feel_type_ref *t);
 
 /* value.c */
 const char *feel__type_name(enum feel_type t);
@@ -137,7 +140,6 @@ bool feel__parse_date(struct str s, struct feel_value *out);
 bool feel__parse_time(struct str s, struct feel_value *out);
 bool feel__parse_datetime(struct str s, struct feel_value *out); /* a bare date too: midnight */
 bool feel__parse_duration(struct str s, struct feel_value *out);
-bool feel__parse_at(struct str s, struct feel_value *out); /* any of them */
 void feel__write_temporal(const struct feel_value *v, struct sb *b);
 /* Nanoseconds since the epoch, or of the day for times, in UTC where there is a zone. */
 __int128 feel__moment_nanos(const struct feel_value *v);

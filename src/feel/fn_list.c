@@ -481,23 +481,25 @@ static value fn_flatten(struct feel_run *r, const value *arg, int n)
 }
 
 /* Stable merge sort: `precedes` is the author's function and may be no order at all. */
-static bool precedes(struct feel_run *r, const value *f, const value *a, const value *b)
+static bool precedes(struct feel_run *r, const value *f, const value *a, const value *b, bool *failed)
 {
 	value pair[2] = {*a, *b}, v = feel__invoke(r, f, pair, 2);
 
+	if (v.type != FEEL_BOOL)
+		*failed = true;
 	return v.type == FEEL_BOOL && v.boolean;
 }
 
-static void merge_sort(struct feel_run *r, const value *f, value *item, value *spare, int n)
+static void merge_sort(struct feel_run *r, const value *f, value *item, value *spare, int n, bool *failed)
 {
 	int half = n / 2, i = 0, j = half, k = 0;
 
 	if (n < 2 || !feel__work(r, (size_t)n))
 		return;
-	merge_sort(r, f, item, spare, half);
-	merge_sort(r, f, item + half, spare, n - half);
-	while (i < half && j < n && r->rc == 0)
-		spare[k++] = precedes(r, f, &item[j], &item[i]) ? item[j++] : item[i++];
+	merge_sort(r, f, item, spare, half, failed);
+	merge_sort(r, f, item + half, spare, n - half, failed);
+	while (i < half && j < n && r->rc == 0 && !*failed)
+		spare[k++] = precedes(r, f, &item[j], &item[i], failed) ? item[j++] : item[i++];
 	while (i < half)
 		spare[k++] = item[i++];
 	while (j < n)
@@ -510,6 +512,7 @@ static value fn_sort(struct feel_run *r, const value *arg, int n)
 	struct feel_list l;
 	value v, *spare;
 	const value *f = feel__arg(r, &arg[1], FEEL_FUNCTION);
+	bool failed = false;
 
 	(void)n;
 	if (!f || !feel__arg_list(r, &arg[0], &l))
@@ -518,8 +521,8 @@ static value fn_sort(struct feel_run *r, const value *arg, int n)
 	spare = feel__alloc_items(r, l.n);
 	if (v.type != FEEL_LIST || !spare)
 		return NONE;
-	merge_sort(r, f, v.list.item, spare, l.n);
-	return v;
+	merge_sort(r, f, v.list.item, spare, l.n, &failed);
+	return failed ? feel__fail(r, "sort: the function must say true or false of any two elements") : v;
 }
 
 /* ---- contexts ---- */

@@ -79,21 +79,39 @@ static value fn_abs(struct feel_run *r, const value *arg, int n)
 	}
 }
 
+/* What is left of |a| after as many |b| as go into it, exactly; a quotient of 34 digits would lose it. */
+static struct feel_number remainder_of(struct feel_number a, struct feel_number b)
+{
+	unsigned __int128 rest = a.coefficient, unit = b.coefficient; /* below 10^34: ten times fits */
+	int k = a.exponent - b.exponent;
+
+	if (k >= 0) {
+		for (rest %= unit; k > 0 && rest; k--)
+			rest = rest * 10 % unit;
+		return (struct feel_number){rest, b.exponent, false};
+	}
+	for (; k < 0 && unit <= rest; k++)
+		unit *= 10;
+	return (struct feel_number){k < 0 ? rest : rest % unit, a.exponent, false};
+}
+
+/* dividend - divisor * floor(dividend / divisor): of the sign of the divisor */
 static value fn_modulo(struct feel_run *r, const value *arg, int n)
 {
 	const value *a = feel__arg(r, &arg[0], FEEL_NUMBER), *b = feel__arg(r, &arg[1], FEEL_NUMBER);
-	struct feel_number q;
+	struct feel_number rest;
 
 	(void)n;
 	if (!a || !b)
 		return NONE;
 	if (b->number.coefficient == 0)
 		return feel__fail(r, "modulo by zero");
-	/* dividend - divisor * floor(dividend / divisor) */
-	if (!feel_number_div(a->number, b->number, &q) || !feel_number_round(q, 0, FEEL_ROUND_FLOOR, &q) ||
-	        !feel_number_mul(q, b->number, &q) || !feel_number_sub(a->number, q, &q))
+	rest = remainder_of(a->number, b->number);
+	rest.negative = rest.coefficient && a->number.negative;
+	if (rest.coefficient && a->number.negative != b->number.negative &&
+	        !feel_number_add(rest, b->number, &rest))
 		return feel__fail(r, "the result is too large");
-	return number(q);
+	return number(rest);
 }
 
 static value of_one(struct feel_run *r, const value *arg, bool (*f)(struct feel_number, struct feel_number *))

@@ -198,7 +198,23 @@ static value fn_coincides(struct feel_run *r, const value *arg, int n)
 	return feel_bool(coincides(&p));
 }
 
-/* An end of a range in text: a literal, or a call that makes one. */
+/* date("…"), time, date and time, duration: a literal by grammar rule 60. */
+static bool makes_moment(const struct feel_node *x)
+{
+	static const char *const names[] = {"date", "time", "date and time", "duration"};
+
+	if (x->kind != N_CALL || x->kid[0]->kind != N_NAME)
+		return false;
+	for (int i = 1; i < x->n; i++)
+		if (x->kid[i]->kind != N_CONST)
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (str_is(x->kid[0]->name, names[i]))
+			return true;
+	return false;
+}
+
+/* An end of a range in text: a literal, or nothing. */
 static bool end_value(struct feel_run *r, struct str text, value *out)
 {
 	struct feel_expr *x;
@@ -210,7 +226,7 @@ static bool end_value(struct feel_run *r, struct str text, value *out)
 	}
 	if (feel_compile(r->arena, text, NULL, &x, NULL) < 0)
 		return false;
-	if (x->root->kind != N_CONST && x->root->kind != N_CALL)
+	if (x->root->kind != N_CONST && !makes_moment(x->root))
 		return false;
 	return feel_eval(x, &none, r->arena, out, NULL, NULL) == 0 && out->type != FEEL_NULL;
 }

@@ -30,9 +30,7 @@ static void write_json(const struct feel_value *v, struct jw *w, int depth)
 	case FEEL_CONTEXT:
 		jw_object(w);
 		for (int i = 0; i < v->context.n; i++) {
-			sb_reset(&b);
-			sb_putstr(&b, v->context.entry[i].key);
-			jw_key(w, b.p ? b.p : "");
+			jw_key_str(w, v->context.entry[i].key);
 			write_json(v->context.entry[i].value, w, depth + 1);
 		}
 		jw_object_end(w);

@@ -334,7 +334,9 @@ void feel_number_write(struct sb *b, struct feel_number n)
 	}
 	if (n.negative)
 		sb_putc(b, '-');
-	for (u128 v = n.coefficient; v; v /= 10)
+	for (; n.coefficient >> 64; n.coefficient /= 10)
+		d[len++] = (char)('0' + (int)(n.coefficient % 10));
+	for (uint64_t v = (uint64_t)n.coefficient; v; v /= 10)
 		d[len++] = (char)('0' + (int)(v % 10));
 	for (int i = 0; i < len / 2; i++) {
 		char t = d[i];

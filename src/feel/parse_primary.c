@@ -145,7 +145,7 @@ static node *at_literal(struct parser *p)
 		return feel__fail_at(p, p->p, "after @ stands a text in quotes: @\"2026-07-14\"");
 	if (!string_text(p, &s))
 		return NULL;
-	if (!feel__parse_at(s, &v))
+	if (!feel_parse_at(s, &v))
 		v = FEEL_NULL_VALUE;
 	return feel__constant(p, at, v);
 }

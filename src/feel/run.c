@@ -83,16 +83,21 @@ struct arena *feel_run_arena(const struct feel_run *r)
 	return r->arena;
 }
 
+/* All that is not zero. */
+static void fill(struct feel_run *r, const struct feel_scope *s, struct arena *a, struct sb *notes)
+{
+	r->arena = a;
+	r->notes = notes;
+	r->steps = s && s->max_steps ? s->max_steps : STEPS_DEFAULT;
+	r->now = s ? s->now : 0;
+	r->zone = s && s->zone ? s->zone : zone_utc();
+	r->scope = s;
+}
+
 static void run_init(struct feel_run *r, const struct feel_scope *s, struct arena *a, struct sb *notes)
 {
-	*r = (struct feel_run){
-	        .arena = a,
-	        .notes = notes,
-	        .steps = s && s->max_steps ? s->max_steps : STEPS_DEFAULT,
-	        .now = s ? s->now : 0,
-	        .zone = s && s->zone ? s->zone : zone_utc(),
-	        .scope = s,
-	};
+	memset(r, 0, sizeof(*r));
+	fill(r, s, a, notes);
 }
 
 struct feel_run *feel_run_new(const struct feel_scope *s, struct arena *a, struct sb *notes)
@@ -100,7 +105,7 @@ struct feel_run *feel_run_new(const struct feel_scope *s, struct arena *a, struc
 	struct feel_run *r = arena_alloc(a, sizeof(*r));
 
 	if (r)
-		run_init(r, s, a, notes);
+		fill(r, s, a, notes);
 	return r;
 }
 
@@ -115,8 +120,9 @@ static int finish(struct feel_run *r, const struct arena *a, struct err *e)
 	return r->rc;
 }
 
-int feel_eval(const struct feel_expr *x, const struct feel_scope *s, struct arena *a, struct feel_value *out,
-        struct sb *notes, struct err *e)
+/* Apart from its door, so that the many evaluations of a literal need not make room for this. */
+static int __attribute__((noinline)) eval(const struct feel_expr *x, const struct feel_scope *s,
+        struct arena *a, struct feel_value *out, struct sb *notes, struct err *e)
 {
 	struct feel_frame f = {.scope = s};
 	struct feel_run own, *r = s ? s->run : NULL;
@@ -124,7 +130,6 @@ int feel_eval(const struct feel_expr *x, const struct feel_scope *s, struct aren
 	value v;
 	int rc;
 
-	must(!x->tests);
 	if (!r) {
 		run_init(&own, s, a, notes);
 		r = &own;
@@ -139,15 +144,25 @@ int feel_eval(const struct feel_expr *x, const struct feel_scope *s, struct aren
 	return rc;
 }
 
-int feel_test(const struct feel_expr *x, const struct feel_scope *s, const struct feel_value *input,
-        struct arena *a, bool *out, struct err *e)
+int feel_eval(const struct feel_expr *x, const struct feel_scope *s, struct arena *a, struct feel_value *out,
+        struct sb *notes, struct err *e)
+{
+	must(!x->tests);
+	if (x->root->kind == N_CONST && (!s || !s->run || s->run->rc == 0)) {
+		*out = x->root->value;
+		return 0;
+	}
+	return eval(x, s, a, out, notes, e);
+}
+
+static int __attribute__((noinline)) test(const struct feel_expr *x, const struct feel_scope *s,
+        const struct feel_value *input, struct arena *a, bool *out, struct err *e)
 {
 	struct feel_frame f = {.scope = s};
 	struct feel_run own, *r = s ? s->run : NULL;
 	const struct feel_scope *outer;
 	int rc, truth_of;
 
-	must(x->tests);
 	if (!r) {
 		run_init(&own, s, a, NULL);
 		r = &own;
@@ -162,8 +177,28 @@ int feel_test(const struct feel_expr *x, const struct feel_scope *s, const struc
 	return rc;
 }
 
-int feel_call(const struct feel_value *function, const struct feel_scope *s, const struct feel_value *args,
-        int n, struct arena *a, struct feel_value *out, struct sb *notes, struct err *e)
+int feel_test(const struct feel_expr *x, const struct feel_scope *s, const struct feel_value *input,
+        struct arena *a, bool *out, struct err *e)
+{
+	struct feel_run *r = s ? s->run : NULL;
+	int quick;
+
+	must(x->tests);
+	if (!r || (r->rc == 0 && r->steps > (size_t)x->root->n)) {
+		quick = feel__literal_test(x->root, input);
+		if (quick >= 0) {
+			if (r)
+				r->steps -= (size_t)x->root->n;
+			*out = quick;
+			return 0;
+		}
+	}
+	return test(x, s, input, a, out, e);
+}
+
+int feel_call(const struct feel_value *function, const struct feel_scope *s, const struct str *names,
+        const struct feel_value *args, int n, struct arena *a, struct feel_value *out, struct sb *notes,
+        struct err *e)
 {
 	struct feel_run own, *r = s ? s->run : NULL;
 	const struct feel_scope *outer;
@@ -176,7 +211,7 @@ int feel_call(const struct feel_value *function, const struct feel_scope *s, con
 	}
 	outer = r->scope;
 	r->scope = s;
-	v = feel__invoke(r, function, args, n);
+	v = names ? feel__invoke_named(r, function, names, args, n) : feel__invoke(r, function, args, n);
 	r->scope = outer;
 	rc = finish(r, a, e);
 	if (rc == 0)

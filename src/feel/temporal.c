@@ -210,9 +210,52 @@ static bool read_date(struct str *s, value *out)
 	return feel__date(negative ? -y : y, m, d, out);
 }
 
+/* "Z", "+08:00" or "-05:00:30": what a zone without a name is in XML Schema. All that is left. */
+static bool read_offset(struct str *s, struct feel_moment *t)
+{
+	int64_t oh, om, os = 0;
+	bool west;
+
+	t->has_zone = true;
+	if (eat(s, 'Z') || eat(s, 'z'))
+		return s->n == 0;
+	west = eat(s, '-');
+	if (!west && !eat(s, '+'))
+		return false;
+	if (!digits(s, 2, 2, &oh) || !eat(s, ':') || !digits(s, 2, 2, &om) ||
+	        (eat(s, ':') && !digits(s, 2, 2, &os)) || om > 59 || os > 59)
+		return false;
+	t->offset_s = (int32_t)(oh * 3600 + om * 60 + os);
+	if (t->offset_s > OFFSET_MAX_S)
+		return false;
+	if (west)
+		t->offset_s = -t->offset_s;
+	return s->n == 0;
+}
+
+/* The name of a zone, after the @. */
+static bool read_zone_name(struct str *s, struct feel_moment *t)
+{
+	char name[64];
+
+	if (!s->n || s->n >= sizeof(name))
+		return false;
+	for (size_t i = 0; i < s->n; i++) { /* of the tz database; nothing else reaches the file system */
+		char c = s->p[i];
+
+		if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') && !strchr("/_+-", c))
+			return false;
+	}
+	memcpy(name, s->p, s->n);
+	name[s->n] = 0;
+	s->n = 0;
+	t->has_zone = true;
+	return zone_load(name, &t->zone, NULL) == 0;
+}
+
 static bool read_time(struct str *s, value *out)
 {
-	int64_t h, m, sec, frac = 0, oh, om, os = 0;
+	int64_t h, m, sec, frac = 0;
 	struct feel_moment *t = &out->moment;
 
 	if (!digits(s, 2, 2, &h) || !eat(s, ':') || !digits(s, 2, 2, &m) || !eat(s, ':') ||
@@ -225,45 +268,7 @@ static bool read_time(struct str *s, value *out)
 	*t = (struct feel_moment){.nanos = h * HOUR + m * MINUTE + sec * SECOND + frac};
 	if (s->n == 0)
 		return true;
-	if (eat(s, 'Z') || eat(s, 'z')) {
-		t->has_zone = true;
-		return s->n == 0;
-	}
-	if (eat(s, '@')) {
-		char name[64];
-
-		if (!s->n || s->n >= sizeof(name))
-			return false;
-		for (size_t i = 0; i < s->n;
-		        i++) { /* of the tz database; nothing else reaches the file system */
-			char c = s->p[i];
-
-			if (!((c | 32) >= 'a' && (c | 32) <= 'z') && !(c >= '0' && c <= '9') &&
-			        !strchr("/_+-", c))
-				return false;
-		}
-		memcpy(name, s->p, s->n);
-		name[s->n] = 0;
-		s->n = 0;
-		t->has_zone = true;
-		return zone_load(name, &t->zone, NULL) == 0;
-	}
-	{
-		bool west = eat(s, '-');
-
-		if (!west && !eat(s, '+'))
-			return false;
-		if (!digits(s, 2, 2, &oh) || !eat(s, ':') || !digits(s, 2, 2, &om) ||
-		        (eat(s, ':') && !digits(s, 2, 2, &os)) || om > 59 || os > 59)
-			return false;
-		t->offset_s = (int32_t)(oh * 3600 + om * 60 + os);
-		if (t->offset_s > OFFSET_MAX_S)
-			return false;
-		if (west)
-			t->offset_s = -t->offset_s;
-		t->has_zone = true;
-	}
-	return s->n == 0;
+	return eat(s, '@') ? read_zone_name(s, t) : read_offset(s, t);
 }
 
 bool feel__parse_date(struct str s, value *out)
@@ -292,8 +297,12 @@ bool feel__parse_datetime(struct str s, value *out)
 
 	if (!read_date(&s, &date))
 		return false;
-	if (s.n && (!eat(&s, 'T') || !read_time(&s, &time)))
+	if (s.n && *s.p != 'T') {
+		if (!read_offset(&s, &time.moment)) /* its midnight: "2012-03-07Z" */
+			return false;
+	} else if (s.n && (!eat(&s, 'T') || !read_time(&s, &time))) {
 		return false;
+	}
 	time.type = FEEL_DATETIME;
 	time.moment.days = date.moment.days;
 	if (time.moment.zone)
@@ -362,7 +371,7 @@ bool feel__parse_duration(struct str s, value *out)
 	return true;
 }
 
-bool feel__parse_at(struct str s, value *out)
+bool feel_parse_at(struct str s, value *out)
 {
 	return feel__parse_date(s, out) || feel__parse_time(s, out) || feel__parse_duration(s, out) ||
 	       feel__parse_datetime(s, out);
@@ -525,11 +534,7 @@ static bool time_member(const struct feel_moment *t, struct str name, value *out
 bool feel__temporal_member(const value *v, struct str name, value *out)
 {
 	switch (v->type) {
-	case FEEL_DATE:
-		if (date_member(v->moment.days, name, out))
-			return true;
-		/* a date taken as the midnight that it begins with */
-		return time_member(&(struct feel_moment){.has_zone = true}, name, out);
+	case FEEL_DATE: return date_member(v->moment.days, name, out);
 	case FEEL_DATETIME:
 		return date_member(v->moment.days, name, out) || time_member(&v->moment, name, out);
 	case FEEL_TIME: return time_member(&v->moment, name, out);

@@ -54,29 +54,65 @@ static bool is_function(const struct feel_function *f, const struct feel_type_re
 	return true;
 }
 
+static const struct {
+	const char *name;
+	enum feel_type type;
+} basic[] = {{"number", FEEL_NUMBER}, {"string", FEEL_STRING}, {"boolean", FEEL_BOOL}, {"date", FEEL_DATE},
+        {"time", FEEL_TIME}, {"date and time", FEEL_DATETIME}, {"dateTime", FEEL_DATETIME},
+        {"days and time duration", FEEL_DAYS}, {"dayTimeDuration", FEEL_DAYS},
+        {"years and months duration", FEEL_MONTHS}, {"yearMonthDuration", FEEL_MONTHS}, {"list", FEEL_LIST},
+        {"context", FEEL_CONTEXT}, {"range", FEEL_RANGE}, {"function", FEEL_FUNCTION}, {"null", FEEL_NULL},
+        {"Null", FEEL_NULL}};
+
+/* Its place among the basic types; their number if it is none. */
+static size_t basic_type(struct str name)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(basic) && !str_is(name, basic[i].name))
+		i++;
+	return i;
+}
+
+/* A type that only the engine outside knows: 1, 0, or -1 if it knows it neither. */
+static int is_outside(const struct feel_run *r, struct str name, const value *v)
+{
+	const struct feel_scope *s = r->scope;
+
+	return s && s->instance_of ? s->instance_of(s->types, name, v) : -1;
+}
+
+/* Whether an expression of types means one. A list without the type of its elements, and the like, means
+ * none (Table 61). */
+bool feel__is_type(const struct feel_run *r, const struct feel_type_ref *t)
+{
+	size_t i = basic_type(t->name);
+
+	for (int k = 0; k < t->n; k++)
+		if (!feel__is_type(r, &t->arg[k]))
+			return false;
+	if (t->result && !feel__is_type(r, t->result))
+		return false;
+	if (i == ARRAY_LEN(basic))
+		return str_is(t->name, "Any") || is_outside(r, t->name, &NULL_VALUE) >= 0;
+	switch (basic[i].type) {
+	case FEEL_LIST:
+	case FEEL_CONTEXT:
+	case FEEL_RANGE:
+	case FEEL_FUNCTION: return t->n > 0 || t->result;
+	default: return true;
+	}
+}
+
 int feel__is_instance(struct feel_run *r, const struct feel_type_ref *t, const value *v)
 {
-	static const struct {
-		const char *name;
-		enum feel_type type;
-	} table[] = {{"number", FEEL_NUMBER}, {"string", FEEL_STRING}, {"boolean", FEEL_BOOL},
-	        {"date", FEEL_DATE}, {"time", FEEL_TIME}, {"date and time", FEEL_DATETIME},
-	        {"dateTime", FEEL_DATETIME}, {"days and time duration", FEEL_DAYS},
-	        {"dayTimeDuration", FEEL_DAYS}, {"years and months duration", FEEL_MONTHS},
-	        {"yearMonthDuration", FEEL_MONTHS}, {"list", FEEL_LIST}, {"context", FEEL_CONTEXT},
-	        {"range", FEEL_RANGE}, {"function", FEEL_FUNCTION}, {"null", FEEL_NULL}, {"Null", FEEL_NULL}};
-	size_t i;
+	size_t i = basic_type(t->name);
 
 	if (str_is(t->name, "Any"))
 		return v->type != FEEL_NULL;
-	for (i = 0; i < ARRAY_LEN(table) && !str_is(t->name, table[i].name); i++)
-		;
-	if (i == ARRAY_LEN(table)) {
-		const struct feel_scope *s = r->scope;
-
-		return s && s->instance_of ? s->instance_of(s->types, t->name, v) : -1;
-	}
-	if (v->type != table[i].type)
+	if (i == ARRAY_LEN(basic))
+		return is_outside(r, t->name, v);
+	if (v->type != basic[i].type)
 		return 0;
 	if (t->n == 0 && !t->result)
 		return 1;

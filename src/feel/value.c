@@ -39,6 +39,16 @@ const char *feel__type_name(enum feel_type t)
 	return names[t];
 }
 
+/* The room of a context follows from its number of entries. */
+static size_t room_for(int n)
+{
+	size_t room = 4;
+
+	while (room < (size_t)n)
+		room *= 2;
+	return room;
+}
+
 void feel_put(struct arena *a, struct feel_value *context, struct str key, struct feel_value v)
 {
 	struct feel_context *c = &context->context;
@@ -52,13 +62,13 @@ void feel_put(struct arena *a, struct feel_value *context, struct str key, struc
 		return;
 	*copy = v;
 	for (int i = 0; i < c->n; i++) {
-		if (str_eq(c->entry[i].key, key)) {
+		if (c->entry[i].key.n == key.n && str_eq(c->entry[i].key, key)) {
 			c->entry[i].value = copy;
 			return;
 		}
 	}
-	if ((c->n & (c->n - 1)) == 0) {
-		entry = arena_array(a, c->n ? (size_t)c->n * 2 : 1, sizeof(*entry));
+	if (c->n == 0 || (size_t)c->n == room_for(c->n)) {
+		entry = arena_array(a, room_for(c->n + 1), sizeof(*entry));
 		if (!entry)
 			return;
 		if (c->n)
@@ -105,6 +115,27 @@ static struct feel_value *copy_of(struct arena *a, const struct feel_value *v, i
 	return c;
 }
 
+/* The names are different already, so none is looked for; the room is what feel_put reckons with. */
+static struct feel_context copy_context(struct arena *a, const struct feel_context *from, int depth)
+{
+	size_t n = (size_t)from->n;
+	struct feel_value *value;
+	struct feel_context c = {NULL, 0};
+
+	c.entry = n ? arena_array(a, room_for(from->n), sizeof *c.entry) : NULL;
+	value = n ? arena_array(a, n, sizeof *value) : NULL;
+	if (c.entry == NULL || value == NULL)
+		return (struct feel_context){NULL, 0};
+	for (; c.n < from->n && !arena_failed(a); c.n++) {
+		const struct feel_entry *e = &from->entry[c.n];
+
+		value[c.n] = copy(a, e->value, depth + 1);
+		c.entry[c.n] = (struct feel_entry){
+		        .key = {arena_strndup(a, e->key.p, e->key.n), e->key.n}, .value = &value[c.n]};
+	}
+	return c;
+}
+
 static struct feel_value copy(struct arena *a, const struct feel_value *v, int depth)
 {
 	struct feel_value c = *v;
@@ -118,15 +149,7 @@ static struct feel_value copy(struct arena *a, const struct feel_value *v, int d
 		for (int i = 0; c.list.item && i < v->list.n; i++)
 			c.list.item[i] = copy(a, &v->list.item[i], depth + 1);
 		break;
-	case FEEL_CONTEXT:
-		c.context = (struct feel_context){NULL, 0};
-		for (int i = 0; i < v->context.n && !arena_failed(a); i++) {
-			const struct feel_entry *e = &v->context.entry[i];
-
-			feel_put(a, &c, (struct str){arena_strndup(a, e->key.p, e->key.n), e->key.n},
-			        copy(a, e->value, depth + 1));
-		}
-		break;
+	case FEEL_CONTEXT: c.context = copy_context(a, &v->context, depth); break;
 	case FEEL_RANGE:
 		c.range.low = copy_of(a, v->range.low, depth + 1);
 		c.range.high = copy_of(a, v->range.high, depth + 1);
@@ -149,6 +172,14 @@ static int cmp_i128(__int128 a, __int128 b)
 	return a < b ? -1 : a > b;
 }
 
+static __int128 wall_nanos(const struct feel_value *v)
+{
+	struct feel_value wall = *v;
+
+	wall.moment.has_zone = false;
+	return feel__moment_nanos(&wall);
+}
+
 int feel_compare(const struct feel_value *a, const struct feel_value *b, int *order)
 {
 	if (a->type != b->type)
@@ -165,9 +196,11 @@ int feel_compare(const struct feel_value *a, const struct feel_value *b, int *or
 	case FEEL_DATE: *order = cmp_i128(a->moment.days, b->moment.days); return 0;
 	case FEEL_TIME:
 	case FEEL_DATETIME:
+		/* one without a zone takes the offset of the other: then the clocks on the walls decide */
 		if (a->moment.has_zone != b->moment.has_zone)
-			return -1;
-		*order = cmp_i128(feel__moment_nanos(a), feel__moment_nanos(b));
+			*order = cmp_i128(wall_nanos(a), wall_nanos(b));
+		else
+			*order = cmp_i128(feel__moment_nanos(a), feel__moment_nanos(b));
 		return 0;
 	case FEEL_DAYS: *order = cmp_i128(a->nanos, b->nanos); return 0;
 	case FEEL_MONTHS: *order = cmp_i128(a->months, b->months); return 0;
@@ -244,6 +277,11 @@ static int equal(struct walk *w, const struct feel_value *a, const struct feel_v
 		return a->range.low_in == b->range.low_in && a->range.high_in == b->range.high_in &&
 		       same_end(w, a->range.low, b->range.low) && same_end(w, a->range.high, b->range.high);
 	case FEEL_FUNCTION: return a->function == b->function;
+	case FEEL_TIME:
+	case FEEL_DATETIME:
+		if (a->moment.has_zone != b->moment.has_zone)
+			return 0; /* they have an order, but are never the same moment */
+		return feel_compare(a, b, &order) == 0 && order == 0;
 	default: return feel_compare(a, b, &order) < 0 ? 0 : order == 0;
 	}
 }

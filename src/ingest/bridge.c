@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/num.h"
 #include "city/account.h"
+#include "city/broker_files.h"
 #include "ingest/pattern_topic.h"
 #include "mqtt/topic.h"
 
@@ -33,6 +34,9 @@ struct bridge {
 };
 struct bridges {
 	struct arena *arena;
+	struct bridges *before; /* those in whose place it is */
+	const struct seal_ring *seal;
+	struct str text; /* of the file */
 	struct bridge one[BROKERS_MOST];
 	int n;
 	/* Things by the broker that they were heard from last, for commands. */
@@ -313,17 +317,18 @@ int bridges_read(const char *path, struct bridges **out, struct err *e)
 	const char *slash = strrchr(path, '/');
 	*out = NULL;
 	int rc = file_read(a, path, FILE_MOST_B, &text, e);
-	if (rc < 0) {
+	if (rc < 0 && rc != ERR_NOTFOUND) {
 		arena_free(&a);
-		return rc == ERR_NOTFOUND ? 0 : rc;
+		return rc;
 	}
 	struct bridges *b = xcalloc(1, sizeof(*b));
 	b->arena = a;
+	b->text = text;
 	must(pthread_mutex_init(&b->lock, NULL) == 0);
 	struct reader r = {.b = b,
 	        .path = arena_strndup(a, path, strlen(path)),
 	        .dir = slash ? arena_strndup(a, path, (size_t)(slash - path)) : "."};
-	rc = read_file(&r, text, e);
+	rc = text.p != NULL ? read_file(&r, text, e) : 0;
 	if (rc < 0) {
 		bridges_free(&b);
 		return rc;
@@ -338,6 +343,7 @@ void bridges_free(struct bridges **bp)
 	if (b == NULL)
 		return;
 	*bp = NULL;
+	bridges_free(&b->before);
 	struct arena *a = b->arena;
 	pthread_mutex_destroy(&b->lock);
 	free(b->heard);
@@ -440,14 +446,35 @@ static bool map(void *ctx, struct str topic, struct sb *to)
 	return bridges_map(b->all, b->index, topic, to);
 }
 
-void bridges_start(struct bridges *b, struct mqtt_server *s, void *ctx,
+static int read_secret(
+        void *ctx, struct arena *a, const char *path, size_t most_b, struct str *out, struct err *e)
+{
+	const struct bridge *b = ctx;
+	return broker_files_read(b->all->seal, a, path, most_b, out, e);
+}
+
+bool bridges_same(const struct bridges *a, const struct bridges *b)
+{
+	return (a->text.p == NULL) == (b->text.p == NULL) && str_eq(a->text, b->text);
+}
+
+void bridges_replace(struct bridges *b, struct bridges *before)
+{
+	b->before = before;
+	for (int i = 0; i < before->n; i++)
+		mqtt_link_leave(before->one[i].link);
+}
+
+void bridges_start(struct bridges *b, struct mqtt_server *s, const struct seal_ring *seal, void *ctx,
         void *(*user_of)(void *ctx, struct arena *a, const struct device *d))
 {
+	b->seal = seal;
 	for (int i = 0; i < b->n; i++) {
 		struct bridge *x = &b->one[i];
 		x->o.user = user_of(ctx, b->arena, &x->device);
 		x->o.ctx = x;
 		x->o.map = map;
+		x->o.read = read_secret;
 		x->link = mqtt_link_open(s, &x->o);
 	}
 }
@@ -462,8 +489,8 @@ void bridges_look(const struct bridges *b, int i, struct mqtt_link_state *out)
 	mqtt_link_look(b->one[i].link, out);
 }
 
-int bridges_command(
-        struct bridges *b, const char *thing, const char *id, struct str payload, dur_us wait, struct err *e)
+int bridges_command(struct bridges *b, const char *thing, const char *id, struct str payload, dur_us wait,
+        const char **broker, struct err *e)
 {
 	struct bridge *x = b ? bridge_of(b, str_of(thing)) : NULL;
 	struct topic_taken t = {
@@ -480,6 +507,7 @@ int bridges_command(
 	        .qos = 1,
 	        .expires = wait};
 	bool sent = mqtt_link_send(x->link, &o);
+	*broker = x->o.name;
 	sb_fini(&topic);
 	sb_fini(&answers);
 	return sent ? 0

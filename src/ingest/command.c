@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "city/catalog.h"
 #include "ingest/ingest_int.h"
+#include "ingest/thingsboard.h"
 
 #include <errno.h>
 
@@ -12,6 +13,10 @@
 struct waiter {
 	struct waiter *next;
 	const char *thing, *id;
+	int n; /* the same, for devices that know numbers only */
+	char number[12];
+	const char *broker; /* it went to that one; NULL: to who subscribes here */
+	int heard;          /* devices that it was sent to */
 	bool answered;
 	char *payload;
 	size_t payload_n;
@@ -21,6 +26,8 @@ struct waiter {
 void ingest__commands_init(struct ingest *in)
 {
 	must(pthread_mutex_init(&in->commands_lock, NULL) == 0);
+	/* An answer that comes after a restart is none to another command. */
+	in->numbers = (uint32_t)(clock_now(in->site->clock) / US_SECOND);
 }
 
 void ingest__commands_fini(struct ingest *in)
@@ -33,7 +40,7 @@ void ingest__answered(struct ingest *in, struct str thing, struct str id, struct
 {
 	pthread_mutex_lock(&in->commands_lock);
 	for (struct waiter *w = in->waiters; w != NULL; w = w->next) {
-		if (w->answered || !str_is(thing, w->thing) || !str_is(id, w->id))
+		if (w->answered || !str_is(thing, w->thing) || !(str_is(id, w->id) || str_is(id, w->number)))
 			continue;
 		w->answered = true;
 		w->payload = xcalloc(payload.n + 1, 1);
@@ -42,6 +49,15 @@ void ingest__answered(struct ingest *in, struct str thing, struct str id, struct
 			memcpy(w->payload, payload.p, payload.n);
 		pthread_cond_signal(&w->come);
 	}
+	pthread_mutex_unlock(&in->commands_lock);
+}
+
+void ingest__command_heard(struct ingest *in, struct str thing, struct str id)
+{
+	pthread_mutex_lock(&in->commands_lock);
+	for (struct waiter *w = in->waiters; w != NULL; w = w->next)
+		w->heard += str_is(thing, w->thing) &&
+		            (id.p == NULL || str_is(id, w->id) || str_is(id, w->number));
 	pthread_mutex_unlock(&in->commands_lock);
 }
 
@@ -101,6 +117,8 @@ static int enlist(struct ingest *in, struct waiter *w, struct err *e)
 	for (const struct waiter *x = in->waiters; x != NULL; x = x->next)
 		n++;
 	if (n < WAITERS_MOST) {
+		w->n = (int)(++in->numbers & 0x7fffffff);
+		snprintf(w->number, sizeof(w->number), "%d", w->n);
 		w->next = in->waiters;
 		in->waiters = w;
 	}
@@ -121,10 +139,11 @@ static void delist(struct ingest *in, struct waiter *w)
 }
 
 /* To the broker that the thing is behind, else to who subscribes here. */
-static int publish(struct ingest *in, const struct device_command *c, const char *id, struct err *e)
+static int publish(struct ingest *in, const struct device_command *c, struct waiter *w, struct err *e)
 {
+	const char *id = w->id;
 	char topic[128], answers[128];
-	int rc = bridges_command(in->bridges, c->thing->code, id, c->payload, c->wait, e);
+	int rc = bridges_command(in->bridges, c->thing->code, id, c->payload, c->wait, &w->broker, e);
 
 	if (rc != ERR_NOTFOUND)
 		return rc;
@@ -137,6 +156,7 @@ static int publish(struct ingest *in, const struct device_command *c, const char
 	                            .correlation = str_of(id),
 	                            .qos = 1,
 	                            .expires = c->wait});
+	thingsboard__command(in, c->thing->code, w->n, c->payload, c->wait);
 	return 0;
 }
 
@@ -157,6 +177,25 @@ static bool await(struct ingest *in, struct waiter *w, dur_us wait)
 	delist(in, w);
 	pthread_mutex_unlock(&in->commands_lock);
 	return w->answered;
+}
+
+static int no_answer(const struct device_command *c, const struct waiter *w, struct err *e)
+{
+	const char *code = c->thing->code;
+	double s = (double)c->wait / (double)US_SECOND;
+
+	if (w->broker != NULL)
+		return err_set(e, ERR_TIMEOUT, "the broker %s has the command; %s did not answer in %g s",
+		        w->broker, code, s);
+	if (w->heard > 0)
+		return err_set(e, ERR_TIMEOUT,
+		        "%s heard the command and did not answer at things/%s/answers/%s in %g s", code, code,
+		        w->id, s);
+	return err_set(e, ERR_TIMEOUT,
+	        "no device was there for %s in %g s; one hears commands when it is connected by MQTT, may "
+	        "write %s, "
+	        "and subscribes to things/%s/commands/+",
+	        code, s, code, code);
 }
 
 int command_send(struct ingest *in, const struct device_command *c, struct arena *a,
@@ -186,12 +225,9 @@ int command_send(struct ingest *in, const struct device_command *c, struct arena
 	pthread_condattr_destroy(&attr);
 	rc = enlist(in, &w, e);
 	if (rc == 0) {
-		rc = publish(in, c, out->id, e);
+		rc = publish(in, c, &w, e);
 		if (!await(in, &w, rc == 0 ? c->wait : 0) && rc == 0)
-			rc = err_set(e, ERR_TIMEOUT,
-			        "%s did not answer in %.0f s; is it connected, and does it subscribe to "
-			        "things/%s/commands/+?",
-			        c->thing->code, (double)c->wait / (double)US_SECOND, c->thing->code);
+			rc = no_answer(c, &w, e);
 	}
 	pthread_cond_destroy(&w.come);
 	out->took = clock_monotonic() - begin;

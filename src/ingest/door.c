@@ -126,35 +126,82 @@ int door__device_of_token(
 {
 	struct str secret = token, login = str_cut(&secret, ':');
 
-	if (secret.p == NULL)
-		return err_set(e, ERR_UNAUTH, "the token of a device is NAME:SECRET");
+	if (secret.p == NULL) {
+		secret = login;
+		login = STR_NULL;
+	}
 	return find(in, login, secret, http_arena(r), d, e);
 }
 
 /* login:secret from Basic, from "Token login:secret" or "Bearer login:secret", or from v1's u and p. */
-int door__device(struct ingest *in, struct http_req *r, struct device *d, struct err *e)
+static bool credentials(struct http_req *r, struct str *login, struct str *secret)
 {
 	const char *header = http_header(r, "Authorization");
-	struct arena *a = http_arena(r);
-	struct str login = STR_NULL, secret = STR_NULL;
 
+	*login = *secret = STR_NULL;
 	if (header != NULL) {
 		if (strncasecmp(header, "Basic ", 6) == 0)
-			secret = base64_decode(a, str_trim(str_of(header + 6)));
+			*secret = base64_decode(http_arena(r), str_trim(str_of(header + 6)));
 		else if (strncasecmp(header, "Token ", 6) == 0)
-			secret = str_trim(str_of(header + 6));
+			*secret = str_trim(str_of(header + 6));
 		else if (strncasecmp(header, "Bearer ", 7) == 0)
-			secret = str_trim(str_of(header + 7));
-		if (secret.p != NULL)
-			login = str_cut(&secret, ':');
+			*secret = str_trim(str_of(header + 7));
+		if (secret->p != NULL)
+			*login = str_cut(secret, ':');
 	} else {
-		login = str_of(http_query(r, "u"));
-		secret = str_of(http_query(r, "p"));
+		*login = str_of(http_query(r, "u"));
+		*secret = str_of(http_query(r, "p"));
 	}
-	if (login.p == NULL || secret.p == NULL)
+	return login->p != NULL && secret->p != NULL;
+}
+
+int door__device(struct ingest *in, struct http_req *r, struct device *d, struct err *e)
+{
+	struct arena *a = http_arena(r);
+	struct str login, secret;
+
+	if (!credentials(r, &login, &secret))
 		return err_set(e, ERR_UNAUTH,
 		        "a device's name and secret are needed: Authorization: Token NAME:SECRET, or Basic");
 	return find(in, login, secret, a, d, e);
+}
+
+/* ---- bodies that were too long to be taken ---- */
+
+struct ingest_turned_away {
+	struct ingest *in;
+	struct arena *a;
+	struct str login, secret;
+};
+
+struct ingest_turned_away *ingest_too_long(struct ingest *in, struct http_req *r, struct str token)
+{
+	struct ingest_turned_away *x;
+	struct str login, secret = token;
+	struct arena *a;
+
+	if (token.p != NULL)
+		login = str_cut(&secret, ':');
+	if (token.p != NULL ? secret.p == NULL : !credentials(r, &login, &secret))
+		return NULL;
+	a = arena_new(0);
+	x = arena_alloc(a, sizeof(*x));
+	*x = (struct ingest_turned_away){in, a, {arena_strndup(a, login.p, login.n), login.n},
+	        {arena_strndup(a, secret.p, secret.n), secret.n}};
+	return x;
+}
+
+void ingest_turned_away(void *arg)
+{
+	struct ingest_turned_away *x = arg;
+	struct arena *a = x->a;
+	struct device d = {0};
+	struct err e = ERR_INIT;
+
+	if (find(x->in, x->login, x->secret, a, &d, &e) == 0)
+		refusals_add(x->in->refusals, d.login, REFUSED_BODY, 0,
+		        "the request's body is larger than this address takes");
+	arena_free(&a);
 }
 
 /* ---- the body ---- */

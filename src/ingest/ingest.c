@@ -16,9 +16,10 @@ int ingest_start(const struct ingest_options *o, struct ingest **out, struct err
 	in->states = states_new();
 	in->refusals = refusals_new(o->site->clock);
 	ingest__commands_init(in);
+	must(pthread_mutex_init(&in->brokers_lock, NULL) == 0);
 	if (o->brokers != NULL)
-		rc = bridges_read(o->brokers, &in->bridges, e);
-	if (rc == 0 && (o->mqtt_address != NULL || in->bridges != NULL))
+		rc = ingest__brokers_read(in, o->brokers, e);
+	if (rc == 0 && (o->mqtt_address != NULL || bridges_count(in->bridges) > 0))
 		rc = ingest__mqtt_start(in, o, e);
 	if (rc < 0)
 		ingest_stop(&in);
@@ -38,13 +39,15 @@ int ingest_mqtt_tls_port(const struct ingest *in)
 
 bool ingest_broker(const struct ingest *in, int i, struct mqtt_link_state *out)
 {
-	if (i >= bridges_count(in->bridges))
+	const struct bridges *b = in->bridges;
+
+	if (i >= bridges_count(b))
 		return false;
-	bridges_look(in->bridges, i, out);
+	bridges_look(b, i, out);
 	return true;
 }
 
-int ingest_reload(struct ingest *in, struct err *e)
+int ingest_reload_cert(struct ingest *in, struct err *e)
 {
 	time_us until;
 
@@ -61,7 +64,7 @@ void ingest_stop(struct ingest **in)
 	if (*in == NULL)
 		return;
 	mqtt_close(&(*in)->mqtt);
-	bridges_free(&(*in)->bridges);
+	ingest__brokers_free(*in);
 	cert_close(&(*in)->cert);
 	seen_free(&(*in)->seen);
 	metric_words_free(&(*in)->words);

@@ -40,7 +40,10 @@ int ingest_mqtt_tls_port(const struct ingest *in); /* the same */
 struct mqtt_link_state;
 bool ingest_broker(const struct ingest *in, int i, struct mqtt_link_state *out);
 /* Reads certificate and key of MQTT again, if there are any. */
-MUST_USE int ingest_reload(struct ingest *in, struct err *e);
+MUST_USE int ingest_reload_cert(struct ingest *in, struct err *e);
+/* Reads the file of other brokers again: when it has changed, those of before are left and these are
+ * connected. How many there are; a failure leaves all as it was, and is logged too. */
+MUST_USE int ingest_reload_brokers(struct ingest *in, struct err *e);
 /* Waits for what is at work. The HTTP door must be closed before. */
 void ingest_stop(struct ingest **in);
 
@@ -52,12 +55,19 @@ void ingest_stop(struct ingest **in);
 void ingest_write(struct ingest *in, struct http_req *r);    /* POST /write and /api/v2/write */
 void ingest_readings(struct ingest *in, struct http_req *r); /* POST /api/v1/readings */
 /* POST /api/v1/{token}/telemetry and …/attributes, as devices made for ThingsBoard call them; token:
- * NAME:SECRET */
+ * NAME:SECRET, or SECRET alone */
 void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token);
 /* What clients of InfluxDB ask before they write: GET /ping, GET /health, /query. */
 void ingest_influx_ping(struct http_req *r);
 void ingest_influx_health(struct http_req *r);
 void ingest_influx_query(struct ingest *in, struct http_req *r, const char *q); /* q may be NULL */
+
+/* A request for one of these doors was answered 413 before its body was read: whom that is to be counted for,
+ * or NULL. token as in ingest_telemetry, or STR_NULL. ingest_turned_away() counts it, and frees it: on a
+ * worker, since it looks the device up. */
+struct ingest_turned_away;
+struct ingest_turned_away *ingest_too_long(struct ingest *in, struct http_req *r, struct str token);
+void ingest_turned_away(void *turned_away);
 
 /* What was refused, by device; lives as long as the ingest. */
 struct refusals *ingest_refusals(struct ingest *in);

@@ -16,6 +16,7 @@
 #include "net/cert.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 struct ingest {
 	struct site *site;
@@ -24,13 +25,18 @@ struct ingest {
 	struct states *states;
 	struct refusals *refusals;
 	struct mqtt_server *mqtt;
-	struct bridges *bridges; /* NULL: none */
-	struct cert *cert;       /* of MQTT over TLS; NULL: none */
+	_Atomic(struct bridges *) bridges; /* NULL: there can be none */
+	const char *brokers;               /* their file */
+	pthread_mutex_t brokers_lock;      /* while it is read again */
+	struct stat brokers_seen;
+	dur_us brokers_looked;
+	struct cert *cert; /* of MQTT over TLS; NULL: none */
 	struct exchange exchange;
 	bool mqtt_open;
 	struct post *post; /* of the messages that came last; the MQTT loop's (mqtt.c) */
 	pthread_mutex_t commands_lock;
 	struct waiter *waiters; /* for answers to commands; by commands_lock */
+	uint32_t numbers;       /* of commands; by commands_lock */
 	dur_us future, past;    /* past 0: any age */
 };
 
@@ -49,9 +55,16 @@ struct points {
 	int bads;
 };
 /* Whether readings with these labels are kept (unknown.c), and as whose: the label `thing` of a merged device
- * becomes its thing's. NULL, or words why not. lasting: the answer will be the same next time. */
+ * becomes its thing's. NULL, or words why not. */
+enum admission {
+	ADMITTED,           /* the answer lasts */
+	ADMITTED_UNDECIDED, /* it is good until ingest__decisions() is another number */
+	ADMITTED_NOW,       /* ask again */
+};
 const char *ingest__admit(struct ingest *in, const struct device *d, const char *protocol, struct labels *ls,
-        bool *lasting, enum refusal *why);
+        enum admission *as, enum refusal *why);
+/* Not 0; another one after each decision about unknown devices, and each change of things. */
+uint32_t ingest__decisions(struct ingest *in);
 /* Counts, logs and keeps one for the answer. */
 void ingest__bad(struct ingest *in, struct arena *a, struct points *out, const char *device, enum refusal why,
         int line, const char *words);
@@ -71,28 +84,37 @@ void ingest__stored(const struct points *p);
 /* A batch came back with rc: when series have ended meanwhile, they are looked up anew from now on. */
 void ingest__failed(struct ingest *in, int rc);
 
+/* Room for n points more; false when the arena has none. */
+MUST_USE bool ingest__room(struct arena *a, struct points *out, size_t n);
+
 /* All lines of a text for one device. Negative only when nothing more can be taken. */
 MUST_USE int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e);
-/* The same for JSON (payload.h); thing: STR_NULL when the payload names things. *readable: false when nothing
- * could be read from it at all. */
+/* ctx is the struct ingest: the zone that a thing's times are in when they say none; of a device that stands
+ * for another, that one's. */
+const struct zone *ingest__zone_of(void *ctx, struct str thing);
+/* The same for JSON (payload.h), in which only `things` and `metric` of the shape are read; thing: STR_NULL
+ * when the payload names things. *readable: false when nothing could be read from it at all. */
 MUST_USE int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e);
 /* What a parser has read, for one device; thing: of those that name none. */
 MUST_USE int ingest__readings(struct ingest *in, const struct device *d, const struct readings *read,
         struct str thing, struct arena *a, struct points *out, struct err *e);
-/* The one thing that a device stands for, in the device's memory: the thing whose code its --things is, or
- * that has its login as the code. STR_NULL when it may not write that. */
-#define DEVICE_OF_NO_THING                                                                                   \
-	"the device stands for no single thing: heming device add NAME --things CODE, or a NAME that is "    \
-	"the thing's"
-struct str ingest__thing_of(struct ingest *in, const struct device *d);
-
-/* An answer to a command has come (command.c); any thread. */
+/* An answer to a command has come (command.c), by its id or its number; any thread. */
 void ingest__answered(struct ingest *in, struct str thing, struct str id, struct str payload);
+/* It goes to a device now; id STR_NULL: of the thing's one, whatever its number. */
+void ingest__command_heard(struct ingest *in, struct str thing, struct str id);
 void ingest__commands_init(struct ingest *in);
 void ingest__commands_fini(struct ingest *in);
+
+/* The file of other brokers (brokers.c). */
+MUST_USE int ingest__brokers_read(struct ingest *in, const char *path, struct err *e);
+void ingest__brokers_start(struct ingest *in);
+void ingest__brokers_free(struct ingest *in); /* after mqtt_close */
+void ingest__brokers_look(struct ingest *in); /* reads it again if it has changed; the MQTT loop's */
+/* What the messages of another broker come with: the rights of a device (mqtt.c). */
+void *ingest__user_of_broker(void *ctx, struct arena *a, const struct device *d);
 
 MUST_USE int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct err *e);
 

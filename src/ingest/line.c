@@ -202,13 +202,24 @@ static bool read_fields(struct line_reader *r, struct line *out)
 	return true;
 }
 
-static bool read_stamp(struct line_reader *r, struct line *out)
+/* False: out of range. */
+static bool stamp_time(int64_t v, enum line_unit unit, time_us *out)
 {
 	static const int64_t us[] = {[LINE_US] = 1,
 	        [LINE_MS] = US_MS,
 	        [LINE_S] = US_SECOND,
 	        [LINE_M] = US_MINUTE,
 	        [LINE_H] = US_HOUR};
+
+	if (unit == LINE_NS)
+		*out = v / 1000 - (v % 1000 < 0); /* rounds down, before 1970 too */
+	else if (__builtin_mul_overflow(v, us[unit], out))
+		return false;
+	return *out != TIME_NONE;
+}
+
+static bool read_stamp(struct line_reader *r, struct line *out)
+{
 	const char *from = r->p;
 	int64_t v;
 
@@ -220,13 +231,38 @@ static bool read_stamp(struct line_reader *r, struct line *out)
 	if (*from == '+' || !num_int(out->stamp, &v))
 		return refuse(r, "the time stamp is not an integer of 64 bits");
 	out->timed = true;
-	if (r->unit == LINE_NS)
-		out->t = v / 1000 - (v % 1000 < 0); /* rounds down, before 1970 too */
-	else if (__builtin_mul_overflow(v, us[r->unit], &out->t))
-		return refuse(r, "the time stamp is out of range");
-	if (out->t == TIME_NONE)
-		return refuse(r, "the time stamp is out of range");
-	return true;
+	return stamp_time(v, r->unit, &out->t) || refuse(r, "the time stamp is out of range");
+}
+
+const char *line_value(const char *p, const char *end, double *out)
+{
+	size_t n = num_short(p, end, out);
+	bool whole;
+
+	if (n == 0 || n == (size_t)(end - p))
+		return NULL;
+	p += n;
+	whole = *p == 'i' && memchr(p - n, '.', n) == NULL;
+	p += whole;
+	return p < end && (*p == ' ' || *p == ',' || *p == '\n') ? p : NULL;
+}
+
+const char *line_stamp(const char *p, const char *end, enum line_unit unit, time_us *out)
+{
+	uint64_t v;
+	size_t n;
+
+	if (*p == '\n') {
+		*out = TIME_NONE;
+		return p + 1;
+	}
+	n = num_digits(++p, end, &v);
+	if (n == 0 || v > INT64_MAX || !stamp_time((int64_t)v, unit, out))
+		return NULL;
+	p += n;
+	if (p == end)
+		return p;
+	return *p == '\n' ? p + 1 : NULL;
 }
 
 static void skip_blanks(struct line_reader *r)
@@ -295,6 +331,10 @@ int line_next(struct line_reader *r, struct line *out)
 		ok = read_line(r, out);
 		if (!ok)
 			skip_line(r);
+		if (at(r, '\n')) {
+			r->p++;
+			r->no++;
+		}
 		return ok ? 1 : -1;
 	}
 }

@@ -47,6 +47,15 @@ MUST_USE bool line_unit_parse(struct str s, enum line_unit *out);
 /* 1 and a line, 0 at the end, -1 for a bad line (out->no and r->bad); reading goes on with the next. */
 int line_next(struct line_reader *r, struct line *out);
 
+/*
+ * The end of a line whose series and first field are known, so that it need not be taken apart: p behind the
+ * = of the field. Knows numbers and stamps as most are written; where anything else comes it says NULL, and
+ * the line is to be read by line_next().
+ */
+const char *line_value(const char *p, const char *end, double *out); /* to what ends it: blank, comma or \n */
+/* From that on, where it is no comma; to the start of the next line. TIME_NONE without a stamp. */
+const char *line_stamp(const char *p, const char *end, enum line_unit unit, time_us *out);
+
 enum line_part { LINE_MEASUREMENT, LINE_NAME, LINE_STRING };
 /* Takes escapes off into out (at least s.n bytes); returns the length. */
 size_t line_unescape(enum line_part part, struct str s, char *out);

@@ -45,71 +45,155 @@ static const char *labels_of(const struct line *l, const struct line_pair *f, st
 	return labels_sort(ls, &ignored) < 0 ? "two tags have the same name" : NULL;
 }
 
-static bool may_write(const struct device *d, const struct line *l, struct arena *a)
+/* One body at work. */
+struct body {
+	struct ingest *in;
+	const struct device *d;
+	struct line_reader r;
+	struct seen_reader names;
+	time_us now;
+	struct arena *a;
+	struct points *out;
+};
+
+static struct str thing_of(const struct line *l)
 {
-	if (d->things == NULL)
-		return true;
 	for (int i = 0; i < l->tags; i++)
 		if (str_is(l->tag[i].name, "thing"))
-			return device_may(d, unescaped(a, LINE_NAME, l->tag[i].value));
-	return false;
+			return l->tag[i].value;
+	return STR_NULL;
 }
 
+static bool may_write(const struct body *b, struct str thing)
+{
+	return b->d->things == NULL ||
+	       (thing.p != NULL && device_may(b->d, unescaped(b->a, LINE_NAME, thing)));
+}
+
+/* ---- lines as they came last time ---- */
+
+static bool begins(const char *p, const char *end, const char *with, size_t n)
+{
+	return (size_t)(end - p) > n && memcmp(p, with, n) == 0;
+}
+
+/* Of the same series as `first`, and the text is its field. */
+static bool is_field(const struct seen_name *x, const struct seen_name *first, const char *p, const char *end)
+{
+	return x->form == SEEN_LINE && x->a_n == first->a_n &&
+	       memcmp(x->text, first->text, first->a_n) == 0 &&
+	       begins(p, end, x->text + x->a_n + 1, x->b_n + 1u);
+}
+
+/* A line that begins as expected, with plain numbers and a plain time, is taken where it lies. False: nothing
+ * was taken, and the line is to be read. */
+static bool take_expected(struct body *b)
+{
+	struct seen_reader names = b->names;
+	struct seen_name *first = seen_expected(&names), *x = first;
+	struct points *out = b->out;
+	const char *p = b->r.p, *end = b->r.end;
+	size_t n = out->n, old = out->old;
+	enum refusal why;
+	series_id id;
+	time_us t;
+
+	if (x == NULL || x->form != SEEN_LINE || !begins(p, end, x->text, x->a_n + x->b_n + 2u))
+		return false;
+	if (b->d->things != NULL && !may_write(b, seen_thing(x)))
+		return false;
+	for (p += x->a_n + 1;; p++) {
+		double v;
+
+		if (n - out->n == LINE_FIELDS || !seen_answer(&names, x, &id) ||
+		        (p = line_value(p + x->b_n + 1, end, &v)) == NULL)
+			return false;
+		if (UNLIKELY(n == out->cap) && !ingest__room(b->a, out, n - out->n + 1))
+			return false;
+		out->p[n++] = (struct series_point){.id = id, .v = v};
+		seen_take(&names, x);
+		if (*p != ',')
+			break;
+		x = seen_expected(&names);
+		if (x == NULL || !is_field(x, first, p + 1, end))
+			return false;
+	}
+	p = line_stamp(p, end, b->r.unit, &t);
+	if (p == NULL)
+		return false;
+	if (t == TIME_NONE)
+		t = b->now;
+	if (ingest__time(b->in, t, b->now, out, &why) != NULL) {
+		out->old = old;
+		return false;
+	}
+	for (size_t i = out->n; i < n; i++)
+		out->p[i].t = t;
+	out->taken += n - out->n;
+	out->n = n;
+	b->names = names;
+	b->r.no += p[-1] == '\n';
+	b->r.p = p;
+	return true;
+}
+
+/* ---- other lines ---- */
+
 /* NULL, or words; "" and e when nothing more can be taken. */
-static const char *take_field(struct ingest *in, const struct device *d, const struct line *l,
-        const struct line_pair *f, uint64_t key, time_us t, struct arena *a, struct points *out,
+static const char *take_field(struct body *b, const struct line *l, const struct line_pair *f, time_us t,
         enum refusal *why, struct err *e)
 {
 	struct label label[LINE_TAGS + 1];
 	struct labels ls = {label, 0};
-	bool text = f->type == LINE_TEXT, lasting;
+	struct ingest *in = b->in;
+	struct points *out = b->out;
+	bool text = f->type == LINE_TEXT;
+	struct seen_name *name = text ? NULL : seen_find(&b->names, SEEN_LINE, l->series, f->name);
+	enum admission as;
 	const char *words;
 	series_id id;
 
-	if (text || !seen_find_keyed(in->seen, key, l->series, f->name, &id)) {
-		words = labels_of(l, f, a, &ls, why);
+	if (name == NULL || !seen_answer(&b->names, name, &id)) {
+		words = labels_of(l, f, b->a, &ls, why);
 		if (words == NULL)
 			words = ingest__admit(
-			        in, d, out->protocol != NULL ? out->protocol : "line", &ls, &lasting, why);
+			        in, b->d, out->protocol != NULL ? out->protocol : "line", &ls, &as, why);
 		if (words != NULL)
 			return words;
 		if (text)
 			return ingest__add_state(
-			        in, a, out, &ls, unescaped(a, LINE_STRING, f->value), t, why, e);
+			        in, b->a, out, &ls, unescaped(b->a, LINE_STRING, f->value), t, why, e);
 		if (series_resolve(in->site->series, &ls, &id, e) < 0)
 			return "";
-		if (lasting)
-			seen_put(in->seen, l->series, f->name, id);
+		if (as != ADMITTED_NOW)
+			seen_put(&b->names, SEEN_LINE, l->series, f->name, thing_of(l), id, as == ADMITTED);
 	}
-	if (ingest__add(a, out, (struct series_point){id, t, f->number}))
+	if (ingest__add(b->a, out, (struct series_point){id, t, f->number}))
 		return NULL;
 	err_set(e, ERR_TOOBIG, "the body holds more readings than one request may; send it in parts");
 	return "";
 }
 
 /* A good line's fields; 0, or negative when nothing more can be taken. A text that is no state is left out by
- * itself; for anything else the line counts as a whole, and nothing of it is kept. key: of the
- * first field. */
-static int take_line(struct ingest *in, const struct device *d, const struct line *l, uint64_t key,
-        time_us now, struct arena *a, struct points *out, struct err *e)
+ * itself; for anything else the line counts as a whole, and nothing of it is kept. */
+static int take_line(struct body *b, const struct line *l, struct err *e)
 {
+	struct points *out = b->out;
 	const struct points before = *out;
-	time_us t = l->timed ? l->t : now;
+	time_us t = l->timed ? l->t : b->now;
 	enum refusal why = REFUSED_RIGHT;
-	const char *words = may_write(d, l, a)
-	                            ? ingest__time(in, t, now, out, &why)
+	const char *words = may_write(b, thing_of(l))
+	                            ? ingest__time(b->in, t, b->now, out, &why)
 	                            : "the device may not write readings of this thing (tag \"thing\")";
 
 	for (int i = 0; words == NULL && i < l->fields; i++) {
-		if (i > 0)
-			key = seen_key(in->seen, l->series, l->field[i].name);
-		words = take_field(in, d, l, &l->field[i], key, t, a, out, &why, e);
+		words = take_field(b, l, &l->field[i], t, &why, e);
 		if (words == NULL) {
 			out->taken++;
 		} else if (*words == '\0') {
 			return e->code;
 		} else if (l->field[i].type == LINE_TEXT && why != REFUSED_NAME) {
-			ingest__bad(in, a, out, d->login, why, l->no, words);
+			ingest__bad(b->in, b->a, out, b->d->login, why, l->no, words);
 			words = NULL;
 		}
 	}
@@ -117,38 +201,42 @@ static int take_line(struct ingest *in, const struct device *d, const struct lin
 		out->n = before.n;
 		out->taken = before.taken;
 		out->old = before.old;
-		ingest__bad(in, a, out, d->login, why, l->no, words);
+		ingest__bad(b->in, b->a, out, b->d->login, why, l->no, words);
 	}
 	return 0;
+}
+
+/* About as many points as there are lines, so that they need not move while they become more. */
+static bool expect_lines(struct body *b, struct str text)
+{
+	const char *first = text.n > 4096 ? memchr(text.p, '\n', text.n) : NULL;
+	size_t each = first != NULL ? (size_t)(first - text.p) + 1 : text.n;
+
+	return ingest__room(b->a, b->out, text.n / (each > 32 ? each : 32) + 1);
 }
 
 int ingest__lines(struct ingest *in, const struct device *d, struct str text, enum line_unit unit,
         struct arena *a, struct points *out, struct err *e)
 {
-	/* Each line is taken when the next one has been read, so that its series is in the cache by then. */
-	struct line *read = arena_alloc(a, sizeof(*read)), *ready = arena_alloc(a, sizeof(*ready));
-	time_us now = clock_now(in->site->clock);
-	struct line_reader r;
-	uint64_t key = 0;
-	bool waits = false;
-	int rc = 0, got;
+	struct line *l = arena_alloc(a, sizeof(*l));
+	struct body b = {.in = in, .d = d, .now = clock_now(in->site->clock), .a = a, .out = out};
+	int rc = 0, got = 1;
 
-	line_init(&r, text, unit);
-	do {
-		struct line *taken = ready;
-		uint64_t taken_key = key;
-
-		got = line_next(&r, read);
+	if (l == NULL || !expect_lines(&b, text))
+		return err_set(
+		        e, ERR_TOOBIG, "the body holds more readings than one request may; send it in parts");
+	line_init(&b.r, text, unit);
+	seen_begin(in->seen, ingest__decisions(in), &b.names);
+	while (rc == 0 && got != 0) {
+		if (take_expected(&b))
+			continue;
+		got = line_next(&b.r, l);
 		if (got > 0)
-			key = seen_key(in->seen, read->series, read->field[0].name);
-		if (waits)
-			rc = take_line(in, d, taken, taken_key, now, a, out, e);
-		if (got < 0)
-			ingest__bad(in, a, out, d->login, REFUSED_SYNTAX, read->no, r.bad);
-		waits = got > 0;
-		ready = read;
-		read = taken;
-	} while (rc == 0 && got != 0);
+			rc = take_line(&b, l, e);
+		else if (got < 0)
+			ingest__bad(in, a, out, d->login, REFUSED_SYNTAX, l->no, b.r.bad);
+	}
+	seen_end(&b.names);
 	return rc;
 }
 

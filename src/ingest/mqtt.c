@@ -13,11 +13,13 @@
  */
 #include "base/log.h"
 #include "ingest/ingest_int.h"
+#include "ingest/thingsboard.h"
 
 struct session {
 	struct ingest *in;
 	struct arena *arena;
 	struct rights rights;
+	struct sb outside; /* a topic as the client knows it */
 };
 
 static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, void **user)
@@ -41,6 +43,7 @@ static enum mqtt_reason on_connect(void *ctx, const struct mqtt_hello *hello, vo
 	}
 	s->in = in;
 	s->arena = a;
+	s->outside = (struct sb)SB_INIT;
 	*user = s;
 	LOG(MQTT_CONNECT, log_s("device", s->rights.name), log_s("remote", hello->remote));
 	return MQTT_R_OK;
@@ -57,7 +60,27 @@ static void on_close(void *ctx, void *user, const char *why)
 	a = s->arena;
 	LOG(MQTT_CLOSE, log_s("device", s->rights.name), log_s("why", why));
 	rights_free(&s->rights);
+	sb_fini(&s->outside);
 	arena_free(&a);
+}
+
+/* What a client did to its connection is counted for its device, where it is of the kinds that readings are
+ * refused for. */
+static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+{
+	const struct session *s = user;
+	enum refusal as;
+
+	(void)ctx;
+	switch (reason) {
+	case MQTT_R_RATE: as = REFUSED_FLOOD; break;
+	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
+	case MQTT_R_UTF8: as = REFUSED_UTF8; break;
+	case MQTT_R_MALFORMED:
+	case MQTT_R_PROTOCOL: as = REFUSED_SYNTAX; break;
+	default: return;
+	}
+	refusals_add(s->in->refusals, s->rights.name, as, 0, why);
 }
 
 static bool on_subscribe(void *ctx, void *user, struct str filter)
@@ -66,6 +89,47 @@ static bool on_subscribe(void *ctx, void *user, struct str filter)
 
 	(void)ctx;
 	return rights_subscribe(&s->rights, filter);
+}
+
+static struct str on_owner(void *ctx, void *user)
+{
+	const struct session *s = user;
+
+	(void)ctx;
+	return str_of(s->rights.owner);
+}
+
+static bool on_absent(void *ctx, struct str owner, void **user)
+{
+	struct ingest *in = ctx;
+	struct arena *a = arena_new(0);
+	struct session *s = arena_alloc(a, sizeof(*s));
+	struct err e = ERR_INIT;
+
+	*s = (struct session){.in = in, .arena = a, .outside = SB_INIT};
+	if (rights_absent(in->site, &in->exchange, in->mqtt_open, owner, a, &s->rights, &e) < 0) {
+		arena_free(&a);
+		return false;
+	}
+	*user = s;
+	return true;
+}
+
+static bool on_inside(void *ctx, void *user, struct str filter, struct sb *to)
+{
+	const struct session *s = user;
+
+	(void)ctx;
+	return rights_inside(&s->rights, filter, to);
+}
+
+static struct str on_outside(void *ctx, void *user, struct str topic)
+{
+	struct session *s = user;
+
+	(void)ctx;
+	sb_reset(&s->outside);
+	return rights_outside(&s->rights, topic, &s->outside) ? sb_str(&s->outside) : topic;
 }
 
 static bool on_still(void *ctx, void *user)
@@ -78,10 +142,19 @@ static bool on_still(void *ctx, void *user)
 
 static bool on_receive(void *ctx, void *user, struct str topic)
 {
+	struct ingest *in = ctx;
 	const struct session *s = user;
+	struct str thing, rest;
 
-	(void)ctx;
-	return rights_receive(&s->rights, topic);
+	if (!rights_receive(&s->rights, topic))
+		return false;
+	switch (topic_kind(topic, &thing, &rest)) {
+	case TOPIC_COMMAND: ingest__command_heard(in, thing, rest); break;
+	case TOPIC_OWN:
+	case TOPIC_GATEWAY: thingsboard__heard(in, thing, rest); break;
+	default: break;
+	}
+	return true;
 }
 
 /* ---- one message ---- */
@@ -161,8 +234,7 @@ static struct post *post_of(struct ingest *in)
 static bool take_payload(struct session *s, struct mqtt_message *m, enum payload_things things,
         struct str thing, struct str metric, struct post *x)
 {
-	const struct payload_shape shape = {
-	        .things = things, .metric = metric, .zone = s->in->site->catalog->zone};
+	const struct payload_shape shape = {.things = things, .metric = metric};
 	size_t before = x->points.n;
 	struct err e = ERR_INIT;
 	bool readable;
@@ -200,29 +272,20 @@ static bool refuse(const struct session *s, struct mqtt_message *m, enum refusal
 	return true;
 }
 
-static bool first_word_is(struct str s, const char *word)
-{
-	return str_is(str_cut(&s, '/'), word);
-}
-
-/* v1/devices/me/REST and v1/gateway/REST. What else a device of ThingsBoard says there (that a sub-device has
- * come, answers to calls nobody made) is taken note of by nobody. */
+/* v1/devices/me/REST and v1/gateway/REST. */
 static bool take_thingsboard(
         struct session *s, struct mqtt_message *m, bool own, struct str rest, struct post *x)
 {
 	struct str thing;
 
 	m->forward = false;
-	if (!str_is(rest, "telemetry") && !str_is(rest, "attributes")) {
-		if (first_word_is(rest, "rpc") || first_word_is(rest, "attributes") ||
-		        str_is(rest, "connect") || str_is(rest, "disconnect") || str_is(rest, "claim"))
-			return true;
-		return refuse(
-		        s, m, REFUSED_NAME, "no such topic under v1/; there are telemetry and attributes");
-	}
+	if (!str_is(rest, "telemetry") && !str_is(rest, "attributes"))
+		return thingsboard__said(s->in, &s->rights.device, own, rest, m->payload) ||
+		       refuse(s, m, REFUSED_NAME,
+		               "no such topic under v1/; there are telemetry, attributes and rpc");
 	if (!own)
 		return take_payload(s, m, PAYLOAD_GATEWAY, STR_NULL, STR_NULL, x);
-	thing = ingest__thing_of(s->in, &s->rights.device);
+	thing = device_thing(s->in->site, &s->rights.device);
 	if (thing.p == NULL)
 		return refuse(s, m, REFUSED_RIGHT, DEVICE_OF_NO_THING);
 	return take_payload(s, m, PAYLOAD_ONE, thing, STR_NULL, x);
@@ -245,6 +308,8 @@ static bool take(struct session *s, struct mqtt_message *m, struct post *x)
 		        "and those of the setting mqtt-exchange");
 	if (kind == TOPIC_COMMAND || !device)
 		return refuse(s, m, REFUSED_RIGHT, "this client may not publish under this topic");
+	if (kind == TOPIC_OWN && !str_is(thing, "me"))
+		return refuse(s, m, REFUSED_RIGHT, "a device publishes under v1/devices/me/");
 	if (kind == TOPIC_OWN || kind == TOPIC_GATEWAY)
 		return take_thingsboard(s, m, kind == TOPIC_OWN, rest, x);
 	if (kind == TOPIC_LINES) {
@@ -298,8 +363,7 @@ static void on_turn(void *ctx)
 	post_now(in);
 }
 
-/* What the messages of another broker come with: the rights of a device. */
-static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
+void *ingest__user_of_broker(void *ctx, struct arena *a, const struct device *d)
 {
 	struct ingest *in = ctx;
 	struct session *s = arena_alloc(a, sizeof(*s));
@@ -309,6 +373,11 @@ static void *user_of_broker(void *ctx, struct arena *a, const struct device *d)
 	s->rights.name = d->login;
 	s->rights.device = *d;
 	return s;
+}
+
+static void on_tick(void *ctx)
+{
+	ingest__brokers_look(ctx);
 }
 
 static int begin_tls(void *ctx, struct gnutls_session_int *session)
@@ -326,8 +395,14 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 	        .publish = on_publish,
 	        .turn = on_turn,
 	        .subscribe = on_subscribe,
+	        .owner = on_owner,
+	        .absent = on_absent,
+	        .inside = on_inside,
+	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
+	        .blamed = on_blamed,
+	        .tick = on_tick,
 	        .close = on_close};
 	struct mqtt_options mo = {.address = o->mqtt_address,
 	        .port = o->mqtt_port,
@@ -360,7 +435,7 @@ int ingest__mqtt_start(struct ingest *in, const struct ingest_options *o, struct
 		return err_at(e, NULL, 0, 0, "mqtt-plain");
 	}
 	rc = mqtt_listen(&mo, &door, &in->mqtt, e);
-	if (rc == 0 && in->bridges != NULL)
-		bridges_start(in->bridges, in->mqtt, in, user_of_broker);
+	if (rc == 0)
+		ingest__brokers_start(in);
 	return rc;
 }

@@ -138,18 +138,23 @@ static bool skip(struct parse *p)
 	return true;
 }
 
-static bool read_time(struct parse *p, enum json_type tok, time_us *t)
-{
-	struct str text = p->j.text;
+/* A time as it is written; which zone it is in is known when the thing is. */
+struct time_word {
+	enum json_type tok;
+	struct str key, text;
+};
 
-	if (tok == JSON_STRING) {
-		text = token_text(p);
-		if (text.p == NULL)
-			return false;
-		if (time_parse(text, p->shape->zone, t))
-			return true;
-	}
-	return (tok == JSON_STRING || tok == JSON_NUMBER) && time_of_number(text, t);
+static bool read_time(struct parse *p, const struct time_word *w, struct str thing, time_us *t)
+{
+	const struct payload_shape *s = p->shape;
+	const struct zone *zone = s->zone;
+
+	if (thing.p == NULL)
+		thing = s->thing;
+	if (w->tok == JSON_STRING && s->zone_of != NULL && thing.p != NULL)
+		zone = s->zone_of(s->ctx, thing);
+	return (w->tok == JSON_STRING && time_parse(w->text, zone, t)) ||
+	       ((w->tok == JSON_STRING || w->tok == JSON_NUMBER) && time_of_number(w->text, t));
 }
 
 static bool read_text(struct parse *p, struct str key)
@@ -223,10 +228,9 @@ static bool read_members(struct parse *p, struct str prefix)
 }
 
 struct object {
-	int first; /* of its readings */
-	time_us t;
+	int first;             /* of its readings */
+	struct time_word time; /* text STR_NULL: not said */
 	struct str thing;
-	bool wrong; /* its time or thing cannot be read: it is no reading of now, or of another thing */
 };
 
 static bool read_list(struct parse *p);
@@ -240,11 +244,10 @@ static bool read_about(struct parse *p, struct object *o, struct str key, enum j
 	if (is_time_key(key) && !container) {
 		if (tok == JSON_BAD || tok == JSON_END)
 			return false;
-		if (tok != JSON_NULL && !read_time(p, tok, &o->t)) {
-			bad(p, REFUSED_VALUE, key, "the time is neither a number since 1970 nor RFC 3339");
-			o->wrong = true;
-		}
-		return true;
+		if (tok != JSON_NULL)
+			o->time =
+			        (struct time_word){tok, key, tok == JSON_STRING ? token_text(p) : p->j.text};
+		return tok == JSON_NULL || o->time.text.p != NULL;
 	}
 	if (str_is(key, "values") && tok == JSON_OBJECT)
 		return read_members(p, STR_NULL);
@@ -268,7 +271,8 @@ static bool read_about(struct parse *p, struct object *o, struct str key, enum j
 /* An object that has begun. */
 static bool read_object(struct parse *p)
 {
-	struct object o = {.first = p->out->n, .t = TIME_NONE, .thing = p->thing};
+	struct object o = {.first = p->out->n, .thing = p->thing};
+	time_us t = TIME_NONE;
 
 	p->objects++;
 	for (;;) {
@@ -293,14 +297,17 @@ static bool read_object(struct parse *p)
 		if (!read_value(p, key, tok))
 			return false;
 	}
-	if (o.wrong)
+	/* It is no reading of now. */
+	if (o.time.text.p != NULL && !read_time(p, &o.time, o.thing, &t)) {
+		bad(p, REFUSED_VALUE, o.time.key, "the time is neither a number since 1970 nor RFC 3339");
 		p->out->n = o.first;
+	}
 	for (int i = o.first; i < p->out->n; i++) {
 		struct reading *r = &p->out->r[i];
 
 		if (r->thing.p == NULL) { /* those of a gateway's list inside have theirs */
 			r->thing = o.thing;
-			r->t = o.t;
+			r->t = t;
 		}
 	}
 	return true;

@@ -29,8 +29,11 @@ enum payload_things {
 };
 struct payload_shape {
 	enum payload_things things;
-	struct str metric; /* STR_NULL: the payload names it */
-	const struct zone *zone;
+	struct str metric;                                          /* STR_NULL: the payload names it */
+	const struct zone *zone;                                    /* of times that say none */
+	const struct zone *(*zone_of)(void *ctx, struct str thing); /* NULL: all of it is in `zone` */
+	void *ctx;
+	struct str thing; /* of what names none, for zone_of; STR_NULL: not known */
 };
 
 struct reading {

@@ -25,6 +25,7 @@ static const struct {
         [REFUSED_RIGHT] = {"right", METRIC_INGEST_BAD_RIGHT},
         [REFUSED_KEY] = {"key", METRIC_INGEST_BAD_KEY},
         [REFUSED_BUSY] = {"busy", METRIC_INGEST_BAD_BUSY},
+        [REFUSED_FLOOD] = {"flood", METRIC_INGEST_BAD_FLOOD},
         [REFUSED_BODY] = {"body", METRIC_INGEST_BAD_BODY},
         [REFUSED_HISTOGRAM] = {"histogram", METRIC_INGEST_BAD_HISTOGRAM},
 };

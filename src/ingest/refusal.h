@@ -24,6 +24,7 @@ enum refusal {
 	REFUSED_RIGHT,     /* not the device's thing */
 	REFUSED_KEY,       /* a wrong name or secret */
 	REFUSED_BUSY,      /* more came at once than can wait to be written; to be sent again */
+	REFUSED_FLOOD,     /* sent faster than mqtt-rate: not refused, but read more slowly */
 	REFUSED_BODY,      /* too large, or its compression is damaged */
 	REFUSED_HISTOGRAM, /* native histograms of remote write */
 	REFUSALS

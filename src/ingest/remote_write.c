@@ -17,6 +17,7 @@ struct request {                   /* lives in the request's arena */
 	enum prompb_form form;
 	time_us now;
 	struct points points;
+	struct seen_reader names;
 	size_t refused;    /* samples and histograms */
 	const char *first; /* of the words why */
 	int status;        /* when something was refused */
@@ -127,13 +128,11 @@ static const char *judge_labels(const struct labels *ls, enum prompb_form form)
 	return named ? NULL : "the series has no name (label __name__)";
 }
 
-/* The labels as one text. 0: too long. A line of line protocol never begins with a line break, so that the
- * two do not meet. */
+/* The labels of 2.0 as one text: their references say something else in each message. 0: too long. */
 static size_t make_key(const struct labels *ls, char *key)
 {
 	size_t n = 0;
 
-	key[n++] = '\n';
 	for (int i = 0; i < ls->n; i++) {
 		const struct str part[2] = {ls->l[i].name, ls->l[i].value};
 
@@ -150,13 +149,32 @@ static size_t make_key(const struct labels *ls, char *key)
 	return n;
 }
 
+static struct str thing_of(const struct prompb_series *s)
+{
+	for (int i = 0; i < s->labels.n; i++)
+		if (str_is(s->labels.l[i].name, "thing"))
+			return s->labels.l[i].value;
+	return STR_NULL;
+}
+
+static bool may_write(const struct request *x, struct str thing)
+{
+	return x->device.things == NULL || (thing.p != NULL && device_may(&x->device, thing));
+}
+
 static bool find_series(struct request *x, const struct prompb_series *s, series_id *id)
 {
-	struct str key = {x->key, s->bad == NULL ? make_key(&s->labels, x->key) : 0};
+	const bool first = x->form == PROMPB_WRITE_1;
+	const enum seen_form form = first ? SEEN_WRITE : SEEN_WRITE_2;
+	struct str key = s->head;
 	const char *words = s->bad;
+	struct seen_name *name;
 	struct err e = ERR_INIT;
 
-	if (key.n > 0 && seen_find(x->in->seen, key, STR_LIT(""), id))
+	if (!first)
+		key = (struct str){x->key, words == NULL ? make_key(&s->labels, x->key) : 0};
+	if (key.n > 0 && (name = seen_find(&x->names, form, key, STR_LIT(""))) != NULL &&
+	        seen_answer(&x->names, name, id))
 		return true;
 	if (words == NULL)
 		words = judge_labels(&s->labels, x->form);
@@ -170,18 +188,8 @@ static bool find_series(struct request *x, const struct prompb_series *s, series
 		return false;
 	}
 	if (key.n > 0)
-		seen_put(x->in->seen, key, STR_LIT(""), *id);
+		seen_put(&x->names, form, key, STR_LIT(""), first ? thing_of(s) : STR_NULL, *id, true);
 	return true;
-}
-
-static bool may_write(struct request *x, const struct prompb_series *s)
-{
-	if (x->device.things == NULL)
-		return true;
-	for (int i = 0; i < s->labels.n; i++)
-		if (str_is(s->labels.l[i].name, "thing"))
-			return device_may(&x->device, s->labels.l[i].value);
-	return false;
 }
 
 static int add_samples(struct request *x, struct prompb_series *s, series_id id, struct err *e)
@@ -225,7 +233,7 @@ static int take_series(struct request *x, struct prompb_series *s, struct err *e
 		refuse(x, REFUSED_VALUE, 0, "a series without samples");
 	if (s->samples == 0)
 		return 0;
-	if (!may_write(x, s)) {
+	if (!may_write(x, thing_of(s))) {
 		refuse(x, REFUSED_RIGHT, s->samples,
 		        "the device may not write readings of this thing (label \"thing\")");
 		return 0;
@@ -235,6 +243,23 @@ static int take_series(struct request *x, struct prompb_series *s, struct err *e
 	if (s->known)
 		metric_words_put(x->in->words, &s->metadata);
 	return add_samples(x, s, id, e);
+}
+
+/* A series that followed the one before it the last time, too, and has but samples. 0: it is another. */
+static int take_expected(struct request *x, struct prompb_reader *m, struct prompb_series *s, struct err *e)
+{
+	struct seen_name *name = x->form == PROMPB_WRITE_1 ? seen_expected(&x->names) : NULL;
+	series_id id;
+	int rc;
+
+	if (name == NULL || name->form != SEEN_WRITE || !seen_answer(&x->names, name, &id) ||
+	        (x->device.things != NULL && !may_write(x, seen_thing(name))) ||
+	        !prompb_next_known(m, (struct str){name->text, name->a_n}, s))
+		return 0;
+	seen_take(&x->names, name);
+	x->no++;
+	rc = add_samples(x, s, id, e);
+	return rc < 0 ? rc : 1;
 }
 
 static int take_metadata(struct request *x, struct str message, struct err *e)
@@ -258,8 +283,19 @@ static int take_message(struct request *x, struct str message, struct err *e)
 	if (rc < 0)
 		return err_set(e, ERR_INVALID, "%s", m.bad);
 	x->key = arena_alloc(a, KEY_MAX_B);
-	while (rc == 0 && (got = prompb_next(&m, s)) > 0)
-		rc = take_series(x, s, e);
+	seen_begin(x->in->seen, 0, &x->names);
+	while (rc == 0) {
+		int known = take_expected(x, &m, s, e);
+
+		if (known > 0)
+			continue;
+		rc = known;
+		if (rc == 0 && (got = prompb_next(&m, s)) <= 0)
+			break;
+		if (rc == 0)
+			rc = take_series(x, s, e);
+	}
+	seen_end(&x->names);
 	if (rc == 0 && got < 0)
 		rc = err_set(e, ERR_INVALID, "%s", m.bad);
 	if (rc == 0 && x->form == PROMPB_WRITE_1)

@@ -2,172 +2,295 @@
 #include "base/digest.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
-#define SHARDS 32
-#define FIRST_SLOTS 256
+/* Names lie one behind the other in the order in which they came, which mostly is that in which they come
+ * again. */
+#define CHUNK_B (1u << 20)
+#define UNIT_B 8        /* places count these */
+#define NAME_B 128      /* room for so much of a name, on average */
+#define SOON_B 384      /* about six names */
+#define FIRST_SLOTS 256 /* a power of two */
 
-struct entry {
-	uint64_t hash; /* 0: free */
-	char *key;
-	uint32_t a_n, b_n;
-	series_id id;
-};
-struct shard {
-	pthread_rwlock_t lock;
-	/* lock; seen_key() looks where they are without it, and at nothing in them */
-	struct entry *_Atomic e;
-	_Atomic size_t slots;
+/* Half empty at least. A slot is a hash and, below it, a place; 0: free. */
+struct slots {
+	struct slots *before; /* readers may look at it still */
 	size_t n;
+	_Atomic uint64_t slot[];
 };
 struct seen {
-	size_t per_shard;
-	struct shard shard[SHARDS];
+	pthread_rwlock_t lock; /* readers hold it; to begin again it is written */
+	atomic_bool stale;     /* the next reader begins again */
+	_Atomic(struct slots *) slots;
+	pthread_mutex_t adding; /* all that follows */
+	size_t limit, n;
+	uint32_t at; /* the next place */
+	size_t chunks;
+	char **chunk; /* set before a place in it is told */
 };
+
+static struct slots *slots_new(size_t n, struct slots *before)
+{
+	struct slots *t = xcalloc(1, sizeof(*t) + n * sizeof(t->slot[0]));
+
+	t->n = n;
+	t->before = before;
+	return t;
+}
+
+static void begin(struct seen *s)
+{
+	atomic_init(&s->slots, slots_new(FIRST_SLOTS, NULL));
+	s->n = 0;
+	s->at = 1;
+}
+
+static void forget(struct seen *s)
+{
+	struct slots *t = atomic_load(&s->slots);
+
+	while (t != NULL) {
+		struct slots *before = t->before;
+
+		free(t);
+		t = before;
+	}
+	for (size_t i = 0; i < s->chunks; i++) {
+		free(s->chunk[i]);
+		s->chunk[i] = NULL;
+	}
+}
 
 struct seen *seen_new(size_t limit)
 {
 	struct seen *s = xcalloc(1, sizeof(*s));
 
-	s->per_shard = limit / SHARDS + 1;
-	for (int i = 0; i < SHARDS; i++) {
-		must(pthread_rwlock_init(&s->shard[i].lock, NULL) == 0);
-		s->shard[i].slots = FIRST_SLOTS;
-		s->shard[i].e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
-	}
+	must(pthread_rwlock_init(&s->lock, NULL) == 0);
+	must(pthread_mutex_init(&s->adding, NULL) == 0);
+	s->limit = limit;
+	s->chunks = limit * NAME_B / CHUNK_B + 1;
+	must(s->chunks < UINT32_MAX / (CHUNK_B / UNIT_B));
+	s->chunk = xcalloc(s->chunks, sizeof(*s->chunk));
+	begin(s);
 	return s;
 }
 
-static void forget(struct shard *h)
+void seen_free(struct seen **seen)
 {
-	for (size_t i = 0; i < h->slots; i++)
-		free(h->e[i].key);
-	free(h->e);
-	h->e = NULL;
-	h->n = 0;
-}
+	struct seen *s = *seen;
 
-static void begin_again(struct shard *h)
-{
-	forget(h);
-	h->slots = FIRST_SLOTS;
-	h->e = xcalloc(FIRST_SLOTS, sizeof(struct entry));
+	if (s == NULL)
+		return;
+	*seen = NULL;
+	forget(s);
+	free(s->chunk);
+	pthread_rwlock_destroy(&s->lock);
+	pthread_mutex_destroy(&s->adding);
+	free(s);
 }
 
 void seen_forget(struct seen *s)
 {
-	for (int i = 0; i < SHARDS; i++) {
-		struct shard *h = &s->shard[i];
+	atomic_store(&s->stale, true);
+}
 
-		pthread_rwlock_wrlock(&h->lock);
-		begin_again(h);
-		pthread_rwlock_unlock(&h->lock);
+/* ---- a reader ---- */
+
+void seen_begin(struct seen *s, uint32_t decisions, struct seen_reader *out)
+{
+	*out = (struct seen_reader){.seen = s, .decisions = decisions};
+	if (UNLIKELY(atomic_load(&s->stale))) {
+		pthread_rwlock_wrlock(&s->lock);
+		if (atomic_exchange(&s->stale, false)) {
+			forget(s);
+			begin(s);
+		}
+		pthread_rwlock_unlock(&s->lock);
 	}
+	pthread_rwlock_rdlock(&s->lock);
 }
 
-void seen_free(struct seen **s)
+void seen_end(struct seen_reader *r)
 {
-	if (*s == NULL)
-		return;
-	for (int i = 0; i < SHARDS; i++) {
-		forget(&(*s)->shard[i]);
-		pthread_rwlock_destroy(&(*s)->shard[i].lock);
+	pthread_rwlock_unlock(&r->seen->lock);
+	r->seen = NULL;
+}
+
+static struct seen_name *name_at(const struct seen *s, uint32_t place)
+{
+	const uint32_t units = CHUNK_B / UNIT_B;
+
+	return (struct seen_name *)(void *)(s->chunk[place / units] + place % units * UNIT_B);
+}
+
+struct seen_name *seen_expected(const struct seen_reader *r)
+{
+	struct seen_name *x;
+	uint32_t place;
+
+	if (r->last == NULL)
+		return NULL;
+	place = atomic_load_explicit(&r->last->next, memory_order_acquire);
+	if (place == 0)
+		return NULL;
+	x = name_at(r->seen, place);
+	/* What will be looked at after this one, while this one is looked at; and some of those behind it,
+	 * since mostly they lie in their order. */
+	place = atomic_load_explicit(&x->next, memory_order_acquire);
+	if (place != 0) {
+		const char *after = (const char *)name_at(r->seen, place);
+
+		__builtin_prefetch(after);
+		__builtin_prefetch(after + SOON_B);
 	}
-	free(*s);
-	*s = NULL;
+	return x;
 }
 
-static uint64_t hash_of(struct str a, struct str b)
+void seen_take(struct seen_reader *r, struct seen_name *x)
 {
-	uint64_t h = hash64(b.p, b.n, hash64(a.p, a.n, 0x5eed));
-
-	return h != 0 ? h : 1;
+	if (r->last != NULL && atomic_load_explicit(&r->last->next, memory_order_relaxed) != x->place)
+		atomic_store_explicit(&r->last->next, x->place, memory_order_release);
+	r->last = x;
 }
 
-static struct entry *look(struct shard *h, uint64_t hash, struct str a, struct str b)
+static uint64_t hash_of(enum seen_form form, struct str a, struct str b)
 {
-	struct entry *e = h->e;
-	size_t mask = h->slots - 1, i = (size_t)(hash >> 8) & mask;
-
-	for (; e[i].hash != 0; i = (i + 1) & mask)
-		if (e[i].hash == hash && e[i].a_n == a.n && e[i].b_n == b.n &&
-		        memcmp(e[i].key, a.p, a.n) == 0 && memcmp(e[i].key + a.n, b.p, b.n) == 0)
-			break;
-	return &e[i];
+	return hash64(b.p, b.n, hash64(a.p, a.n, 0x5eed + (uint64_t)form));
 }
 
-bool seen_find(struct seen *s, struct str a, struct str b, series_id *out)
+/* The upper half of a slot. */
+static uint64_t mark_of(uint64_t hash)
 {
-	return seen_find_keyed(s, hash_of(a, b), a, b, out);
+	return hash & UINT64_C(0xffffffff00000000);
 }
 
-uint64_t seen_key(struct seen *s, struct str a, struct str b)
+static struct seen_name *look(
+        const struct seen *s, uint64_t hash, enum seen_form form, struct str a, struct str b)
 {
-	uint64_t hash = hash_of(a, b);
-	struct shard *h = &s->shard[hash % SHARDS];
-	const struct entry *e = atomic_load_explicit(&h->e, memory_order_relaxed);
-	size_t slots = atomic_load_explicit(&h->slots, memory_order_relaxed);
+	struct slots *t = atomic_load_explicit(&s->slots, memory_order_acquire);
 
-	__builtin_prefetch((const char *)e + ((hash >> 8) & (slots - 1)) * sizeof(*e));
-	return hash;
-}
+	for (size_t i = (size_t)hash & (t->n - 1);; i = (i + 1) & (t->n - 1)) {
+		uint64_t slot = atomic_load_explicit(&t->slot[i], memory_order_acquire);
+		struct seen_name *x;
 
-bool seen_find_keyed(struct seen *s, uint64_t hash, struct str a, struct str b, series_id *out)
-{
-	struct shard *h = &s->shard[hash % SHARDS];
-	const struct entry *x;
-
-	pthread_rwlock_rdlock(&h->lock);
-	x = look(h, hash, a, b);
-	if (x->hash != 0)
-		*out = x->id;
-	pthread_rwlock_unlock(&h->lock);
-	return x->hash != 0;
-}
-
-static void grow(struct shard *h)
-{
-	struct entry *old = h->e;
-	size_t slots = h->slots;
-
-	h->slots *= 2;
-	h->e = xcalloc(h->slots, sizeof(struct entry));
-	for (size_t i = 0; i < slots; i++) {
-		size_t k = (size_t)(old[i].hash >> 8) & (h->slots - 1);
-
-		if (old[i].hash == 0)
+		if (slot == 0)
+			return NULL;
+		if (mark_of(slot) != mark_of(hash))
 			continue;
-		while (h->e[k].hash != 0)
-			k = (k + 1) & (h->slots - 1);
-		h->e[k] = old[i];
+		x = name_at(s, (uint32_t)slot);
+		if (seen_is(x, form, a, b))
+			return x;
 	}
-	free(old);
 }
 
-void seen_put(struct seen *s, struct str a, struct str b, series_id id)
+struct seen_name *seen_find(struct seen_reader *r, enum seen_form form, struct str a, struct str b)
 {
-	uint64_t hash = hash_of(a, b);
-	struct shard *h = &s->shard[hash % SHARDS];
-	struct entry *x;
+	struct seen_name *x = look(r->seen, hash_of(form, a, b), form, a, b);
 
-	if (a.n > UINT16_MAX || b.n > UINT16_MAX)
-		return;
-	pthread_rwlock_wrlock(&h->lock);
-	if (h->n >= s->per_shard)
-		begin_again(h);
-	if ((h->n + 1) * 2 > h->slots)
-		grow(h);
-	x = look(h, hash, a, b);
-	if (x->hash == 0) {
-		char *key = xcalloc(1, a.n + b.n + 1);
+	if (x != NULL)
+		seen_take(r, x);
+	return x;
+}
 
-		if (a.n > 0)
-			memcpy(key, a.p, a.n);
-		if (b.n > 0)
-			memcpy(key + a.n, b.p, b.n);
-		*x = (struct entry){.hash = hash, .key = key, .a_n = (uint32_t)a.n, .b_n = (uint32_t)b.n};
-		h->n++;
+/* ---- adding ---- */
+
+static void place_slot(struct slots *t, uint64_t hash, uint32_t place)
+{
+	size_t i = (size_t)hash & (t->n - 1);
+
+	while (atomic_load_explicit(&t->slot[i], memory_order_relaxed) != 0)
+		i = (i + 1) & (t->n - 1);
+	atomic_store_explicit(&t->slot[i], mark_of(hash) | place, memory_order_release);
+}
+
+static struct str text_of(const struct seen_name *x, bool second)
+{
+	return second ? (struct str){x->text + x->a_n + 1, x->b_n} : (struct str){x->text, x->a_n};
+}
+
+static struct slots *grown(struct seen *s, struct slots *old)
+{
+	struct slots *t = slots_new(old->n * 2, old);
+
+	for (size_t i = 0; i < old->n; i++) {
+		uint64_t slot = atomic_load_explicit(&old->slot[i], memory_order_relaxed);
+		const struct seen_name *x;
+
+		if (slot == 0)
+			continue;
+		x = name_at(s, (uint32_t)slot);
+		place_slot(t, hash_of((enum seen_form)x->form, text_of(x, false), text_of(x, true)),
+		        (uint32_t)slot);
 	}
-	x->id = id;
-	pthread_rwlock_unlock(&h->lock);
+	atomic_store_explicit(&s->slots, t, memory_order_release);
+	return t;
+}
+
+/* Room for a name; NULL: there is none any more. */
+static struct seen_name *room(struct seen *s, size_t text_n)
+{
+	const uint32_t units = CHUNK_B / UNIT_B;
+	uint32_t need = (uint32_t)((offsetof(struct seen_name, text) + text_n + UNIT_B - 1) / UNIT_B),
+	         at = s->at;
+	struct seen_name *x;
+
+	if (at % units + need > units)
+		at = (at / units + 1) * units;
+	if (s->n >= s->limit || at / units >= s->chunks)
+		return NULL;
+	if (s->chunk[at / units] == NULL)
+		s->chunk[at / units] = xcalloc(1, CHUNK_B);
+	s->at = at + need;
+	s->n++;
+	x = name_at(s, at);
+	x->place = at;
+	return x;
+}
+
+static struct seen_name *add(struct seen *s, uint64_t hash, enum seen_form form, struct str a, struct str b,
+        struct str thing, uint64_t answer)
+{
+	struct slots *t = atomic_load_explicit(&s->slots, memory_order_relaxed);
+	struct seen_name *x = room(s, a.n + b.n + 2);
+
+	if (x == NULL) {
+		atomic_store(&s->stale, true);
+		return NULL;
+	}
+	atomic_init(&x->answer, answer);
+	x->form = (uint8_t)form;
+	x->a_n = (uint16_t)a.n;
+	x->b_n = (uint16_t)b.n;
+	if (thing.p != NULL) {
+		x->thing_at = (uint16_t)(thing.p - a.p);
+		x->thing_n = (uint16_t)thing.n;
+	}
+	memcpy(x->text, a.p, a.n);
+	x->text[a.n] = ' ';
+	if (b.n > 0)
+		memcpy(x->text + a.n + 1, b.p, b.n);
+	x->text[a.n + 1 + b.n] = '=';
+	if (2 * s->n > t->n)
+		t = grown(s, t);
+	place_slot(t, hash, x->place);
+	return x;
+}
+
+void seen_put(struct seen_reader *r, enum seen_form form, struct str a, struct str b, struct str thing,
+        series_id id, bool lasting)
+{
+	struct seen *s = r->seen;
+	uint64_t hash = hash_of(form, a, b), answer = id.v | (uint64_t)(lasting ? 0 : r->decisions) << 32;
+	struct seen_name *x;
+
+	if (a.n == 0 || a.n > UINT16_MAX || b.n > UINT16_MAX)
+		return;
+	pthread_mutex_lock(&s->adding);
+	x = look(s, hash, form, a, b);
+	if (x != NULL)
+		atomic_store_explicit(&x->answer, answer, memory_order_relaxed);
+	else
+		x = add(s, hash, form, a, b, thing, answer);
+	pthread_mutex_unlock(&s->adding);
+	if (x != NULL && x != r->last) /* which it is when it was found with an answer that is no more good */
+		seen_take(r, x);
 }

@@ -148,6 +148,8 @@ int sheet_open(struct arena *a, const struct mapping *m, struct str text, const 
 	if (s->m == NULL)
 		return ERR_INVALID;
 	s->zone = s->m->zone != NULL ? s->m->zone : zone;
+	if (s->m->zone != NULL)
+		s->things.zone = NULL;
 	return find_columns(a, s, e);
 }
 
@@ -204,7 +206,7 @@ static bool find_pair(const struct pairs *pairs, struct str from, struct str *to
 static const char *const usual_formats[] = {"%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M",
         "%Y/%m/%d", "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日 %H时", "%Y年%m月%d日"};
 
-static bool read_time(const struct sheet *s, struct arena *row, time_us *t)
+static bool read_time(const struct sheet *s, struct arena *row, const struct zone *zone, time_us *t)
 {
 	struct str text = field(s, s->time[0]);
 
@@ -214,11 +216,11 @@ static bool read_time(const struct sheet *s, struct arena *row, time_us *t)
 		text = str_of(arena_printf(row, STR_FMT " " STR_FMT, STR_ARG(text), STR_ARG(next)));
 	}
 	if (s->m->format != NULL)
-		return time_scan(text, s->m->format, s->zone, t);
-	if (time_parse(text, s->zone, t) || time_of_number(text, t))
+		return time_scan(text, s->m->format, zone, t);
+	if (time_parse(text, zone, t) || time_of_number(text, t))
 		return true;
 	for (size_t i = 0; i < ARRAY_LEN(usual_formats); i++)
-		if (time_scan(text, usual_formats[i], s->zone, t))
+		if (time_scan(text, usual_formats[i], zone, t))
 			return true;
 	return false;
 }
@@ -310,6 +312,7 @@ static void read_cell(struct sheet *s, struct arena *row, int i, struct reading 
 int sheet_next(struct sheet *s, struct arena *row, struct readings *out)
 {
 	struct reading r = {0};
+	const struct zone *zone = s->zone;
 	const char *words;
 	int n = csv_row(&s->csv, row);
 
@@ -326,11 +329,13 @@ int sheet_next(struct sheet *s, struct arena *row, struct readings *out)
 		refuse(s, row, out, REFUSED_SYNTAX, NULL, "the row has more fields than there are names");
 		return 1;
 	}
-	if (!read_time(s, row, &r.t)) {
+	words = read_thing(s, &r.thing);
+	if (words == NULL && s->things.zone != NULL)
+		zone = s->things.zone(s->things.ctx, r.thing);
+	if (!read_time(s, row, zone, &r.t)) {
 		refuse(s, row, out, REFUSED_VALUE, s->m->time[0], "the time cannot be read");
 		return 1;
 	}
-	words = read_thing(s, &r.thing);
 	if (words != NULL) {
 		refuse(s, row, out, REFUSED_NAME, s->m->thing, words);
 		return 1;

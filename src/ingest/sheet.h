@@ -13,9 +13,11 @@ struct sheet;
 struct sheet_things { /* finds a thing by the attribute's text */
 	void *ctx;
 	struct str (*code)(void *ctx, struct str word); /* STR_NULL: there is none */
+	/* In which its times are that say none; NULL: in the sheet's. */
+	const struct zone *(*zone)(void *ctx, struct str thing);
 };
-/* m NULL: by the names. text: UTF-8, lives as long; zone: the site's. ERR_INVALID names the column that is
- * missing. */
+/* m NULL: by the names. text: UTF-8, lives as long; zone: the site's, where neither the mapping nor a thing
+ * says another. ERR_INVALID names the column that is missing. */
 MUST_USE int sheet_open(struct arena *a, const struct mapping *m, struct str text, const struct zone *zone,
         const struct sheet_things *things, struct sheet **out, struct err *e);
 /* The readings of the next row, and why some of them are none; `at` is their line. 1, or 0 at the end. Texts

@@ -12,6 +12,7 @@ struct known {
 	struct str word, code;
 };
 struct known_things {
+	struct ingest *in;
 	struct known *k;
 	size_t n, cap;
 };
@@ -28,6 +29,13 @@ static struct str find_known(void *ctx, struct str word)
 	const struct known *k = t->n > 0 ? bsearch(&key, t->k, t->n, sizeof(*t->k), known_cmp) : NULL;
 
 	return k != NULL ? k->code : STR_NULL;
+}
+
+static const struct zone *zone_of_known(void *ctx, struct str thing)
+{
+	const struct known_things *t = ctx;
+
+	return ingest__zone_of(t->in, thing);
 }
 
 /* The text of a member of a flat object; numbers as they are written. */
@@ -198,8 +206,8 @@ int ingest_sheet(struct ingest *in, const struct ingest_sheet *s, struct arena *
         struct ingest_sheet_told *out, struct err *e)
 {
 	const char *attribute = s->mapping != NULL ? mapping_attribute(s->mapping) : NULL;
-	struct known_things known = {0};
-	const struct sheet_things things = {&known, find_known};
+	struct known_things known = {.in = in};
+	const struct sheet_things things = {&known, find_known, zone_of_known};
 	struct sheet *sheet;
 	int rc = 0;
 

@@ -1,4 +1,5 @@
 /* From what a protocol has read to points: names, times, states, rights; and what is refused. */
+#include "city/quarantine.h"
 #include "ingest/ingest_int.h"
 
 #define BAD_KEPT 100
@@ -36,14 +37,21 @@ const char *ingest__time(
 	return NULL;
 }
 
-bool ingest__add(struct arena *a, struct points *out, struct series_point p)
+bool ingest__room(struct arena *a, struct points *out, size_t n)
 {
 	struct series_point *more =
-	        arena_grow(out->keep != NULL ? out->keep : a, out->p, &out->cap, out->n + 1, sizeof(*out->p));
+	        arena_grow(out->keep != NULL ? out->keep : a, out->p, &out->cap, out->n + n, sizeof(*out->p));
 
 	if (more == NULL)
 		return false;
 	out->p = more;
+	return true;
+}
+
+bool ingest__add(struct arena *a, struct points *out, struct series_point p)
+{
+	if (!ingest__room(a, out, 1))
+		return false;
 	out->p[out->n++] = p;
 	return true;
 }
@@ -78,21 +86,6 @@ void ingest__failed(struct ingest *in, int rc)
 
 /* ---- things and metrics, as JSON and topics name them ---- */
 
-struct str ingest__thing_of(struct ingest *in, const struct device *d)
-{
-	const struct snapshot *s;
-	struct str thing = str_of(d->login);
-
-	/* --things CODE is a prefix, and may also be just one thing. */
-	if (d->things != NULL && d->things[0] != NULL && d->things[1] == NULL) {
-		s = registry_hold(in->site->registry);
-		if (snapshot_thing(s, str_of(d->things[0])) != NULL)
-			thing = str_of(d->things[0]);
-		registry_release(in->site->registry, s);
-	}
-	return device_may(d, thing) ? thing : STR_NULL;
-}
-
 static bool in_name(char c, bool colon)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
@@ -124,20 +117,34 @@ static const char *named(struct arena *a, struct str name, const char *words)
 	return with != NULL ? with : words;
 }
 
+/* Gateways mostly name the same in the same order. */
+static bool find_name(struct seen_reader *names, struct str thing, struct str metric, series_id *id)
+{
+	struct seen_name *x = seen_expected(names);
+
+	if (x != NULL && seen_is(x, SEEN_JSON, thing, metric))
+		seen_take(names, x);
+	else
+		x = seen_find(names, SEEN_JSON, thing, metric);
+	return x != NULL && seen_answer(names, x, id);
+}
+
 /* One reading; words when it is refused, "" and e when nothing more can be taken. */
-static const char *take(struct ingest *in, const struct device *d, struct str thing, const struct reading *r,
-        time_us now, struct arena *a, struct points *out, enum refusal *why, struct err *e)
+static const char *take(struct ingest *in, struct seen_reader *names, const struct device *d,
+        struct str thing, const struct reading *r, time_us now, struct arena *a, struct points *out,
+        enum refusal *why, struct err *e)
 {
 	time_us t = r->t != TIME_NONE ? r->t : now;
 	const char *words = ingest__time(in, t, now, out, why);
 	struct label label[2] = {{STR_LIT(LABEL_NAME), r->metric}, {STR_LIT("thing"), thing}};
 	struct labels ls = {label, 2};
 	series_id id = {0};
-	bool known, lasting = false;
+	enum admission as = ADMITTED;
+	bool known;
 
 	if (words != NULL)
 		return words;
-	known = r->text.p == NULL && seen_find(in->seen, thing, r->metric, &id);
+	known = r->text.p == NULL && find_name(names, thing, r->metric, &id);
 	if (!known) {
 		label[0].value = ingest__name(a, r->metric, true);
 		*why = REFUSED_NAME;
@@ -149,8 +156,7 @@ static const char *take(struct ingest *in, const struct device *d, struct str th
 	if (out->dry)
 		return NULL;
 	if (!known) {
-		words = ingest__admit(
-		        in, d, out->protocol != NULL ? out->protocol : "json", &ls, &lasting, why);
+		words = ingest__admit(in, d, out->protocol != NULL ? out->protocol : "json", &ls, &as, why);
 		if (words != NULL)
 			return words;
 	}
@@ -158,8 +164,8 @@ static const char *take(struct ingest *in, const struct device *d, struct str th
 		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);
 	if (!known && series_resolve(in->site->series, &ls, &id, e) < 0)
 		return "";
-	if (!known && lasting)
-		seen_put(in->seen, thing, r->metric, id);
+	if (!known && as != ADMITTED_NOW)
+		seen_put(names, SEEN_JSON, thing, r->metric, STR_NULL, id, as == ADMITTED);
 	if (ingest__add(a, out, (struct series_point){id, t, r->v}))
 		return NULL;
 	err_set(e, ERR_TOOBIG, "too many readings at once; send them in parts");
@@ -170,10 +176,13 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
         struct arena *a, struct points *out, struct err *e)
 {
 	time_us now = clock_now(in->site->clock);
+	struct seen_reader names;
+	int rc = 0;
 
 	for (int i = 0; i < read->bads; i++)
 		ingest__bad(in, a, out, d->login, read->bad[i].why, read->bad[i].at, read->bad[i].words);
-	for (int i = 0; i < read->n; i++) {
+	seen_begin(in->seen, ingest__decisions(in), &names);
+	for (int i = 0; i < read->n && rc == 0; i++) {
 		const struct reading *r = &read->r[i];
 		struct str of = r->thing.p != NULL ? r->thing : thing;
 		enum refusal why = REFUSED_RIGHT;
@@ -186,7 +195,7 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 		} else if (!device_may(d, of)) {
 			words = "the device may not write readings of this thing";
 		} else {
-			words = take(in, d, of, r, now, a, out, &why, e);
+			words = take(in, &names, d, of, r, now, a, out, &why, e);
 		}
 		if (words == NULL) {
 			out->taken++;
@@ -194,18 +203,41 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 		}
 		out->old = old;
 		if (*words == '\0')
-			return e->code;
-		ingest__bad(in, a, out, d->login, why, r->at, words);
+			rc = e->code;
+		else
+			ingest__bad(in, a, out, d->login, why, r->at, words);
 	}
-	return 0;
+	seen_end(&names);
+	return rc;
+}
+
+const struct zone *ingest__zone_of(void *ctx, struct str thing)
+{
+	struct site *site = ((struct ingest *)ctx)->site;
+	const struct snapshot *s = registry_hold(site->registry);
+	const struct thing *t = snapshot_thing(s, thing);
+	const char *target = t == NULL ? quarantine_target(site->quarantine, thing) : NULL;
+	const struct zone *zone;
+
+	if (target != NULL)
+		t = snapshot_thing(s, str_of(target));
+	zone = thing_zone(site->catalog, t);
+	registry_release(site->registry, s);
+	return zone;
 }
 
 int ingest__payload(struct ingest *in, const struct device *d, struct str text,
         const struct payload_shape *shape, struct str thing, struct arena *a, struct points *out,
         bool *readable, struct err *e)
 {
+	const struct payload_shape here = {.things = shape->things,
+	        .metric = shape->metric,
+	        .zone = in->site->catalog->zone,
+	        .zone_of = ingest__zone_of,
+	        .ctx = in,
+	        .thing = thing};
 	struct readings read;
 
-	*readable = payload_parse(a, text, shape, &read);
+	*readable = payload_parse(a, text, &here, &read);
 	return ingest__readings(in, d, &read, thing, a, out, e);
 }

@@ -7,7 +7,7 @@
 static void take(struct ingest *in, struct http_req *r, const struct device *d, enum payload_things things,
         struct str thing, int status)
 {
-	const struct payload_shape shape = {.things = things, .zone = in->site->catalog->zone};
+	const struct payload_shape shape = {.things = things};
 	struct door_post *x = door__begin(in, r, "reading", status);
 	struct err e = ERR_INIT;
 	struct str body;
@@ -34,6 +34,7 @@ static void take_sheet(struct ingest *in, struct http_req *r, const struct devic
 	struct door_post *x = door__begin(in, r, "line", 204);
 	struct sb *text = arena_alloc(a, sizeof(*text));
 	struct readings read;
+	const struct sheet_things things = {.ctx = in, .zone = ingest__zone_of};
 	struct sheet *sheet;
 	struct err e = ERR_INIT;
 	struct str body;
@@ -43,7 +44,7 @@ static void take_sheet(struct ingest *in, struct http_req *r, const struct devic
 	if (rc == 0)
 		rc = charset_to_utf8(body, text, NULL, &e);
 	if (rc == 0)
-		rc = sheet_open(a, NULL, sb_str(text), in->site->catalog->zone, NULL, &sheet, &e);
+		rc = sheet_open(a, NULL, sb_str(text), in->site->catalog->zone, &things, &sheet, &e);
 	if (rc < 0)
 		refusals_add(in->refusals, d->login, REFUSED_BODY, 0, e.text);
 	while (rc == 0 && sheet_next(sheet, a, &read) > 0)
@@ -74,7 +75,7 @@ void ingest_readings(struct ingest *in, struct http_req *r)
 	else if (thing != NULL)
 		take(in, r, &d, PAYLOAD_ONE, str_of(thing), 204);
 	else
-		take(in, r, &d, PAYLOAD_NAMED, ingest__thing_of(in, &d), 204);
+		take(in, r, &d, PAYLOAD_NAMED, device_thing(in->site, &d), 204);
 }
 
 void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token)
@@ -85,7 +86,7 @@ void ingest_telemetry(struct ingest *in, struct http_req *r, struct str token)
 	int rc = door__device_of_token(in, r, token, &d, &e);
 
 	if (rc == 0) {
-		thing = ingest__thing_of(in, &d);
+		thing = device_thing(in->site, &d);
 		if (thing.p == NULL) {
 			refusals_add(in->refusals, d.login, REFUSED_RIGHT, 0, DEVICE_OF_NO_THING);
 			rc = err_set(&e, ERR_DENIED, "%s", DEVICE_OF_NO_THING);

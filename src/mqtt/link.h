@@ -12,6 +12,7 @@
 #ifndef HEMING_MQTT_LINK_H
 #define HEMING_MQTT_LINK_H
 
+#include "base/arena.h"
 #include "mqtt/mqtt.h"
 
 struct mqtt_link;
@@ -29,21 +30,29 @@ struct mqtt_link_options {
 	bool old;               /* 3.1.1 only */
 	const char *client_id;
 	const char *username;      /* NULL: none */
-	const char *password_file; /* read at each try; NULL: none */
+	const char *password_file; /* read at each try, as certificates are; NULL: none */
 	const struct mqtt_link_filter *filters;
 	int filters_n;
 	unsigned keep_alive_s;     /* 0: 30 */
 	uint32_t session_expiry_s; /* how long the broker keeps the session while this end is away */
 	void *user;                /* of the messages that come */
 	void *ctx;
+	/* Any thread. Reads the password or the key, which may be kept in another form. NULL: as they stand.
+	 */
+	int (*read)(
+	        void *ctx, struct arena *a, const char *path, size_t most_b, struct str *out, struct err *e);
 	/* Loop thread. The topic under which a message counts here; false: none, so it is counted and
 	 * acknowledged. */
 	bool (*map)(void *ctx, struct str topic, struct sb *to);
 };
-/* One thread, before mqtt_close. Never fails: what cannot be reached is tried again. */
+/* Any thread, one at a time, before mqtt_close. Never fails: what cannot be reached is tried again. */
 struct mqtt_link *mqtt_link_open(struct mqtt_server *s, const struct mqtt_link_options *o);
 /* A message to that broker, QoS 1. False while it is not connected. Any thread; copies what it needs. */
 MUST_USE bool mqtt_link_send(struct mqtt_link *l, const struct mqtt_outgoing *o);
+
+/* It says goodbye and is over; what was not answered there comes to whoever has its client id next. Its
+ * options must live on until mqtt_close. Any thread. */
+void mqtt_link_leave(struct mqtt_link *l);
 
 struct mqtt_link_state {
 	const char *name;

@@ -25,6 +25,12 @@
 
 _Thread_local struct mqtt_server *mqtt__loop_here;
 
+uint32_t mqtt__packet_most(const struct mqtt_server *s)
+{
+	size_t most = s->o.packet_max_b;
+	return (uint32_t)(1 + mqtt__varint_len(most) + most);
+}
+
 void mqtt__dirty(struct mqtt__conn *c)
 {
 	if (c->dirty)
@@ -140,8 +146,11 @@ static void sweep(struct mqtt_server *s)
 		mqtt__check_times(CONTAINER_OF(l, struct mqtt__conn, all));
 	mqtt__sessions_check(s);
 	mqtt__peers_sweep(s, false);
-	if (!s->shutting)
+	if (!s->shutting) {
 		listen_on(s, true);
+		if (s->door.tick)
+			s->door.tick(s->door.ctx);
+	}
 }
 
 /* Those that waited for memory are read again when there is some, or when nothing is at work that could make
@@ -358,6 +367,7 @@ void mqtt_close(struct mqtt_server **sp)
 	free(s->names);
 	mqtt__tree_fini(&s->tree);
 	sb_fini(&s->text);
+	sb_fini(&s->name);
 	s->magic = 0;
 	free(s);
 }

@@ -43,6 +43,7 @@ enum mqtt_reason {
 	MQTT_R_RECEIVE_MAX = 0x93,
 	MQTT_R_ALIAS = 0x94,
 	MQTT_R_TOO_LARGE = 0x95,
+	MQTT_R_RATE = 0x96,
 	MQTT_R_QUOTA = 0x97,
 	MQTT_R_PAYLOAD = 0x99,
 	MQTT_R_CONNECTIONS = 0x9f,
@@ -87,11 +88,27 @@ struct mqtt_door {
 	/* Loop thread. Whether it may subscribe to the filter, that of a shared subscription without its
 	 * group. NULL: nobody may. Asked again when a session comes back. */
 	bool (*subscribe)(void *ctx, void *user, struct str filter);
+	/* Whose sessions these are: who comes with the same owner and client id has them again. It lives as
+	 * long as the user. NULL: the user name as it came. */
+	struct str (*owner)(void *ctx, void *user);
+	/* While the server starts: *user for an owner who left a will that waits. False: there is no such
+	 * owner any more. NULL: the same. */
+	bool (*absent)(void *ctx, struct str owner, void **user);
+	/* Names that a client has for what is its own ("me"): puts the filter under which its subscription
+	 * is kept into `to`; false: as it says. NULL: none. */
+	bool (*inside)(void *ctx, void *user, struct str filter, struct sb *to);
+	/* A topic as the client knows it, until the next call. NULL: all as they are. */
+	struct str (*outside)(void *ctx, void *user, struct str topic);
 	/* Loop thread, before each message that is sent. NULL: all that it subscribed to. */
 	bool (*receive)(void *ctx, void *user, struct str topic);
 	/* Loop thread, about once a minute: false ends the connection, as not authorised any more. NULL: they
 	 * stay. */
 	bool (*still)(void *ctx, void *user);
+	/* Loop thread: the client did what ends its connection, for a reason that it is counted by; or,
+	 * MQTT_R_RATE, it sends faster than allowed and is not read for a while. NULL: not told. */
+	void (*blamed)(void *ctx, void *user, enum mqtt_reason reason, const char *why);
+	/* Loop thread, about twice a second. NULL: not told. */
+	void (*tick)(void *ctx);
 	/* Connections with messages at work, or a will that is still to be sent, close only after those. */
 	void (*close)(void *ctx, void *user, const char *why);
 };

@@ -87,8 +87,10 @@ static struct mqtt__conn *conn_new(struct mqtt_server *s, int fd, const char *re
 	c->all = (struct mqtt__list){.prev = &s->conns, .next = s->conns.next};
 	s->conns.next->prev = &c->all;
 	s->conns.next = &c->all;
-	s->conn_count++;
 	s->conn_all++;
+	if (fd < 0)
+		return c;
+	s->conn_count++;
 	c->events = EPOLLIN;
 	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
 	must(epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == 0);
@@ -120,6 +122,15 @@ struct mqtt__conn *mqtt__linked(struct mqtt_server *s, int fd, struct mqtt_link 
 		mqtt__readable(c); /* which begins the handshake */
 	else
 		mqtt__end(c, MQTT_R_OK, "no TLS session can be made");
+	return c;
+}
+
+struct mqtt__conn *mqtt__ended(struct mqtt_server *s, void *user)
+{
+	struct mqtt__conn *c = conn_new(s, -1, "");
+	c->user = user;
+	c->connected = c->ending = true;
+	c->why = "the server stopped";
 	return c;
 }
 
@@ -180,9 +191,9 @@ static void say_goodbye(struct mqtt__conn *c, enum mqtt_reason reason, const cha
 static void leave(struct mqtt__conn *c)
 {
 	struct mqtt__session *x = c->session;
-	c->session = NULL;
 	if (c->server->shutting)
-		mqtt__will_free(c);
+		mqtt__will_stop(c);
+	c->session = NULL;
 	if (c->will) {
 		uint32_t delay_s = c->will->delay_s < x->expiry_s ? c->will->delay_s : x->expiry_s;
 		if (delay_s == 0) {
@@ -233,6 +244,14 @@ void mqtt__count(enum mqtt_reason reason)
 	metric_add(m, 1);
 }
 
+void mqtt__tell(struct mqtt__conn *c, enum mqtt_reason reason, const char *why)
+{
+	const struct mqtt_door *door = &c->server->door;
+
+	if (door->blamed != NULL && c->user != NULL)
+		door->blamed(door->ctx, c->user, reason, why);
+}
+
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 {
 	if (c->ending)
@@ -242,6 +261,7 @@ void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad)
 		return;
 	}
 	mqtt__count(bad.reason);
+	mqtt__tell(c, bad.reason, bad.why);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", mqtt__name(c)), log_s("why", bad.why));
 	mqtt__end(c, bad.reason, bad.why);
 }
@@ -559,8 +579,8 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		mqtt__readable(c); /* it was paused in the middle of a record */
 	if (c->too_slow)
 		mqtt__wrong(c, mqtt__bad(MQTT_R_SLOW, "it does not take its messages as fast as they come"));
-	if (s->shutting)
-		mqtt__will_free(c);
+	if (s->shutting && c->ending)
+		mqtt__will_stop(c); /* it waits */
 	if (s->shutting && c->unanswered == 0 && c->holds_n == 0)
 		mqtt__end(c, MQTT_R_STOPPING, "the server stops");
 	flush(c);
@@ -591,6 +611,7 @@ void mqtt__check_times(struct mqtt__conn *c)
 {
 	dur_us now = c->server->now;
 	if (c->ending && c->will && c->will->at > 0 && now >= c->will->at) {
+		mqtt__keep_will(c->session, NULL);
 		c->session->will = NULL;
 		c->session = NULL;
 		mqtt__will_send(c);

@@ -25,6 +25,10 @@ static struct mqtt__bad parse_will(unsigned flags, struct str *in, struct mqtt__
 		struct mqtt__bad bad = mqtt__props_parse(in, MQTT_WILL_PROPS, &c->will_props);
 		if (bad.why)
 			return bad;
+		if (mqtt__has(&c->will_props, MQTT_P_RESPONSE_TOPIC) &&
+		        !topic_valid(c->will_props.text[MQTT_P_RESPONSE_TOPIC]))
+			return mqtt__bad(
+			        MQTT_R_PROTOCOL, "the will's response topic is empty or has a wildcard");
 	}
 	if (!mqtt__text(in, &c->will_topic))
 		return mqtt__bad(MQTT_R_UTF8, "the will's topic of a CONNECT is cut off or not UTF-8");
@@ -95,6 +99,12 @@ static unsigned v311_code(enum mqtt_reason reason)
 	}
 }
 
+static size_t connack_size(size_t props_n)
+{
+	size_t length = 2 + mqtt__varint_len(props_n) + props_n;
+	return 1 + mqtt__varint_len(length) + length;
+}
+
 /* v5: in the form of MQTT 5. props: the properties, as bytes. */
 static void answer(struct mqtt__conn *c, bool v5, bool present, enum mqtt_reason reason, struct str props)
 {
@@ -116,7 +126,9 @@ static void refuse(struct mqtt__conn *c, const struct mqtt__connect *in, struct 
 	mqtt__count(bad.reason);
 	LOG(MQTT_REFUSED, log_s("remote", c->remote), log_s("client", id), log_s("why", bad.why));
 	/* A version that comes after this one is answered as this one answers. */
-	answer(c, in->level >= MQTT_V5 && in->level < 0x80, false, bad.reason, STR_NULL);
+	uint32_t most = mqtt__num(&in->props, MQTT_P_PACKET_MAX, UINT32_MAX);
+	if (connack_size(0) <= most)
+		answer(c, in->level >= MQTT_V5 && in->level < 0x80, false, bad.reason, STR_NULL);
 	mqtt__end(c, MQTT_R_OK, bad.why);
 }
 
@@ -130,26 +142,30 @@ static struct mqtt__bad why_refused(enum mqtt_reason reason)
 	}
 }
 
-static void accept(struct mqtt__conn *c, const struct mqtt__connect *in, bool present, struct str made_id)
+/* What the client must know of this server, and the keep-alive that counts; all of it empty for 3.1.1. False
+ * when it is more than the client takes. */
+static bool put_limits(struct mqtt__conn *c, const struct mqtt__connect *in, struct str made_id, struct sb *p)
 {
 	const struct mqtt_options *o = &c->server->o;
-	struct sb *p = &c->server->text;
 	unsigned keep_alive_s = in->keep_alive_s;
-	bool v5 = c->version == MQTT_V5;
-	sb_reset(p);
-	if (v5) {
+	uint32_t most = mqtt__num(&in->props, MQTT_P_PACKET_MAX, UINT32_MAX);
+	if (c->version == MQTT_V5) {
 		mqtt__prop_put_num(p, MQTT_P_RECEIVE_MAX, (uint32_t)o->inflight);
-		mqtt__prop_put_num(p, MQTT_P_PACKET_MAX, (uint32_t)o->packet_max_b + 5);
-		mqtt__prop_put_num(p, MQTT_P_ALIAS_MAX, MQTT_ALIASES_IN);
+		mqtt__prop_put_num(p, MQTT_P_PACKET_MAX, mqtt__packet_most(c->server));
 		if (made_id.n > 0)
 			mqtt__prop_put_text(p, MQTT_P_CLIENT_ID, made_id);
 		if (o->keep_alive_max > 0 && (keep_alive_s == 0 || keep_alive_s > o->keep_alive_max)) {
 			keep_alive_s = o->keep_alive_max;
 			mqtt__prop_put_num(p, MQTT_P_SERVER_KEEP_ALIVE, keep_alive_s);
 		}
+		/* Who is not told of aliases uses none, and loses nothing by it. */
+		size_t needed = p->n;
+		mqtt__prop_put_num(p, MQTT_P_ALIAS_MAX, MQTT_ALIASES_IN);
+		if (connack_size(p->n) > most)
+			p->n = needed;
 	}
 	c->keep_alive = (dur_us)keep_alive_s * US_SECOND * 3 / 2;
-	answer(c, v5, present, MQTT_R_OK, sb_str(p));
+	return c->version != MQTT_V5 || connack_size(p->n) <= most;
 }
 
 /* ---- the effect ---- */
@@ -163,8 +179,7 @@ static struct str copy_into(struct mqtt__chunk *k, struct str s)
 	return (struct str){p, s.n};
 }
 
-/* NULL when there is no memory for it. */
-static struct mqtt__will *will_new(struct mqtt_server *s, const struct mqtt__connect *in)
+struct mqtt__will *mqtt__will_new(struct mqtt_server *s, const struct mqtt__connect *in)
 {
 	const struct mqtt__props *p = &in->will_props;
 	struct mqtt__chunk *k = mqtt__chunk_hold(s, in->will_topic.n + in->will_payload.n + p->all.n);
@@ -194,44 +209,59 @@ static void take_limits(struct mqtt__conn *c, const struct mqtt__connect *in)
 	c->alias_out.most = aliases < MQTT_ALIASES_OUT ? aliases : MQTT_ALIASES_OUT;
 }
 
+static struct str owner_of(const struct mqtt__conn *c, const struct mqtt__connect *in)
+{
+	const struct mqtt_door *d = &c->server->door;
+	return d->owner ? d->owner(d->ctx, c->user) : in->username;
+}
+
 /* The session of the connection, new or taken up; the newer connection ends the older one ([MQTT-3.1.4-3]): a
  * device that lost its network comes back before its old connection is missed. */
 static struct mqtt__session *take_session(
         struct mqtt__conn *c, const struct mqtt__connect *in, struct str client_id, bool *present)
 {
 	struct mqtt_server *s = c->server;
-	struct mqtt__session *x = mqtt__session_find(s, in->username, client_id);
+	struct str owner = owner_of(c, in);
+	struct mqtt__session *x = mqtt__session_find(s, owner, client_id);
 	if (x && x->conn) {
 		mqtt__end(x->conn, MQTT_R_TAKEN_OVER, "its client id connected again");
-		x = mqtt__session_find(s, in->username, client_id); /* it may have gone with it */
+		x = mqtt__session_find(s, owner, client_id); /* it may have gone with it */
 	}
 	if (x && in->clean) {
 		mqtt__session_end(x);
 		x = NULL;
 	}
+	if (x && x->will) {
+		/* It came back in time. */
+		struct mqtt__conn *before = x->will;
+		mqtt__will_free(before);
+		mqtt__dirty(before);
+	}
 	*present = x != NULL;
 	if (x == NULL)
-		x = mqtt__session_new(s, in->username, client_id);
+		x = mqtt__session_new(s, owner, client_id);
 	x->expiry_s = in->level == MQTT_V5 ? mqtt__num(&in->props, MQTT_P_SESSION_EXPIRY, 0)
 	              : in->clean          ? 0
 	                                   : UINT32_MAX;
 	return x;
 }
 
-static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct mqtt__will *will)
+static struct str make_id(const struct mqtt__conn *c, const struct mqtt__connect *in, char made[40])
 {
 	struct mqtt_server *s = c->server;
-	char made[40];
-	struct str client_id = in->client_id, made_id = STR_NULL;
+	/* Unguessable need not be: a session is its user's own. */
+	do {
+		snprintf(made, 40, "auto-%llx-%llu", (unsigned long long)s->began,
+		        (unsigned long long)++s->made_ids);
+	} while (mqtt__session_find(s, owner_of(c, in), str_of(made)));
+	return str_of(made);
+}
+
+static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct str client_id,
+        struct str props, struct mqtt__will *will)
+{
+	struct mqtt_server *s = c->server;
 	bool present;
-	if (client_id.n == 0) {
-		/* Unguessable need not be: a session is its user's own. */
-		do {
-			snprintf(made, sizeof(made), "auto-%llx-%llu", (unsigned long long)s->began,
-			        (unsigned long long)++s->made_ids);
-			client_id = made_id = str_of(made);
-		} while (mqtt__session_find(s, in->username, client_id));
-	}
 	c->connected = true;
 	c->asked = s->now;
 	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
@@ -240,24 +270,34 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct m
 	c->session = take_session(c, in, client_id, &present);
 	c->session->conn = c;
 	mqtt__keep_session(c->session);
-	mqtt__hold_since(c, mark);
 	c->will = will;
+	mqtt__keep_will(c->session, will);
+	mqtt__hold_since(c, mark);
 	metric_add(METRIC_MQTT_CONNECTIONS, 1);
 	LOG(MQTT_CONNECT, log_s("client", mqtt__name(c)), log_s("remote", c->remote));
-	accept(c, in, present, made_id);
+	answer(c, c->version == MQTT_V5, present, MQTT_R_OK, props);
 	mqtt__session_resume(c->session, c);
 }
 
 static void try_to_enter(struct mqtt__conn *c, const struct mqtt__connect *in)
 {
 	struct mqtt_server *s = c->server;
-	struct mqtt__will *will = in->will ? will_new(s, in) : NULL;
-	if (will || !in->will) {
-		enter(c, in, will);
-		return;
+	char made[40];
+	struct str made_id = in->client_id.n == 0 ? make_id(c, in, made) : STR_NULL;
+	struct sb props = SB_INIT;
+	struct mqtt__will *will = NULL;
+	struct mqtt__bad bad = MQTT_FINE;
+	if (!put_limits(c, in, made_id, &props))
+		bad = mqtt__bad(MQTT_R_TOO_LARGE, "what it must be told is larger than the packets it takes");
+	else if (in->will && (will = mqtt__will_new(s, in)) == NULL)
+		bad = mqtt__bad(MQTT_R_MEMORY, "wills of many devices fill the memory");
+	if (bad.why == NULL) {
+		enter(c, in, made_id.n > 0 ? made_id : in->client_id, sb_str(&props), will);
+	} else {
+		s->door.close(s->door.ctx, c->user, bad.why);
+		refuse(c, in, bad);
 	}
-	s->door.close(s->door.ctx, c->user, "wills of many devices fill the memory");
-	refuse(c, in, mqtt__bad(MQTT_R_MEMORY, "wills of many devices fill the memory"));
+	sb_fini(&props);
 }
 
 void mqtt__connect(struct mqtt__conn *c, const struct mqtt__frame *f)

@@ -110,19 +110,24 @@ static bool write_packet(struct mqtt__conn *c, const struct mqtt__stored *m, int
 	struct mqtt_server *s = c->server;
 	struct str topic = m->topic;
 	char head[8];
-	if (m->expires > 0 && m->expires <= s->now) {
+	bool late = m->expires > 0 && m->expires <= s->now;
+	/* One of QoS 2 that was begun goes on: the client may wait for its PUBREL, and take the next message
+	 * under that id for it. One of QoS 1 is over: a command must not come late. */
+	if (late && !(dup && qos == 2)) {
 		metric_add(METRIC_MQTT_DROPPED_EXPIRED, 1);
 		return false;
 	}
 	if (s->door.receive && !c->link && !s->door.receive(s->door.ctx, c->user, topic))
 		return false;
+	if (s->door.outside && !c->link)
+		topic = s->door.outside(s->door.ctx, c->user, topic);
 	struct sb *props = &s->text;
 	sb_reset(props);
 	size_t length = 2 + topic.n + (qos > 0 ? 2 : 0) + m->payload.n;
 	if (c->version == MQTT_V5) {
 		if (m->expires > 0)
 			mqtt__prop_put_num(props, MQTT_P_MESSAGE_EXPIRY,
-			        (uint32_t)((m->expires - s->now + US_SECOND - 1) / US_SECOND));
+			        late ? 0 : (uint32_t)((m->expires - s->now + US_SECOND - 1) / US_SECOND));
 		sb_putstr(props, ids);
 		sb_putstr(props, m->props);
 		/* Three bytes more for an alias: a packet that fits has room for it or goes without. */
@@ -400,6 +405,8 @@ static void replay_one(void *ctx, struct mqtt__node *n)
 	struct replay *r = ctx;
 	struct mqtt__stored *m = n->retained;
 	char buf[IDS_B];
+	if (r->sub->no_local && m->publisher == r->session->serial)
+		return; /* [MQTT-3.8.3-3] */
 	if (m->expires > 0 && m->expires <= r->session->server->now)
 		r->late = n;
 	else

@@ -305,10 +305,12 @@ struct mqtt__session {
 	struct mqtt__session *next_same; /* bucket of the names */
 	struct mqtt__conn *conn;         /* NULL: away */
 	struct mqtt__conn *will;         /* its ended connection, whose will is still to be sent */
+	struct mqtt__will *will_left;    /* the same, of a server that stops */
 	uint64_t serial;
 	int refs; /* the registry's, and of messages of QoS 2 at work */
 	bool gone;
 	bool kept;         /* it outlives the process */
+	bool will_kept;    /* the log has a will of it */
 	uint32_t expiry_s; /* UINT32_MAX: never */
 	dur_us left;       /* since when it is away */
 	struct mqtt__sub *subs;
@@ -325,12 +327,12 @@ struct mqtt__session {
 	struct mqtt__session *next_hit;
 	struct mqtt__sub *hits;
 	size_t client_id_n, name_n;
-	char name[]; /* user name, NUL, client id: a client id belongs to who may use it */
+	char name[]; /* owner, NUL, client id: a client id belongs to who may use it */
 };
 struct str mqtt__session_id(const struct mqtt__session *x);
-struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str username, struct str client_id);
-struct str mqtt__session_username(const struct mqtt__session *x);
-struct mqtt__session *mqtt__session_new(struct mqtt_server *s, struct str username, struct str client_id);
+struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str owner, struct str client_id);
+struct str mqtt__session_owner(const struct mqtt__session *x);
+struct mqtt__session *mqtt__session_new(struct mqtt_server *s, struct str owner, struct str client_id);
 /* Takes all of it out of the server. */
 void mqtt__session_end(struct mqtt__session *x);
 void mqtt__session_rel(struct mqtt__session *x);
@@ -392,7 +394,7 @@ struct mqtt__will {
 	int qos;
 	bool retain, has_expiry;
 	uint32_t delay_s, expiry_s;
-	dur_us at; /* when it is to be sent, once the connection has ended */
+	dur_us at; /* when it is to be sent, once the connection has ended; 0: it has not */
 };
 
 /* What was put out from `at` on leaves when that batch of the log is durable. */
@@ -454,6 +456,8 @@ void mqtt__accepted(struct mqtt_server *s, int fd, const char *remote, bool tls,
         enum mqtt_reason refuse);
 /* A socket to another broker. */
 struct mqtt__conn *mqtt__linked(struct mqtt_server *s, int fd, struct mqtt_link *l, int version);
+/* One that ended before the server started. */
+struct mqtt__conn *mqtt__ended(struct mqtt_server *s, void *user);
 void mqtt__readable(struct mqtt__conn *c);
 /* Appends to what goes out after this turn of the loop. */
 void mqtt__send(struct mqtt__conn *c, const void *p, size_t n);
@@ -463,7 +467,8 @@ bool mqtt__has_room(const struct mqtt__conn *c); /* for more messages */
 void mqtt__end(struct mqtt__conn *c, enum mqtt_reason reason, const char *why);
 /* As mqtt__end, for a peer that broke the rules: counted and logged. */
 void mqtt__wrong(struct mqtt__conn *c, struct mqtt__bad bad);
-void mqtt__count(enum mqtt_reason reason); /* in the metrics */
+void mqtt__tell(struct mqtt__conn *c, enum mqtt_reason reason, const char *why); /* the door's `blamed` */
+void mqtt__count(enum mqtt_reason reason);                                       /* in the metrics */
 void mqtt__pause(struct mqtt__conn *c, enum mqtt__pause why, bool on);
 void mqtt__drop_held(struct mqtt__conn *c); /* output that waits for the log is never sent */
 /* What a turn of the loop left to do for it: packets behind a pause, output, its end. c may be gone after. */
@@ -521,6 +526,13 @@ void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqt
 void mqtt__rate_check(struct mqtt__conn *c); /* whether it has waited long enough */
 void mqtt__will_send(struct mqtt__conn *c);  /* as a message of the connection */
 void mqtt__will_free(struct mqtt__conn *c);
+/* Copied out of the CONNECT; NULL when there is no memory for it. */
+struct mqtt__will *mqtt__will_new(struct mqtt_server *s, const struct mqtt__connect *in);
+void mqtt__will_drop(struct mqtt__will *w); /* of nobody */
+/* The server stops: it goes on to wait in the session, if that and it are to last; else it is over. */
+void mqtt__will_stop(struct mqtt__conn *c);
+/* A will that waited when the server stopped: a connection that has ended already has it. */
+void mqtt__will_resume(struct mqtt__session *x);
 void mqtt__ack(struct mqtt__conn *c, const struct mqtt__frame *f);
 void mqtt__send_ack(struct mqtt__conn *c, enum mqtt__type type, unsigned id, enum mqtt_reason reason);
 void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f);
@@ -540,6 +552,8 @@ void mqtt__keep_sent(struct mqtt__session *x, const struct mqtt__out *o);
 void mqtt__keep_received(struct mqtt__session *x, const struct mqtt__out *o); /* PUBREC */
 void mqtt__keep_done(struct mqtt__session *x, const struct mqtt__out *o);
 void mqtt__keep_incoming(struct mqtt__session *x, unsigned id, bool came); /* or its PUBREL came */
+/* Of a connection's will that waits for its delay; NULL: there is none any more. */
+void mqtt__keep_will(struct mqtt__session *x, const struct mqtt__will *w);
 void mqtt__keep_retained(struct mqtt_server *s, struct mqtt__stored *m);
 void mqtt__keep_cleared(struct mqtt_server *s, struct str topic);
 /* Records that make all that is kept out of nothing. */
@@ -613,12 +627,15 @@ struct mqtt_server {
 	size_t kept_b; /* of all stored messages */
 	struct mqtt__tree tree;
 	struct sb text; /* what is being put together */
+	struct sb name; /* of a filter as it is kept here */
 	struct mqtt__peer **peers;
 	struct mqtt__log *log;
 	uint64_t seqs;               /* of messages on their way, in the log */
 	uint64_t numbers, numbers_0; /* of messages in the log, and before its last picture */
 };
 
+/* The largest packet that is taken, with its head: what others are told. */
+uint32_t mqtt__packet_most(const struct mqtt_server *s);
 extern _Thread_local struct mqtt_server *mqtt__loop_here; /* whose loop this thread is, or NULL */
 void mqtt__dirty(struct mqtt__conn *c);
 /* Around the push of a piece of news, from any thread: true from outside the loop, which is woken then. */

@@ -20,6 +20,7 @@
 #define WAIT_MOST (60 * US_SECOND)
 #define STEADY (60 * US_SECOND) /* a link that held so long begins anew with the waits */
 #define PASSWORD_MOST_B 4096u
+#define KEY_MOST_B 65536u
 #define MESSAGES_MOST 1000 /* that wait to be sent */
 #define SUBSCRIBE_ID 1u
 
@@ -49,6 +50,7 @@ struct mqtt_link {
 	/* By `lock`. */
 	int fd; /* on its way to the loop; -1: none */
 	bool up, closing;
+	bool leaves; /* the loop is to end its connection */
 	struct link_out *outs, **outs_last;
 	int outs_n;
 	struct mqtt_link_state state;
@@ -99,6 +101,31 @@ static bool await_break(struct mqtt_link *l)
 	return closing;
 }
 
+static int read_secret(const struct mqtt_link *l, struct arena *a, const char *path, size_t most_b,
+        struct str *out, struct err *e)
+{
+	return l->o.read ? l->o.read(l->o.ctx, a, path, most_b, out, e) : file_read(a, path, most_b, out, e);
+}
+
+static int read_identity(struct mqtt_link *l, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct str cert = STR_NULL, key = STR_NULL;
+	int rc = file_read(a, l->o.cert, KEY_MOST_B, &cert, e);
+	if (rc == 0)
+		rc = read_secret(l, a, l->o.key, KEY_MOST_B, &key, e);
+	if (rc == 0) {
+		const gnutls_datum_t c = {(unsigned char *)(uintptr_t)cert.p, (unsigned)cert.n},
+		                     k = {(unsigned char *)(uintptr_t)key.p, (unsigned)key.n};
+		int bad = gnutls_certificate_set_x509_key_mem(l->trust, &c, &k, GNUTLS_X509_FMT_PEM);
+		if (bad < 0)
+			rc = err_set(e, ERR_INVALID, "the certificate %s and its key %s cannot be used: %s",
+			        l->o.cert, l->o.key, gnutls_strerror(bad));
+	}
+	arena_free(&a);
+	return rc;
+}
+
 /* What is trusted, and who this is: read at each try, since certificates are renewed. */
 static int read_trust(struct mqtt_link *l, struct err *e)
 {
@@ -116,10 +143,7 @@ static int read_trust(struct mqtt_link *l, struct err *e)
 		        l->o.ca ? l->o.ca : "the system's store", gnutls_strerror(rc));
 	if (l->o.cert == NULL)
 		return 0;
-	rc = gnutls_certificate_set_x509_key_file(l->trust, l->o.cert, l->o.key, GNUTLS_X509_FMT_PEM);
-	return rc == 0 ? 0
-	               : err_set(e, ERR_INVALID, "the certificate %s and its key %s cannot be used: %s",
-	                         l->o.cert, l->o.key, gnutls_strerror(rc));
+	return read_identity(l, e);
 }
 
 static int reach(struct mqtt_link *l, int *fd, struct err *e)
@@ -165,7 +189,7 @@ static struct str read_password(struct mqtt_link *l, struct arena *a)
 {
 	struct str text = STR_LIT("");
 	struct err e = ERR_INIT;
-	if (l->o.password_file && file_read(a, l->o.password_file, PASSWORD_MOST_B, &text, &e) < 0)
+	if (l->o.password_file && read_secret(l, a, l->o.password_file, PASSWORD_MOST_B, &text, &e) < 0)
 		LOG(MQTT_LINK_DOWN, log_s("broker", l->o.name), log_s("why", e.text));
 	while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
@@ -188,7 +212,7 @@ void mqtt__link_greet(struct mqtt__conn *c)
 	if (v5) {
 		mqtt__prop_put_num(&props, MQTT_P_SESSION_EXPIRY, l->o.session_expiry_s);
 		mqtt__prop_put_num(&props, MQTT_P_RECEIVE_MAX, (uint32_t)c->server->o.inflight);
-		mqtt__prop_put_num(&props, MQTT_P_PACKET_MAX, (uint32_t)c->server->o.packet_max_b + 5);
+		mqtt__prop_put_num(&props, MQTT_P_PACKET_MAX, mqtt__packet_most(c->server));
 		mqtt__put_varint(&b, props.n);
 		sb_put(&b, props.p, props.n);
 	}
@@ -370,14 +394,15 @@ void mqtt__link_lost(struct mqtt__conn *c)
 	/* Who closes at the first word may speak the older version. */
 	if (!l->proved && !c->tls_failed && !l->o.old)
 		l->version = c->version == MQTT_V5 ? MQTT_V311 : MQTT_V5;
-	if (!l->counted && !c->server->shutting)
+	bool wanted = !c->server->shutting && !l->leaves;
+	if (!l->counted && wanted)
 		metric_add(c->tls_failed ? METRIC_MQTT_LINK_BREAKS_TLS : METRIC_MQTT_LINK_BREAKS_NETWORK, 1);
 	if (l->subbed)
 		metric_add(METRIC_MQTT_LINKS, -1);
 	l->counted = l->subbed = false;
 	l->conn = NULL;
 	const char *why = c->tls_failed ? "its certificate cannot be verified, or TLS fails" : c->why;
-	if (!c->server->shutting)
+	if (wanted)
 		LOG(MQTT_LINK_DOWN, log_s("broker", l->o.name), log_s("why", why));
 	pthread_mutex_lock(&l->lock);
 	snprintf(l->state.why, sizeof(l->state.why), "%s", why);
@@ -464,12 +489,15 @@ void mqtt__links_turn(struct mqtt_server *s)
 		l->outs = NULL;
 		l->outs_last = &l->outs;
 		l->outs_n = 0;
+		bool leaves = l->leaves;
 		pthread_mutex_unlock(&l->lock);
-		if (fd >= 0 && s->shutting)
+		if (fd >= 0 && (s->shutting || leaves))
 			close(fd);
 		else if (fd >= 0)
 			l->conn = mqtt__linked(s, fd, l, l->version);
 		take_outs(l, outs);
+		if (leaves && l->conn)
+			mqtt__end(l->conn, MQTT_R_STOPPING, "it is not wanted any more");
 	}
 }
 
@@ -497,6 +525,17 @@ struct mqtt_link *mqtt_link_open(struct mqtt_server *s, const struct mqtt_link_o
 	atomic_store(&s->links, l);
 	thread_start(&l->thread, "mqtt link", connector, l);
 	return l;
+}
+
+void mqtt_link_leave(struct mqtt_link *l)
+{
+	const uint64_t one = 1;
+	pthread_mutex_lock(&l->lock);
+	l->closing = l->leaves = true;
+	pthread_cond_signal(&l->changed);
+	ssize_t ignored = write(l->server->wake_fd, &one, sizeof(one));
+	(void)ignored;
+	pthread_mutex_unlock(&l->lock);
 }
 
 void mqtt__links_stop(struct mqtt_server *s)

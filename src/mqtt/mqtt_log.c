@@ -24,7 +24,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define MAGIC "heming-mqtt 2\n"
+#define MAGIC "heming-mqtt 3\n"
 #define HEAD_B 12u
 #define FILE_MOST_B ((size_t)1 << 30)
 #define BATCH_MOST_B ((size_t)1 << 30)

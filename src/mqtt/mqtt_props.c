@@ -78,7 +78,7 @@ struct mqtt__bad mqtt__props_parse(struct str *in, unsigned type, struct mqtt__p
 		if (id < 0)
 			return mqtt__bad(MQTT_R_MALFORMED, "a property is unknown, cut off or not UTF-8");
 		if (!(rows[id].packets >> type & 1))
-			return mqtt__bad(MQTT_R_PROTOCOL, "a property does not belong into its packet");
+			return mqtt__bad(MQTT_R_MALFORMED, "a property does not belong into its packet");
 		if (id == MQTT_P_USER)
 			continue;
 		if (mqtt__has(p, (enum mqtt__prop)id))

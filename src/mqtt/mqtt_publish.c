@@ -160,6 +160,8 @@ static void count_rate(struct mqtt__conn *c)
 	c->tokens -= 1;
 	if (c->tokens < 0 && !(c->pauses & MQTT_PAUSE_RATE)) {
 		metric_add(METRIC_MQTT_FLOODS, 1);
+		mqtt__tell(c, MQTT_R_RATE,
+		        "it sends more messages than mqtt-rate allows, and is read more slowly");
 		mqtt__pause(c, MQTT_PAUSE_RATE, true);
 	}
 }
@@ -260,17 +262,60 @@ void mqtt__publish(struct mqtt__conn *c, const struct mqtt__frame *f, struct mqt
 
 /* ---- wills ---- */
 
+void mqtt__will_drop(struct mqtt__will *w)
+{
+	if (w == NULL)
+		return;
+	mqtt__chunk_rel(w->chunk);
+	free(w);
+}
+
 void mqtt__will_free(struct mqtt__conn *c)
 {
 	if (c->will == NULL)
 		return;
-	mqtt__chunk_rel(c->will->chunk);
-	free(c->will);
+	mqtt__will_drop(c->will);
 	c->will = NULL;
+	if (c->session)
+		mqtt__keep_will(c->session, NULL);
 	if (c->session && c->session->will == c) {
 		c->session->will = NULL;
 		c->session = NULL;
 	}
+}
+
+void mqtt__will_stop(struct mqtt__conn *c)
+{
+	struct mqtt__session *x = c->session;
+	if (c->will == NULL || x == NULL || !x->kept || c->will->delay_s == 0) {
+		mqtt__will_free(c);
+		return;
+	}
+	x->will_left = c->will;
+	c->will = NULL;
+	if (x->will == c) {
+		x->will = NULL;
+		c->session = NULL;
+	}
+}
+
+void mqtt__will_resume(struct mqtt__session *x)
+{
+	struct mqtt_server *s = x->server;
+	struct mqtt__will *w = x->will_left;
+	void *user;
+	x->will_left = NULL;
+	if (s->door.absent == NULL || !s->door.absent(s->door.ctx, mqtt__session_owner(x), &user)) {
+		mqtt__will_drop(w);
+		return;
+	}
+	uint32_t delay_s = w->delay_s < x->expiry_s ? w->delay_s : x->expiry_s;
+	dur_us at = x->left + (dur_us)delay_s * US_SECOND;
+	w->at = at > 0 ? at : 1; /* the machine may have started after that */
+	struct mqtt__conn *c = mqtt__ended(s, user);
+	c->will = w;
+	c->session = x;
+	x->will = c;
 }
 
 void mqtt__will_send(struct mqtt__conn *c)

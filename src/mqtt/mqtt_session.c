@@ -2,7 +2,7 @@
  * Sessions: what of a client outlives its connections. Subscriptions, messages that wait or are not answered,
  * ids of QoS 2 messages that came.
  *
- * A session belongs to a user name and a client id together: nobody takes over what waits for another.
+ * A session belongs to its owner and a client id together: nobody takes over what waits for another.
  */
 #include "mqtt/mqtt_int.h"
 
@@ -13,39 +13,39 @@ struct str mqtt__session_id(const struct mqtt__session *x)
 	return (struct str){x->name + (x->name_n - x->client_id_n), x->client_id_n};
 }
 
-static struct mqtt__session **bucket(struct mqtt_server *s, struct str username, struct str client_id)
+static struct mqtt__session **bucket(struct mqtt_server *s, struct str owner, struct str client_id)
 {
-	uint64_t h = hash64(client_id.p, client_id.n, hash64(username.p, username.n, 0));
+	uint64_t h = hash64(client_id.p, client_id.n, hash64(owner.p, owner.n, 0));
 	return &s->names[h & s->names_mask];
 }
 
-struct str mqtt__session_username(const struct mqtt__session *x)
+struct str mqtt__session_owner(const struct mqtt__session *x)
 {
 	return (struct str){x->name, x->name_n - x->client_id_n - 1};
 }
 
-struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str username, struct str client_id)
+struct mqtt__session *mqtt__session_find(struct mqtt_server *s, struct str owner, struct str client_id)
 {
-	struct mqtt__session *x = *bucket(s, username, client_id);
-	while (x && !(str_eq(mqtt__session_id(x), client_id) && str_eq(mqtt__session_username(x), username)))
+	struct mqtt__session *x = *bucket(s, owner, client_id);
+	while (x && !(str_eq(mqtt__session_id(x), client_id) && str_eq(mqtt__session_owner(x), owner)))
 		x = x->next_same;
 	return x;
 }
 
-struct mqtt__session *mqtt__session_new(struct mqtt_server *s, struct str username, struct str client_id)
+struct mqtt__session *mqtt__session_new(struct mqtt_server *s, struct str owner, struct str client_id)
 {
-	struct mqtt__session **b = bucket(s, username, client_id);
-	size_t n = username.n + 1 + client_id.n;
+	struct mqtt__session **b = bucket(s, owner, client_id);
+	size_t n = owner.n + 1 + client_id.n;
 	struct mqtt__session *x = xcalloc(1, sizeof(*x) + n + 1);
 	x->server = s;
 	x->refs = 1;
 	x->serial = ++s->serials;
 	x->client_id_n = client_id.n;
 	x->name_n = n;
-	if (username.n > 0)
-		memcpy(x->name, username.p, username.n);
+	if (owner.n > 0)
+		memcpy(x->name, owner.p, owner.n);
 	if (client_id.n > 0)
-		memcpy(x->name + username.n + 1, client_id.p, client_id.n);
+		memcpy(x->name + owner.n + 1, client_id.p, client_id.n);
 	mqtt__outs_init(&x->queue);
 	mqtt__outs_init(&x->flight);
 	x->next_same = *b;
@@ -80,7 +80,7 @@ static void free_outs(struct mqtt_server *s, struct mqtt__outs *l)
 void mqtt__session_end(struct mqtt__session *x)
 {
 	struct mqtt_server *s = x->server;
-	struct mqtt__session **p = bucket(s, mqtt__session_username(x), mqtt__session_id(x));
+	struct mqtt__session **p = bucket(s, mqtt__session_owner(x), mqtt__session_id(x));
 	while (*p != x)
 		p = &(*p)->next_same;
 	*p = x->next_same;
@@ -102,6 +102,8 @@ void mqtt__session_end(struct mqtt__session *x)
 	/* The will of a session that ends is due, whatever its delay ([MQTT-3.1.3-9]). */
 	struct mqtt__conn *will = x->will;
 	x->will = NULL;
+	mqtt__will_drop(x->will_left);
+	x->will_left = NULL;
 	if (will) {
 		will->session = NULL;
 		mqtt__will_send(will);
@@ -172,12 +174,6 @@ void mqtt__session_resume(struct mqtt__session *x, struct mqtt__conn *c)
 	struct mqtt__out *o;
 	stay(x);
 	x->conn = c;
-	struct mqtt__conn *before = x->will;
-	if (before) {
-		/* It came back in time. */
-		mqtt__will_free(before);
-		mqtt__dirty(before);
-	}
 	drop_rights(x, c);
 	/* [MQTT-4.4.0-1]: PUBLISHes with their ids, before all that waits; PUBRELs. */
 	mqtt__outs_init(&x->flight);

@@ -13,7 +13,7 @@
 #include "mqtt/mqtt_int.h"
 
 enum record {
-	SESSION = 'S', /* serial, user name, client id, expiry, when it left; 0: it is here */
+	SESSION = 'S', /* serial, owner, client id, expiry, when it left; 0: it is here */
 	END = 'E',     /* serial */
 	FILTER = 'F',  /* serial, filter, group, options, identifier */
 	UNFILTER = 'G',
@@ -26,6 +26,8 @@ enum record {
 	CLEARED = 'U',  /* topic */
 	CAME = 'N',     /* serial, packet id */
 	RELEASED = 'P',
+	WILL = 'W', /* serial, qos, retain, topic, properties with their length, payload */
+	UNWILL = 'V',
 };
 enum { RETAIN = 1, REPLAY = 2 };         /* flags of QUEUED */
 enum { NO_LOCAL = 1, AS_PUBLISHED = 2 }; /* options of FILTER, behind the QoS */
@@ -75,7 +77,7 @@ static void put_session(struct sb *b, const struct mqtt__session *x)
 {
 	const struct mqtt_server *s = x->server;
 	put_head(b, SESSION, x->serial);
-	put_bytes(b, mqtt__session_username(x));
+	put_bytes(b, mqtt__session_owner(x));
 	put_bytes(b, mqtt__session_id(x));
 	mqtt__put_four(b, x->expiry_s);
 	put_long(b, x->conn ? 0 : (uint64_t)(wall(s) - (s->now - x->left)));
@@ -122,6 +124,17 @@ static void put_incoming(struct sb *b, enum record r, const struct mqtt__session
 {
 	put_head(b, r, x->serial);
 	mqtt__put_word(b, id);
+}
+
+static void put_will(struct sb *b, const struct mqtt__session *x, const struct mqtt__will *w)
+{
+	put_head(b, WILL, x->serial);
+	sb_putc(b, (char)w->qos);
+	sb_putc(b, (char)w->retain);
+	put_bytes(b, w->topic);
+	mqtt__put_varint(b, w->props.n);
+	sb_putstr(b, w->props);
+	put_bytes(b, w->payload);
 }
 
 static void put_retained(struct mqtt_server *s, struct sb *b, struct mqtt__stored *m)
@@ -205,6 +218,17 @@ void mqtt__keep_incoming(struct mqtt__session *x, unsigned id, bool came)
 		put_incoming(b, came ? CAME : RELEASED, x, id);
 }
 
+void mqtt__keep_will(struct mqtt__session *x, const struct mqtt__will *w)
+{
+	bool waits = w && w->delay_s > 0;
+	struct sb *b = waits || x->will_kept ? record_of(x) : NULL;
+	x->will_kept = waits && b;
+	if (b && waits)
+		put_will(b, x, w);
+	else if (b)
+		put_head(b, UNWILL, x->serial);
+}
+
 void mqtt__keep_retained(struct mqtt_server *s, struct mqtt__stored *m)
 {
 	struct sb *b = mqtt__log_record(s);
@@ -245,6 +269,9 @@ static void picture_session(struct sb *b, const struct mqtt__session *x)
 		put_subscription(b, sub);
 	picture_outs(b, x, &x->flight);
 	picture_outs(b, x, &x->queue);
+	const struct mqtt__will *w = x->conn ? x->conn->will : x->will ? x->will->will : x->will_left;
+	if (w && w->delay_s > 0)
+		put_will(b, x, w);
 	for (size_t i = 0; i < x->incoming_n; i++)
 		if (!x->incoming[i].at_work)
 			put_incoming(b, CAME, x, x->incoming[i].id);
@@ -557,6 +584,26 @@ static void read_incoming(struct mqtt__replay *r, bool came)
 		mqtt__incoming_remove(x, in);
 }
 
+static void read_will(struct mqtt__replay *r, bool there)
+{
+	struct mqtt__session *x = get_session(r);
+	struct mqtt__connect c = {.will = there};
+	if (x == NULL)
+		return;
+	mqtt__will_drop(x->will_left);
+	x->will_left = NULL;
+	x->will_kept = there;
+	if (!there)
+		return;
+	c.will_qos = (int)get_byte(r);
+	c.will_retain = get_byte(r);
+	c.will_topic = get_bytes(r);
+	r->bad = r->bad || mqtt__props_parse(&r->in, MQTT_WILL_PROPS, &c.will_props).why;
+	c.will_payload = get_bytes(r);
+	r->bad = r->bad || c.will_qos > 2 || !topic_valid(c.will_topic);
+	x->will_left = r->bad ? NULL : mqtt__will_new(r->s, &c); /* NULL: no memory is left for it */
+}
+
 struct mqtt__replay *mqtt__replay_begin(struct mqtt_server *s)
 {
 	struct mqtt__replay *r = xcalloc(1, sizeof(*r));
@@ -584,6 +631,8 @@ bool mqtt__replay_records(struct mqtt__replay *r, struct str in)
 		case CLEARED: read_cleared(r); break;
 		case CAME: read_incoming(r, true); break;
 		case RELEASED: read_incoming(r, false); break;
+		case WILL: read_will(r, true); break;
+		case UNWILL: read_will(r, false); break;
 		default: r->bad = true;
 		}
 	}
@@ -614,6 +663,8 @@ void mqtt__replay_end(struct mqtt__replay *r)
 		mqtt__session_leave(x);
 		x->left = left;
 		x->kept = !x->gone;
+		if (x->will_left)
+			mqtt__will_resume(x);
 		mqtt__session_rel(x);
 	}
 	free(r->messages.slot);

@@ -66,6 +66,15 @@ struct mqtt__bad mqtt__subscribe_parse(const struct mqtt__frame *f, int version,
 	return s->filters == 0 ? mqtt__bad(MQTT_R_PROTOCOL, "a subscription has no topic filter") : MQTT_FINE;
 }
 
+/* A filter under the name by which it is kept, until the next call. */
+static struct str inside(const struct mqtt__conn *c, struct str filter)
+{
+	struct mqtt_server *s = c->server;
+	sb_reset(&s->name);
+	return s->door.inside && s->door.inside(s->door.ctx, c->user, filter, &s->name) ? sb_str(&s->name)
+	                                                                                : filter;
+}
+
 /* The answer's code for one filter; *sub is the subscription if there is one now. */
 static unsigned subscribe_one(
         struct mqtt__conn *c, const struct mqtt__filter *f, uint32_t id, struct mqtt__sub **sub)
@@ -80,6 +89,7 @@ static unsigned subscribe_one(
 		metric_add(METRIC_MQTT_BAD_RIGHT, 1);
 		return MQTT_R_NOT_AUTHORISED;
 	}
+	filter = inside(c, filter);
 	*sub = mqtt__sub_find(&s->tree, x, filter, group);
 	bool fresh = *sub == NULL;
 	if (fresh && x->subs_n >= s->o.subscriptions)
@@ -94,6 +104,14 @@ static unsigned subscribe_one(
 	(*sub)->id = id;
 	mqtt__keep_subscription(*sub);
 	return (unsigned)f->qos;
+}
+
+/* A SUBACK or UNSUBACK of so many codes would be larger than what the client takes ([MQTT-3.1.2-24]), and
+ * cannot be said in less. */
+static bool cannot_be_answered(const struct mqtt__conn *c, size_t filters)
+{
+	size_t length = 2 + 1 + filters;
+	return c->packet_max > 0 && 1 + mqtt__varint_len(length) + length > c->packet_max;
 }
 
 /* Packet id and one code a filter; in MQTT 5 no properties between. */
@@ -123,6 +141,8 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
 	if (bad.why == NULL && too_much_waits(x))
 		bad = mqtt__bad(MQTT_R_SLOW, "it subscribes on while it does not take what waits for it");
+	if (bad.why == NULL && cannot_be_answered(c, in.filters))
+		bad = mqtt__bad(MQTT_R_TOO_LARGE, "the answer would be larger than the packets it takes");
 	if (bad.why) {
 		mqtt__wrong(c, bad);
 		return;
@@ -151,7 +171,7 @@ void mqtt__subscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 		/* retain_handling 0: always, 1: if it is new, 2: never. */
 		if (subs[i] && !subs[i]->group && filter.retain_handling < (subs[i]->fresh ? 2 : 1) &&
 		        mqtt__filter_parse(&text, &group).why == NULL)
-			mqtt__send_retained(x, subs[i], text);
+			mqtt__send_retained(x, subs[i], inside(c, text));
 	}
 	free(subs);
 	free(codes);
@@ -163,6 +183,8 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 	struct mqtt__subscribe in;
 	struct mqtt__filter filter;
 	struct mqtt__bad bad = mqtt__subscribe_parse(f, c->version, &in);
+	if (bad.why == NULL && cannot_be_answered(c, in.filters))
+		bad = mqtt__bad(MQTT_R_TOO_LARGE, "the answer would be larger than the packets it takes");
 	if (bad.why) {
 		mqtt__wrong(c, bad);
 		return;
@@ -178,7 +200,7 @@ void mqtt__unsubscribe(struct mqtt__conn *c, const struct mqtt__frame *f)
 			codes[i] = (char)MQTT_R_FILTER;
 			continue;
 		}
-		sub = mqtt__sub_find(&s->tree, c->session, text, group);
+		sub = mqtt__sub_find(&s->tree, c->session, inside(c, text), group);
 		codes[i] = (char)(sub ? MQTT_R_OK : MQTT_R_NO_SUBSCRIPTION);
 		if (sub) {
 			mqtt__keep_unsubscription(sub);

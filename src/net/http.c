@@ -86,6 +86,8 @@ static void admit(struct http_req *r)
 		r->early = 413;
 	else if (atomic_load(&r->server->body_bytes) + (size_t)n > r->server->o.body_total)
 		r->early = 503;
+	else
+		http__body_expect(&r->body, (size_t)n);
 }
 
 static struct conn *conn_of(struct MHD_Connection *mhd)
@@ -142,7 +144,7 @@ static void req_unref(struct http_req *r)
 
 	if (atomic_fetch_sub(&r->refs, 1) > 1)
 		return;
-	sb_fini(&r->body);
+	http__body_fini(&r->body);
 	pthread_mutex_destroy(&r->lock);
 	arena_free(&a);
 }
@@ -519,6 +521,11 @@ static int open_cert(struct http_server *s, struct err *e)
 	if (o.cert == NULL || o.key == NULL)
 		return err_set(e, ERR_INVALID, "TLS needs both a certificate and its key");
 	return cert_open(&o, &s->tls, e);
+}
+
+bool http_has_certificate(const struct http_server *s)
+{
+	return s->tls != NULL;
 }
 
 int http_reload(struct http_server *s, time_us *until, struct err *e)

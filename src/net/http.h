@@ -62,6 +62,7 @@ int http_port(const struct http_server *s);
 /* Reads certificate and key again, for connections that begin after; *until: when the certificate's time
  * ends. Where they cannot be used, the old ones stay. The door does this by itself when the files change. */
 MUST_USE int http_reload(struct http_server *s, time_us *until, struct err *e);
+bool http_has_certificate(const struct http_server *s);
 /* No new requests; waits up to `grace` real time for those at work; streams are ended. */
 void http_close(struct http_server **s, dur_us grace);
 

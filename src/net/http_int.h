@@ -95,6 +95,12 @@ void http__answer_end(struct http_req *r, int status, struct MHD_Response *respo
 struct MHD_Response *http__text(const char *text);
 const char *http__early_words(int status);
 
+/* ---- bodies (http_body.c) ---- */
+
+/* So much is to come, as the head says. b is empty, and ended by http__body_fini(). */
+void http__body_expect(struct sb *b, size_t length);
+void http__body_fini(struct sb *b);
+
 /* ---- proxies (http_proxy.c) ---- */
 
 /* Addresses and networks by comma or blank. */

@@ -3,6 +3,7 @@
 #include <strings.h>
 #include <xxhash.h>
 
+#include "base/num.h"
 #include "promql/promql_int.h"
 
 static const char *const names[] = {
@@ -392,7 +393,7 @@ static void aggregate_count_values(
 
 				for (to = from + 1; to < n && value_cmp(&buf[from], &buf[to]) == 0;)
 					to++;
-				value.n = format_f(buf[from], text);
+				value.n = num_format_plain(buf[from], text);
 				value.p = arena_strndup(ev->a, text, value.n);
 				ls = kept ? labels_with(ev, &gr->labels[i], label, value) : gr->labels[i];
 				at = label_map_get(ev, &map, &ls, &is_new);

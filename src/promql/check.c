@@ -170,6 +170,13 @@ enum promql_type promql_type(const struct promql_expr *x)
 	return x->root->type;
 }
 
+void promql_matchers(const struct promql_expr *x, const struct matcher **m, int *n)
+{
+	must(x->root->kind == N_SELECTOR);
+	*m = x->root->m;
+	*n = x->root->n_m;
+}
+
 static void add_to(struct arena *a, struct node *x, const struct matcher *m)
 {
 	if (x->kind == N_SELECTOR) {

@@ -287,7 +287,7 @@ void eval_node(struct eval *ev, const struct node *x, const struct grid *g, stru
 	case N_CALL: call_eval(ev, x, g, out); return;
 	case N_SELECTOR:
 		if (x->range == NULL) {
-			select_instant(ev, x, g, false, &out->vec);
+			select_instant(ev, x, g, TELL_VALUES, &out->vec);
 			return;
 		}
 		break;
@@ -493,7 +493,7 @@ int promql_range(const struct promql_expr *x, const struct promql_options *o, ti
 		        e, ERR_INVALID, "zero or negative query resolution step widths are not accepted");
 	if (to < from)
 		return err_set(e, ERR_INVALID, "end timestamp must not be before start time");
-	if ((to - from) / step >= STEPS_MAX)
+	if ((to - from) / step > STEPS_MAX)
 		return err_set(e, ERR_INVALID,
 		        "exceeded maximum resolution of 11,000 points per timeseries; use a larger step");
 	if (x->root->type != PROMQL_SCALAR && x->root->type != PROMQL_VECTOR)

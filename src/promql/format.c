@@ -25,7 +25,7 @@ static void put_number(struct sb *b, double v)
 {
 	char text[400];
 
-	format_f(v, text);
+	format_g(v, text);
 	sb_puts(b, text);
 }
 

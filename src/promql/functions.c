@@ -334,23 +334,38 @@ static FN_RUN(fn_max_of)
 	pick(ev, x, g, out, go_max);
 }
 
-/* The samples' own times where the argument is a selector, else those of the steps. */
-static FN_RUN(fn_timestamp)
+/* Of the samples themselves where the argument is a selector; `told`, what of them. */
+static void stamp(
+        struct eval *ev, const struct node *x, const struct grid *g, enum told told, struct vec *out)
 {
 	const struct node *arg = node_bare(x->arg[0]);
 
 	if (arg->kind == N_SELECTOR) {
-		select_instant(ev, arg, g, true, &out->vec);
+		select_instant(ev, arg, g, told, out);
 	} else {
-		eval_vector(ev, arg, g, &out->vec);
-		for (size_t i = 0; i < out->vec.n && ev->rc == 0; i++)
+		eval_vector(ev, arg, g, out);
+		for (size_t i = 0; i < out->n && ev->rc == 0; i++)
 			for (size_t k = 0; k < g->n; k++)
-				if (!is_absent(out->vec.s[i].v[k]))
-					out->vec.s[i].v[k] = (double)(grid_time(g, k) / US_MS) / 1e3;
+				if (!is_absent(out->s[i].v[k]))
+					out->s[i].v[k] = told == TELL_TIMES
+					                         ? (double)(grid_time(g, k) / US_MS) / 1e3
+					                         : 0;
 	}
-	for (size_t i = 0; i < out->vec.n; i++)
-		out->vec.s[i].drop_name = true;
-	out->vec.ordered = false;
+	for (size_t i = 0; i < out->n; i++)
+		out->s[i].drop_name = true;
+	out->ordered = false;
+}
+
+/* What is computed is of the time of its step, */
+static FN_RUN(fn_timestamp)
+{
+	stamp(ev, x, g, TELL_TIMES, &out->vec);
+}
+
+/* and began at no known time. */
+static FN_RUN(fn_start_timestamp)
+{
+	stamp(ev, x, g, TELL_STARTS, &out->vec);
 }
 
 static int value_up(const void *a, const void *b)
@@ -462,7 +477,6 @@ static const struct function table[] = {
         OTHER("histogram_stddev", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_stdvar", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_sum", V, fn_histogram_only, 1, 0, V),
-        {"holt_winters", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, FN_FAILS},
         DAY("hour", d_hour),
         WINDOW("idelta", w_idelta, 0),
         WINDOW("increase", w_increase, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),
@@ -500,6 +514,7 @@ static const struct function table[] = {
         OTHER("sort_desc", V, fn_sort_desc, 1, 0, V),
         MATH("sqrt", sqrt),
         OTHER("start", S, fn_start, 0, 0, S),
+        OTHER("start_timestamp", V, fn_start_timestamp, 1, 0, V),
         WINDOW("stddev_over_time", w_stddev, 0),
         WINDOW("stdvar_over_time", w_stdvar, 0),
         OTHER("step", S, fn_step, 0, 0, S),

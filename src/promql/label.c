@@ -106,23 +106,18 @@ static void code_drop(void *p)
 
 static pcre2_code *compile(struct eval *ev, struct str pattern)
 {
-	struct matcher check;
 	struct sb b = SB_INIT;
 	struct err e = ERR_INIT;
 	int code;
 	PCRE2_SIZE at;
 	pcre2_code *re = NULL;
 
-	/* Matchers know which patterns are allowed, and have the words for the others. */
-	if (matcher_init(&check, ev->a, MATCH_RE, STR_LIT("x"), pattern, &e) != 0) {
-		ev_fail(ev, ERR_UNPROCESSED, "invalid regular expression in label_replace(): %s", e.text);
-		return NULL;
-	}
 	if (re2_to_pcre(pattern, &b, &e) == 0)
 		re = pcre2_compile((PCRE2_SPTR)(b.n > 0 ? b.p : ""), b.n, RE2_OPTIONS, &code, &at, NULL);
 	sb_fini(&b);
 	if (re == NULL)
-		ev_fail(ev, ERR_UNPROCESSED, "invalid regular expression in label_replace()");
+		ev_fail(ev, ERR_UNPROCESSED, "invalid regular expression in label_replace(): " STR_FMT,
+		        STR_ARG(pattern));
 	else
 		arena_cleanup(ev->a, code_drop, re);
 	return re;

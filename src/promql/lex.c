@@ -89,6 +89,28 @@ static struct token bad(struct lexer *l, size_t pos, const char *words, struct s
 	return t;
 }
 
+/* With what was read since pos, in quotes. */
+static struct token bad_quoted(struct lexer *l, size_t pos, const char *words)
+{
+	struct token t = {.kind = TOK_BAD, .pos = pos, .end = l->at};
+	size_t n = l->at - pos;
+
+	parse_fail(l->e, l->text, pos, "%s\"" STR_FMT "\"", words, (int)(n > 100 ? 100 : n), l->text.p + pos);
+	return t;
+}
+
+/* With the sign at byte `at`. */
+static struct token bad_sign(struct lexer *l, const char *words, size_t at)
+{
+	struct token t = {.kind = TOK_BAD, .pos = l->at, .end = l->at};
+	size_t i = at;
+
+	if (at < l->text.n)
+		utf8_next(l->text, &i);
+	parse_fail(l->e, l->text, l->at, "%s'" STR_FMT "'", words, (int)(i - at), l->text.p + at);
+	return t;
+}
+
 static void skip_blank(struct lexer *l)
 {
 	while (l->at < l->text.n) {
@@ -112,7 +134,7 @@ static void scan_digits(struct lexer *l, bool (*digit)(char))
 		l->at++;
 }
 
-/* 1h30m5s500ms: units from large to small, each at most once. */
+/* 1h30m5s500ms: units from large to small, each at most once. One that is too long is infinite. */
 static bool scan_duration(struct lexer *l, double *seconds)
 {
 	static const struct {
@@ -143,10 +165,10 @@ static bool scan_duration(struct lexer *l, double *seconds)
 		next = u + 1;
 		any = true;
 	}
-	if (!any || sum > 9.2e9)
+	if (!any)
 		return false;
 	l->at = at;
-	*seconds = sum;
+	*seconds = sum > 9.2e9 ? INFINITY : sum;
 	return true;
 }
 
@@ -167,6 +189,49 @@ static bool octal_only(const char *s, size_t n)
 	return true;
 }
 
+static bool is_one_of(char c, const char *signs)
+{
+	return c != '\0' && strchr(signs, c) != NULL;
+}
+
+/* Past what looks like durations, whatever their order; false if it ends in something else. */
+static bool skip_durations(struct lexer *l)
+{
+	const char *units = "smhdwy";
+
+	do {
+		while (is_digit(peek(l, 0)))
+			l->at++;
+		if (!is_one_of(peek(l, 0), units))
+			return false;
+		l->at += is_one_of(peek(l, 1), "s") ? 2 : 1;
+		units = "smhdw";
+	} while (is_digit(peek(l, 0)));
+	if (!is_alpha(peek(l, 0)))
+		return true;
+	l->at++;
+	return false;
+}
+
+/* Of a number that goes on at l->at with what cannot: the words quote it as far as Prometheus reads it. */
+static struct token bad_number(struct lexer *l, size_t pos)
+{
+	char c = peek(l, 0);
+
+	if (c == '.') {
+		l->at++;
+	} else if (c == '_' || (c | 32) == 'e') {
+		l->at++;
+		if (c != '_' && is_one_of(peek(l, 0), "+-"))
+			l->at++;
+		if (is_one_of(peek(l, 0), "._eE"))
+			l->at++;
+	} else if (is_one_of(c, "smhdwy") && skip_durations(l)) {
+		return bad_quoted(l, pos, "not a valid duration string: ");
+	}
+	return bad_quoted(l, pos, "bad number or duration syntax: ");
+}
+
 static struct token lex_number(struct lexer *l)
 {
 	struct token t = {.kind = TOK_NUMBER, .pos = l->at};
@@ -177,7 +242,7 @@ static struct token lex_number(struct lexer *l)
 	if (!hex && is_digit(peek(l, 0)) && scan_duration(l, &t.number)) {
 		t.kind = TOK_DURATION;
 		t.end = l->at;
-		goto ends;
+		return isfinite(t.number) ? t : bad(l, t.pos, "duration out of range", STR_LIT(""));
 	}
 	if (hex) {
 		l->at += 2;
@@ -198,6 +263,8 @@ static struct token lex_number(struct lexer *l)
 		}
 	}
 	t.end = l->at;
+	if (is_alpha(peek(l, 0)) || is_digit(peek(l, 0)) || peek(l, 0) == '.')
+		return bad_number(l, t.pos);
 	for (size_t i = t.pos; i < t.end; i++)
 		if (l->text.p[i] != '_' && n < sizeof buf - 1)
 			buf[n++] = l->text.p[i];
@@ -205,7 +272,8 @@ static struct token lex_number(struct lexer *l)
 	if (hex) {
 		if (n < 3)
 			return bad(l, t.pos,
-			        "bad number or duration syntax: ", (struct str){l->text.p + t.pos, n});
+			        "error parsing number: strconv.ParseFloat: parsing \"0x\": invalid syntax",
+			        STR_LIT(""));
 		t.number = integer_value(buf + 2, n - 2, 16);
 	} else if (plain && n > 1 && buf[0] == '0' && octal_only(buf, n)) {
 		t.number = integer_value(buf, n, 8);
@@ -226,13 +294,6 @@ static struct token lex_number(struct lexer *l)
 			whole[w] = '\0';
 			t.number = strtod(whole, NULL);
 		}
-	}
-ends:
-	if (is_alpha(peek(l, 0)) || is_digit(peek(l, 0)) || peek(l, 0) == '.') {
-		while (is_alpha(peek(l, 0)) || is_digit(peek(l, 0)) || peek(l, 0) == '.')
-			l->at++;
-		return bad(l, t.pos,
-		        "bad number or duration syntax: ", (struct str){l->text.p + t.pos, l->at - t.pos});
 	}
 	return t;
 }
@@ -373,7 +434,9 @@ struct token lex_next(struct lexer *l)
 	}
 	c = peek(l, 0);
 	d = peek(l, 1);
-	if (is_alpha(c) || (c == ':' && l->brackets == 0 && (is_alpha(d) || d == ':'))) {
+	if (l->braces && !is_alpha(c) && strchr("{},=!\"'`", c) == NULL)
+		return bad_sign(l, "unexpected character inside braces: ", l->at);
+	if (is_alpha(c) || (c == ':' && l->brackets == 0)) {
 		while (is_alpha(peek(l, 0)) || is_digit(peek(l, 0)) ||
 		        (peek(l, 0) == ':' && l->brackets == 0 && !l->braces))
 			l->at++;
@@ -394,20 +457,31 @@ struct token lex_next(struct lexer *l)
 			return bad(l, l->at + 1, "unexpected right parenthesis ')'", STR_LIT(""));
 		l->parens--;
 		return punct(l, TOK_RPAREN, OP_NONE, 1);
-	case '{': l->braces = true; return punct(l, TOK_LBRACE, OP_NONE, 1);
+	case '{':
+		if (l->braces)
+			return bad(l, l->at, "unexpected left brace '{'", STR_LIT(""));
+		l->braces = true;
+		return punct(l, TOK_LBRACE, OP_NONE, 1);
 	case '}':
 		if (!l->braces)
 			return bad(l, l->at, "unexpected character: '}'", STR_LIT(""));
 		l->braces = false;
 		return punct(l, TOK_RBRACE, OP_NONE, 1);
-	case '[': l->brackets++; return punct(l, TOK_LBRACKET, OP_NONE, 1);
+	case '[':
+		l->brackets++;
+		l->colon = false;
+		return punct(l, TOK_LBRACKET, OP_NONE, 1);
 	case ']':
 		if (l->brackets == 0)
 			return bad(l, l->at, "unexpected right bracket ']'", STR_LIT(""));
 		l->brackets--;
 		return punct(l, TOK_RBRACKET, OP_NONE, 1);
 	case ',': return punct(l, TOK_COMMA, OP_NONE, 1);
-	case ':': return punct(l, TOK_COLON, OP_NONE, 1);
+	case ':':
+		if (l->colon)
+			return bad(l, l->at, "unexpected colon ':'", STR_LIT(""));
+		l->colon = true;
+		return punct(l, TOK_COLON, OP_NONE, 1);
 	case '@': return punct(l, TOK_AT, OP_NONE, 1);
 	case '+': return punct(l, TOK_OP, OP_ADD, 1);
 	case '-': return punct(l, TOK_OP, OP_SUB, 1);
@@ -417,14 +491,18 @@ struct token lex_next(struct lexer *l)
 	case '^': return punct(l, TOK_OP, OP_POW, 1);
 	case '=':
 		if (d == '~')
-			return punct(l, TOK_MATCH_RE, OP_NONE, 2);
-		return d == '=' ? punct(l, TOK_OP, OP_EQ, 2) : punct(l, TOK_ASSIGN, OP_NONE, 1);
+			return l->braces ? punct(l, TOK_MATCH_RE, OP_NONE, 2)
+			                 : bad_sign(l, "unexpected character after '=': ", l->at + 1);
+		return d == '=' && !l->braces ? punct(l, TOK_OP, OP_EQ, 2) : punct(l, TOK_ASSIGN, OP_NONE, 1);
 	case '!':
 		if (d == '=')
 			return punct(l, TOK_OP, OP_NE, 2);
-		if (d == '~')
+		if (d == '~' && l->braces)
 			return punct(l, TOK_MATCH_NRE, OP_NONE, 2);
-		break;
+		return bad_sign(l,
+		        l->braces ? "unexpected character after '!' inside braces: "
+		                  : "unexpected character after '!': ",
+		        l->at + 1);
 	case '<':
 		if (d == '/')
 			return punct(l, TOK_OP, OP_TRIM_UPPER, 2);
@@ -435,13 +513,5 @@ struct token lex_next(struct lexer *l)
 		return d == '=' ? punct(l, TOK_OP, OP_GE, 2) : punct(l, TOK_OP, OP_GT, 1);
 	default: break;
 	}
-	{
-		size_t i = l->at;
-
-		utf8_next(l->text, &i);
-		t.kind = TOK_BAD;
-		parse_fail(l->e, l->text, l->at, "unexpected character: '" STR_FMT "'", (int)(i - l->at),
-		        l->text.p + l->at);
-		return t;
-	}
+	return bad_sign(l, "unexpected character: ", l->at);
 }

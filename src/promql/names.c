@@ -155,53 +155,12 @@ uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels
 	return (uint32_t)m->n++;
 }
 
-size_t format_f(double v, char *buf)
-{
-	char s[40], digits[40];
-	size_t n = num_format(v, s), d = 0, w = 0, i = 0;
-	int exp = 0, point = 0;
-	bool seen = false;
-
-	if (memchr(s, 'e', n) == NULL) {
-		memcpy(buf, s, n + 1);
-		return n;
-	}
-	if (s[0] == '-') {
-		buf[w++] = '-';
-		i++;
-	}
-	for (; i < n && s[i] != 'e'; i++) {
-		if (s[i] == '.') {
-			seen = true;
-		} else {
-			digits[d++] = s[i];
-			if (!seen)
-				point++;
-		}
-	}
-	(void)sscanf(s + i + 1, "%d", &exp);
-	point += exp;
-	if (point <= 0) {
-		buf[w++] = '0';
-		buf[w++] = '.';
-		for (int k = point; k < 0; k++)
-			buf[w++] = '0';
-	}
-	for (size_t k = 0; k < d || (int)k < point; k++) {
-		if (point > 0 && (int)k == point)
-			buf[w++] = '.';
-		buf[w++] = k < d ? digits[k] : '0';
-	}
-	buf[w] = '\0';
-	return w;
-}
-
 size_t format_g(double v, char *buf)
 {
 	double a = fabs(v);
 
 	if (v == 0 || !isfinite(v) || (a >= 1e-4 && a < 1e6))
-		return format_f(v, buf);
+		return num_format_plain(v, buf);
 	for (int digits = 0;; digits++) {
 		int n = snprintf(buf, 40, "%.*e", digits, v);
 

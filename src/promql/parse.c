@@ -57,7 +57,8 @@ struct token parser_peek(const struct parser *p)
 void parser_unexpected(struct parser *p, const char *where, const char *expected)
 {
 	static const char *const keywords[] = {"by", "without", "on", "ignoring", "group_left", "group_right",
-	        "bool", "offset", "start", "end", "anchored", "smoothed"};
+	        "bool", "offset", "start", "end", "anchored", "smoothed"},
+	                         *const operators[] = {"and", "or", "unless", "atan2"};
 	char what[160];
 	struct token t = p->cur;
 	struct str raw = {p->lex.text.p + t.pos, t.end - t.pos};
@@ -71,12 +72,23 @@ void parser_unexpected(struct parser *p, const char *where, const char *expected
 	case TOK_OP: snprintf(what, sizeof what, "<op:" STR_FMT ">", STR_ARG(raw)); break;
 	case TOK_NUMBER: snprintf(what, sizeof what, "number \"" STR_FMT "\"", STR_ARG(raw)); break;
 	case TOK_DURATION: snprintf(what, sizeof what, "duration \"" STR_FMT "\"", STR_ARG(raw)); break;
-	case TOK_STRING: snprintf(what, sizeof what, "string " STR_FMT, STR_ARG(raw)); break;
+	case TOK_STRING: {
+		struct sb quoted = SB_INIT;
+
+		label_quote(&quoted, raw);
+		snprintf(what, sizeof what, "string %s", quoted.p);
+		sb_fini(&quoted);
+		break;
+	}
 	case TOK_IDENT:
-		snprintf(what, sizeof what, "identifier \"" STR_FMT "\"", STR_ARG(raw));
+		snprintf(what, sizeof what, "%sidentifier \"" STR_FMT "\"",
+		        memchr(raw.p, ':', raw.n) != NULL ? "metric " : "", STR_ARG(raw));
 		for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
 			if (word_is(raw, keywords[i]))
 				snprintf(what, sizeof what, "<" STR_FMT ">", STR_ARG(raw));
+		for (size_t i = 0; i < ARRAY_LEN(operators); i++)
+			if (word_is(raw, operators[i]))
+				snprintf(what, sizeof what, "<op:" STR_FMT ">", STR_ARG(raw));
 		if (aggregate_find(raw) >= 0)
 			snprintf(what, sizeof what, "<aggr:" STR_FMT ">", STR_ARG(raw));
 		break;
@@ -138,7 +150,7 @@ bool node_push(struct parser *p, struct node *x, struct node *child)
 /* ---- calls and aggregations ---- */
 
 /* Up to the closing bracket. */
-static void parse_arguments(struct parser *p, struct node *x, const char *where)
+static void parse_arguments(struct parser *p, struct node *x)
 {
 	while (p->rc == 0 && p->cur.kind != TOK_RPAREN) {
 		bool matchers = x->kind == N_CALL && x->fn->run == fn_info && x->n_arg == 1 &&
@@ -153,7 +165,7 @@ static void parse_arguments(struct parser *p, struct node *x, const char *where)
 				parser_fail(p, p->last_end - 1,
 				        "trailing commas not allowed in function call args");
 		} else if (p->cur.kind != TOK_RPAREN) {
-			parser_unexpected(p, where, "\",\" or \")\"");
+			parser_unexpected(p, x->kind == N_CALL ? NULL : "aggregation", NULL);
 		}
 	}
 }
@@ -174,7 +186,7 @@ static struct node *parse_call(struct parser *p)
 	x->type = x->fn->result;
 	parser_advance(p);
 	parser_expect(p, TOK_LPAREN, "function call", "\"(\"");
-	parse_arguments(p, x, "function call");
+	parse_arguments(p, x);
 	parser_expect(p, TOK_RPAREN, "function call", "\")\"");
 	x->end = p->last_end;
 	check_call(p, x);
@@ -205,11 +217,11 @@ static struct node *parse_aggregate(struct parser *p, int agg)
 		parse_grouping(p, x);
 	if (!parser_expect(p, TOK_LPAREN, "aggregation", "\"(\""))
 		return NULL;
-	parse_arguments(p, x, "aggregation");
+	parse_arguments(p, x);
 	parser_expect(p, TOK_RPAREN, "aggregation", "\")\"");
 	if (at_grouping(p)) {
 		if (x->group != GROUP_NONE)
-			parser_unexpected(p, "aggregation", NULL);
+			parser_unexpected(p, NULL, NULL);
 		else
 			parse_grouping(p, x);
 	}
@@ -235,9 +247,11 @@ static struct node *parse_number(struct parser *p, double v, bool is_duration)
 
 static struct node *parse_word(struct parser *p)
 {
-	static const char *const reserved[] = {"bool", "on", "ignoring", "group_left", "group_right"};
+	static const char *const reserved[] = {"bool", "on", "ignoring", "group_left", "group_right"},
+	                         *const never_called[] = {"offset", "by", "without", "and", "or", "unless"};
 	struct token next = parser_peek(p);
 	int agg = aggregate_find(p->cur.text);
+	bool called = next.kind == TOK_LPAREN;
 
 	if (word_is(p->cur.text, "inf") && next.kind != TOK_LBRACE)
 		return parse_number(p, INFINITY, false);
@@ -252,9 +266,13 @@ static struct node *parse_word(struct parser *p)
 			parser_unexpected(p, NULL, NULL);
 			return NULL;
 		}
-	if (next.kind == TOK_LPAREN && !parser_at_word(p, "offset") && !at_grouping(p))
-		return parse_call(p);
-	return parse_selector(p, false);
+	if (parser_at_word(p, "atan2")) {
+		parser_unexpected(p, NULL, NULL);
+		return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(never_called); i++)
+		called = called && !parser_at_word(p, never_called[i]);
+	return called ? parse_call(p) : parse_selector(p, false);
 }
 
 static struct node *parse_primary(struct parser *p)
@@ -291,7 +309,7 @@ static struct node *parse_primary(struct parser *p)
 	case TOK_IDENT: x = parse_word(p); break;
 	case TOK_END:
 		if (pos == 0 || p->last_end == 0)
-			parser_fail(p, pos, "no expression found in input");
+			parser_fail(p, 0, "no expression found in input");
 		else
 			parser_unexpected(p, NULL, NULL);
 		break;
@@ -477,7 +495,17 @@ struct node *parse_expr(struct parser *p, int min)
 	return p->rc == 0 ? l : NULL;
 }
 
-int promql_parse(struct arena *a, struct str text, struct promql_expr **out, struct err *e)
+static struct node *parse_lone_selector(struct parser *p)
+{
+	if (p->rc == 0 && p->cur.kind != TOK_IDENT && p->cur.kind != TOK_LBRACE) {
+		parser_unexpected(p, NULL, NULL);
+		return NULL;
+	}
+	return p->rc == 0 ? parse_selector(p, false) : NULL;
+}
+
+static int parse_text(
+        struct arena *a, struct str text, bool selector, struct promql_expr **out, struct err *e)
 {
 	struct err own = ERR_INIT;
 	struct promql_expr *x;
@@ -494,7 +522,7 @@ int promql_parse(struct arena *a, struct str text, struct promql_expr **out, str
 	if (!utf8_valid(p.lex.text))
 		return err_set(e, ERR_INVALID, "the query is not valid UTF-8");
 	parser_advance(&p);
-	x->root = parse_expr(&p, 1);
+	x->root = selector ? parse_lone_selector(&p) : parse_expr(&p, 1);
 	if (p.rc == 0 && p.cur.kind != TOK_END)
 		parser_unexpected(&p, NULL, NULL);
 	if (p.rc != 0)
@@ -502,4 +530,14 @@ int promql_parse(struct arena *a, struct str text, struct promql_expr **out, str
 	x->text = p.lex.text;
 	*out = x;
 	return 0;
+}
+
+int promql_parse(struct arena *a, struct str text, struct promql_expr **out, struct err *e)
+{
+	return parse_text(a, text, false, out, e);
+}
+
+int promql_parse_selector(struct arena *a, struct str text, struct promql_expr **out, struct err *e)
+{
+	return parse_text(a, text, true, out, e);
 }

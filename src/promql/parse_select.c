@@ -19,6 +19,17 @@ static struct dur *dur_new(struct parser *p, enum dur_kind kind, size_t pos)
 	return d;
 }
 
+/* Words that begin a duration. */
+static bool at_dur_word(const struct parser *p)
+{
+	static const char *const words[] = {"step", "range", "min", "max", "min_of", "max_of"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (parser_at_word(p, words[i]))
+			return true;
+	return false;
+}
+
 static struct dur *dur_call(struct parser *p, size_t pos)
 {
 	struct dur *d = NULL;
@@ -27,8 +38,7 @@ static struct dur *dur_call(struct parser *p, size_t pos)
 		d = dur_new(p, parser_at_word(p, "step") ? DUR_STEP : DUR_RANGE, pos);
 		parser_advance(p);
 		parser_expect(p, TOK_LPAREN, "duration expression", "\"(\"");
-	} else if (parser_at_word(p, "min") || parser_at_word(p, "max") || parser_at_word(p, "min_of") ||
-	           parser_at_word(p, "max_of")) {
+	} else if (at_dur_word(p)) {
 		d = dur_new(p, (p->cur.text.p[1] | 32) == 'i' ? DUR_MIN : DUR_MAX, pos);
 		parser_advance(p);
 		parser_expect(p, TOK_LPAREN, "duration expression", "\"(\"");
@@ -155,7 +165,8 @@ static struct dur *dur_parse_offset(struct parser *p)
 		d = dur_new(p, p->cur.op == OP_SUB ? DUR_NEG : DUR_POS, pos);
 		parser_advance(p);
 	}
-	if (p->rc == 0 && p->cur.kind == TOK_OP)
+	if (p->rc == 0 && p->cur.kind != TOK_NUMBER && p->cur.kind != TOK_DURATION &&
+	        p->cur.kind != TOK_LPAREN && !at_dur_word(p))
 		parser_unexpected(p, "offset", "number, duration, step(), or range()");
 	inner = dur_primary(p);
 	if (d == NULL)
@@ -395,8 +406,8 @@ static void parse_at(struct parser *p, struct node *x)
 	if (parser_at_word(p, "start") || parser_at_word(p, "end")) {
 		kind = parser_at_word(p, "start") ? AT_START : AT_END;
 		parser_advance(p);
-		parser_expect(p, TOK_LPAREN, "@", "\"(\"");
-		parser_expect(p, TOK_RPAREN, "@", "\")\"");
+		parser_expect(p, TOK_LPAREN, "@", "timestamp");
+		parser_expect(p, TOK_RPAREN, "@", "timestamp");
 	} else {
 		if (p->rc == 0 && p->cur.kind == TOK_OP && (p->cur.op == OP_SUB || p->cur.op == OP_ADD)) {
 			sign = p->cur.op == OP_SUB ? -1 : 1;
@@ -405,12 +416,17 @@ static void parse_at(struct parser *p, struct node *x)
 		if (p->rc != 0)
 			return;
 		if (parser_at_word(p, "inf") || parser_at_word(p, "nan"))
-			v = INFINITY;
+			v = parser_at_word(p, "inf") ? sign * INFINITY : NAN;
 		else if (p->cur.kind == TOK_NUMBER || p->cur.kind == TOK_DURATION)
 			v = sign * p->cur.number;
 		else
 			parser_unexpected(p, "@", "timestamp");
-		if (p->rc == 0 && !(fabs(v) < 9.2e12))
+		if (p->rc == 0 && !isfinite(v))
+			parser_fail(p, x->pos, "timestamp out of bounds for @ modifier: %s",
+			        isnan(v) ? "NaN"
+			        : v > 0  ? "+Inf"
+			                 : "-Inf");
+		else if (p->rc == 0 && !(fabs(v) < 9.2e12))
 			parser_fail(p, x->pos, "timestamp out of bounds for @ modifier: %f", v);
 		parser_advance(p);
 	}

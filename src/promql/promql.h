@@ -41,6 +41,11 @@ struct promql_series {
 	dur_us period; /* each sample is that much after the one before; 0: not known */
 	time_us first; /* t[0] where the period is known: then t is not looked at */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
+	/*
+	 * The start timestamps: since when each sample counts. 0: not known; NULL: none is. Counters that
+	 * begin anew are seen by them, and what was counted before the first sample of a window.
+	 */
+	const time_us *since;
 };
 /*
  * What a storage may know of spans of time: (end - step, end]. first, last, least and greatest are those of
@@ -84,7 +89,12 @@ enum promql_type { PROMQL_SCALAR, PROMQL_STRING, PROMQL_VECTOR, PROMQL_MATRIX };
 
 /* On failure e has the column (1-based, bytes) and Prometheus' kind of words. Depth at most 200. */
 MUST_USE int promql_parse(struct arena *a, struct str text, struct promql_expr **out, struct err *e);
+/* One instant selector, without offset, @ or anything else about it: what match[] takes. */
+MUST_USE int promql_parse_selector(struct arena *a, struct str text, struct promql_expr **out, struct err *e);
 enum promql_type promql_type(const struct promql_expr *x);
+/* The matchers of what promql_parse_selector gave, with those that promql_add_matcher added; n is negative
+ * where there was no memory for one of these. */
+void promql_matchers(const struct promql_expr *x, const struct matcher **m, int *n);
 /* Canonical one-line text, as Prometheus' String(). */
 void promql_format(const struct promql_expr *x, struct sb *b);
 /* As promql_format, broken over lines as Prometheus' /format_query does. */
@@ -135,7 +145,7 @@ struct promql_result {
 
 MUST_USE int promql_instant(const struct promql_expr *x, const struct promql_options *o, time_us t,
         struct arena *a, struct promql_result *out, struct err *e);
-/* Steps from, from + step, … <= to. ERR_INVALID if step <= 0, to < from, or more than 11,000 steps.
+/* Steps from, from + step, … <= to. ERR_INVALID if step <= 0, to < from, or more than 11,001 steps.
  * ERR_UNPROCESSED for failures of the evaluation (e.g. many-to-many matching). */
 MUST_USE int promql_range(const struct promql_expr *x, const struct promql_options *o, time_us from,
         time_us to, dur_us step, struct arena *a, struct promql_result *out, struct err *e);

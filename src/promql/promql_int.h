@@ -83,6 +83,7 @@ struct lexer {
 	int brackets; /* depth of [ ]: no colons inside identifiers there */
 	int parens;
 	bool braces;
+	bool colon; /* inside [ ]: there was one */
 	struct err *e;
 };
 /* The next token; TOK_BAD with lexer.e set, with line and column. */
@@ -272,7 +273,7 @@ struct eval {
 	int rc; /* the first failure; sticky */
 
 	/* One series' samples without staleness markers. */
-	time_us *buf_t;
+	time_us *buf_t, *buf_since;
 	double *buf_v;
 	size_t buf_cap;
 };
@@ -329,8 +330,6 @@ struct label_map {
 uint32_t label_map_get(struct eval *ev, struct label_map *m, const struct labels *key, bool *is_new);
 uint32_t label_map_find(const struct label_map *m, const struct labels *key); /* (uint32_t)-1: not there */
 
-/* Shortest decimal text without exponent, as Go's 'f' form. Writes at most 400 bytes. */
-size_t format_f(double v, char *buf);
 /* Shortest text with an exponent below 1e-4 and from 1e6 on, as Go's %g. At most 400 bytes. */
 size_t format_g(double v, char *buf);
 
@@ -348,8 +347,10 @@ static inline time_us timing_end(const struct timing *tm, time_us t)
 	return (tm->pinned ? tm->at : t) - tm->offset;
 }
 
+/* The values of the samples, when they were taken, or since when they count (0: not known); in seconds. */
+enum told { TELL_VALUES, TELL_TIMES, TELL_STARTS };
 void select_instant(
-        struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out);
+        struct eval *ev, const struct node *x, const struct grid *g, enum told told, struct vec *out);
 
 /* The samples of one series, as a range selector or a subquery gives them one after another. */
 struct samples {
@@ -363,6 +364,7 @@ struct samples {
 	dur_us period; /* from each sample to the next; 0: not known */
 	time_us first; /* the time of the first, where the period is known */
 	struct promql_chunks chunks;
+	const time_us *since; /* as in promql_series; NULL: not known of any */
 };
 /* Even samples are not read for their times. */
 static inline time_us sample_time(const struct samples *s, size_t i)

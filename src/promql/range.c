@@ -12,6 +12,28 @@ static double seconds(dur_us d)
 
 /* ---- counters ---- */
 
+/*
+ * Whether sample i counts anew by its start timestamp: since after the sample before it. One that begins
+ * with that sample is the next of a series of differences, if that one tells its own beginning; otherwise
+ * the same counter goes on.
+ */
+static bool begins_anew(const struct samples *s, size_t i)
+{
+	time_us since = s->since[i], before = s->since[i - 1], at = s->t[i - 1];
+
+	if (since == 0 || since > s->t[i] || since == before)
+		return false;
+	return since > at || (since == at && before != 0 && before <= at);
+}
+
+/* Whether the counter of the first sample began in the window: there it was zero. */
+static bool began_inside(const struct window *w)
+{
+	time_us since = w->series->since != NULL ? w->series->since[w->base] : 0;
+
+	return since != 0 && since >= w->start && since < w->first;
+}
+
 /* What the falls of a counter hid. */
 static double reset_sum(const struct window *w)
 {
@@ -122,6 +144,21 @@ static double counter_factor(const struct stretch *s, double first, double diff,
 	return rate ? factor / seconds(range) : factor;
 }
 
+/* The change of a counter that began in the window: drawn out to its end alone, where a gap is known. */
+static double change_since_zero(const struct window *w, bool rate)
+{
+	double diff = w->v[w->n - 1] + reset_sum(w), to_end = (double)(w->end - w->last), gap;
+	double sampled = (double)(w->last - w->series->since[w->base]);
+
+	if (w->n > 1) {
+		gap = (double)(w->last - w->first) / (double)(w->n - 1);
+		if (is_far(to_end, gap))
+			to_end = gap / 2;
+		diff *= (sampled + to_end) / sampled;
+	}
+	return rate ? diff / seconds(w->range) : diff;
+}
+
 /* The change over the window, extrapolated to its ends. */
 static inline __attribute__((always_inline)) double change(const struct window *w, bool counter, bool rate)
 {
@@ -132,6 +169,8 @@ static inline __attribute__((always_inline)) double change(const struct window *
 		diff = extended_change(w, w->smoothed, counter);
 		return is_absent(diff) || !rate ? diff : diff / seconds(w->range);
 	}
+	if (counter && began_inside(w))
+		return change_since_zero(w, rate);
 	if (w->n < 2)
 		return absent();
 	diff = w->v[w->n - 1] - w->v[0];
@@ -163,12 +202,14 @@ double w_delta(const struct window *w)
 double w_irate(const struct window *w)
 {
 	double last, prev;
+	bool anew;
 
 	if (w->n < 2)
 		return absent();
 	last = w->v[w->n - 1];
 	prev = w->v[w->n - 2];
-	return (last < prev ? last : last - prev) / seconds(w->t[w->n - 1] - w->t[w->n - 2]);
+	anew = last < prev || (w->series->since != NULL && begins_anew(w->series, w->base + w->n - 1));
+	return (anew ? last : last - prev) / seconds(w->t[w->n - 1] - w->t[w->n - 2]);
 }
 
 double w_idelta(const struct window *w)
@@ -225,7 +266,11 @@ static void make_marks(struct marks *m, const struct samples *in, uint8_t flags)
 	uint32_t *mark = m->p = xgrow(m->p, &m->cap, in->n, sizeof *m->p);
 	size_t n = 0;
 
-	if (flags & FN_NEEDS_RESETS) {
+	if ((flags & FN_NEEDS_RESETS) && in->since != NULL) {
+		for (size_t i = 1; i < in->n; i++)
+			if (v[i] < v[i - 1] || begins_anew(in, i))
+				mark[n++] = (uint32_t)i;
+	} else if (flags & FN_NEEDS_RESETS) {
 		for (size_t i = 1; i < in->n;) {
 			size_t run = (i + in->chunks.skew) / PROMQL_CHUNK;
 			size_t to = (run + 1) * PROMQL_CHUNK - in->chunks.skew;
@@ -388,7 +433,8 @@ static bool slide_paced(
         struct slider *s, struct row *r, size_t first, size_t end, size_t from, size_t to, size_t stride)
 {
 	const struct sliding *sl = s->sl;
-	bool rate = sl->f->window == w_rate, counter = rate || sl->f->window == w_increase;
+	bool rate = sl->f->window == w_rate;
+	bool counter = (rate || sl->f->window == w_increase) && r->in.since == NULL;
 	const double *v = r->in.v;
 	uint32_t next; /* mark */
 

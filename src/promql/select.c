@@ -40,7 +40,8 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	        .plain = s.plain,
 	        .period = s.period,
 	        .first = s.first,
-	        .chunks = s.chunks};
+	        .chunks = s.chunks,
+	        .since = s.since};
 	return rc > 0 && ev_count(ev, s.n);
 }
 
@@ -90,12 +91,14 @@ static double interpolate(const struct samples *s, size_t i, time_us t)
 	return s->v[i] + (s->v[i + 1] - s->v[i]) * part;
 }
 
-/* The time of sample i - 1, or the value at t drawn between it and the next. */
-static double read_odd(const struct samples *s, size_t i, time_us t, dur_us lookback, bool timestamps)
+/* The time or the start of sample i - 1, or the value at t drawn between it and the next. */
+static double read_odd(const struct samples *s, size_t i, time_us t, dur_us lookback, enum told told)
 {
 	if (is_absent(s->v[i - 1]))
 		return absent();
-	if (timestamps)
+	if (told == TELL_STARTS)
+		return s->since != NULL ? (double)(s->since[i - 1] / US_MS) / 1e3 : 0;
+	if (told == TELL_TIMES)
 		return (double)(s->t[i - 1] / US_MS) / 1e3;
 	if (s->t[i - 1] != t && i < s->n && s->t[i] <= t + lookback)
 		return interpolate(s, i - 1, t);
@@ -105,7 +108,8 @@ static double read_odd(const struct samples *s, size_t i, time_us t, dur_us look
 struct laying {
 	const struct grid *g;
 	dur_us offset, lookback;
-	bool smoothed, timestamps;
+	bool smoothed;
+	enum told told;
 };
 
 /* Steps from … to - 1, one after the other; whether there is a value. A marker is ABSENT by itself. */
@@ -114,7 +118,7 @@ static bool lay_steps(const struct laying *l, const struct row *r, size_t from, 
 	const struct samples *s = &r->in;
 	struct seek seek = SEEK_START;
 	uint64_t all = 0;
-	bool odd = l->timestamps || l->smoothed;
+	bool odd = l->told != TELL_VALUES || l->smoothed;
 
 	for (size_t k = from; k < to; k++) {
 		time_us t = grid_time(l->g, k) - l->offset;
@@ -124,7 +128,7 @@ static bool lay_steps(const struct laying *l, const struct row *r, size_t from, 
 		if (at == 0 || sample_time(s, at - 1) <= t - l->lookback)
 			r->v[k] = absent();
 		else
-			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->timestamps) : s->v[at - 1];
+			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->told) : s->v[at - 1];
 		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	}
 	return all != 0;
@@ -140,7 +144,7 @@ static void lay(void *ctx, struct row *r, int hand)
 	size_t from, to, at;
 
 	(void)hand;
-	if (l->timestamps || l->smoothed || !s->plain || s->period > l->lookback ||
+	if (l->told != TELL_VALUES || l->smoothed || !s->plain || s->period > l->lookback ||
 	        !pace_of(s, g, g->start - l->offset, &p)) {
 		r->any = lay_steps(l, r, 0, g->n);
 		return;
@@ -170,6 +174,7 @@ static void drop_markers(struct eval *ev, struct samples *s)
 	if (s->n > ev->buf_cap) {
 		ev->buf_t = ev_array(ev, s->n, sizeof *ev->buf_t);
 		ev->buf_v = ev_array(ev, s->n, sizeof *ev->buf_v);
+		ev->buf_since = ev_array(ev, s->n, sizeof *ev->buf_since);
 		ev->buf_cap = ev->rc == 0 ? s->n : 0;
 		if (ev->rc != 0) {
 			s->n = 0;
@@ -179,24 +184,25 @@ static void drop_markers(struct eval *ev, struct samples *s)
 	for (i = 0; i < s->n; i++)
 		if (!is_absent(s->v[i])) {
 			ev->buf_t[n] = s->t[i];
+			ev->buf_since[n] = s->since != NULL ? s->since[i] : 0;
 			ev->buf_v[n++] = s->v[i];
 		}
 	s->t = ev->buf_t;
 	s->v = ev->buf_v;
+	s->since = s->since != NULL ? ev->buf_since : NULL;
 	s->n = n;
 	s->lasting = false;
 	s->period = 0;
 }
 
 void select_instant(
-        struct eval *ev, const struct node *x, const struct grid *g, bool timestamps, struct vec *out)
+        struct eval *ev, const struct node *x, const struct grid *g, enum told told, struct vec *out)
 {
 	struct timing tm;
 	struct promql_cursor *c = NULL;
 	struct samples in;
 	struct grid pin = {0, 0, 1};
-	struct laying l = {
-	        .g = g, .lookback = ev->lookback, .smoothed = x->smoothed, .timestamps = timestamps};
+	struct laying l = {.g = g, .lookback = ev->lookback, .smoothed = x->smoothed, .told = told};
 	struct rows rows = {.one = lay, .ctx = &l, .step = g->step};
 	time_us first, last;
 

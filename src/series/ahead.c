@@ -34,11 +34,11 @@ void record_free(struct record **r)
 
 static bool load_head(struct head *h, const uint8_t **p, const uint8_t *end, uint64_t n, time_us last)
 {
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
+	time_us t[HEAD_POINTS];
+	double v[HEAD_POINTS];
 	uint64_t used;
 
-	if (n > CODEC_POINTS || end - *p < 2)
+	if (n > HEAD_POINTS || end - *p < 2)
 		return false;
 	*h = (struct head){.n = (uint16_t)n, .unit = (*p)[0], .exp = (*p)[1], .last = last};
 	*p += 2;

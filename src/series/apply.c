@@ -25,17 +25,17 @@ static void push_points(
         struct series_db *db, struct series *s, uint32_t id, const time_us *t, const double *v, size_t n)
 {
 	for (size_t at = 0; at < n;) {
-		size_t blocks = (n - at + CODEC_POINTS - 1) / CODEC_POINTS, size = (n - at) / blocks;
+		size_t blocks = (n - at + HEAD_POINTS - 1) / HEAD_POINTS, size = (n - at) / blocks;
 
-		push_block(db, s, block_new(id, t + at, v + at, (int)size));
+		push_block(db, s, block_new(id, t + at, v + at, (int)size, BLOCK_DENSE));
 		at += size;
 	}
 }
 
 static void seal_head(struct series_db *db, struct series *s, uint32_t id)
 {
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
+	time_us t[HEAD_POINTS];
+	double v[HEAD_POINTS];
 
 	must(head_decode(&s->head, t, v));
 	push_points(db, s, id, t, v, s->head.n);
@@ -77,8 +77,8 @@ size_t series__late_sorted(const struct late *l, time_us *t, double *v)
  */
 static void seal_late(struct series_db *db, struct series *s, uint32_t id)
 {
-	time_us t[LATE_POINTS], head_t[CODEC_POINTS], all_t[LATE_POINTS + CODEC_POINTS];
-	double v[LATE_POINTS], head_v[CODEC_POINTS], all_v[LATE_POINTS + CODEC_POINTS];
+	time_us t[LATE_POINTS], head_t[HEAD_POINTS], all_t[LATE_POINTS + HEAD_POINTS];
+	double v[LATE_POINTS], head_v[HEAD_POINTS], all_v[LATE_POINTS + HEAD_POINTS];
 	size_t n = series__late_sorted(s->late, t, v);
 
 	free(s->late);

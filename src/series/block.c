@@ -1,7 +1,7 @@
 /*
  * A block's bytes, as they stand in column `data`:
  *
- *   1 byte    2, the format
+ *   1 byte    4, the format
  *   4 bytes   CRC32C of series id (4), first instant (8) and all that follows here
  *   LEB128    8 * (last instant - first instant, in units) + 4 if windows are kept + unit (0: 1 us,
  *             1: 1 ms, 2: 1 s); 3, which is a span of 2^61 us or more, and 8 bytes
@@ -20,8 +20,10 @@
  * Whoever asks a roll-up for points gets one a window, its last value at its end (the last window's at the
  * last instant): what PromQL sees when it looks at the end of each window.
  *
- * Format 1, which is only read: last instant - first instant in us; number of values that are not NaN, and
- * if there are any first, last, min, max, sum of them, each LEB128 of 8 * zigzag(integer) + decimal
+ * Format 2, which is only read, is format 4 with at most 256 points (see codec.c).
+ *
+ * Format 1, which is only read, too: last instant - first instant in us; number of values that are not NaN,
+ * and if there are any first, last, min, max, sum of them, each LEB128 of 8 * zigzag(integer) + decimal
  * exponent, or 7 and the 8 bytes of the double; the points.
  */
 #include "series/block.h"
@@ -32,8 +34,7 @@
 
 #include <math.h>
 
-#define BLOCK_FORMAT 2
-#define ROLLUP_FORMAT 3
+enum { FIRST_FORMAT = 1, SHORT_FORMAT, ROLLUP_FORMAT, BLOCK_FORMAT };
 #define NUMBER_RAW 7
 enum { KEEPS = 4 };
 
@@ -80,7 +81,7 @@ static void summarise(const time_us *t, const double *v, int n, int windows, str
 	}
 }
 
-struct block *block_new(uint32_t series, const time_us *t, const double *v, int n)
+struct block *block_new(uint32_t series, const time_us *t, const double *v, int n, int dense)
 {
 	uint8_t out[BLOCK_MAX_B], *p = out + 5, *crc = out + 1, *list;
 	struct series_window w[BLOCK_WINDOWS + 1];
@@ -91,7 +92,7 @@ struct block *block_new(uint32_t series, const time_us *t, const double *v, int 
 	struct block *b;
 	size_t len;
 
-	if (windows * BLOCK_DENSE > n)
+	if (windows * dense > n)
 		windows = 0;
 	while (span % (uint64_t)unit_us[unit] != 0)
 		unit--;
@@ -227,13 +228,13 @@ static int get_front(uint32_t series, time_us t0, const uint8_t **p, size_t len,
 	int n = 1;
 
 	*windows = false;
-	if (len < 8 || start[0] < 1 || start[0] > BLOCK_FORMAT ||
+	if (len < 8 || start[0] < FIRST_FORMAT || start[0] > BLOCK_FORMAT || block_is_rollup(start, len) ||
 	        read_u32(start + 1) != block_crc(series, t0, start + 5, len - 5))
 		return -1;
 	*p += 5;
 	if (!get_varint(p, end, &z))
 		return -1;
-	if (start[0] == 1) {
+	if (start[0] == FIRST_FORMAT) {
 		*span = z;
 		return skip_summary(p, end) ? 0 : -1;
 	}
@@ -260,8 +261,9 @@ int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time
 		return rollup_points(series, t0, p, len, t, v);
 	if (get_front(series, t0, &p, len, &span, &windows, NULL) < 0)
 		return -1;
-	n = codec_decode(p, (size_t)(end - p), t, v);
-	for (int i = 0; i < n && start[0] != 1 && !is_far(span); i++)
+	n = start[0] == BLOCK_FORMAT ? codec_decode(p, (size_t)(end - p), t, v)
+	                             : codec_decode_short(p, (size_t)(end - p), t, v);
+	for (int i = 0; i < n && start[0] != FIRST_FORMAT && !is_far(span); i++)
 		t[i] = wrap_add(t[i], t0);
 	if (n < 0 || t[0] != t0 || (uint64_t)t[n - 1] - (uint64_t)t0 != span)
 		return -1;

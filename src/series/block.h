@@ -10,14 +10,16 @@
 #define HEMING_SERIES_BLOCK_H
 
 #include "base/err.h"
+#include "series/head.h"
 #include "series/window.h"
 
 #include <pthread.h>
 
 #define BLOCK_MAX_B (CODEC_MAX_B + WINDOW_LIST_B + 64)
 #define BLOCK_STEP (5 * US_MINUTE) /* of the windows that a block keeps */
-#define BLOCK_DENSE 12             /* points of a window, on average, for which they are kept */
-#define BLOCK_WINDOWS (CODEC_POINTS / BLOCK_DENSE)
+#define BLOCK_DENSE 12             /* points of a window, on average, for which they are kept … */
+#define BLOCK_PACKED_DENSE 120     /* … in a packed file, where they are to cost next to nothing */
+#define BLOCK_WINDOWS (HEAD_POINTS / BLOCK_DENSE)
 
 struct block {
 	struct block *next;    /* in the queue for the files */
@@ -28,8 +30,8 @@ struct block {
 	uint8_t data[];
 };
 
-/* 1 <= n <= CODEC_POINTS, times ascending and unique. */
-struct block *block_new(uint32_t series, const time_us *t, const double *v, int n);
+/* 1 <= n <= CODEC_POINTS, times ascending and unique. dense: BLOCK_DENSE or BLOCK_PACKED_DENSE. */
+struct block *block_new(uint32_t series, const time_us *t, const double *v, int n, int dense);
 /* Checks everything; the number of points, or -1. t and v: CODEC_POINTS each. */
 int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v);
 /* The windows that a block keeps, and its last instant, without a look at its points. 0: it keeps none;
@@ -105,12 +107,14 @@ void files_expire(struct block_files *f, time_us t);
 /* Checks one row again and removes it, through damaged(), if it is broken. */
 MUST_USE int files_remove_broken(
         struct block_files *f, const char *name, uint32_t series, time_us t0, struct err *e);
-/* Greatest series id in any file, for when the catalogue is damaged. */
-uint32_t files_max_id(struct block_files *f);
-/* Newest point of a series, looked up; false if there is none. */
-bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v);
-/* Blocks that came one by one leave pages an eighth empty. Writes one file that ends before that time, and
- * has not been packed since it was last written, again with full pages: 1, or 0 if there is none. */
+/* Greatest series id in any file that is not damaged, for when the catalogue is. */
+MUST_USE int files_max_id(struct block_files *f, uint32_t *max, struct err *e);
+/* Newest point of a series, looked up: 1, or 0 if there is none. */
+MUST_USE int files_latest(struct block_files *f, uint32_t series, time_us *t, double *v, struct err *e);
+/* Packs a file that ends before that time, and was not packed since it was last written: its blocks become
+ * long ones, some series at a call, and when all are through its pages full ones. Returns PACK_MORE while it
+ * is at that, PACK_DONE when one is packed, 0 when there is none to pack. */
+enum { PACK_DONE = 1, PACK_MORE };
 MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
 /* What was taken out: points, of which `rolled` live on in windows; bytes of blocks, less what took their
  * place. */
@@ -118,9 +122,9 @@ struct thinned {
 	uint64_t points, rolled;
 	int64_t bytes;
 };
-/* Takes the points of [from, to] out of the series, in open transactions; of roll-ups every window that has
- * some of that time. Counts the files that could not be changed because they are damaged. tell(ctx, done,
- * files) as each is through; may be NULL. */
+/* Of the next file (from *at on) takes the points of [from, to] out of the series, in an open transaction; of
+ * roll-ups every window that has some of that time. Counts the files that could not be changed because they
+ * are damaged. 1, or 0 at the end. tell(ctx, done, files) as each is through; may be NULL. */
 struct thinning {
 	const uint32_t *id; /* ascending */
 	size_t n;
@@ -128,8 +132,8 @@ struct thinning {
 	void (*tell)(void *ctx, size_t done, size_t files);
 	void *ctx;
 };
-MUST_USE int files_delete(
-        struct block_files *f, const struct thinning *x, struct thinned *out, int *unreadable, struct err *e);
+MUST_USE int files_delete(struct block_files *f, const struct thinning *x, size_t *at, struct thinned *out,
+        int *unreadable, struct err *e);
 /* Of the next file (from *at on) that ends before x->to and has points of the series that stand closer than
  * `step` asks for: makes roll-ups of them, in an open transaction. 1, or 0 at the end. */
 MUST_USE int files_roll(struct block_files *f, const struct thinning *x, dur_us step, size_t *at,
@@ -137,26 +141,31 @@ MUST_USE int files_roll(struct block_files *f, const struct thinning *x, dur_us 
 void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes);
 /* One file, also while it is written; `to` must not be there. */
 MUST_USE int file_image(const char *path, const char *to, struct err *e);
-MUST_USE int files_copy(struct block_files *f, const char *dir, struct err *e);
+/* cancel: polled between two of them; may be NULL. */
+MUST_USE int files_copy(struct block_files *f, const char *dir, const bool *cancel, struct err *e);
 bool files_begin_before(struct block_files *f, time_us t); /* any of them */
 /* The last instant of the span that t lies in. */
 time_us files_span_last(struct block_files *f, time_us t);
 
-/* A view stands still from its opening on. */
+/* A view stands still from its opening on. Damaged files are left out of it; one that cannot be read just now
+ * (no descriptor, no memory, locked) is a failure, for else its readings would seem to be gone. */
 struct files_view {
 	struct view_part *part;
 	size_t n;
-	int unreadable; /* files that could not be opened, and are left out */
 };
-void files_view_open(struct block_files *f, time_us from, time_us to, struct files_view *v);
+MUST_USE int files_view_open(
+        struct block_files *f, time_us from, time_us to, struct files_view *v, struct err *e);
 void files_view_close(struct block_files *f, struct files_view *v);
 /* Blocks of one series in part i that may hold points of [from, to], ascending. */
 void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
-/* 1 and *p (valid until the next step), 0 at the end, negative if the file is damaged. */
-int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len);
+/* 1 and *p (valid until the next step), 0 at the end, ERR_CORRUPT if the file is damaged from here on;
+ * another failure passes. */
+MUST_USE int files_view_step(
+        struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len, struct err *e);
 /* Roll-ups of an hour (see hours.h) that begin in [from, to]; false: the file has none. Then as above. */
 bool files_view_seek_hours(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to);
-int files_view_step_hours(struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len);
+MUST_USE int files_view_step_hours(
+        struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len, struct err *e);
 void files_view_span(const struct files_view *v, size_t i, time_us *start, time_us *last);
 const char *files_view_name(const struct files_view *v, size_t i);
 

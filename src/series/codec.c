@@ -1,14 +1,14 @@
 /*
  * The bytes of a block (numbers: LEB128, signed ones zigzag; then bits, most significant first):
  *
- *   n - 1          1 byte
+ *   n - 1          (in blocks of formats 1 and 2 a byte)
  *   flags          bits 0-1 unit of time (0: 1 us, 1: 1 ms, 2: 1 s); bits 2-3 form of the values
  *                  (0 decimal, 1 XOR, 2 one constant); bits 4-6 decimal exponent; bit 7 exceptions
  *   first time     in units
  *   period         in units; time i is first + i * period + residual i
  *   form of the residuals
  *   values         decimal: form of the integers, and with bit 7 the number of exceptions (1 byte)
- *                  and for each its position (1 byte) and 8 bytes; constant: 8 bytes
+ *                  and for each its position (there a byte) and 8 bytes; constant: 8 bytes
  *   bits           of the residuals, then of the values; zeros up to the byte
  *
  * The form and the bits of a row of integers: see row.h.
@@ -25,7 +25,12 @@
 enum { UNIT_US, UNIT_MS, UNIT_S };
 enum { VALUES_DECIMAL, VALUES_XOR, VALUES_CONSTANT };
 
-#define EXCEPTIONS_MAX 16 /* more values that are no decimals: XOR is shorter */
+/* Of n values; more that are no decimals: XOR is shorter. */
+#define EXCEPTIONS_MAX (CODEC_POINTS / 16)
+static int exceptions_most(int n)
+{
+	return n > 256 ? n / 16 : 16;
+}
 
 static const int64_t unit_us[] = {1, US_MS, US_SECOND};
 
@@ -115,7 +120,7 @@ static int64_t times_choose(const int64_t *t, int n, int64_t *x, struct row *o)
 
 struct exceptions {
 	int n;
-	uint8_t at[EXCEPTIONS_MAX];
+	uint16_t at[EXCEPTIONS_MAX];
 	uint64_t bits[EXCEPTIONS_MAX];
 };
 
@@ -134,16 +139,16 @@ static int values_decimal(const double *v, int n, int64_t *x, struct exceptions 
 		f = decimal_find(v[i], e + 1, &any);
 		if (f >= 0)
 			e = f;
-		else if (++ex->n > EXCEPTIONS_MAX)
+		else if (++ex->n > exceptions_most(n))
 			return -1;
 	}
 	ex->n = 0;
 	for (int i = 0; i < n; i++) {
 		if (LIKELY(decimal_at(v[i], e, &x[i])))
 			continue;
-		if (ex->n == EXCEPTIONS_MAX)
+		if (ex->n == exceptions_most(n))
 			return -1; /* integers that fitted a smaller exponent do not fit this one */
-		ex->at[ex->n] = (uint8_t)i;
+		ex->at[ex->n] = (uint16_t)i;
 		ex->bits[ex->n++] = bits_of(v[i]);
 		x[i] = i ? x[i - 1] : 0;
 	}
@@ -251,7 +256,7 @@ size_t codec_encode(const time_us *t, const double *v, int n, uint8_t out[CODEC_
 	else
 		ex.n = 0;
 
-	*p++ = (uint8_t)(n - 1);
+	put_varint(&p, (uint64_t)n - 1);
 	*p++ = (uint8_t)(unit | form << 2 | e << 4 | (ex.n ? 0x80 : 0));
 	put_zigzag(&p, scaled[0]);
 	put_zigzag(&p, period);
@@ -261,7 +266,7 @@ size_t codec_encode(const time_us *t, const double *v, int n, uint8_t out[CODEC_
 		if (ex.n) {
 			*p++ = (uint8_t)ex.n;
 			for (int i = 0; i < ex.n; i++) {
-				*p++ = ex.at[i];
+				put_varint(&p, ex.at[i]);
 				put_u64(&p, ex.bits[i]);
 			}
 		}
@@ -281,22 +286,32 @@ size_t codec_encode(const time_us *t, const double *v, int n, uint8_t out[CODEC_
 	return (size_t)(w.p - out);
 }
 
-static bool exceptions_get(const uint8_t **p, const uint8_t *end, int n, struct exceptions *ex)
+static bool count_get(const uint8_t **p, const uint8_t *end, bool bytes, uint64_t *x)
 {
-	if (*p == end || **p == 0 || **p > EXCEPTIONS_MAX)
+	if (!bytes)
+		return get_varint(p, end, x);
+	if (*p == end)
+		return false;
+	*x = *(*p)++;
+	return true;
+}
+
+static bool exceptions_get(const uint8_t **p, const uint8_t *end, bool bytes, int n, struct exceptions *ex)
+{
+	if (*p == end || **p == 0 || **p > exceptions_most(n))
 		return false;
 	ex->n = *(*p)++;
 	for (int i = 0; i < ex->n; i++) {
-		if (*p == end)
+		uint64_t at;
+
+		if (!count_get(p, end, bytes, &at) || at >= (uint64_t)n || !get_u64(p, end, &ex->bits[i]))
 			return false;
-		ex->at[i] = *(*p)++;
-		if (ex->at[i] >= n || !get_u64(p, end, &ex->bits[i]))
-			return false;
+		ex->at[i] = (uint16_t)at;
 	}
 	return true;
 }
 
-int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
+static int decode(const uint8_t *data, size_t len, bool bytes, time_us *t, double *v)
 {
 	uint8_t padded[CODEC_MAX_B + 32];
 	int64_t x[CODEC_POINTS], first, period;
@@ -305,13 +320,16 @@ int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
 	struct bit_reader r;
 	const uint8_t *p = padded, *end = padded + len;
 	int n, unit, form, e;
+	uint64_t last;
 
 	if (len < 4 || len > CODEC_MAX_B)
 		return -1;
 	memcpy(padded, data, len);
 	memset(padded + len, 0, 32);
 
-	n = *p++ + 1;
+	if (!count_get(&p, end, bytes, &last) || last >= CODEC_POINTS || p == end)
+		return -1;
+	n = (int)last + 1;
 	unit = *p & 3;
 	form = *p >> 2 & 3;
 	e = *p >> 4 & 7;
@@ -321,7 +339,7 @@ int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
 	if (!get_zigzag(&p, end, &first) || !get_zigzag(&p, end, &period) || !row_head_get(&p, end, &times))
 		return -1;
 	if (form == VALUES_DECIMAL) {
-		if (!row_head_get(&p, end, &values) || (ex.n && !exceptions_get(&p, end, n, &ex)))
+		if (!row_head_get(&p, end, &values) || (ex.n && !exceptions_get(&p, end, bytes, n, &ex)))
 			return -1;
 	} else if (ex.n || e) {
 		return -1;
@@ -357,4 +375,14 @@ int codec_decode(const uint8_t *data, size_t len, time_us *t, double *v)
 	if (r.end - r.at >= 8 || get_bits(&r, (int)(r.end - r.at)) != 0)
 		return -1;
 	return n;
+}
+
+int codec_decode(const uint8_t *p, size_t n, time_us *t, double *v)
+{
+	return decode(p, n, false, t, v);
+}
+
+int codec_decode_short(const uint8_t *p, size_t n, time_us *t, double *v)
+{
+	return decode(p, n, true, t, v);
 }

@@ -93,24 +93,21 @@ static int64_t in_units(time_us t, int unit)
 	return unit == 2 ? t / US_SECOND : unit == 1 ? t / US_MS : t;
 }
 
-static void points_put(struct buf *b, const struct series_point *q, size_t n)
+/* Points from p on in this unit of time; NULL when one needs a finer one. */
+static uint8_t *points_in(uint8_t *p, const struct series_point *q, size_t n, int unit)
 {
-	size_t at = frame_begin(b, FRAME_POINTS);
 	uint32_t id = 0;
 	int64_t t = 0;
-	int unit = 2, exp = 0;
-	uint8_t *p;
+	int exp = 0;
 
-	for (size_t i = 0; i < n; i++)
-		while (in_units(q[i].t, unit) * unit_us[unit] != q[i].t)
-			unit--;
-	p = buf_room(b, 1 + VARINT_MAX_B + n * (3 * VARINT_MAX_B + 8));
 	*p++ = (uint8_t)unit;
 	put_varint(&p, n);
 	for (size_t i = 0; i < n; i++) {
 		int64_t now = in_units(q[i].t, unit), x;
-		int e = decimal_at(q[i].v, exp, &x) ? exp : decimal_find(q[i].v, 0, &x);
+		int e = LIKELY(decimal_at(q[i].v, exp, &x)) ? exp : decimal_find(q[i].v, 0, &x);
 
+		if (UNLIKELY(now * unit_us[unit] != q[i].t))
+			return NULL;
 		put_zigzag(&p, (int64_t)q[i].id.v - (int64_t)id);
 		put_zigzag(&p, wrap_sub(now, t));
 		if (e >= 0) {
@@ -123,7 +120,17 @@ static void points_put(struct buf *b, const struct series_point *q, size_t n)
 		id = q[i].id.v;
 		t = now;
 	}
-	b->n = (size_t)(p - b->p);
+	return p;
+}
+
+static void points_put(struct buf *b, const struct series_point *q, size_t n)
+{
+	size_t at = frame_begin(b, FRAME_POINTS);
+	uint8_t *p = buf_room(b, 1 + VARINT_MAX_B + n * (3 * VARINT_MAX_B + 8)), *end = NULL;
+
+	for (int unit = 2; !end; unit--)
+		end = points_in(p, q, n, unit);
+	b->n = (size_t)(end - b->p);
 	frame_end(b, at);
 }
 

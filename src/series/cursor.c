@@ -175,9 +175,10 @@ static void plan_layers(struct series_cursor *c)
 	}
 }
 
-static void copy_layers(struct series_cursor *c)
+static int copy_layers(struct series_cursor *c, struct err *e)
 {
 	time_us from = INT64_MAX, to = INT64_MIN;
+	int rc = 0;
 
 	pthread_rwlock_rdlock(&c->db->seal_lock);
 	pthread_rwlock_rdlock(&c->db->data_lock);
@@ -199,8 +200,9 @@ static void copy_layers(struct series_cursor *c)
 	}
 	pthread_rwlock_unlock(&c->db->data_lock);
 	if (from <= to)
-		files_view_open(&c->db->files, from, to, &c->view);
+		rc = files_view_open(&c->db->files, from, to, &c->view, e);
 	pthread_rwlock_unlock(&c->db->seal_lock);
+	return rc;
 }
 
 static void take_spare(struct series_cursor *c)
@@ -254,9 +256,11 @@ int cursor__open(struct series_db *db, const struct series_query *q, bool aside,
 	}
 	take_spare(c);
 	c->layer = xrealloc(NULL, (c->found.n + 1) * sizeof(*c->layer));
-	copy_layers(c);
+	rc = copy_layers(c, e);
+	if (rc)
+		series_cursor_free(&c);
 	*out = c;
-	return 0;
+	return rc;
 }
 
 int series_select(struct series_db *db, const struct series_query *q, struct arena *a,
@@ -289,7 +293,7 @@ int cursor__read_files(struct series_cursor *c, const struct reading *r, uint32_
 		int got;
 
 		files_view_seek(&c->view, i, id, r->from, r->to);
-		while ((got = files_view_step(&c->view, i, &t0, &p, &len)) == 1) {
+		while ((got = files_view_step(&c->view, i, &t0, &p, &len, e)) == 1) {
 			int n = block_decode(id, t0, p, len, t, v), rc;
 
 			if (c->rollups && n > 0 && block_is_rollup(p, len)) { /* in order of time */
@@ -310,6 +314,8 @@ int cursor__read_files(struct series_cursor *c, const struct reading *r, uint32_
 			if (cursor__cancelled(c))
 				return err_set(e, ERR_CANCELLED, "the query was cancelled");
 		}
+		if (got < 0 && got != ERR_CORRUPT)
+			return got;
 		c->broken = c->broken || got < 0;
 		if (got < 0)
 			LOG(SERIES_FAULT, log_s("file", files_view_name(&c->view, i)),

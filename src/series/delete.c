@@ -67,11 +67,11 @@ static bool late_within(const struct late *l, time_us from, time_us to)
 }
 
 void series__deletion_add(
-        struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care)
+        struct series_db *db, struct ids *ids, time_us from, time_us to, struct deleting *by)
 {
 	struct deletion *d = xcalloc(1, sizeof(*d)), **at = &db->deletions;
 
-	*d = (struct deletion){.from = from, .to = to, .care = care};
+	*d = (struct deletion){.from = from, .to = to, .by = by};
 	d->last = xcalloc(ids->n + 1, sizeof(*d->last));
 	for (size_t i = 0; i < ids->n; i++) {
 		struct series *s;
@@ -123,13 +123,14 @@ static bool lost_its_last(const struct series *s, const struct deletion *d, size
 	return s->last->t != TIME_NONE && s->last->t == d->last[i] && bits_of(s->last->v) == GONE;
 }
 
-static void forget_points(struct series_db *db, const struct deletion *d)
+static int forget_points(struct series_db *db, const struct deletion *d, struct err *e)
 {
 	for (size_t i = 0; i < d->ids.n; i++) {
 		struct series *s = NULL;
 		time_us t = TIME_NONE;
 		double v = 0;
-		bool lost, filed;
+		bool lost;
+		int filed;
 
 		pthread_rwlock_rdlock(&db->index_lock);
 		if (index_has(&db->index, d->ids.p[i]))
@@ -144,7 +145,9 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		pthread_rwlock_unlock(&db->data_lock);
 		if (!lost)
 			continue;
-		filed = files_latest(&db->files, d->ids.p[i], &t, &v);
+		filed = files_latest(&db->files, d->ids.p[i], &t, &v, e);
+		if (filed < 0)
+			return filed;
 		pthread_rwlock_wrlock(&db->data_lock);
 		if (lost_its_last(s, d, i)) {
 			find_last(s, filed, t, v);
@@ -153,6 +156,7 @@ static void forget_points(struct series_db *db, const struct deletion *d)
 		}
 		pthread_rwlock_unlock(&db->data_lock);
 	}
+	return 0;
 }
 
 static void add_removed(struct series_care *care, const struct thinned *x)
@@ -172,36 +176,59 @@ static int commit_files(struct series_db *db, struct err *e)
 	return rc;
 }
 
+/* Adds up what was done of it; whether it is to be stopped. */
+static bool tell_asker(struct series_db *db, const struct deletion *d, const struct thinned *done)
+{
+	bool stop;
+
+	pthread_rwlock_wrlock(&db->data_lock);
+	if (d->by && d->by->care)
+		add_removed(d->by->care, done);
+	stop = d->by && d->by->cancel && __atomic_load_n(d->by->cancel, __ATOMIC_RELAXED);
+	pthread_rwlock_unlock(&db->data_lock);
+	return stop;
+}
+
 int series__deletion_run(struct series_db *db, struct err *e)
 {
 	struct thinned done = {0};
 	struct thinning x = {0};
 	struct deletion *d;
+	bool stopped;
+	size_t at = 0;
 	int rc, unreadable = 0;
 
 	pthread_rwlock_rdlock(&db->data_lock);
 	d = db->deletions;
-	if (d->care) {
-		x.tell = d->care->tell;
-		x.ctx = d->care->ctx;
+	if (d->by && d->by->care) {
+		x.tell = d->by->care->tell;
+		x.ctx = d->by->care->ctx;
 	}
 	pthread_rwlock_unlock(&db->data_lock);
 	x.id = d->ids.p;
 	x.n = d->ids.n;
 	x.from = d->from;
 	x.to = d->to;
-	rc = files_delete(&db->files, &x, &done, &unreadable, e);
-	if (!rc)
-		rc = commit_files(db, e);
-	if (rc) {
-		files_rollback(&db->files, NULL, 0);
-		return rc;
+	stopped = tell_asker(db, d, &done);
+	/* File by file: what is done stays done, and between two of them it may be stopped. */
+	while (!stopped && (rc = files_delete(&db->files, &x, &at, &done, &unreadable, e)) != 0) {
+		if (rc == 1)
+			rc = commit_files(db, e);
+		if (rc) {
+			files_rollback(&db->files, NULL, 0);
+			return rc;
+		}
+		stopped = tell_asker(db, d, &done);
+		done = (struct thinned){0};
 	}
-	forget_points(db, d);
+	rc = forget_points(db, d, e);
+	if (rc) /* the deletion comes again, and finds nothing more to take out */
+		return rc;
 	db->unreadable += unreadable;
+	db->stopped |= stopped;
 	pthread_rwlock_wrlock(&db->data_lock);
-	if (d->care)
-		add_removed(d->care, &done);
+	if (d->by)
+		d->by->stopped |= stopped;
 	db->deletions = d->next;
 	pthread_rwlock_unlock(&db->data_lock);
 	series__deletion_free(d);
@@ -209,12 +236,12 @@ int series__deletion_run(struct series_db *db, struct err *e)
 }
 
 /* Whoever asked does not wait any longer. */
-static void deletions_forsake(struct series_db *db, const struct series_care *care)
+static void deletions_forsake(struct series_db *db, const struct deleting *by)
 {
 	pthread_rwlock_wrlock(&db->data_lock);
 	for (struct deletion *d = db->deletions; d; d = d->next)
-		if (d->care == care)
-			d->care = NULL;
+		if (d->by == by)
+			d->by = NULL;
 	pthread_rwlock_unlock(&db->data_lock);
 }
 
@@ -271,8 +298,8 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care,
-        struct err *e)
+static int log_it(
+        struct series_db *db, struct ids *ids, time_us from, time_us to, struct deleting *by, struct err *e)
 {
 	struct buf b = {0};
 	int rc = 0;
@@ -295,7 +322,7 @@ static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us t
 	if (!rc) {
 		pthread_rwlock_rdlock(&db->index_lock);
 		pthread_rwlock_wrlock(&db->data_lock);
-		series__deletion_add(db, ids, from, to, care);
+		series__deletion_add(db, ids, from, to, by);
 		pthread_rwlock_unlock(&db->data_lock);
 		pthread_rwlock_unlock(&db->index_lock);
 	}
@@ -324,15 +351,17 @@ int series__match_ids(struct series_db *db, const struct matcher *m, int n, stru
 }
 
 int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
-        struct series_care *care, struct err *e)
+        struct series_care *care, const bool *cancel, struct err *e)
 {
+	struct deleting by = {.care = care, .cancel = cancel};
 	struct job j = {.kind = JOB_DELETE};
-	int rc = log_it(db, ids, from, to, care, e);
+	int rc = log_it(db, ids, from, to, &by, e);
 
 	if (!rc)
 		rc = series__job(db, &j, e);
-	if (care)
-		deletions_forsake(db, care);
+	deletions_forsake(db, &by);
+	if (!rc && by.stopped)
+		rc = err_set(e, ERR_CANCELLED, "it was stopped; what was done stays done");
 	return rc;
 }
 
@@ -359,7 +388,7 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 	if (care)
 		care->removed.series = ids.n;
 	if (!rc && ids.n)
-		rc = series__delete_ids(db, &ids, from, to, care, e);
+		rc = series__delete_ids(db, &ids, from, to, care, care ? care->cancel : NULL, e);
 	ids_fini(&ids);
 	return rc;
 }

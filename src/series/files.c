@@ -5,6 +5,7 @@
  */
 #include "series/files_int.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -45,6 +46,64 @@ int files__sql_err(struct err *e, sqlite3 *db, const struct partition *p, const 
 	else if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
 		code = ERR_CORRUPT;
 	err_set(e, code, "%s: %s", what, db ? sqlite3_errmsg(db) : "out of memory");
+	err_at(e, p->path, 0, 0, NULL);
+	return code;
+}
+
+/* What SQLite said, or what a test wants it to have said. */
+static int told(int rc)
+{
+	static const struct {
+		enum fault_point at;
+		int rc;
+	} made[] = {{FAULT_SERIES_READ_BUSY, SQLITE_BUSY}, {FAULT_SERIES_READ_OPEN, SQLITE_CANTOPEN},
+	        {FAULT_SERIES_READ_MEMORY, SQLITE_NOMEM}, {FAULT_SERIES_READ_DISK, SQLITE_IOERR_READ},
+	        {FAULT_SERIES_READ_BAD, SQLITE_CORRUPT}};
+
+	for (size_t i = 0; i < ARRAY_LEN(made); i++)
+		if (fault(made[i].at))
+			return made[i].rc;
+	return rc;
+}
+
+/* SQLITE_ERROR: it is a database, but not with our tables. */
+static bool is_damage(int rc)
+{
+	return (rc & 0xff) == SQLITE_CORRUPT || rc == SQLITE_NOTADB || rc == SQLITE_IOERR_SHORT_READ ||
+	       rc == SQLITE_ERROR;
+}
+
+int files__read_err(struct err *e, sqlite3 *db, const struct partition *p, int rc)
+{
+	const char *why = sqlite3_errstr(rc);
+	int code = ERR_IO, cause = db ? sqlite3_system_errno(db) : 0;
+
+	if (is_damage(rc)) {
+		code = err_set(e, ERR_CORRUPT, "the block file is damaged: %s", why);
+	} else if ((rc & 0xff) == SQLITE_NOMEM) {
+		code = err_set(e, ERR_NOMEM,
+		        "there is no memory to read the block file; nothing of its readings is lost: ask "
+		        "again, for "
+		        "less or later");
+	} else if ((rc & 0xff) == SQLITE_CANTOPEN) {
+		code = err_set(e, ERR_UNAVAILABLE,
+		        "the block file cannot be opened just now (%s); nothing of its readings is lost: "
+		        "raise the "
+		        "limit of open files or see who may read the folder, then ask again",
+		        cause ? strerror(cause) : why);
+	} else if ((rc & 0xff) == SQLITE_IOERR) {
+		code = err_set(e, ERR_IO,
+		        "the disk does not give the block file just now (%s); nothing of its readings is "
+		        "lost: see "
+		        "to the disk, then ask again",
+		        cause ? strerror(cause) : why);
+	} else {
+		code = err_set(e, ERR_UNAVAILABLE,
+		        "another program holds the block file (%s); nothing of its readings is lost: let it "
+		        "finish, "
+		        "then ask again",
+		        why);
+	}
 	err_at(e, p->path, 0, 0, NULL);
 	return code;
 }
@@ -282,17 +341,17 @@ bool file_is_old(const char *path)
 	int version = BLOCK_FILE_FORMAT;
 	bool old =
 	        sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
-	        user_version(db, &version) == SQLITE_OK && version < BLOCK_FILE_FORMAT;
+	        user_version(db, &version) == SQLITE_OK && version <= BLOCK_FILE_FIRST;
 
 	sqlite3_close(db);
 	return old;
 }
 
-int files__make_tables(sqlite3 *db)
+int files__make_tables(sqlite3 *db, bool rolled)
 {
 	char sql[sizeof(schema) + 32];
 
-	snprintf(sql, sizeof(sql), schema, APPLICATION_ID, BLOCK_FILE_FORMAT);
+	snprintf(sql, sizeof(sql), schema, APPLICATION_ID, rolled ? BLOCK_FILE_ROLLED : BLOCK_FILE_FORMAT);
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
@@ -319,7 +378,7 @@ static int make_file(struct block_files *f, const struct partition *p, struct er
 	                f->sync ? "PRAGMA page_size=16384; PRAGMA synchronous=FULL"
 	                        : "PRAGMA page_size=16384; PRAGMA synchronous=NORMAL",
 	                NULL, NULL, NULL) != SQLITE_OK ||
-	        files__make_tables(db) != SQLITE_OK ||
+	        files__make_tables(db, false) != SQLITE_OK ||
 	        sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL) != SQLITE_OK)
 		rc = files__sql_err(e, db, p, "the block file cannot be made");
 	sqlite3_close(db);
@@ -363,11 +422,11 @@ int files__open_writer(struct block_files *f, struct partition *p, struct err *e
 		rc = err_at(e, p->path, 0, 0, NULL);
 		goto out;
 	}
-	if (version < BLOCK_FILE_FORMAT && files__make_tables(p->db) != SQLITE_OK) {
+	p->rolled = version == BLOCK_FILE_SHORT_ROLLED || version == BLOCK_FILE_ROLLED;
+	if (version < BLOCK_FILE_FORMAT && files__make_tables(p->db, p->rolled) != SQLITE_OK) {
 		rc = files__sql_err(e, p->db, p, "the block file cannot be made");
 		goto out;
 	}
-	p->rolled = version >= BLOCK_FILE_ROLLED;
 	p->marked = sqlite3_exec(p->db, "SELECT 1 FROM done LIMIT 1", NULL, NULL, NULL) == SQLITE_OK;
 	for (int i = 0; i < W_ALL; i++) {
 		if (sqlite3_prepare_v3(p->db, writer_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &p->st[i],
@@ -382,22 +441,26 @@ out:
 	return rc;
 }
 
-static struct reader *open_reader(const struct partition *p)
+static int open_reader(const struct partition *p, struct reader **out, struct err *e)
 {
 	struct reader *r = xcalloc(1, sizeof(*r));
+	int rc = told(sqlite3_open_v2(
+	        p->path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL));
 
-	if (sqlite3_open_v2(p->path, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		goto fail;
-	sqlite3_busy_timeout(r->db, 10000);
-	for (int i = 0; i < R_ALL; i++)
-		if (sqlite3_prepare_v3(r->db, reader_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &r->st[i],
-		            NULL) != SQLITE_OK &&
-		        i != R_HOURS)
-			goto fail;
-	return r;
-fail:
+	if (rc == SQLITE_OK)
+		sqlite3_busy_timeout(r->db, 10000);
+	for (int i = 0; i < R_ALL && rc == SQLITE_OK; i++) {
+		rc = sqlite3_prepare_v3(r->db, reader_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &r->st[i], NULL);
+		if (rc == SQLITE_ERROR && i == R_HOURS)
+			rc = SQLITE_OK; /* a file of format 1 has no hours */
+	}
+	if (rc == SQLITE_OK) {
+		*out = r;
+		return 0;
+	}
+	rc = files__read_err(e, r->db, p, rc);
 	close_reader(r);
-	return NULL;
+	return rc;
 }
 
 void files_expire(struct block_files *f, time_us t)
@@ -424,79 +487,126 @@ void files_expire(struct block_files *f, time_us t)
 
 /* ---- looking things up, while opening ---- */
 
-static int64_t scalar(const struct partition *p, const char *sql, int64_t none)
+/* Nothing was ever committed to the file: it is not there yet, or a program of before was cut off making it.
+ */
+static bool is_blank(const struct partition *p)
 {
-	struct reader *r = open_reader(p);
+	sqlite3 *db = NULL;
 	sqlite3_stmt *st = NULL;
+	struct stat s;
+	bool blank = stat(p->path, &s) < 0 || s.st_size == 0;
 
-	if (!r)
-		return none;
-	if (sqlite3_prepare_v2(r->db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
-		none = sqlite3_column_int64(st, 0);
+	if (!blank && sqlite3_open_v2(p->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+	                      SQLITE_OK) {
+		sqlite3_busy_timeout(db, 10000);
+		blank = sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_schema", -1, &st, NULL) ==
+		                SQLITE_OK &&
+		        sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == 0;
+	}
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return blank;
+}
+
+/* 1 and *x, 0: there is none, negative. */
+static int scalar(const struct partition *p, const char *sql, int64_t *x, struct err *e)
+{
+	struct reader *r = NULL;
+	sqlite3_stmt *st = NULL;
+	int rc = open_reader(p, &r, e), got;
+
+	if (rc)
+		return rc;
+	rc = sqlite3_prepare_v2(r->db, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	got = rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL;
+	if (got)
+		*x = sqlite3_column_int64(st, 0);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		got = files__read_err(e, r->db, p, rc);
 	sqlite3_finalize(st);
 	close_reader(r);
-	return none;
+	return got;
 }
 
-bool files__is_packed(const struct partition *p)
+int files__is_packed(const struct partition *p, struct err *e)
 {
-	return scalar(p, "SELECT count(*) FROM packed", 0) > 0;
+	int64_t rows = 0;
+	/* What a program of before packed has short blocks. */
+	int rc = scalar(p,
+	        "SELECT (SELECT count(*) FROM packed) * (user_version >= 4) FROM pragma_user_version", &rows,
+	        e);
+
+	if (rc == ERR_CORRUPT) /* or a file of format 1, which has no such table */
+		return 0;
+	return rc < 0 ? rc : rows > 0;
 }
 
-uint32_t files_max_id(struct block_files *f)
+int files_max_id(struct block_files *f, uint32_t *max, struct err *e)
 {
-	uint32_t max = 0;
-
+	*max = 0;
 	for (size_t i = 0; i < f->n; i++) {
-		int64_t id = scalar(f->part[i], "SELECT max(series) FROM block", 0);
+		int64_t id = 0;
+		int rc = is_blank(f->part[i]) ? 0
+		                              : scalar(f->part[i], "SELECT max(series) FROM block", &id, e);
 
-		if (id > max && id <= UINT32_MAX)
-			max = (uint32_t)id;
+		if (rc < 0 && rc != ERR_CORRUPT)
+			return rc;
+		if (rc == 1 && id > *max && id <= UINT32_MAX)
+			*max = (uint32_t)id;
 	}
-	return max;
+	return 0;
 }
 
-bool files_latest(struct block_files *f, uint32_t series, time_us *t, double *v)
+int files_latest(struct block_files *f, uint32_t series, time_us *t, double *v, struct err *e)
 {
 	time_us ts[CODEC_POINTS];
 	double vs[CODEC_POINTS];
 	struct files_view view;
-	bool found = false;
+	int found = 0, rc = files_view_open(f, INT64_MIN, INT64_MAX, &view, e);
 
-	files_view_open(f, INT64_MIN, INT64_MAX, &view);
-	for (size_t i = view.n; i-- > 0 && !found;) {
+	if (rc)
+		return rc;
+	for (size_t i = view.n; i-- > 0 && !found && rc >= 0;) {
 		const uint8_t *p;
 		size_t len;
 		time_us t0;
 
 		files_view_seek(&view, i, series, INT64_MIN, INT64_MAX);
-		while (files_view_step(&view, i, &t0, &p, &len) == 1) {
+		while ((rc = files_view_step(&view, i, &t0, &p, &len, e)) == 1) {
 			int n = block_decode(series, t0, p, len, ts, vs);
 
 			if (n > 0) {
 				*t = ts[n - 1];
 				*v = vs[n - 1];
-				found = true;
+				found = 1;
 			}
 		}
+		if (rc == ERR_CORRUPT)
+			rc = 0;
 	}
 	files_view_close(f, &view);
-	return found;
+	return rc < 0 ? rc : found;
 }
 
 void files_stats(struct block_files *f, uint64_t *blocks, uint64_t *bytes)
 {
+	struct err e = ERR_INIT;
 	struct files_view view;
 
 	*blocks = *bytes = 0;
-	files_view_open(f, INT64_MIN, INT64_MAX, &view);
+	if (files_view_open(f, INT64_MIN, INT64_MAX, &view, &e))
+		return; /* it passes; the figures come again */
 	for (size_t i = 0; i < view.n; i++) {
 		struct partition *p = view.part[i].p;
 		struct stat st;
+		int64_t rows;
 
-		if (atomic_load(&p->rows) < 0)
-			atomic_store(&p->rows, scalar(p, "SELECT count(*) FROM block", 0));
-		*blocks += (uint64_t)atomic_load(&p->rows);
+		if (atomic_load(&p->rows) < 0 && scalar(p, "SELECT count(*) FROM block", &rows, &e) == 1)
+			atomic_store(&p->rows, rows);
+		if (atomic_load(&p->rows) > 0)
+			*blocks += (uint64_t)atomic_load(&p->rows);
 		if (stat(p->path, &st) == 0)
 			*bytes += (uint64_t)st.st_size;
 	}
@@ -579,29 +689,30 @@ static int copy_one(const struct partition *p, const char *dir, struct err *e)
 	return rc < 0 ? rc : 0;
 }
 
-int files_copy(struct block_files *f, const char *dir, struct err *e)
+int files_copy(struct block_files *f, const char *dir, const bool *cancel, struct err *e)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < f->n && !rc; i++)
+	for (size_t i = 0; i < f->n && !rc; i++) {
 		rc = copy_one(f->part[i], dir, e);
+		if (!rc && cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
+			rc = err_set(e, ERR_CANCELLED, "the snapshot was stopped; nothing of it stays");
+	}
 	return rc;
 }
 
 /* ---- views ---- */
 
-static struct reader *take_reader(struct block_files *f, struct partition *p)
+static int take_reader(struct block_files *f, struct partition *p, struct reader **out, struct err *e)
 {
-	struct reader *r;
-
 	pthread_mutex_lock(&f->lock);
-	r = p->idle;
-	if (r) {
-		p->idle = r->next;
+	*out = p->idle;
+	if (*out) {
+		p->idle = (*out)->next;
 		p->idle_n--;
 	}
 	pthread_mutex_unlock(&f->lock);
-	return r ? r : open_reader(p);
+	return *out ? 0 : open_reader(p, out, e);
 }
 
 static void give_reader(struct block_files *f, struct partition *p, struct reader *r)
@@ -620,50 +731,38 @@ static void give_reader(struct block_files *f, struct partition *p, struct reade
 		close_reader(r);
 }
 
-static bool reader_step(struct reader *r, int which)
+static int reader_step(struct reader *r, int which)
 {
-	int rc = sqlite3_step(r->st[which]);
+	int rc = told(sqlite3_step(r->st[which]));
 
 	sqlite3_reset(r->st[which]);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* A connection with a transaction begun, NULL when the file cannot be read. */
-static struct reader *begin_reader(struct block_files *f, struct partition *p)
+/* A connection with a transaction begun; 0, or negative. */
+static int begin_reader(struct block_files *f, struct partition *p, struct reader **out, struct err *e)
 {
-	struct reader *r = take_reader(f, p);
+	struct reader *r = NULL;
+	int rc = take_reader(f, p, &r, e);
 
-	if (r && !(reader_step(r, R_BEGIN) && reader_step(r, R_TOUCH))) {
-		close_reader(r);
-		r = NULL;
+	if (rc)
+		return rc;
+	rc = reader_step(r, R_BEGIN);
+	if (rc == SQLITE_OK)
+		rc = reader_step(r, R_TOUCH);
+	if (rc == SQLITE_OK) {
+		*out = r;
+		return 0;
 	}
-	return r;
+	rc = files__read_err(e, r->db, p, rc);
+	close_reader(r);
+	return rc;
 }
 
-/* Nothing was ever committed to the file: it is not there yet, or a program of before was cut off making it.
- */
-static bool is_blank(const struct partition *p)
+int files_view_open(struct block_files *f, time_us from, time_us to, struct files_view *v, struct err *e)
 {
-	sqlite3 *db = NULL;
-	sqlite3_stmt *st = NULL;
-	struct stat s;
-	bool blank = stat(p->path, &s) < 0 || s.st_size == 0;
-
-	if (!blank && sqlite3_open_v2(p->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-	                      SQLITE_OK) {
-		sqlite3_busy_timeout(db, 10000);
-		blank = sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_schema", -1, &st, NULL) ==
-		                SQLITE_OK &&
-		        sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == 0;
-	}
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return blank;
-}
-
-void files_view_open(struct block_files *f, time_us from, time_us to, struct files_view *v)
-{
-	size_t keep = 0;
+	size_t all, keep = 0;
+	int rc = 0;
 
 	pthread_mutex_lock(&f->lock);
 	*v = (struct files_view){.part = xcalloc(f->n + 1, sizeof(*v->part))};
@@ -674,24 +773,34 @@ void files_view_open(struct block_files *f, time_us from, time_us to, struct fil
 		}
 	}
 	pthread_mutex_unlock(&f->lock);
-	for (size_t i = 0; i < v->n; i++) {
+	all = v->n;
+	for (size_t i = 0; i < all; i++) {
 		struct partition *p = v->part[i].p;
-		struct reader *r = begin_reader(f, p);
-		bool blank = !r && is_blank(p);
+		struct err why = ERR_INIT;
+		struct reader *r = NULL;
+		bool blank = false;
 
-		if (!r && !blank) /* it may have come between the two looks */
-			r = begin_reader(f, p);
+		if (!rc && (rc = begin_reader(f, p, &r, &why)) < 0) {
+			blank = is_blank(p);
+			if (!blank) /* it may have come between the two looks */
+				rc = begin_reader(f, p, &r, &why);
+		}
 		if (r) {
 			v->part[keep++] = (struct view_part){.p = p, .r = r};
 			continue;
 		}
-		if (!blank) {
-			files__mark_damaged(f, p, "the file cannot be read");
-			v->unreadable++;
-		}
+		if (rc == ERR_CORRUPT && !blank)
+			files__mark_damaged(f, p, why.text);
+		if (blank || rc == ERR_CORRUPT)
+			rc = 0;
+		else if (e && why.code)
+			*e = why;
 		unref(f, p);
 	}
 	v->n = keep;
+	if (rc)
+		files_view_close(f, v);
+	return rc;
 }
 
 void files_view_close(struct block_files *f, struct files_view *v)
@@ -701,7 +810,7 @@ void files_view_close(struct block_files *f, struct files_view *v)
 
 		sqlite3_reset(r->st[R_RANGE]);
 		sqlite3_reset(r->st[R_HOURS]);
-		if (reader_step(r, R_END))
+		if (reader_step(r, R_END) == SQLITE_OK)
 			give_reader(f, v->part[i].p, r);
 		else
 			close_reader(r);
@@ -721,19 +830,22 @@ static void seek(struct files_view *v, size_t i, int which, uint32_t series, tim
 	sqlite3_bind_int64(st, 3, to);
 }
 
-static int take_row(struct files_view *v, size_t i, int which, time_us *t0, const uint8_t **p, size_t *len)
+static int take_row(
+        struct files_view *v, size_t i, int which, time_us *t0, const uint8_t **p, size_t *len, struct err *e)
 {
 	sqlite3_stmt *st = v->part[i].r->st[which];
-	int rc = sqlite3_step(st);
+	int rc = told(sqlite3_step(st));
 
 	if (rc == SQLITE_ROW) {
 		*t0 = sqlite3_column_int64(st, 0);
 		*p = sqlite3_column_blob(st, 1);
 		*len = (size_t)sqlite3_column_bytes(st, 1);
-		return 1;
+		if (*p || !*len)
+			return 1;
+		rc = SQLITE_NOMEM; /* for a blob of several pages */
 	}
 	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? 0 : ERR_CORRUPT;
+	return rc == SQLITE_DONE ? 0 : files__read_err(e, v->part[i].r->db, v->part[i].p, rc);
 }
 
 void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to)
@@ -741,9 +853,10 @@ void files_view_seek(struct files_view *v, size_t i, uint32_t series, time_us fr
 	seek(v, i, R_RANGE, series, from, to);
 }
 
-int files_view_step(struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len)
+int files_view_step(
+        struct files_view *v, size_t i, time_us *t0, const uint8_t **p, size_t *len, struct err *e)
 {
-	return take_row(v, i, R_RANGE, t0, p, len);
+	return take_row(v, i, R_RANGE, t0, p, len, e);
 }
 
 bool files_view_seek_hours(struct files_view *v, size_t i, uint32_t series, time_us from, time_us to)
@@ -754,9 +867,10 @@ bool files_view_seek_hours(struct files_view *v, size_t i, uint32_t series, time
 	return true;
 }
 
-int files_view_step_hours(struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len)
+int files_view_step_hours(
+        struct files_view *v, size_t i, time_us *start, const uint8_t **p, size_t *len, struct err *e)
 {
-	return take_row(v, i, R_HOURS, start, p, len);
+	return take_row(v, i, R_HOURS, start, p, len, e);
 }
 
 const char *files_view_name(const struct files_view *v, size_t i)

@@ -289,7 +289,7 @@ static void take_block(struct salvage *s, int64_t series, time_us t0, const uint
 		return;
 	}
 	if (!block_summary_true((uint32_t)series, t0, data, len) || data[0] == 1) { /* packed again */
-		struct block *b = block_new((uint32_t)series, t, v, n);
+		struct block *b = block_new((uint32_t)series, t, v, n, BLOCK_PACKED_DENSE);
 
 		put_row(s, s->insert, t0, b->data, b->len);
 		free(b);
@@ -402,7 +402,7 @@ static int start_file(struct salvage *s, const char *fresh, struct err *e)
 	                                                                                           */
 	                ,
 	                NULL, NULL, NULL) != SQLITE_OK ||
-	        files__make_tables(s->to) != SQLITE_OK ||
+	        files__make_tables(s->to, false) != SQLITE_OK ||
 	        sqlite3_prepare_v2(s->to, "INSERT INTO block VALUES(?1,?2,?3)", -1, &s->insert, NULL) !=
 	                SQLITE_OK ||
 	        sqlite3_prepare_v2(s->to, "INSERT INTO hour VALUES(?1,?2,?3)", -1, &s->insert_hours, NULL) !=

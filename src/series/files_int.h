@@ -1,7 +1,7 @@
 /*
  * files_int - what the parts of the block files share: files.c (the list, connections, views),
- * files_write.c (blocks and roll-ups in step), files_thin.c (taking points out), files_care.c (verify,
- * salvage). Nobody else includes it.
+ * files_write.c (blocks and roll-ups in step), files_pack.c (long blocks, full pages), files_thin.c (taking
+ * points out), files_care.c (verify, salvage). Nobody else includes it.
  */
 #ifndef HEMING_SERIES_FILES_INT_H
 #define HEMING_SERIES_FILES_INT_H
@@ -12,8 +12,14 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 
-#define BLOCK_FILE_FORMAT 2 /* 1: without roll-ups, blocks of format 1 */
-#define BLOCK_FILE_ROLLED 3 /* some of its blocks are roll-ups, which programs of before cannot read */
+/* Programs of before cannot read what is newer than theirs. */
+enum {
+	BLOCK_FILE_FIRST = 1,    /* without hours, blocks of format 1 */
+	BLOCK_FILE_SHORT,        /* blocks of format 2 … */
+	BLOCK_FILE_SHORT_ROLLED, /* … and roll-ups among them */
+	BLOCK_FILE_FORMAT,       /* today's: blocks of format 4 … */
+	BLOCK_FILE_ROLLED,       /* … and roll-ups among them */
+};
 
 /* Blocks of a series that may hold points of [?2, ?3]. */
 #define RANGE_SQL                                                                                            \
@@ -55,7 +61,8 @@ struct partition {
 	sqlite3 *db;          /* writing thread, as the rest */
 	sqlite3_stmt *st[W_ALL];
 	bool writing;
-	int packed; /* 1: its pages are full, nothing was written since; -1: not known */
+	int packed;       /* 1: its pages are full, nothing was written since; -1: not known */
+	uint32_t packing; /* series up to this one have long blocks already */
 	/* Known once it was opened for writing: it is of format BLOCK_FILE_ROLLED; table `done` is there. */
 	bool rolled, marked;
 };
@@ -66,13 +73,17 @@ struct view_part {
 };
 
 int files__sql_err(struct err *e, sqlite3 *db, const struct partition *p, const char *what);
+/* Why reading gave rc. ERR_CORRUPT: the bytes of the file are wrong, and will be. Anything else passes, and
+ * is no reason to leave the file: what was asked fails, and may be asked again. */
+int files__read_err(struct err *e, sqlite3 *db, const struct partition *p, int rc);
 /* The file to write t into: the youngest sound one of its span, else a new one in the gap. */
 struct partition *files__for(struct block_files *f, time_us t);
 bool files__is_newest(struct block_files *f, const struct partition *p);
 void files__mark_damaged(struct block_files *f, struct partition *p, const char *why);
 MUST_USE int files__open_writer(struct block_files *f, struct partition *p, struct err *e);
 void files__close_writer(struct partition *p);
-bool files__is_packed(const struct partition *p);
+/* 1, 0, negative as files__read_err. */
+MUST_USE int files__is_packed(const struct partition *p, struct err *e);
 /* files_write.c: in the file's transaction, which files__begin begins. `fresh`: points come that were not
  * there before, so that what was done to the file as a whole is not done any more. */
 MUST_USE int files__begin(struct block_files *f, struct partition *p, bool fresh, struct err *e);
@@ -91,6 +102,7 @@ struct found_block {
 };
 MUST_USE int files__block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
         struct found_block *out, struct err *e);
+#define ROW_MOST_B 4000 /* longer ones would take a page of their own, most of it empty */
 /* *bytes and *last_n: of all blocks, and points of the last one. */
 MUST_USE int files__insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v,
         int n, size_t *bytes, int *last_n, struct err *e);
@@ -98,9 +110,9 @@ MUST_USE int files__insert_points(struct partition *p, uint32_t series, const ti
 MUST_USE int files__hours_changed(
         struct partition *p, uint32_t series, time_us t0, time_us t1, bool make, struct err *e);
 
-/* Makes the tables of a new file, or brings an older one to today's format. */
-MUST_USE int files__make_tables(sqlite3 *db);
-/* Makes it one that has roll-ups. */
+/* Makes the tables of a new file, or brings an older one to today's format. `rolled`: it has roll-ups. */
+MUST_USE int files__make_tables(sqlite3 *db, bool rolled);
+/* Makes it one that has roll-ups, in a transaction. */
 MUST_USE int files__make_rolled(sqlite3 *db);
 
 #endif

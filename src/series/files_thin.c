@@ -180,30 +180,32 @@ static void give_up(struct partition *p)
 	atomic_store(&p->rows, -1);
 }
 
-int files_delete(
-        struct block_files *f, const struct thinning *x, struct thinned *out, int *unreadable, struct err *e)
+int files_delete(struct block_files *f, const struct thinning *x, size_t *at, struct thinned *out,
+        int *unreadable, struct err *e)
 {
-	int rc = 0;
-
-	*unreadable = 0;
-	for (size_t i = 0; i < f->n && !rc; i++) {
-		struct partition *p = f->part[i];
+	for (; *at < f->n; ++*at) {
+		struct partition *p = f->part[*at];
 		struct thinned before = *out;
+		int rc;
 
-		if (p->last >= x->from && p->start <= x->to && file_exists(p->path))
-			rc = p->damaged ? ERR_CORRUPT : delete_in_file(f, p, x, out, e);
-		if (rc == ERR_CORRUPT) {
-			/* What can be done elsewhere is done; repair comes to this one. */
-			files__mark_damaged(f, p, "the file is damaged; readings cannot be deleted from it");
+		if (p->last < x->from || p->start > x->to || !file_exists(p->path))
+			continue;
+		rc = p->damaged ? ERR_CORRUPT : delete_in_file(f, p, x, out, e);
+		if (rc == ERR_CORRUPT) { /* what it has stays, and is told */
+			files__mark_damaged(f, p, "the file is damaged; its readings are not deleted");
 			give_up(p);
 			++*unreadable;
 			*out = before;
 			rc = 0;
 		}
-		if (!rc && x->tell)
-			x->tell(x->ctx, i + 1, f->n);
+		if (rc)
+			return rc;
+		++*at;
+		if (x->tell)
+			x->tell(x->ctx, *at, f->n);
+		return 1;
 	}
-	return rc;
+	return 0;
 }
 
 /* ---- roll-ups in their place ---- */

@@ -4,13 +4,9 @@
 #include "series/files_int.h"
 
 #include "base/fault.h"
-#include "base/file.h"
 #include "base/metric.h"
 
-#include <sys/stat.h>
-
-#define WRITERS_MAX 16                  /* files that stay open for writing */
-#define PACK_MAX_B (INT64_C(512) << 20) /* it is written as a whole, and blocks wait in memory meanwhile */
+#define WRITERS_MAX 16 /* files that stay open for writing */
 
 int files__step(struct partition *p, int which)
 {
@@ -280,34 +276,49 @@ int files__block_before(struct block_files *f, struct partition *p, uint32_t ser
 	}
 }
 
+/* As one row, or as more where that would be a long one. */
+static int insert_block(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
+        size_t *bytes, int *last_n, struct err *e)
+{
+	struct block *b = block_new(series, t, v, n, BLOCK_DENSE);
+	int rc;
+
+	if (b->len > ROW_MOST_B && n > 1) {
+		free(b);
+		rc = insert_block(p, series, t, v, n / 2, bytes, last_n, e);
+		return rc ? rc : insert_block(p, series, t + n / 2, v + n / 2, n - n / 2, bytes, last_n, e);
+	}
+	rc = files__insert(p, series, b->t0, b->data, b->len, e);
+	*bytes += b->len;
+	*last_n = n;
+	free(b);
+	return rc;
+}
+
 /* Blocks of about equal size: a point squeezed into a full one leaves two with room, not a crumb. */
 int files__insert_points(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
         size_t *bytes, int *last_n, struct err *e)
 {
-	int blocks = (n + CODEC_POINTS - 1) / CODEC_POINTS, rc = 0;
+	int blocks = (n + HEAD_POINTS - 1) / HEAD_POINTS, rc = 0;
 
 	for (int i = 0, at = 0; i < blocks && !rc; i++) {
 		int size = (n - at) / (blocks - i);
-		struct block *b = block_new(series, t + at, v + at, size);
 
-		rc = files__insert(p, series, b->t0, b->data, b->len, e);
-		*bytes += b->len;
-		free(b);
+		rc = insert_block(p, series, t + at, v + at, size, bytes, last_n, e);
 		at += size;
-		*last_n = size;
 	}
 	return rc;
 }
 
-/* Whether t lies where a roll-up stands for the points: those of before are in it already, and what comes now
+/* 1 where a roll-up stands for the points around t: those of before are in it already, and what comes now
  * cannot be told from them. */
-static bool is_rolled(struct partition *p, uint32_t series, time_us t)
+static int is_rolled(struct partition *p, uint32_t series, time_us t, struct err *e)
 {
 	sqlite3_stmt *st = p->st[W_RANGE];
-	bool yes = false;
+	int yes = 0, rc = SQLITE_ROW;
 
 	bind(p, W_RANGE, series, t, window_end(t, US_HOUR));
-	while (!yes && files__step(p, W_RANGE) == SQLITE_ROW) {
+	while (!yes && (rc = files__step(p, W_RANGE)) == SQLITE_ROW) {
 		struct series_window w[WINDOW_LIST_MAX];
 		time_us t1;
 		dur_us step;
@@ -317,17 +328,23 @@ static bool is_rolled(struct partition *p, uint32_t series, time_us t)
 		yes = n > 0 && t > w[0].end - step && t <= t1;
 	}
 	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return files__sql_err(e, p->db, p, "a block cannot be read");
 	return yes;
 }
 
-/* Leaves those out that come too late for a roll-up. */
+/* Leaves those out that come too late for a roll-up. The number of the rest. */
 static int without_rolled(struct partition *p, uint32_t series, const time_us *t, const double *v, int n,
-        time_us *kept_t, double *kept_v)
+        time_us *kept_t, double *kept_v, struct err *e)
 {
 	int kept = 0;
 
 	for (int i = 0; i < n; i++) {
-		if (window_time(t[i]) && is_rolled(p, series, t[i]))
+		int rolled = window_time(t[i]) ? is_rolled(p, series, t[i], e) : 0;
+
+		if (rolled < 0)
+			return rolled;
+		if (rolled)
 			continue;
 		kept_t[kept] = t[i];
 		kept_v[kept++] = v[i];
@@ -336,19 +353,21 @@ static int without_rolled(struct partition *p, uint32_t series, const time_us *t
 	return kept;
 }
 
-/* Points (at most CODEC_POINTS) that all lie in p's span. */
+/* Points (at most HEAD_POINTS) that all lie in p's span. */
 static int write_points(struct block_files *f, struct partition *p, uint32_t series, const time_us *t,
         const double *v, int n, struct block_tail *tail, struct err *e)
 {
-	time_us kept_t[CODEC_POINTS], t2[2 * CODEC_POINTS];
-	double kept_v[CODEC_POINTS], v2[2 * CODEC_POINTS];
+	time_us kept_t[HEAD_POINTS], t2[CODEC_POINTS + HEAD_POINTS];
+	double kept_v[HEAD_POINTS], v2[CODEC_POINTS + HEAD_POINTS];
 	struct found_block b;
 	bool changed = false;
 	size_t bytes = 0;
 	int rc = 0;
 
 	if (p->rolled) {
-		n = without_rolled(p, series, t, v, n, kept_t, kept_v);
+		n = without_rolled(p, series, t, v, n, kept_t, kept_v, e);
+		if (n < 0)
+			return n;
 		t = kept_t;
 		v = kept_v;
 	}
@@ -365,7 +384,7 @@ static int write_points(struct block_files *f, struct partition *p, uint32_t ser
 		old = b.rollup ? 0 : b.n;
 		for (j = i + 1; j < n && (!any || t[j] < next);)
 			j++;
-		if (old && t[i] > b.t[old - 1] && old + (j - i) > CODEC_POINTS)
+		if (old && t[i] > b.t[old - 1] && old + (j - i) > HEAD_POINTS)
 			old = 0; /* it ends before, and has no room */
 		m = (int)points_merge(b.t, b.v, (size_t)old, t + i, v + i, (size_t)(j - i), t2, v2);
 		if (m == old && memcmp(v2, b.v, (size_t)m * sizeof(*v2)) == 0) {
@@ -410,7 +429,7 @@ static int write_item(struct block_files *f, struct block_item *item, struct err
 	double v[CODEC_POINTS];
 	int n, rc = files__begin(f, p, true, e);
 
-	if (!rc && b->t1 <= p->last && b->t0 > item->tail->last && item->tail->n + b->n > CODEC_POINTS) {
+	if (!rc && b->t1 <= p->last && b->t0 > item->tail->last && item->tail->n + b->n > HEAD_POINTS) {
 		rc = files__insert(p, b->series, b->t0, b->data, b->len, e);
 		if (!rc && window_time(b->t0) && window_time(b->t1))
 			rc = hours_append(p, b, item->tail->last, e);
@@ -512,40 +531,4 @@ int files_remove_broken(struct block_files *f, const char *name, uint32_t series
 	if (rc)
 		files_rollback(f, NULL, 0);
 	return rc;
-}
-
-/* ---- packing ---- */
-
-static int pack(struct block_files *f, struct partition *p, struct err *e)
-{
-	int rc = files__open_writer(f, p, e);
-
-	/* The row goes in with what it speaks of: after a crash the file is packed again. */
-	if (!rc &&
-	        sqlite3_exec(p->db, "VACUUM; INSERT INTO packed VALUES(1); PRAGMA wal_checkpoint(TRUNCATE)",
-	                NULL, NULL, NULL) != SQLITE_OK)
-		rc = files__sql_err(e, p->db, p, "the block file cannot be packed");
-	files__close_writer(p);
-	p->packed = rc ? -1 : 1;
-	return rc;
-}
-
-int files_pack(struct block_files *f, time_us before, struct err *e)
-{
-	for (size_t i = 0; i < f->n; i++) {
-		struct partition *p = f->part[i];
-		struct stat st;
-		int rc;
-
-		if (p->last >= before || p->damaged || p->writing || p->packed == 1 ||
-		        stat(p->path, &st) < 0 || st.st_size > PACK_MAX_B)
-			continue;
-		if (p->packed < 0 && files__is_packed(p)) {
-			p->packed = 1;
-			continue;
-		}
-		rc = pack(f, p, e);
-		return rc ? rc : 1;
-	}
-	return 0;
 }

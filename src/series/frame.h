@@ -17,7 +17,7 @@
 #include "base/time.h"
 
 #define FRAME_HEAD_B 12
-#define FRAME_FORMAT 2 /* of logs and checkpoints; 1 knew no deletions */
+#define FRAME_FORMAT 3 /* of logs and checkpoints; 1 knew no deletions, 2 heads of at most 256 points */
 #define FRAME_MAX (4u << 20)
 
 enum frame_kind {

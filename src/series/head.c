@@ -23,10 +23,10 @@ static void reserve(struct head *h, size_t more)
 	h->cap = (uint16_t)cap;
 }
 
-static void put(struct head *h, time_us t, double v)
+/* The point, its value as the integer x of the head's exponent, or NULL. */
+static void put(struct head *h, time_us t, double v, const int64_t *x)
 {
 	uint8_t *p;
-	int64_t x;
 
 	reserve(h, 2 * VARINT_MAX_B);
 	p = h->p + h->used;
@@ -40,9 +40,9 @@ static void put(struct head *h, time_us t, double v)
 		put_zigzag(&p, wrap_sub(d, h->delta));
 		h->delta = d;
 	}
-	if (decimal_at(v, h->exp, &x)) {
-		put_varint(&p, zigzag(x - h->x) + 1);
-		h->x = x;
+	if (x) {
+		put_varint(&p, zigzag(*x - h->x) + 1);
+		h->x = *x;
 	} else {
 		*p++ = 0;
 		put_u64(&p, bits_of(v));
@@ -54,35 +54,42 @@ static void put(struct head *h, time_us t, double v)
 
 static void recode(struct head *h, int unit, int exp)
 {
-	time_us t[CODEC_POINTS];
-	double v[CODEC_POINTS];
+	time_us t[HEAD_POINTS];
+	double v[HEAD_POINTS];
 	int n = h->n;
 
 	must(head_decode(h, t, v));
 	h->n = h->used = 0;
 	h->unit = (uint8_t)unit;
 	h->exp = (uint8_t)exp;
-	for (int i = 0; i < n; i++)
-		put(h, t[i], v[i]);
+	for (int i = 0; i < n; i++) {
+		int64_t x;
+
+		put(h, t[i], v[i], decimal_at(v[i], exp, &x) ? &x : NULL);
+	}
 }
 
 void head_append(struct head *h, time_us t, double v)
 {
 	int unit = h->n ? h->unit : 2, exp = h->n ? h->exp : 0, e;
 	int64_t x;
+	bool decimal;
 
 	must(!h->n || t > h->last);
 	while (in_units(t, unit) * unit_us[unit] != t)
 		unit--;
-	if (!decimal_at(v, exp, &x) && (e = decimal_find(v, exp + 1, &x)) > 0)
+	decimal = decimal_at(v, exp, &x);
+	if (!decimal && (e = decimal_find(v, exp + 1, &x)) > 0) {
 		exp = e;
+		decimal = true;
+	}
 	if (!h->n) {
 		h->unit = (uint8_t)unit;
 		h->exp = (uint8_t)exp;
-	} else if (unit != h->unit || exp != h->exp) {
+	} else if (UNLIKELY(unit != h->unit || exp != h->exp)) {
 		recode(h, unit, exp);
 	}
-	put(h, t, v);
+	put(h, t, v, decimal ? &x : NULL);
 }
 
 bool head_decode(const struct head *h, time_us *t, double *v)
@@ -90,7 +97,7 @@ bool head_decode(const struct head *h, time_us *t, double *v)
 	const uint8_t *p = h->p, *end = h->p + h->used;
 	int64_t scaled, delta = 0, x = 0;
 
-	if (h->n > CODEC_POINTS || h->unit > 2 || h->exp > DECIMAL_EXP_MAX)
+	if (h->n > HEAD_POINTS || h->unit > 2 || h->exp > DECIMAL_EXP_MAX)
 		return false;
 	scaled = in_units(h->first, h->unit);
 	for (int i = 0; i < h->n; i++) {

@@ -11,7 +11,8 @@
 #include "series/codec.h"
 #include "base/base.h"
 
-#define HEAD_MAX_B 1024 /* full at so many bytes, or at CODEC_POINTS points */
+#define HEAD_MAX_B 1024 /* full at so many bytes, … */
+#define HEAD_POINTS 512 /* … or points */
 #define HEAD_ROOM_B 32  /* free behind them, so that the next point finds room */
 
 struct point {
@@ -33,9 +34,9 @@ struct head {
 void head_append(struct head *h, time_us t, double v);
 static inline bool head_full(const struct head *h)
 {
-	return h->n >= CODEC_POINTS || h->used >= HEAD_MAX_B;
+	return h->n >= HEAD_POINTS || h->used >= HEAD_MAX_B;
 }
-/* Points into t and v (CODEC_POINTS each); false when the bytes are no head (they may come from a file). */
+/* Points into t and v (HEAD_POINTS each); false when the bytes are no head (they may come from a file). */
 bool head_decode(const struct head *h, time_us *t, double *v);
 void head_clear(struct head *h); /* frees */
 

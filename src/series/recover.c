@@ -53,33 +53,37 @@ static struct series *add_series(
 }
 
 /* Takes the head and the late points, or leaves them where the series is known already. */
-static void take_series(struct recovery *r, struct saved_series *c, struct coming *w)
+static int take_series(struct recovery *r, struct saved_series *c, struct coming *w, struct err *e)
 {
 	struct series *s = add_series(r, c->id, &(struct labels){w->l, w->n}, &w->key);
+	int found;
 
 	if (!s)
-		return;
+		return 0;
 	atomic_store(&s->idle, c->idle);
 	if (r->labels_only) { /* what it says of points is out of date */
-		if (!files_latest(&r->db->files, c->id, &s->last->t, &s->last->v))
+		found = files_latest(&r->db->files, c->id, &s->last->t, &s->last->v, e);
+		if (!found)
 			s->last->t = TIME_NONE;
-		return;
+		return found < 0 ? found : 0;
 	}
 	*s->last = c->last;
 	s->head = c->head;
 	s->late = c->late;
 	c->head = (struct head){0};
 	c->late = NULL;
+	return 0;
 }
 
 /* Some at a time, so that the memory that the index needs for one comes while others are looked at. */
-static void take_heads(struct recovery *r, struct record *f)
+static int take_heads(struct recovery *r, struct record *f, struct err *e)
 {
 	const uint8_t *end = f->f.p + f->f.n;
+	int rc = 0;
 
 	if (!r->coming)
 		r->coming = xcalloc(COMING, sizeof(*r->coming));
-	for (size_t i = 0; i < f->series_n; i += COMING) {
+	for (size_t i = 0; i < f->series_n && !rc; i += COMING) {
 		size_t n = f->series_n - i < COMING ? f->series_n - i : COMING;
 
 		for (size_t k = 0; k < n; k++) {
@@ -89,9 +93,10 @@ static void take_heads(struct recovery *r, struct record *f)
 			must(series__labels_get(&p, end, w->l, &w->n));
 			index_key(&r->db->index, &(struct labels){w->l, w->n}, &w->key);
 		}
-		for (size_t k = 0; k < n; k++)
-			take_series(r, &f->series[i + k], &r->coming[k]);
+		for (size_t k = 0; k < n && !rc; k++)
+			rc = take_series(r, &f->series[i + k], &r->coming[k], e);
 	}
+	return rc;
 }
 
 /* False where a point is of an unknown series. */
@@ -118,11 +123,13 @@ static bool take_points(struct recovery *r, struct record *f)
 	return known == f->points_n;
 }
 
-static bool take_record(struct recovery *r, struct record *f)
+/* 1; 0 where it is damaged; negative. */
+static int take_record(struct recovery *r, struct record *f, struct err *e)
 {
 	const uint8_t *p = f->f.p, *end = p + (f->f.kind == FRAME_POINTS ? 0 : f->f.n);
 	uint64_t id, any;
 	struct label l[LABELS_MAX];
+	int rc;
 
 	switch (f->f.kind) {
 	case FRAME_FILE:
@@ -149,7 +156,7 @@ static bool take_record(struct recovery *r, struct record *f)
 		}
 		return true;
 	case FRAME_POINTS: return take_points(r, f) && f->sound;
-	case FRAME_HEADS: take_heads(r, f); return f->sound;
+	case FRAME_HEADS: rc = take_heads(r, f, e); return rc < 0 ? rc : f->sound;
 	case FRAME_DELETE: {
 		struct ids ids = {0};
 		time_us from, to;
@@ -210,8 +217,9 @@ static int load_file(struct recovery *r, const char *what, uint32_t number, bool
 			continue;
 		}
 		rc = newer(&f->f, path, e);
-		if (!rc && !take_record(r, f))
+		if (!rc && (rc = take_record(r, f, e)) == 0)
 			set_aside(r, in, name, f->f.at, FRAME_HEAD_B + 1 + f->f.n);
+		rc = rc < 0 ? rc : 0;
 		if (!rc && atomic_load(&db->fifo_n) >= 8192)
 			rc = series__drain(db, atomic_load(&db->sealed_n), e);
 	}
@@ -253,8 +261,12 @@ int series__recover(struct series_db *db, struct err *e)
 			rc = load_file(&r, "log", logs.p[i], i + 1 == logs.n, e);
 	if (rc)
 		goto out;
-	if (r.damaged && (x = files_max_id(&db->files)) > r.max_id)
-		r.max_id = x; /* blocks whose labels are lost keep their ids */
+	if (r.damaged) { /* blocks whose labels are lost keep their ids */
+		rc = files_max_id(&db->files, &x, e);
+		if (rc)
+			goto out;
+		r.max_id = x > r.max_id ? x : r.max_id;
+	}
 	index_reserve(&db->index, r.max_id);
 	if (db->deletions && series__drain_deletions(db, &start))
 		LOG(SERIES_FAULT, log_s("what", "deletion"), log_s("why", start.text)); /* tried again */

@@ -3,7 +3,8 @@
  *
  * The file DIR/queue/place has three lines: `safe LOG OFFSET`, what the engine has had for longer than the
  * window; `whole MICROSECONDS`, from when on the folder knows everything; `owns 0` or 1, whether the folder
- * has readings from before there was an engine. A start begins at `safe`, as if the engine had begun anew.
+ * has readings from before there was an engine; and `labels {…}`, with which the engine has them. A start
+ * begins at `safe`, as if the engine had begun anew.
  */
 #include "series/remote_int.h"
 
@@ -43,11 +44,16 @@ static char *place_path(const struct series_remote *r)
 
 static int save_place(struct series_remote *r, struct err *e)
 {
-	char *path = place_path(r), text[160];
-	int n = snprintf(text, sizeof(text), "safe %u %llu\nwhole %lld\nowns %d\n", r->safe.log,
-	        (unsigned long long)r->safe.at, (long long)atomic_load(&r->whole_since), r->owns ? 1 : 0);
-	int rc = file_write(path, text, (size_t)n, 0640, e);
+	char *path = place_path(r);
+	struct sb b = SB_INIT;
+	int rc;
 
+	sb_printf(&b, "safe %u %llu\nwhole %lld\nowns %d\nlabels ", r->safe.log,
+	        (unsigned long long)r->safe.at, (long long)atomic_load(&r->whole_since), r->owns ? 1 : 0);
+	labels_write(&b, &r->outer);
+	sb_putc(&b, '\n');
+	rc = file_write(path, b.p, b.n, 0640, e);
+	sb_fini(&b);
 	free(path);
 	return rc;
 }
@@ -60,6 +66,31 @@ static int first_place(struct series_remote *r, struct err *e)
 	r->owns = stats.blocks > 0;
 	atomic_store(&r->whole_since, clock_now(r->clock));
 	return save_place(r, e);
+}
+
+/* The engine has the readings of before with the labels that the file tells of: with others nobody would find
+ * them. A file without that line is of a program that sent none. */
+static int check_labels(const struct series_remote *r, const char *path, struct str text, struct err *e)
+{
+	struct str rest = text, line = STR_NULL, was = STR_LIT("{}");
+	struct sb now = SB_INIT;
+	int rc = 0;
+
+	while (rest.p != NULL && rest.n > 0) {
+		line = str_cut(&rest, '\n');
+		if (str_starts(line, "labels "))
+			was = (struct str){line.p + strlen("labels "), line.n - strlen("labels ")};
+	}
+	labels_write(&now, &r->outer);
+	if (!str_eq(was, sb_str(&now)))
+		rc = err_set(e, ERR_STATE,
+		        "the engine has this site's readings with the labels " STR_FMT
+		        ", and with others they would not be found: set series-labels back; or, if they need "
+		        "not "
+		        "be found any more, let %s end with the line: labels " STR_FMT,
+		        STR_ARG(was), path, STR_ARG(sb_str(&now)));
+	sb_fini(&now);
+	return rc;
 }
 
 static int load_place(struct series_remote *r, struct err *e)
@@ -80,6 +111,8 @@ static int load_place(struct series_remote *r, struct err *e)
 	        sscanf(text.p, "safe %u %llu\nwhole %lld\nowns %d", &r->safe.log, &at, &whole, &owns) != 4)
 		rc = err_set(e, ERR_CORRUPT,
 		        "%s cannot be read; without it everything in the log is sent again: remove it", path);
+	if (rc == 0)
+		rc = check_labels(r, path, text, e);
 	r->safe.at = at;
 	atomic_store(&r->whole_since, whole);
 	r->owns = owns != 0;
@@ -209,13 +242,14 @@ static size_t make_message(struct series_remote *r, size_t i, struct arena *a, s
 
 	for (; i < r->n && b->n < PIECE_B; i = k) {
 		struct labels ls = series_labels(r->db, r->p[i].id, a);
-		size_t at = ls.n > 0 ? prompb_series_begin(b, &ls) : 0;
+		bool known = ls.n > 0 && remote_labels_out(&r->outer, &ls, a);
+		size_t at = known ? prompb_series_begin(b, &ls) : 0;
 
 		for (k = i; k < r->n && r->p[k].id.v == r->p[i].id.v; k++)
-			if (ls.n > 0 && (k + 1 == r->n || r->p[k + 1].id.v != r->p[k].id.v ||
-			                        to_ms(r->p[k + 1].t) != to_ms(r->p[k].t)))
+			if (known && (k + 1 == r->n || r->p[k + 1].id.v != r->p[k].id.v ||
+			                     to_ms(r->p[k + 1].t) != to_ms(r->p[k].t)))
 				prompb_sample_put(b, to_ms(r->p[k].t), r->p[k].v);
-		if (ls.n > 0)
+		if (known)
 			prompb_series_end(b, at);
 	}
 	return i;
@@ -540,6 +574,8 @@ int series_remote_open(const struct series_remote_options *o, struct series_remo
 	r->window = o->window > 0 ? o->window : 10 * US_MINUTE;
 	r->keep = o->keep > 0 ? o->keep : 7 * US_DAY;
 	r->queue_b = o->queue_b > 0 ? o->queue_b : QUEUE_B;
+	r->a = arena_new(0);
+	r->outer = labels_copy(r->a, &o->labels, NULL, STR_NULL);
 	must(pthread_condattr_init(&attr) == 0);
 	must(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
 	must(pthread_cond_init(&r->cond, &attr) == 0);
@@ -549,6 +585,7 @@ int series_remote_open(const struct series_remote_options *o, struct series_remo
 	if (rc < 0) {
 		pthread_mutex_destroy(&r->lock);
 		pthread_cond_destroy(&r->cond);
+		arena_free(&r->a);
 		free(r);
 		return rc;
 	}
@@ -578,6 +615,7 @@ void series_remote_close(struct series_remote **rp)
 	pthread_cond_destroy(&r->cond);
 	free(r->p);
 	free(r->frame);
+	arena_free(&r->a);
 	free(r);
 }
 

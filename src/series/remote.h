@@ -8,6 +8,8 @@
  * is no harm. The folder keeps the last `keep` whole, so that rules, newest values and recent windows need no
  * network; points of before are fetched raw and merged with those here, of which the folder's count.
  *
+ * Several sites on one engine each have labels of their own, or their series mix.
+ *
  * Engines: raw series are asked for by /api/v1/export (VictoriaMetrics) or remote read (Prometheus). Times
  * reach the engine in whole milliseconds.
  *
@@ -44,6 +46,9 @@ struct series_remote_options {
 	dur_us window;    /* 0: 10 min */
 	dur_us keep;      /* 0: 7 days */
 	uint64_t queue_b; /* 0: 16 GiB */
+	/* What tells this site's series in the engine from other sites': sent with each, asked for with each
+	 * question, taken off again. Sorted; copied. Changed when there are readings already: ERR_STATE. */
+	struct labels labels;
 };
 MUST_USE int series_remote_open(
         const struct series_remote_options *o, struct series_remote **out, struct err *e);

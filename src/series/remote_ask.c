@@ -18,7 +18,7 @@
 #define UNHEARD_FOR (5 * US_SECOND) /* so long nobody else waits for an engine that does not answer */
 #define NO_SUCH_FORM 404
 
-static bool is_virtual(const struct virtual_labels *virt, struct str name)
+bool remote_is_virtual(const struct virtual_labels *virt, struct str name)
 {
 	for (int i = 0; i < virt->n; i++)
 		if (str_is(name, virt->v->names[i]))
@@ -26,30 +26,21 @@ static bool is_virtual(const struct virtual_labels *virt, struct str name)
 	return false;
 }
 
-/* The matchers as a selector; those on virtual labels are tried on what comes. */
-static void put_selector(struct sb *b, const struct series_query *q, const struct virtual_labels *virt)
+static void put_selector(struct sb *b, const struct matcher *m, int n)
 {
 	static const char *const op[] = {
 	        [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
-	bool any = false;
 
 	sb_putc(b, '{');
-	for (int i = 0; i < q->n; i++) {
-		const struct matcher *m = &q->m[i];
-
-		if (is_virtual(virt, m->name))
-			continue;
-		any |= !matcher_matches(m, STR_NULL);
-		if (label_name_valid(m->name))
-			sb_putstr(b, m->name);
+	for (int i = 0; i < n; i++) {
+		if (label_name_valid(m[i].name))
+			sb_putstr(b, m[i].name);
 		else
-			label_quote(b, m->name);
-		sb_puts(b, op[m->op]);
-		label_quote(b, m->value);
-		sb_putc(b, ',');
+			label_quote(b, m[i].name);
+		sb_puts(b, op[m[i].op]);
+		label_quote(b, m[i].value);
+		sb_puts(b, i + 1 < n ? "," : "");
 	}
-	if (!any)
-		sb_puts(b, LABEL_NAME "!=\"\"");
 	sb_putc(b, '}');
 }
 
@@ -78,21 +69,27 @@ static int64_t first_ms(const struct series_query *q)
 	return q->from > 0 ? q->from / US_MS : 0;
 }
 
-static int ask_export(struct series_remote *r, const struct series_query *q,
-        const struct virtual_labels *virt, time_us to, struct arena *a, int *status, struct str *text,
-        struct err *e)
+struct asking {
+	const struct series_query *q;
+	const struct matcher *m;
+	int n;
+	time_us to;
+};
+
+static int ask_export(struct series_remote *r, const struct asking *x, struct arena *a, int *status,
+        struct str *text, struct err *e)
 {
 	struct sb selector = SB_INIT, form = SB_INIT;
 	bool fresh;
 	int rc;
 
-	put_selector(&selector, q, virt);
+	put_selector(&selector, x->m, x->n);
 	sb_puts(&form, "match%5B%5D=");
 	put_escaped(&form, sb_str(&selector));
 	sb_puts(&form, "&start=");
-	put_seconds(&form, first_ms(q) * US_MS);
+	put_seconds(&form, first_ms(x->q) * US_MS);
 	sb_puts(&form, "&end=");
-	put_seconds(&form, to);
+	put_seconds(&form, x->to);
 	rc = r->engine.ask(r->engine.ctx,
 	        &(struct series_ask){.path = "/api/v1/export",
 	                .body = sb_str(&form),
@@ -105,23 +102,14 @@ static int ask_export(struct series_remote *r, const struct series_query *q,
 	return rc;
 }
 
-static int ask_read(struct series_remote *r, const struct series_query *q, const struct virtual_labels *virt,
-        time_us to, struct arena *a, int *status, struct str *text, struct err *e)
+static int ask_read(struct series_remote *r, const struct asking *x, struct arena *a, int *status,
+        struct str *text, struct err *e)
 {
-	struct matcher *m = arena_array(a, (size_t)q->n + 1, sizeof(*m));
 	struct sb message = SB_INIT, packed = SB_INIT;
-	bool fresh, any = false;
-	int n = 0, rc;
+	bool fresh;
+	int rc;
 
-	for (int i = 0; i < q->n; i++) {
-		if (is_virtual(virt, q->m[i].name))
-			continue;
-		any |= !matcher_matches(&q->m[i], STR_NULL);
-		m[n++] = q->m[i];
-	}
-	if (!any)
-		m[n++] = (struct matcher){.op = MATCH_NE, .name = STR_LIT(LABEL_NAME), .value = STR_LIT("")};
-	prompb_query_put(&message, m, n, first_ms(q), to / US_MS);
+	prompb_query_put(&message, x->m, x->n, first_ms(x->q), x->to / US_MS);
 	snappy_put(&packed, sb_str(&message));
 	rc = r->engine.ask(r->engine.ctx,
 	        &(struct series_ask){.path = "/api/v1/read",
@@ -152,14 +140,18 @@ static int ask_by_form(struct series_remote *r, const struct series_query *q,
         const struct virtual_labels *virt, time_us to, struct arena *a, struct remote_answer *out,
         struct err *e)
 {
+	struct asking x = {.q = q, .to = to};
 	bool read = atomic_load(&r->reads);
-	int status = 0;
-	int rc = read ? ask_read(r, q, virt, to, a, &status, &out->text, e)
-	              : ask_export(r, q, virt, to, a, &status, &out->text, e);
+	int status = 0, rc;
+
+	x.m = remote_matchers(r, q, virt, a, &x.n);
+	if (x.m == NULL)
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	rc = read ? ask_read(r, &x, a, &status, &out->text, e) : ask_export(r, &x, a, &status, &out->text, e);
 
 	if (rc == 0 && status == NO_SUCH_FORM && !read) {
 		read = true;
-		rc = ask_read(r, q, virt, to, a, &status, &out->text, e);
+		rc = ask_read(r, &x, a, &status, &out->text, e);
 		if (rc == 0 && status == 200)
 			atomic_store(&r->reads, true);
 	}

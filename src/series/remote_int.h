@@ -1,5 +1,5 @@
 /* remote_int - shared by the files of the remote engine: remote.c (sending), remote_read.c, remote_ask.c,
- * remote_export.c.
+ * remote_export.c, remote_labels.c.
  */
 #ifndef HEMING_SERIES_REMOTE_INT_H
 #define HEMING_SERIES_REMOTE_INT_H
@@ -26,6 +26,8 @@ struct series_remote {
 	struct series_engine engine;
 	dur_us window, keep;
 	uint64_t queue_b;
+	struct arena *a;
+	struct labels outer; /* in it */
 	pthread_t thread;
 
 	/* the thread's alone */
@@ -76,6 +78,16 @@ MUST_USE int remote_ask(struct series_remote *r, const struct series_query *q,
  * last. *left: points that may still be taken; ERR_TOOBIG past it. */
 MUST_USE int remote_answer_next(
         struct remote_answer *in, struct arena *a, size_t *left, struct remote_series *out, struct err *e);
+
+/* remote_labels.c. False when the arena is full. */
+MUST_USE bool remote_labels_out(const struct labels *outer, struct labels *ls, struct arena *a);
+/* In place. False: another site's series, or one without these labels. */
+MUST_USE bool remote_labels_in(const struct labels *outer, struct labels *ls);
+/* What the engine is asked for: without the matchers on virtual labels, which are tried on what comes. At
+ * least one does not match the empty value. NULL when the arena is full. */
+struct matcher *remote_matchers(struct series_remote *r, const struct series_query *q,
+        const struct virtual_labels *virt, struct arena *a, int *n);
+bool remote_is_virtual(const struct virtual_labels *virt, struct str name);
 
 /* remote_export.c: the same of the lines of /api/v1/export; points as they come. */
 MUST_USE int remote_export_next(

@@ -95,14 +95,17 @@ static bool join(struct remote_series *x, const struct remote_series *y, struct 
 	return true;
 }
 
-static int read_answer(struct series_remote_cursor *c, const struct series_query *q,
-        const struct virtual_labels *virt, struct remote_answer *answer, struct err *e)
+static int read_answer(struct series_remote_cursor *c, const struct labels *outer,
+        const struct series_query *q, const struct virtual_labels *virt, struct remote_answer *answer,
+        struct err *e)
 {
 	size_t left = q->max_points > 0 ? q->max_points : POINTS_MOST, cap = 0, k = 0;
 	struct remote_series s;
 	int rc;
 
 	while ((rc = remote_answer_next(answer, c->a, &left, &s, e)) > 0) {
+		if (!remote_labels_in(outer, &s.labels))
+			continue;
 		cut_points(&s, q->from, q->to);
 		if (!add_virtual(virt, &s, c->a))
 			return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
@@ -148,7 +151,7 @@ static int fetch_far(
 	temp = arena_new(0);
 	rc = remote_ask(r, q, &virt, to, temp, &answer, e);
 	if (rc == 0)
-		rc = read_answer(c, q, &virt, &answer, e);
+		rc = read_answer(c, &r->outer, q, &virt, &answer, e);
 	arena_free(&temp);
 	return rc;
 }

@@ -128,7 +128,7 @@ static int retain_class(struct series_db *db, const struct series_class *c, stru
 	if (!ids->n)
 		return 0;
 	if (gone != INT64_MIN && any_before(db, ids, gone))
-		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, e);
+		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, cancel, e);
 	if (!rc && c->hour > c->keep && c->hour > c->five)
 		rc = roll(db, ids, border(now, c->five > c->keep ? c->five : c->keep), US_HOUR, care, cancel,
 		        e);
@@ -252,14 +252,18 @@ static int look(struct series_db *db, const struct ids *ids, const struct lookin
 		pthread_rwlock_unlock(&db->data_lock);
 		pthread_rwlock_unlock(&db->index_lock);
 	}
-	files_view_open(&db->files, l->from, l->to, &view);
+	rc = files_view_open(&db->files, l->from, l->to, &view, e);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < view.n && !rc; i++) {
 		files_view_span(&view, i, &start, &last);
 		for (size_t k = 0; k < ids->n && !rc; k++) {
 			files_view_seek(&view, i, ids->p[k], l->from, l->to);
-			while (files_view_step(&view, i, &t0, &p, &len) == 1)
+			while ((rc = files_view_step(&view, i, &t0, &p, &len, e)) == 1)
 				look_at_block(l, ids->p[k], t0, p, len, last);
-			if (is_cancelled(cancel))
+			if (rc == ERR_CORRUPT)
+				rc = 0;
+			if (!rc && is_cancelled(cancel))
 				rc = err_set(e, ERR_CANCELLED, "the count was cancelled");
 		}
 	}

@@ -155,7 +155,7 @@ static int pack_all(struct series_db *db, struct err *e)
 {
 	int rc;
 
-	while ((rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) == 1) {
+	while ((rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) > 0) {
 		rc = series__drain(db, atomic_load(&db->sealed_n), e);
 		if (rc)
 			break;
@@ -191,7 +191,7 @@ static int expire(struct series_db *db, time_us t, struct err *e)
 		if (s->last->t != TIME_NONE && s->last->t < t &&
 		        files_span_last(&db->files, s->last->t) < t) {
 			s->last->t = TIME_NONE;
-			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
+			s->tail = (struct block_tail){.last = TIME_NONE, .n = HEAD_POINTS};
 			atomic_store(&s->idle, true);
 		} else if (s->last->t == TIME_NONE && atomic_load(&s->idle)) {
 			pthread_mutex_lock(&db->columns.lock);
@@ -219,8 +219,13 @@ static int delete (struct series_db *db, struct err *e)
 
 	db->unreadable = 0;
 	rc = series__drain(db, atomic_load(&db->sealed_n), e);
-	if (!rc)
+	if (!rc && db->stopped) { /* or the log would say it again at the next start; who stops does not wait
+		                     for more */
+		rc = series__checkpoint(db, false, e);
+		db->stopped = rc != 0;
+	} else if (!rc) {
 		rc = pack_all(db, e);
+	}
 	if (!rc && db->unreadable)
 		rc = err_set(e, ERR_CORRUPT,
 		        "%d block files are damaged and keep their readings; repair them, then "
@@ -280,13 +285,18 @@ static bool checkpoint_due(struct series_db *db)
 	return used && clock_now(db->clock) - since >= db->head_age;
 }
 
-/* A file whose time is over, now and then. */
+/* A file whose time is over, now and then: some of it each time that the sealer looks after everything else.
+ */
 static int pack(struct series_db *db, struct err *e)
 {
+	int rc;
+
 	if (clock_monotonic() - db->packed_at < PACK_EVERY)
 		return 0;
-	db->packed_at = clock_monotonic();
-	return files_pack(&db->files, clock_now(db->clock) - US_HOUR, e);
+	rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e);
+	if (rc != PACK_MORE)
+		db->packed_at = clock_monotonic();
+	return rc;
 }
 
 static void routine(struct series_db *db)
@@ -312,7 +322,7 @@ static void run_job(struct series_db *db, struct job *j)
 	case JOB_EXPIRE: j->rc = expire(db, j->t, &j->err); break;
 	case JOB_DELETE: j->rc = delete (db, &j->err); break;
 	case JOB_ROLL: j->rc = roll(db, j, &j->err); break;
-	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, &j->err); break;
+	case JOB_SNAPSHOT: j->rc = series__snapshot(db, j->dir, j->cancel, &j->err); break;
 	}
 	if (j->rc)
 		LOG(SERIES_FAULT, log_s("what", "job"), log_s("why", j->err.text));

@@ -240,7 +240,7 @@ int series_resolve(struct series_db *db, const struct labels *ls, series_id *out
 			struct series *s = series__at(db, id);
 
 			s->last = series__last(db, id);
-			s->tail = (struct block_tail){.last = TIME_NONE, .n = CODEC_POINTS};
+			s->tail = (struct block_tail){.last = TIME_NONE, .n = HEAD_POINTS};
 			metric_set(METRIC_SERIES_COUNT, db->index.alive);
 		}
 		pthread_rwlock_unlock(&db->index_lock);
@@ -339,9 +339,9 @@ int series_expire(struct series_db *db, time_us t, struct err *e)
 	return series__job(db, &j, e);
 }
 
-int series_snapshot(struct series_db *db, const char *dir, struct err *e)
+int series_snapshot(struct series_db *db, const char *dir, const bool *cancel, struct err *e)
 {
-	struct job j = {.kind = JOB_SNAPSHOT, .dir = dir};
+	struct job j = {.kind = JOB_SNAPSHOT, .dir = dir, .cancel = cancel};
 
 	return series__job(db, &j, e);
 }

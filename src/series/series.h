@@ -111,6 +111,7 @@ struct series_care {
 	void (*tell)(void *ctx, size_t done, size_t files); /* on a thread of the engine */
 	void *ctx;
 	struct series_removed removed; /* output */
+	const bool *cancel;            /* of a deletion: polled between block files; may be NULL */
 };
 /*
  * Takes the points of [from, to], both inclusive, out of every series that matches, as far as they were
@@ -120,6 +121,10 @@ struct series_care {
  * with points of that time in memory hold writers up, for about 10 us each. Files that are damaged keep
  * their points (ERR_CORRUPT, the rest is done): repair, then delete again. A failure to write (ERR_FULL) is
  * one of now: what was asked for is carried out as soon as it can be, also after a restart.
+ *
+ * Stopped (ERR_CANCELLED) it ends behind the file it is at: what is gone is gone, and the rest stays, once a
+ * checkpoint has taken the deletion's place; where the program dies before that call returns it may be gone
+ * on with at the next start.
  */
 MUST_USE int series_delete(struct series_db *db, const struct matcher *m, int n, time_us from, time_us to,
         struct series_care *care, struct err *e);
@@ -137,7 +142,7 @@ struct series_class {
  * roll-ups of what is to be kept as such. Series of no class are kept for ever. What is still in memory, or
  * lies in a file whose time (7 days) is not all that old, is rolled up another time; it is deleted to the
  * instant. Readings that come for a time of which there are roll-ups are not taken into them, and counted.
- * Meant to be called once a day. care, if any, has a row for each class; cancel is polled.
+ * Meant to be called once a day. care, if any, has a row for each class; cancel is polled (theirs is not).
  */
 MUST_USE int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now,
         struct series_care *care, const bool *cancel, struct err *e);
@@ -277,7 +282,8 @@ MUST_USE int series_verify(
  */
 MUST_USE int series_repair(
         const char *dir, void (*tell)(void *ctx, const char *text), void *ctx, struct err *e);
-/* A consistent copy into an empty folder while writing goes on. */
-MUST_USE int series_snapshot(struct series_db *db, const char *dir, struct err *e);
+/* A consistent copy into an empty folder while writing goes on. cancel (may be NULL) is polled:
+ * ERR_CANCELLED, and nothing of it stays. */
+MUST_USE int series_snapshot(struct series_db *db, const char *dir, const bool *cancel, struct err *e);
 
 #endif

@@ -59,13 +59,19 @@ struct series {
  * Points of [from, to] to be taken out of series, as far as they were written before it. It stands between
  * the sealed blocks: those before it are in their files when it is carried out, those behind it are not.
  */
+/* Who waits for a deletion. */
+struct deleting {
+	struct series_care *care; /* or NULL */
+	const bool *cancel;       /* or NULL */
+	bool stopped;             /* data; output: not everything was done */
+};
 struct deletion {
 	struct deletion *next;
 	struct ids ids; /* ascending */
 	time_us *last;  /* newest point of each, as it was */
 	time_us from, to;
-	uint64_t upto;            /* blocks that were sealed before it */
-	struct series_care *care; /* data; of who waits for it, or NULL */
+	uint64_t upto;       /* blocks that were sealed before it */
+	struct deleting *by; /* data; NULL: nobody waits for it */
 };
 
 enum job_kind { JOB_FLUSH, JOB_EXPIRE, JOB_SNAPSHOT, JOB_DELETE, JOB_ROLL };
@@ -121,6 +127,7 @@ struct series_db {
 	_Atomic uint64_t fifo_n, fifo_b, sealed_n, written_n;
 	struct deletion *deletions; /* data; oldest first */
 	int unreadable;             /* sealer; files that the last deletion could not change */
+	bool stopped;               /* sealer; a deletion was, and the log says it as a whole */
 
 	pthread_rwlock_t seal_lock;
 	struct block_files files;
@@ -207,10 +214,10 @@ MUST_USE int series__match_ids(
         struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e);
 /* Logs a deletion, and waits until it is carried out. */
 MUST_USE int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
-        struct series_care *care, struct err *e);
+        struct series_care *care, const bool *cancel, struct err *e);
 /* index held, data held for writing; or nobody else there yet. */
 void series__deletion_add(
-        struct series_db *db, struct ids *ids, time_us from, time_us to, struct series_care *care);
+        struct series_db *db, struct ids *ids, time_us from, time_us to, struct deleting *by);
 /* Carries the oldest one out. Sealer, or nobody else there yet. */
 MUST_USE int series__deletion_run(struct series_db *db, struct err *e);
 /* Readings of files whose time is over into roll-ups. Sealer; all blocks have their files. */
@@ -232,6 +239,6 @@ void series__quarantine(struct series_db *db, const char *what, int64_t at, cons
 void series__damaged(void *db, const char *what, int64_t at, const void *p, size_t n); /* the same */
 
 /* verify.c; the sealer calls it, so that nothing moves meanwhile. */
-MUST_USE int series__snapshot(struct series_db *db, const char *dir, struct err *e);
+MUST_USE int series__snapshot(struct series_db *db, const char *dir, const bool *cancel, struct err *e);
 
 #endif

@@ -210,7 +210,18 @@ out:
  * The sealer is here, so that no block moves and no checkpoint is made; points that come meanwhile go
  * into the log, of which what is synced by the end is copied last.
  */
-int series__snapshot(struct series_db *db, const char *dir, struct err *e)
+static void remove_snapshot(struct arena *a, const char *dir)
+{
+	struct err e = ERR_INIT;
+	char **name;
+
+	if (file_list(a, dir, &name, &e) == 0)
+		for (; *name; name++)
+			unlink(path_join(a, dir, *name));
+	rmdir(dir);
+}
+
+int series__snapshot(struct series_db *db, const char *dir, const bool *cancel, struct err *e)
 {
 	struct arena *a = arena_new(0);
 	uint32_t number, first = db->checkpoint ? db->checkpoint : 1;
@@ -223,7 +234,7 @@ int series__snapshot(struct series_db *db, const char *dir, struct err *e)
 	if (!rc && *name)
 		rc = err_set(e, ERR_CONFLICT, "%s is not empty", dir);
 	if (!rc)
-		rc = files_copy(&db->files, dir, e);
+		rc = files_copy(&db->files, dir, cancel, e);
 	if (!rc && db->checkpoint) {
 		char *from = wal_path(db->dir, "heads", db->checkpoint);
 		char *to = wal_path(dir, "heads", db->checkpoint);
@@ -246,6 +257,8 @@ int series__snapshot(struct series_db *db, const char *dir, struct err *e)
 	}
 	if (!rc)
 		rc = file_sync_dir(dir, e);
+	if (rc == ERR_CANCELLED)
+		remove_snapshot(a, dir);
 	arena_free(&a);
 	return rc;
 }

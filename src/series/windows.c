@@ -107,8 +107,8 @@ static void join_hours(struct windows *w, const struct hours *h)
 	w->newest = h->last > w->newest ? h->last : w->newest;
 }
 
-/* False: there are none in this file. */
-static bool read_hours(struct series_cursor *c, size_t part, uint32_t id)
+/* 0: there are none in this file. */
+static int read_hours(struct series_cursor *c, size_t part, uint32_t id, struct err *e)
 {
 	struct windows *w = c->windows;
 	time_us start, last, at, row;
@@ -120,11 +120,11 @@ static bool read_hours(struct series_cursor *c, size_t part, uint32_t id)
 	start = start > w->from ? start : w->from;
 	last = last < w->to ? last : w->to;
 	if (start > last)
-		return true;
+		return 1;
 	at = hours_start(start);
 	if (!files_view_seek_hours(&c->view, part, id, at, hours_start(last)))
-		return false;
-	while ((got = files_view_step_hours(&c->view, part, &row, &p, &len)) == 1) {
+		return 0;
+	while ((got = files_view_step_hours(&c->view, part, &row, &p, &len, e)) == 1) {
 		struct hours h;
 
 		if (row < at || row % HOURS_SPAN != 0 || !hours_get(id, row, p, len, &h))
@@ -136,10 +136,12 @@ static bool read_hours(struct series_cursor *c, size_t part, uint32_t id)
 	}
 	if (at < last)
 		mark(w, at + 1 > start ? at + 1 : start, last);
-	return got == 0;
+	if (got < 0)
+		return got == ERR_CORRUPT ? 0 : got;
+	return 1;
 }
 
-static void read_blocks(struct series_cursor *c, size_t part, uint32_t id)
+static int read_blocks(struct series_cursor *c, size_t part, uint32_t id, struct err *e)
 {
 	struct windows *w = c->windows;
 	const uint8_t *p;
@@ -148,31 +150,36 @@ static void read_blocks(struct series_cursor *c, size_t part, uint32_t id)
 	int got;
 
 	files_view_seek(&c->view, part, id, w->from, w->to);
-	while ((got = files_view_step(&c->view, part, &t0, &p, &len)) == 1) {
+	while ((got = files_view_step(&c->view, part, &t0, &p, &len, e)) == 1) {
 		if (!grid_block(&w->grid, id, t0, p, len, &t1))
 			cursor__report_broken(c->db, files_view_name(&c->view, part), id, t0);
 		else if (t1 > w->newest)
 			w->newest = t1;
 	}
-	if (got < 0)
+	if (got == ERR_CORRUPT) {
 		damaged_file(c, part);
+		got = 0;
+	}
+	return got;
 }
 
-static void read_parts(struct series_cursor *c, uint32_t id)
+static int read_parts(struct series_cursor *c, uint32_t id, struct err *e)
 {
 	struct windows *w = c->windows;
+	int rc = 0;
 
-	for (size_t i = 0; i < c->view.n; i++) {
+	for (size_t i = 0; i < c->view.n && rc >= 0; i++) {
 		time_us start, last;
 
 		files_view_span(&c->view, i, &start, &last);
 		if (w->doubled[i])
 			mark(w, start, last);
 		else if (w->grid.step % US_HOUR != 0)
-			read_blocks(c, i, id);
-		else if (!read_hours(c, i, id))
+			rc = read_blocks(c, i, id, e);
+		else if ((rc = read_hours(c, i, id, e)) == 0)
 			mark(w, start, last);
 	}
+	return rc < 0 ? rc : 0;
 }
 
 static int redo(struct series_cursor *c, size_t a, size_t b, uint32_t id, struct err *e)
@@ -206,7 +213,7 @@ int series_next_windows(struct series_cursor *c, struct series_windows *out, str
 	struct layer *l;
 	uint32_t id;
 	size_t n = 0;
-	int rc;
+	int rc = 0;
 
 	if (!cursor__step(c, &id, &l))
 		return 0;
@@ -218,11 +225,13 @@ int series_next_windows(struct series_cursor *c, struct series_windows *out, str
 	c->all.n = 0;
 	if (l->reading) {
 		cursor__read_memory(c, l->reading, id);
-		read_parts(c, id);
+		rc = read_parts(c, id, e);
 	}
 	swap = w->memory;
 	w->memory = c->all;
 	c->all = swap;
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < w->memory.n; i++) {
 		time_us end = window_end(w->memory.t[i], w->grid.step);
 		size_t k = (size_t)((end - w->grid.first) / w->grid.step);

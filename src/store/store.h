@@ -100,6 +100,11 @@ struct store_rows;
  * constraint's table in `field`. */
 MUST_USE int store_do(struct store_tx *tx, const struct store_statement *s, const void *in, int64_t *changed,
         struct err *e);
+/* n rows of `size` bytes: `times` of them by one statement as long as there are so many, the rest by the one
+ * that takes a row. */
+MUST_USE int store_do_many(struct store_tx *tx, const struct store_statement *one,
+        const struct store_statement *many, size_t times, const void *in, size_t size, size_t n,
+        struct err *e);
 /* 1 and the first row, 0 if there is none. */
 MUST_USE int store_first(
         struct store_tx *tx, const struct store_statement *s, const void *in, void *row, struct err *e);

@@ -33,7 +33,7 @@ struct store_statement {
 	int ins, outs;
 	size_t row_size;
 };
-#define STORE_MAX_FIELDS 64 /* parameters of one statement */
+#define STORE_MAX_FIELDS 256 /* parameters of one statement */
 
 struct store_migration {
 	int version;

@@ -98,6 +98,21 @@ int store_do(
 	return 0;
 }
 
+int store_do_many(struct store_tx *tx, const struct store_statement *one, const struct store_statement *many,
+        size_t times, const void *in, size_t size, size_t n, struct err *e)
+{
+	const char *row = in;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0;) {
+		bool all = n - i >= times;
+
+		rc = store_do(tx, all ? many : one, row + i * size, NULL, e);
+		i += all ? times : 1;
+	}
+	return rc;
+}
+
 int store_rows_open(struct store_tx *tx, const struct store_statement *s, const void *in,
         struct store_rows **out, struct err *e)
 {

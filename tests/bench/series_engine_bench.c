@@ -3,7 +3,7 @@
  * disk of the machine needs for a sync. Readings: a walk with two decimals every 10 s, milliseconds of
  * jitter.
  */
-#include "series/codec.h"
+#include "series/head.h"
 #include "series/series.h"
 
 #include <fcntl.h>
@@ -60,22 +60,23 @@ static double seconds(dur_us d)
 	return (double)d / 1e6;
 }
 
-static void bench_codec(bool with_jitter)
+/* Blocks of n points. */
+static void bench_codec(bool with_jitter, int n)
 {
-	enum { BLOCKS = 1000 };
+	enum { BLOCKS = 500 };
 	static time_us t[BLOCKS][CODEC_POINTS];
 	static double v[BLOCKS][CODEC_POINTS];
 	static uint8_t out[BLOCKS][CODEC_MAX_B];
 	static size_t len[BLOCKS];
 	time_us t2[CODEC_POINTS];
-	double v2[CODEC_POINTS], points = (double)BLOCKS * CODEC_POINTS;
+	double v2[CODEC_POINTS], points = (double)BLOCKS * n;
 	dur_us encode, decode;
 	size_t bytes = 0;
 
 	for (int i = 0; i < BLOCKS; i++) {
 		int64_t x = 2000 + (int64_t)(rnd() % 1000);
 
-		for (int k = 0; k < CODEC_POINTS; k++) {
+		for (int k = 0; k < n; k++) {
 			x = walk(x);
 			t[i][k] = T0 + k * 10 * US_SECOND + jitter(with_jitter);
 			v[i][k] = (double)x / 100;
@@ -83,14 +84,14 @@ static void bench_codec(bool with_jitter)
 	}
 	encode = clock_monotonic();
 	for (int i = 0; i < BLOCKS; i++)
-		bytes += len[i] = codec_encode(t[i], v[i], CODEC_POINTS, out[i]);
+		bytes += len[i] = codec_encode(t[i], v[i], n, out[i]);
 	encode = clock_monotonic() - encode;
 	decode = clock_monotonic();
 	for (int i = 0; i < BLOCKS; i++)
-		must(codec_decode(out[i], len[i], t2, v2) == CODEC_POINTS);
+		must(codec_decode(out[i], len[i], t2, v2) == n);
 	decode = clock_monotonic() - decode;
-	printf("codec, %-22s %8.2f bytes/point, encode %5.1f M/s, decode %5.1f M/s\n",
-	        with_jitter ? "millisecond jitter" : "whole seconds", (double)bytes / points,
+	printf("codec, %-18s, %4d points %5.2f bytes/point, encode %5.1f M/s, decode %5.1f M/s\n",
+	        with_jitter ? "millisecond jitter" : "whole seconds", n, (double)bytes / points,
 	        points / seconds(encode) / 1e6, points / seconds(decode) / 1e6);
 }
 
@@ -316,6 +317,79 @@ static void bench_queries(const char *root)
 	printf("greatest memory of the process %8.1f MiB\n", (double)use.ru_maxrss / 1024);
 	series_close(&db);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	clock_free(&c);
+}
+
+/* What readings take on the disk: those of tests/bench/series_bench.py. */
+enum { BYTES_JITTER, BYTES_WHOLE, BYTES_SLOW, BYTES_KINDS };
+
+/* A switch, a level in centimetres, a temperature in tenths. */
+static int64_t slow(int kind, int64_t x)
+{
+	uint64_t dice = rnd() % 100;
+
+	switch (kind) {
+	case 0: return dice < 98 ? x : 100 - x;
+	case 1: return dice < 90 ? x : x + (rnd() & 1 ? 1 : -1);
+	default: return dice < 70 ? x : x + (rnd() & 1 ? 10 : -10);
+	}
+}
+
+static double bytes_a_point(struct series_db *db, double points)
+{
+	struct series_stats st;
+
+	series_stats(db, &st);
+	return (double)st.block_bytes / points;
+}
+
+static void bench_bytes(const char *root, int kind)
+{
+	enum { N = 200, ROUNDS = 8640 };
+	static const char *const name[] = {"jitter", "whole seconds", "slow sensors"};
+	struct clock *c = clock_new_real();
+	char dir[256];
+	struct series_db *db;
+	struct series_point *p = calloc(ROUNDS, sizeof(*p));
+	series_id id[N];
+	double points = (double)N * ROUNDS, written, sum = 0;
+
+	snprintf(dir, sizeof(dir), "%s/bytes-%d", root, kind);
+	db = open_db(dir, c);
+	make_series(db, id, N);
+	for (int i = 0; i < N; i++) {
+		int64_t x = kind != BYTES_SLOW ? 2000 + i : i % 3 == 0 ? 0 : i % 3 == 1 ? 300 : 2000;
+
+		for (int k = 0; k < ROUNDS; k++) {
+			x = kind == BYTES_SLOW ? slow(i % 3, x) : walk(x);
+			p[k] = (struct series_point){id[i],
+			        T0 + k * 10 * US_SECOND + jitter(kind == BYTES_JITTER), (double)x / 100};
+		}
+		must(series_append(db, p, ROUNDS, NULL) == 0);
+	}
+	must(series_flush(db, NULL) == 0);
+	series_close(&db); /* what lies in SQLite's log goes into the file */
+	db = open_db(dir, c);
+	written = bytes_a_point(db, points);
+	start();
+	must(series_expire(db, T0 - 30 * US_DAY, NULL) == 0); /* packs, too */
+	stop("packing it");
+	printf("on disk, %-16s %8.3f bytes/point as written, %.3f packed\n", name[kind], written,
+	        bytes_a_point(db, points));
+	series_close(&db);
+	db = open_db(dir, c);
+	start();
+	must(query(db, T0 - US_HOUR, "WL-000050", MATCH_EQ, &sum) == ROUNDS);
+	stop("one series, 24 h, packed");
+	start();
+	must(query(db, T0 - US_HOUR, ".+", MATCH_RE, &sum) == (size_t)points);
+	stop("all points of 200 series, packed");
+	start();
+	must(query_windows(db, T0, T0 + US_DAY, 5 * US_MINUTE, &sum) >= (size_t)N * 288);
+	stop("5 min averages, 200 series, packed");
+	series_close(&db);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(p);
 	clock_free(&c);
 }
 
@@ -599,8 +673,10 @@ int main(int argc, char **argv)
 		rmdir(dir);
 		return 0;
 	}
-	bench_codec(true);
-	bench_codec(false);
+	for (int k = 0; k < 4; k++)
+		bench_codec(k & 1, k & 2 ? CODEC_POINTS : HEAD_POINTS);
+	for (int k = 0; k < BYTES_KINDS; k++)
+		bench_bytes(dir, k);
 	bench_disk(dir);
 	bench_queries(dir);
 	bench_year(dir);

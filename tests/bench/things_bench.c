@@ -1,11 +1,13 @@
 /*
- * things_bench - the registry of a large city: loaded, asked by readings, changed while it is read; and a
- * sheet of 100,000 things comes in.
+ * things_bench - the registry of a large city: loaded, asked by readings, changed while it is read; its
+ * health, told as readings come; and a sheet of 100,000 things comes in.
  *
  *   things_bench [THINGS [FOLDER [STORE]]]    1,000,000 in a folder below /tmp by default; a store that holds
  * them already is not filled again. STORE: address of the records, as "postgres:host=…"
  */
 #include "base/file.h"
+#include "city/health.h"
+#include "city/map.h"
 #include "city/pack.h"
 #include "city/record_import.h"
 #include "store/sql.h"
@@ -18,6 +20,8 @@
 #define BULK 20000    /* rows of one transaction while the store is filled */
 #define ASKS 4000000  /* of virtual labels by one thread */
 #define FOLLOWED 2000 /* changes of one thing */
+#define HEARD 200000  /* things that send */
+#define TALLIES 200
 #define SHEET 100000
 
 static const char pack_yaml[] =
@@ -146,7 +150,7 @@ static void load(struct store *st)
 	dur_us began = clock_monotonic();
 	double at = cpu();
 
-	must_ok(registry_new(st, &r, &e));
+	must_ok(registry_new(st, NULL, &r, &e));
 	s = registry_hold(r);
 	printf("%zu things loaded in %.2f s (CPU %.2f); %.0f bytes of memory each\n",
 	        thing_map_count(s->things), since(began), cpu() - at,
@@ -241,6 +245,86 @@ static void changes(struct registry *r, struct store *st)
 	pthread_join(thread, NULL);
 }
 
+/* ---- health ---- */
+
+static void add_up(void *ctx, const struct health_group *g)
+{
+	int64_t *n = ctx;
+
+	n[0]++;
+	n[1] += g->things;
+	for (int i = 0; i < HEALTH_FLAGS; i++)
+		n[2 + i] += g->flag[i];
+}
+
+static void tallied(struct site *s)
+{
+	struct arena *a = arena_new(0);
+	int64_t n[2 + HEALTH_FLAGS] = {0};
+	const char **code = NULL;
+	dur_us began = clock_monotonic();
+	size_t flagged;
+
+	for (int i = 0; i < TALLIES; i++) {
+		memset(n, 0, sizeof(n));
+		health_groups(s->health, add_up, n);
+	}
+	printf("health of %lld things, by %lld groups: %.3f ms; %lld never sent, %lld silent\n",
+	        (long long)n[1], (long long)n[0], since(began) * 1e3 / TALLIES, (long long)n[2],
+	        (long long)n[3]);
+	began = clock_monotonic();
+	for (int i = 0; i < TALLIES; i++) {
+		arena_reset(a);
+		(void)health_flagged(s->health, HEALTH_SILENT, 20000, a, &code, &flagged);
+	}
+	printf("the silent ones of them: %.3f ms\n", since(began) * 1e3 / TALLIES);
+	arena_free(&a);
+}
+
+static void health(struct site *s)
+{
+	int64_t fresh = clock_now(s->clock);
+	struct map_counts counts;
+	struct arena *a = arena_new(0);
+	struct series_point *p = xcalloc(HEARD, sizeof(*p));
+	const struct map_ask ask = {.who = &who_system};
+	const struct geo_box all = {-180, -85, 180, 85};
+	dur_us began;
+	double at;
+
+	tallied(s);
+	for (int i = 0; i < HEARD; i++) {
+		char code[32];
+		struct label l[] = {{STR_LIT(LABEL_NAME), STR_LIT("ch4_lel")},
+		        {STR_LIT("thing"), str_of(code_of(code, i % things))}};
+		const struct labels ls = {l, 2};
+
+		must_ok(series_resolve(s->series, &ls, &p[i].id, &e));
+		p[i].t = fresh;
+	}
+	for (int round = 0; round < 2; round++) {
+		began = clock_monotonic();
+		at = cpu();
+		for (int i = 0; i < HEARD; i++)
+			p[i].t += US_SECOND;
+		health_observe(s->health, p, HEARD, false);
+		printf("%d things speak %s: %.0f ns of CPU each\n", HEARD,
+		        round == 0 ? "for the first time" : "again", (cpu() - at) * 1e9 / HEARD);
+	}
+	must_ok(map_count(s->map, &ask, &all, a, &counts, &e));
+	tallied(s);
+	health_observe(s->health, p, 1, false);
+	began = clock_monotonic();
+	for (int i = 0; i < TALLIES; i++) {
+		p[i].t += US_SECOND;
+		health_observe(s->health, &p[i], 1, false);
+		must_ok(map_count(s->map, &ask, &all, a, &counts, &e));
+	}
+	printf("the map counts after each reading: %.3f ms\n", since(began) * 1e3 / TALLIES);
+	free(p);
+	arena_free(&a);
+}
+
 /* ---- the sheet ---- */
 
 static void import(struct site *s)
@@ -315,6 +399,7 @@ int main(int argc, char **argv)
 	load(s->store);
 	asks(s->registry);
 	changes(s->registry, s->store);
+	health(s);
 	import(s);
 	site_close(&s);
 	arena_free(&a);

@@ -217,7 +217,7 @@ static void changes(struct bench *b)
 				if (kind == 0)
 					map__thing(&b->m, &t);
 				else
-					map__silent(&b->m, (uint32_t)no, any() < 0.5);
+					map__mute(&b->m, (uint32_t)no, any() < 0.5 ? MAP_SILENT : 0);
 			}
 			ms[i] = (cpu_ms() - before) / 100;
 		}
@@ -238,7 +238,7 @@ static void *change_on(void *arg)
 	uint64_t n = 0;
 
 	for (; !atomic_load(&over); n++)
-		map__silent(&b->m, (uint32_t)(n * 7919 % b->n), n % 2 == 0);
+		map__mute(&b->m, (uint32_t)(n * 7919 % b->n), n % 2 == 0 ? MAP_SILENT : 0);
 	printf("%-34s %llu changes meanwhile\n", "", (unsigned long long)n);
 	return NULL;
 }

@@ -5,7 +5,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static void walk(enum prompb_form form, struct str message, struct arena *a)
 {
-	static struct prompb_series s;
+	static struct prompb_series s, known;
 	struct prompb_reader r;
 	int64_t t = 0;
 	double v = 0;
@@ -13,8 +13,19 @@ static void walk(enum prompb_form form, struct str message, struct arena *a)
 	int rc = prompb_reader_init(&r, form, message, a);
 
 	must((rc < 0) == (r.bad != NULL));
-	while (rc == 0 && (rc = prompb_next(&r, &s)) == 1) {
+	while (rc == 0) {
+		struct prompb_reader before = r;
 		uint64_t samples = 0;
+
+		rc = prompb_next(&r, &s);
+		if (rc != 1)
+			break;
+		if (s.head.p != NULL && prompb_next_known(&before, s.head, &known)) {
+			must(before.body.p == r.body.p && known.samples == s.samples);
+			must(s.histograms == 0 && s.exemplars == 0);
+			for (uint64_t i = 0; i < s.samples; i++)
+				must(prompb_sample(&known, &t, &v));
+		}
 
 		must(left-- > 0);
 		must(s.labels.n <= PROMPB_LABELS);

@@ -15,328 +15,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
-#include "promql/promql_int.h"
-
-/* ---- storage in memory ---- */
-
-struct stored {
-	struct labels labels;
-	time_us *t;
-	double *v;
-	size_t n, cap_t, cap_v;
-	time_us *h; /* where native histograms were to be */
-	size_t n_h, cap_h;
-};
-struct memory {
-	struct arena *a;
-	struct stored *s;
-	size_t n, cap;
-	bool touched; /* a query met a histogram */
-};
-struct promql_cursor {
-	struct memory *mem;
-	const struct matcher *m;
-	int n;
-	time_us from, to;
-	size_t at;
-};
-
-static int mem_open(void *ctx, const struct matcher *m, int n, time_us from, time_us to, struct arena *a,
-        struct promql_cursor **out, struct err *e)
-{
-	(void)a;
-	(void)e;
-	*out = xcalloc(1, sizeof **out);
-	**out = (struct promql_cursor){ctx, m, n, from, to, 0};
-	return 0;
-}
-
-static int mem_next(struct promql_cursor *c, struct promql_series *out, struct err *e)
-{
-	(void)e;
-	while (c->at < c->mem->n) {
-		const struct stored *s = &c->mem->s[c->at++];
-		size_t lo = 0, hi = s->n;
-
-		if (!matchers_match(c->m, c->n, &s->labels))
-			continue;
-		for (size_t i = 0; i < s->n_h; i++)
-			c->mem->touched = c->mem->touched || (s->h[i] >= c->from && s->h[i] <= c->to);
-		while (lo < hi && s->t[lo] < c->from)
-			lo++;
-		while (hi > lo && s->t[hi - 1] > c->to)
-			hi--;
-		*out = (struct promql_series){s->labels, s->t + lo, s->v + lo, hi - lo};
-		return 1;
-	}
-	return 0;
-}
-
-static void mem_close(struct promql_cursor *c)
-{
-	free(c);
-}
-
-static void mem_clear(struct memory *m)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		free(m->s[i].t);
-		free(m->s[i].v);
-		free(m->s[i].h);
-	}
-	m->n = 0;
-	arena_free(&m->a);
-	m->a = arena_new(0);
-}
-
-static struct stored *mem_series(struct memory *m, const struct labels *ls)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (labels_equal(&m->s[i].labels, ls))
-			return &m->s[i];
-	m->s = xgrow(m->s, &m->cap, m->n + 1, sizeof *m->s);
-	m->s[m->n] = (struct stored){.labels = labels_copy(m->a, ls, NULL, STR_NULL)};
-	return &m->s[m->n++];
-}
-
-static void mem_put(struct stored *s, time_us t, double v)
-{
-	size_t at = s->n;
-
-	while (at > 0 && s->t[at - 1] >= t)
-		at--;
-	if (at < s->n && s->t[at] == t) {
-		s->v[at] = v;
-		return;
-	}
-	s->t = xgrow(s->t, &s->cap_t, s->n + 1, sizeof *s->t);
-	s->v = xgrow(s->v, &s->cap_v, s->n + 1, sizeof *s->v);
-	memmove(s->t + at + 1, s->t + at, (s->n - at) * sizeof *s->t);
-	memmove(s->v + at + 1, s->v + at, (s->n - at) * sizeof *s->v);
-	s->t[at] = t;
-	s->v[at] = v;
-	s->n++;
-}
-
-static void mem_put_histogram(struct stored *s, time_us t)
-{
-	mem_put(s, t, absent());
-	s->h = xgrow(s->h, &s->cap_h, s->n_h + 1, sizeof *s->h);
-	s->h[s->n_h++] = t;
-}
-
-/* ---- series and their points as written ---- */
-
-enum point { POINT_VALUE, POINT_NONE, POINT_HISTOGRAM };
-struct points {
-	enum point *kind;
-	double *v;
-	size_t n, cap_k, cap_v;
-	bool histogram;
-};
-
-static void points_add(struct points *p, enum point kind, double v)
-{
-	p->kind = xgrow(p->kind, &p->cap_k, p->n + 1, sizeof *p->kind);
-	p->v = xgrow(p->v, &p->cap_v, p->n + 1, sizeof *p->v);
-	p->kind[p->n] = kind;
-	p->v[p->n++] = v;
-	p->histogram = p->histogram || kind == POINT_HISTOGRAM;
-}
-
-static void points_free(struct points *p)
-{
-	free(p->kind);
-	free(p->v);
-	*p = (struct points){0};
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* Where the name and labels end and the points begin. */
-static size_t metric_end(struct str s)
-{
-	char quote = 0;
-	bool braces = false;
-	size_t i;
-
-	for (i = 0; i < s.n; i++) {
-		if (quote != 0) {
-			if (s.p[i] == '\\' && quote != '`')
-				i++;
-			else if (s.p[i] == quote)
-				quote = 0;
-		} else if (braces && strchr("\"'`", s.p[i]) != NULL) {
-			quote = s.p[i];
-		} else if (s.p[i] == '{') {
-			/* {{ begins a histogram, not labels. */
-			if (i + 1 < s.n && s.p[i + 1] == '{')
-				break;
-			braces = true;
-		} else if (s.p[i] == '}') {
-			braces = false;
-			i++;
-			break;
-		} else if (is_blank(s.p[i]) && !braces) {
-			size_t k = i;
-
-			while (k < s.n && is_blank(s.p[k]))
-				k++;
-			if (k < s.n && s.p[k] == '{' && !(k + 1 < s.n && s.p[k + 1] == '{'))
-				i = k - 1;
-			else
-				break;
-		}
-	}
-	return i < s.n ? i : s.n;
-}
-
-static bool parse_metric(struct arena *a, struct str text, struct labels *out, struct err *e)
-{
-	struct promql_expr *x;
-	const struct node *sel;
-	struct str inner = str_trim(text);
-
-	*out = LABELS_NONE;
-	if (str_is(inner, "{}"))
-		return true;
-	if (promql_parse(a, inner, &x, e) != 0)
-		return false;
-	sel = node_bare(x->root);
-	if (sel->kind != N_SELECTOR) {
-		err_set(e, ERR_INVALID, "not a series");
-		return false;
-	}
-	out->l = arena_array(a, (size_t)sel->n_m, sizeof *out->l);
-	for (int i = 0; i < sel->n_m; i++)
-		out->l[out->n++] = (struct label){sel->m[i].name, sel->m[i].value};
-	return labels_sort(out, e) == 0;
-}
-
-/* A number without sign lexed from the front of *s: hexadecimal is not taken, so that 0x3 is 0 four times. */
-static bool take_number(struct str *s, double *out)
-{
-	size_t i = 0;
-
-	if (i < s->n && (s->p[i] == '+' || s->p[i] == '-'))
-		i++;
-	if (s->n - i >= 3 && (strncasecmp(s->p + i, "inf", 3) == 0 || strncasecmp(s->p + i, "nan", 3) == 0)) {
-		i += 3;
-	} else {
-		while (i < s->n && ((s->p[i] >= '0' && s->p[i] <= '9') || s->p[i] == '.' || s->p[i] == '_'))
-			i++;
-		if (i < s->n && (s->p[i] | 32) == 'e') {
-			i++;
-			if (i < s->n && (s->p[i] == '+' || s->p[i] == '-'))
-				i++;
-			while (i < s->n && s->p[i] >= '0' && s->p[i] <= '9')
-				i++;
-		}
-	}
-	if (i == 0)
-		return false;
-	char *text = xstrndup(s->p, i), *end;
-
-	*out = strtod(text, &end);
-	bool ok = end != text && *end == '\0';
-
-	free(text);
-	*s = (struct str){s->p + i, s->n - i};
-	return ok;
-}
-
-static bool take_count(struct str *s, size_t *n)
-{
-	int64_t v;
-
-	if (s->n < 2 || s->p[0] != 'x' || !num_int((struct str){s->p + 1, s->n - 1}, &v) || v < 0 ||
-	        v > 10000000)
-		return false;
-	*n = (size_t)v;
-	*s = (struct str){s->p + s->n, 0};
-	return true;
-}
-
-static bool parse_point(struct str item, struct points *p)
-{
-	double a, b = 0;
-	size_t n = 0;
-	struct str s = item;
-
-	if (str_starts(s, "_")) {
-		s = (struct str){s.p + 1, s.n - 1};
-		n = 1;
-		if (s.n > 0 && !take_count(&s, &n))
-			return false;
-		while (n-- > 0)
-			points_add(p, POINT_NONE, 0);
-		return true;
-	}
-	if (str_starts(s, "stale")) {
-		s = (struct str){s.p + 5, s.n - 5};
-		if (s.n > 0 && !take_count(&s, &n))
-			return false;
-		for (size_t i = 0; i <= n; i++)
-			points_add(p, POINT_VALUE, absent());
-		return true;
-	}
-	if (!take_number(&s, &a))
-		return false;
-	if (s.n > 0 && (s.p[0] == '+' || s.p[0] == '-') && !take_number(&s, &b))
-		return false;
-	if (s.n > 0 && !take_count(&s, &n))
-		return false;
-	if (s.n > 0)
-		return false;
-	/* As Prometheus builds them: by repeated addition. */
-	for (size_t i = 0; i <= n; i++, a += b)
-		points_add(p, POINT_VALUE, a);
-	return true;
-}
-
-static bool parse_points(struct str s, struct points *p)
-{
-	size_t i = 0;
-
-	for (;;) {
-		size_t from;
-
-		while (i < s.n && is_blank(s.p[i]))
-			i++;
-		if (i >= s.n)
-			return true;
-		from = i;
-		if (i + 1 < s.n && s.p[i] == '{' && s.p[i + 1] == '{') {
-			size_t more = 0;
-
-			/* {{…}}, {{…}}x3 or {{…}}+{{…}}x3, with blanks inside the braces. */
-			while (i < s.n && !is_blank(s.p[i])) {
-				if (s.p[i] == '{')
-					while (i + 1 < s.n && !(s.p[i] == '}' && s.p[i + 1] == '}'))
-						i++;
-				if (s.p[i] == 'x')
-					from = i;
-				i++;
-			}
-			if (s.p[from] == 'x') {
-				struct str count = {s.p + from, i - from};
-
-				if (!take_count(&count, &more))
-					return false;
-			}
-			for (size_t k = 0; k <= more; k++)
-				points_add(p, POINT_HISTOGRAM, 0);
-			continue;
-		}
-		while (i < s.n && !is_blank(s.p[i]))
-			i++;
-		if (!parse_point((struct str){s.p + from, i - from}, p))
-			return false;
-	}
-}
+#include "promql_data.h"
 
 /* ---- a script ---- */
 
@@ -435,43 +114,63 @@ static struct stored *nhcb_of(struct script *s, const struct labels *ls)
 	return mem_series(&s->mem, &as);
 }
 
-static void load_points(const struct points *p, dur_us step, bool as_histogram, struct stored *to)
+static void load_points(
+        const struct points *p, const struct starts *st, dur_us step, bool as_histogram, struct stored *to)
 {
 	for (size_t i = 0; to != NULL && i < p->n; i++) {
 		if (p->kind[i] == POINT_HISTOGRAM || (as_histogram && p->kind[i] == POINT_VALUE))
 			mem_put_histogram(to, (time_us)i * step);
 		else if (p->kind[i] == POINT_VALUE)
-			mem_put(to, (time_us)i * step, p->v[i]);
+			mem_put(to, (time_us)i * step, p->v[i],
+			        i < st->n && st->at[i] != NO_START ? (time_us)i * step + st->at[i] : 0);
 	}
+}
+
+/* One line of a `load`; what start timestamps it tells are those of the next one. */
+static void load_line(struct script *s, struct str line, dur_us step, bool nhcb, struct starts *st)
+{
+	size_t end = metric_end(line);
+	struct str metric = {line.p, end}, rest = {line.p + end, line.n - end};
+	struct points p = {0};
+	struct labels ls;
+	struct err e = ERR_INIT;
+
+	if (metric.n > 3 && str_is((struct str){metric.p + metric.n - 3, 3}, "@st")) {
+		metric.n -= 3;
+		rest = (struct str){metric.p + metric.n, line.n - metric.n};
+	}
+	if (str_starts(rest, "@st")) {
+		st->n = 0;
+		if (!parse_starts((struct str){rest.p + 3, rest.n - 3}, st))
+			fail_at(s, s->at, "load: cannot read these start timestamps");
+		return;
+	}
+	if (!parse_metric(s->a, metric, &ls, &e) || !parse_points(str_trim(rest), &p)) {
+		fail_at(s, s->at, "load: cannot read this series: %s", e.text);
+	} else if (st->n > 0 && st->n != p.n) {
+		fail_at(s, s->at, "load: %zu start timestamps for %zu points", st->n, p.n);
+	} else {
+		load_points(&p, st, step, false, mem_series(&s->mem, &ls));
+		if (nhcb)
+			load_points(&p, st, step, true, nhcb_of(s, &ls));
+	}
+	st->n = 0;
+	points_free(&p);
 }
 
 static void run_load(struct script *s, struct str args, bool nhcb)
 {
 	size_t start = s->at - 1;
+	struct starts st = {0};
 	dur_us step;
 
 	if (!parse_time(word(&args), &step)) {
 		fail_at(s, start, "load: not a duration");
 		return;
 	}
-	for (; s->at < s->lines && s->line[s->at].n > 0; s->at++) {
-		struct str line = s->line[s->at];
-		size_t end = metric_end(line);
-		struct points p = {0};
-		struct labels ls;
-		struct err e = ERR_INIT;
-
-		if (!parse_metric(s->a, (struct str){line.p, end}, &ls, &e) ||
-		        !parse_points(rest_after(line, end), &p)) {
-			fail_at(s, s->at, "load: cannot read this series: %s", e.text);
-			points_free(&p);
-			continue;
-		}
-		load_points(&p, step, false, mem_series(&s->mem, &ls));
-		if (nhcb)
-			load_points(&p, step, true, nhcb_of(s, &ls));
-		points_free(&p);
-	}
+	for (; s->at < s->lines && s->line[s->at].n > 0; s->at++)
+		load_line(s, s->line[s->at], step, nhcb, &st);
+	free(st.at);
 }
 
 static void expect_text(struct expectation *x, char kind, char how, struct str text)
@@ -847,7 +546,7 @@ static void run_eval(struct script *s, struct str args, struct str how)
 	else if (how.n > 0)
 		expect_text(&x, how.p[0], 0, STR_NULL);
 	range = str_is(word(&args), "range");
-	if (range || str_starts(args, "at ")) {
+	if (range || str_starts(args, "at ") || str_starts(args, "at\t")) {
 		word(&args); /* at, from */
 		ok = parse_time(word(&args), &from);
 	}

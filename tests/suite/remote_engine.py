@@ -6,6 +6,7 @@ Both get the same invented readings. Meanwhile victoria-metrics is killed and st
   nothing is lost    every reading that was acknowledged is in victoria-metrics
   the same answers   with a folder from which all readings were taken away, so that each comes from victoria-metrics, the random
                      queries of prometheus_diff give what the other site gives
+  sites do not mix   two more sites share the engine, each with series-labels of its own: each has its own readings, also from an empty folder
   it is told         while victoria-metrics is away, questions about old readings say so, recent ones are answered, readings are taken
 
 HEMING names the program. Ends with 77 if there is no victoria-metrics.
@@ -238,6 +239,35 @@ def by_prometheus(heming, series, seed, queries):
             engine.stop()
 
 
+def two_sites(heming, folder, vm):
+    """Both write series that are alike in all labels, of before the folders are whole, so that the engine is asked."""
+    at = (BEGIN + 600) * 1000
+    own = {name: [('lvl', {'job': 'shared'}, at, value), ('lvl', {'job': 'shared', 'site': name * 2}, at, value + 1)] for name, value in (('yancheng', 10), ('suzhou', 20))}
+    sites = {name: City(heming, folder, name, '--series', f'http://127.0.0.1:{vm.port}', '--series-labels', f'site={name}') for name in own}
+
+    def seen(name):
+        r = sites[name].side.ask('query', {'query': 'lvl{job="shared"}', 'time': BEGIN + 601})
+        return sorted((x['metric'].get('site', ''), x['value'][1]) for x in r['data']['result']) if r['status'] == 'success' else r
+
+    try:
+        for name, points in own.items():
+            check(f'{name} takes readings', sites[name].write(points)[0] == 204)
+        for name, points in own.items():
+            wait('they are handed on', lambda name=name: len(vm.ask('/api/v1/export', {'match[]': f'lvl{{site="{name}"}}'})[1].splitlines()) == 2)
+        for name, points in own.items():
+            want = sorted((labels.get('site', ''), str(v)) for _, labels, _, v in points)
+            check(f'{name} sees its own readings alone', seen(name) == want, seen(name))
+            sites[name].stop()
+            shutil.rmtree(f'{sites[name].site}/series')
+            sites[name].start()
+            wait('the engine answers', lambda name=name, want=want: seen(name) == want, 20)
+            check(f'{name} has them from the engine, too, and a label of that name as it was', seen(name) == want, seen(name))
+    finally:
+        for c in sites.values():
+            if c.p.poll() is None:
+                c.stop()
+
+
 def main():
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 42
     queries = int(sys.argv[2]) if len(sys.argv) > 2 else 1500
@@ -277,6 +307,8 @@ def main():
             far.start()
             check('the folder knows nothing of before', far.health()['remote']['whole_since'] == '2026-07-14T02:00:00Z', far.health())
             compare(own, far, seed, queries, rnd)
+
+            two_sites(heming, folder, vm)
 
             vm.stop()  # with the folder the window has gone: nothing could be sent again after a kill
             wait('that it is away is seen', lambda: not far.health()['remote']['ok'])

@@ -177,6 +177,22 @@ def good(c):
     check('fields of later versions are passed over', s == 204 and values(c.points('rw_more')) == ['1'], body)
 
 
+def again(c):
+    """Series that come in the order of last time are known by their bytes; that must show nowhere."""
+    ms = NOW * 1000
+    one, two, three = ([('__name__', 'rw_again'), ('n', n)] for n in ('1', '2', '3'))
+    for i in range(3):
+        s, h, body = c.write(b''.join(series_1(x, [(ms - 10000 + i, i + k / 4)]) for k, x in enumerate((one, two, three))))
+        check(f'the same series, time {i}', s == 204 and h['X-Prometheus-Remote-Write-Samples-Written'] == '3', (s, body))
+    s, h, body = c.write(series_1(one, [(ms - 9000, 7), (ms - 8000, 8)]) + series_1(three, [(ms - 9000, 9)]) + series_1(two, [(ms + 3600_000, 1)]) +
+                         series_1(one + [('z', 'z')], [(ms - 9000, 10)]) + series_1(two, [(ms - 9000, 11)], field(4, field(1, 3))))
+    check('in another order, with a bad one and one with more: told', s == 400 and b'series 3' in body and h['X-Prometheus-Remote-Write-Samples-Written'] == '5', (s, h, body))
+    check('and each has its own', sorted(map(tuple, c.points('rw_again').values())) == sorted([
+        tuple((NOW - 10 + i / 1000, str(i)) for i in range(3)) + ((NOW - 9, '7'), (NOW - 8, '8')),
+        tuple((NOW - 10 + i / 1000, f'{i + 0.25:g}') for i in range(3)) + ((NOW - 9, '11'),),
+        tuple((NOW - 10 + i / 1000, f'{i + 0.5:g}') for i in range(3)) + ((NOW - 9, '9'),), ((NOW - 9, '10'),)]), c.points('rw_again'))
+
+
 def special(c):
     ms = NOW * 1000
     nan = struct.pack('<Q', 0x7ff8000000000001)
@@ -386,7 +402,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix='heming-write-') as folder:
         c = City(heming, folder, 'manual:2026-07-14T00:00:00Z')
         try:
-            for part in (good, special, partial, metadata, second, door, broken):
+            for part in (good, again, special, partial, metadata, second, door, broken):
                 part(c)
             check('the program is still there', c.p.poll() is None)
         finally:

@@ -9,3 +9,9 @@ ON CONFLICT (login) DO UPDATE SET secret = excluded.secret, things = excluded.th
 -- in: login text
 -- out: secret text, things text
 SELECT secret, things FROM device WHERE login = :login;
+
+-- device_by_secret: what a connection needs that shows nothing else
+-- one
+-- in: secret text
+-- out: login text, things text
+SELECT login, things FROM device WHERE secret = :secret;

@@ -25,8 +25,8 @@ SELECT kind FROM record WHERE thing AND code = :code;
 -- record_things: every thing
 -- many
 -- out: code text, kind text, name text, name_en text, state text, org text, region text, lon real?, lat real?,
---      demo bool
-SELECT code, kind, name, name_en, state, org, region, lon, lat, demo FROM record WHERE thing ORDER BY code;
+--      demo bool, attrs text
+SELECT code, kind, name, name_en, state, org, region, lon, lat, demo, attrs FROM record WHERE thing ORDER BY code;
 
 -- record_things_attrs: the attributes of every thing
 -- many
@@ -37,8 +37,8 @@ SELECT code, attrs FROM record WHERE thing ORDER BY code;
 -- many
 -- in: codes texts
 -- out: code text, kind text, name text, name_en text, state text, org text, region text, lon real?, lat real?,
---      demo bool
-SELECT code, kind, name, name_en, state, org, region, lon, lat, demo FROM record WHERE thing AND code IN
+--      demo bool, attrs text
+SELECT code, kind, name, name_en, state, org, region, lon, lat, demo, attrs FROM record WHERE thing AND code IN
 	@list(:codes);
 
 -- record_part: records of a kind past a code

@@ -56,10 +56,10 @@ INSERT INTO record_batch_row (batch, line, code, verdict, row, rev, field, words
 UPDATE record_batch_row SET verdict = :verdict, rev = :rev, field = :field, words = :words, words_zh = :words_zh
 	WHERE batch = :batch AND line = :line;
 
--- record_batch_row_rev: the version that it became
+-- record_batch_row_rev: the version that lines of one verdict became
 -- do
--- in: batch int, line int, rev int
-UPDATE record_batch_row SET rev = :rev WHERE batch = :batch AND line = :line;
+-- in: batch int, from_ int, to_ int, verdict text, rev int
+UPDATE record_batch_row SET rev = :rev WHERE batch = :batch AND line >= :from_ AND line <= :to_ AND verdict = :verdict;
 
 -- record_batch_row_of: the line that names a code already
 -- one

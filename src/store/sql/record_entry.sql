@@ -15,6 +15,7 @@ UPDATE record_field SET form = :form WHERE no = :no;
 
 -- record_entry_put: a value of a record
 -- do
+-- times: 32
 -- in: field int, key blob, record int
 INSERT INTO record_entry (field, key, record) VALUES (:field, :key, :record)
 ON CONFLICT (field, key, record) DO NOTHING;

@@ -20,12 +20,12 @@ SELECT id, selectors, since, until, reason, state, asked_by, asked, decided_by, 
 SELECT id, selectors, since, until, reason, state, asked_by, asked, decided_by, decided, series, readings, bytes,
 	estimate_ms, removed, freed, ended, why FROM removal
 WHERE :asked_by IS NULL OR asked_by = :asked_by
-ORDER BY CASE WHEN state IN ('open', 'running') THEN 0 ELSE 1 END, id DESC LIMIT 100;
+ORDER BY CASE WHEN state IN ('open', 'running', 'stopping') THEN 0 ELSE 1 END, id DESC LIMIT 100;
 
--- removal_next: the oldest that is to be carried out
+-- removal_next: the oldest that is to be carried out, or was stopped and has no end yet
 -- one
 -- out: id int
-SELECT id FROM removal WHERE state = 'running' ORDER BY id LIMIT 1;
+SELECT id FROM removal WHERE state IN ('running', 'stopping') ORDER BY id LIMIT 1;
 
 -- removal_decide: it is to be done, or was refused
 -- do
@@ -33,8 +33,13 @@ SELECT id FROM removal WHERE state = 'running' ORDER BY id LIMIT 1;
 UPDATE removal SET selectors = :selectors, state = :state, decided_by = :decided_by, decided = :decided
 WHERE id = :id AND state = 'open';
 
+-- removal_stop: it is to stop
+-- do
+-- in: id int
+UPDATE removal SET state = 'stopping' WHERE id = :id AND state = 'running';
+
 -- removal_end: what came of it
 -- do
 -- in: id int, state text, removed int, freed int, ended int, why text
 UPDATE removal SET state = :state, removed = :removed, freed = :freed, ended = :ended, why = :why
-WHERE id = :id AND state = 'running';
+WHERE id = :id AND state IN ('running', 'stopping');

@@ -17,11 +17,32 @@ DELETE FROM timer WHERE case_id = :case_id;
 -- timer_get: when a timer is due
 -- one
 -- in: case_id int, key int
--- out: at int
-SELECT at FROM timer WHERE case_id = :case_id AND key = :key;
+-- out: at int, element text
+SELECT at, element FROM timer WHERE case_id = :case_id AND key = :key;
 
 -- timer_first: timers in order of their time
 -- many
 -- in: limit_ int
 -- out: case_id int, key int, at int
-SELECT case_id, key, at FROM timer ORDER BY at, case_id, key LIMIT :limit_;
+SELECT case_id, key, at FROM timer WHERE at < 9223372036854775807 ORDER BY at, case_id, key LIMIT :limit_;
+
+-- timer_later: a timer is put off
+-- do
+-- in: case_id int, key int, at int
+UPDATE timer SET at = :at WHERE case_id = :case_id AND key = :key;
+
+-- timer_signals: waits of a case for signals
+-- many
+-- in: case_id int
+-- out: key int
+SELECT key FROM timer WHERE case_id = :case_id AND element LIKE '~%';
+
+-- timer_signal: a signal to all other cases that wait for it
+-- do
+-- in: case_id int, element text, at int, never int
+UPDATE timer SET at = :at WHERE at = :never AND element = :element AND case_id <> :case_id;
+
+-- timer_heard: a case has heard a signal
+-- do
+-- in: case_id int, element text, never int
+UPDATE timer SET at = :never WHERE case_id = :case_id AND element = :element;

@@ -120,6 +120,21 @@ TEST(windows_from_roll_ups_say_what_the_readings_say)
 	city_close(&town);
 }
 
+/* As Prometheus writes them: a scalar has no exponent, a sample has one below 1e-6 and from 1e21 on. */
+TEST(values_are_written_as_prometheus_writes_them)
+{
+	static const char *const rows[][2] = {{"1e-7", "\"0.0000001\""}, {"vector(1e-7)", "\"1e-07\""},
+	        {"vector(1e-6)", "\"0.000001\""}, {"vector(-1.5e21)", "\"-1.5e+21\""},
+	        {"-1.5e21", "\"-1500000000000000000000\""}, {"vector(1)%2F0", "\"+Inf\""},
+	        {"-1%2F0", "\"-Inf\""}, {"vector(NaN)", "\"NaN\""}, {"0*-1", "\"-0\""}};
+
+	begin();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		check_has(get(text("/prometheus/api/v1/query?query=%s&time=" AT, rows[i][0])),
+		        text("[" AT ",%s]", rows[i][1]));
+	city_close(&town);
+}
+
 TEST(queries_that_are_wrong)
 {
 	struct answer a;
@@ -128,6 +143,11 @@ TEST(queries_that_are_wrong)
 	a = ask("GET", "/prometheus/api/v1/query?query=sum(", duty, NULL);
 	check_eq_i(a.status, 400);
 	check_has(a.body, "\"errorType\":\"bad_data\",\"error\":\"invalid parameter \\\"query\\\": 1:");
+	check_has(get("/prometheus/api/v1/query?query=1%0A%2B%20foo()"),
+	        "invalid parameter \\\"query\\\": 2:3: parse error: unknown function with name \\\"foo\\\"");
+	a = ask("GET", "/prometheus/api/v1/query?query=1&timeout=0s", duty, NULL);
+	check_eq_i(a.status, 503);
+	check_has(a.body, "\"errorType\":\"timeout\",\"error\":\"query timed out in query execution\"");
 	a = ask("GET", "/prometheus/api/v1/query?query=ch4_lel%20%2B%20on(region)%20group_left%20ch4_lel",
 	        NULL, NULL);
 	check_eq_i(a.status, 401);
@@ -146,7 +166,17 @@ TEST(series_and_labels)
 	        "\"data\":[{\"__name__\":\"ch4_lel\",\"kind\":\"gas\",\"org\":\"o1\",\"region\":\"3201\","
 	        "\"thing\":\"G-1\"},{");
 	check_has(get("/prometheus/api/v1/series"), "no match[] parameter provided");
-	check_has(get("/prometheus/api/v1/series?match[]=sum(x)"), "is not a series selector");
+	check_has(get("/prometheus/api/v1/series?match[]=sum(x)"),
+	        "invalid parameter \\\"match[]\\\": 1:4: parse error: unexpected \\\"(\\\"");
+	check_has(
+	        get("/prometheus/api/v1/series?match[]=x%5B5m%5D"), "1:2: parse error: unexpected \\\"[\\\"");
+	check_has(get("/prometheus/api/v1/series?match[]=x%20offset%205m"),
+	        "1:3: parse error: unexpected <offset>");
+	check_has(get("/prometheus/api/v1/series?match[]="), "1:1: parse error: unexpected end of input");
+	check_has(get("/prometheus/api/v1/series?match[]=%7B%22ch4_lel%22,%22thing%22=%22G-1%22%7D"),
+	        "\"thing\":\"G-1\"}]");
+	check_has(get("/prometheus/api/v1/labels?start=x"), "Invalid time value for 'start'");
+	check_has(get("/prometheus/api/v1/labels?start=1&end=4000000000"), "\"__name__\"");
 	check_has(get("/prometheus/api/v1/series?match[]=x%7B"), "\"errorType\":\"bad_data\"");
 	check_eq_s(get("/prometheus/api/v1/labels"),
 	        "{\"status\":\"success\",\"data\":[\"__name__\",\"kind\",\"org\",\"region\",\"thing\"]}");
@@ -160,6 +190,8 @@ TEST(series_and_labels)
 	check_has(get("/prometheus/api/v1/label/U__r_65_gion/values"), "\"data\":[\"3201\",\"3202\"]");
 	check_has(get("/prometheus/api/v1/metadata"),
 	        "{\"ch4_lel\":[{\"type\":\"gauge\",\"help\":\"Methane\",\"unit\":\"%LEL\"}]}");
+	check_has(get("/prometheus/api/v1/metadata?limit=-1"), "\"ch4_lel\"");
+	check_has(get("/prometheus/api/v1/metadata?limit=x"), "\"error\":\"limit must be a number\"");
 	city_close(&town);
 }
 

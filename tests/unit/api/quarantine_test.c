@@ -115,6 +115,9 @@ TEST(one_may_be_merged_ignored_and_blocked)
 
 	open_town(true);
 	admin = sign_in(&town, "admin");
+	/* More than one: what is known of the first must end with a decision. */
+	check_eq_i(send("M-1", -80, 3, "ch4_lel"), 0);
+	check_eq_i(send("M-1", -70, 3, "ch4_lel"), 0);
 	check_eq_i(send("M-1", -60, 3, "ch4_lel"), 0);
 	check_eq_i(decide("M-1", "merge", "{\"into\":\"nothing\"}").status, 400);
 	a = decide("M-1", "merge", "{\"into\":\"G-1\"}");
@@ -224,10 +227,10 @@ TEST(no_more_wait_than_may)
 	for (int i = 0; i < QUARANTINE_MOST; i++)
 		check_eq_i(quarantine_admit(town.site->quarantine, str_of(arena_printf(a, "Q-%d", i)), "line",
 		                   "x", &target),
-		        ADMIT_UNKNOWN);
+		        ADMIT_NEW);
 	check_eq_i(quarantine_admit(town.site->quarantine, STR_LIT("R-1"), "line", "x", &target), ADMIT_FULL);
 	check_eq_i(
-	        quarantine_admit(town.site->quarantine, STR_LIT("Q-1"), "line", "x", &target), ADMIT_UNKNOWN);
+	        quarantine_admit(town.site->quarantine, STR_LIT("Q-1"), "line", "x", &target), ADMIT_NEW);
 	check_eq_i(
 	        quarantine_admit(town.site->quarantine, STR_LIT("G-1"), "line", "x", &target), ADMIT_KNOWN);
 	check_eq_i(send("R-1", 0, 3, "ch4_lel"), 1);

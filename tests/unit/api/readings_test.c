@@ -92,6 +92,62 @@ TEST(line_protocol_tells_every_line)
 	close_with_ingest();
 }
 
+/* What came in this order before is known by its bytes; that must show nowhere. */
+TEST(lines_that_come_again)
+{
+	static const char first[] = "temp,thing=G-1 value=1,hum=2i 1783987100\n"
+	                            "temp,thing=G-2 value=3 1783987100\n"
+	                            "temp,thing=G-2\\,x value=4 1783987100\n"
+	                            "G-1 m=5 1783987100";
+	struct answer a;
+
+	open_with_ingest();
+	for (int i = 0; i < 2; i++) {
+		a = ask("POST", "/write?precision=s", gw, first);
+		check_eq_i(a.status, 204);
+	}
+	a = ask("POST", "/write?precision=s", gw,
+	        "temp,thing=G-1 value=-1.5,hum=20i 1783987110\ntemp,thing=G-2 value=30.25 1783987110\n"
+	        "temp,thing=G-2\\,x value=40 1783987110\nG-1 m=50 1783987110\n");
+	check_eq_i(a.status, 204);
+	check_eq_d(value_of("temp{thing=\"G-1\"}"), -1.5);
+	check_eq_d(value_of("temp_hum"), 20);
+	check_eq_d(value_of("temp{thing=\"G-2\"}"), 30.25);
+	check_eq_d(value_of("temp{thing=\"G-2,x\"}"), 40);
+	check_eq_d(value_of("G_1_m"), 50);
+	/* Lines are refused as they were, and told by their numbers; the rest of a line is not kept. */
+	a = ask("POST", "/write?precision=s", gw,
+	        "temp,thing=G-1 value=7,hum=21x 1783987120\ntemp,thing=G-2 value=31 1783987120\n"
+	        "temp,thing=G-2\\,x value=41 9783987120\ntemp,thing=G-1 value=8,hum=\"ERR\" 1783987120\n"
+	        "temp,thing=G-2 value=32 178398712O\n");
+	check_has(a.body, "\"stored\":2,\"refused\":4");
+	check_has(a.body, "\"line\":1,\"stored\"");
+	check_has(a.body, "{\"line\":3,\"reason\":\"the time lies in the future");
+	check_has(a.body, "{\"line\":4,\"reason\":\"a text, where numbers were stored before");
+	check_has(a.body, "{\"line\":5,\"reason\":\"the time stamp");
+	check_eq_d(value_of("temp{thing=\"G-1\"}"), 8);
+	check_eq_d(value_of("temp_hum"), 20);
+	check_eq_d(value_of("temp{thing=\"G-2\"}"), 31);
+	check_eq_d(value_of("temp{thing=\"G-2,x\"}"), 40);
+	/* Another device may not write what this one wrote. */
+	a = ask("POST", "/write?precision=s", text("Authorization: Token %s\n", one), first);
+	check_has(a.body, "\"stored\":2,\"refused\":3");
+	check_has(a.body, "{\"line\":2,\"reason\":\"the device may not write readings of this thing");
+	/* Without a time it is now. */
+	a = ask("POST", "/write?precision=s", gw,
+	        "temp,thing=G-1 value=60,hum=61i\ntemp,thing=G-2 value=62\n");
+	check_eq_i(a.status, 204);
+	check_eq_d(value_of("temp{thing=\"G-1\"}"), 60);
+	check_eq_d(value_of("temp_hum"), 61);
+	check_eq_d(value_of("temp{thing=\"G-2\"}"), 62);
+	/* A thing of JSON is not a measurement of the same name. */
+	a = ask("POST", "/api/v1/readings?thing=G-1", gw, "{\"m\":70}");
+	check_eq_i(a.status, 204);
+	check_eq_d(value_of("m{thing=\"G-1\"}"), 70);
+	check_eq_d(value_of("G_1_m"), 50);
+	close_with_ingest();
+}
+
 TEST(what_clients_of_influxdb_ask_first)
 {
 	struct answer a;

@@ -4,7 +4,9 @@
 #include "door.h"
 
 #include "base/file.h"
+#include "base/num.h"
 #include "series/series.h"
+#include "store/sql.h"
 
 static struct city town;
 static const char *admin;
@@ -101,6 +103,58 @@ TEST(a_deletion_is_counted_then_confirmed)
 	check_has(said, "series.removed");
 	check_has(said, "series.removal_refused");
 	check_has(said, "it hung in the sun");
+	city_close(&town);
+}
+
+static int set_running(struct store_tx *tx, void *arg, struct err *e)
+{
+	return sql_removal_decide(tx,
+	        &(struct sql_removal_decide_in){.id = *(int64_t *)arg,
+	                .selectors = STR_LIT("{thing=\"G-1\"}"),
+	                .state = STR_LIT("running"),
+	                .decided_by = STR_LIT("admin"),
+	                .decided = store_now(tx)},
+	        NULL, e);
+}
+
+/* Confirmed, but its turn has not come. */
+TEST(a_deletion_is_stopped)
+{
+	const char *said, *id;
+	struct err e = ERR_INIT;
+	int64_t number = 0;
+
+	begin();
+	said = post(
+	        admin, REMOVALS, "{\"selectors\":[\"{thing=\\\"G-1\\\"}\"],\"reason\":\"to be stopped\"}");
+	id = id_in(said);
+	check_has(post(admin, text(REMOVALS "/%s/stop", id), NULL), "409 ");
+	check(num_int(str_of(id), &number));
+	check_ok(store_write(town.site->store, "a deletion", set_running, &number, &e), &e);
+	said = post(admin, text(REMOVALS "/%s/stop", id), NULL);
+	check_has(said, "202 ");
+	said = get(admin, text(REMOVALS "/%s", id));
+	check_has(said, "\"state\":\"stopped\"");
+	check_has(said, "\"removed\":0,");
+	check_has(post(admin, text(REMOVALS "/%s/stop", id), NULL), "409 ");
+	check_has(post(admin, REMOVALS "/1/stop", NULL), "404 ");
+	check_has(get(admin, "/prometheus/api/v1/query" ALL), "\"thing\":\"G-1\"},\"values\":[[1783986900,");
+	said = get(admin, "/api/v1/journal?subject=series");
+	check_has(said, "series.removal_stop_asked");
+	check_has(said, "series.removal_stopped");
+	city_close(&town);
+}
+
+TEST(snapshots_are_stopped)
+{
+	struct running run;
+
+	begin();
+	check_has(post(admin, "/api/v1/series/snapshots/stop", NULL), "404 ");
+	runs_begin(&town.site->runs, &run, RUNNING_SNAPSHOT);
+	check_has(post(admin, "/api/v1/series/snapshots/stop", NULL), "204 ");
+	check(run.stop);
+	runs_end(&town.site->runs, &run);
 	city_close(&town);
 }
 

@@ -258,6 +258,55 @@ TEST(shifts_past_midnight)
 	calendar_free(&c);
 }
 
+static uint64_t rolled(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 16;
+}
+
+/* A part of a work day lies between the whole ones, also where a shift of the day before reaches into it. */
+TEST(parts_of_work_days_lie_in_between)
+{
+	static const struct calendar_period night[] = {{1320, 1800}}, short_day[] = {{90, 210}, {1439, 1441}};
+	struct calendar *c = week("America/New_York", night, 1);
+	struct err e = ERR_INIT;
+	uint64_t seed = 5;
+
+	check_ok(calendar_set_weekday(c, 6, short_day, 2, &e), &e);
+	calendar_add_holiday(c, 2026, 11, 26, "");
+	calendar_ready(c);
+	for (int i = 0; i < 2000; i++) {
+		time_us t = at("2026-10-20 00:00") + (time_us)(rolled(&seed) % (uint64_t)(60 * US_DAY)),
+		        last = t;
+
+		for (int n = 0; n <= 12; n++) {
+			time_us u = calendar_deadline(c, t, LIMIT_WORK_DAY, n / 4.0);
+
+			if (u < last || u == TIME_NONE) {
+				check_fail("%d quarters of a work day from %s: %s, after %s", n, shown(t),
+				        shown(u), shown(last));
+				break;
+			}
+			last = u;
+		}
+	}
+	calendar_free(&c);
+}
+
+TEST(no_deadline_lies_past_the_last_year)
+{
+	static const struct calendar_period all[] = {{0, 1440}};
+	struct calendar *c = week("Asia/Shanghai", all, 1);
+	time_us t = at("9999-12-31 23:00");
+
+	check_eq_i(calendar_deadline(c, t, LIMIT_URGENT_HOUR, 0.5), t + US_HOUR / 2);
+	check_eq_i(calendar_deadline(c, t, LIMIT_URGENT_HOUR, 10), TIME_NONE);
+	check_eq_i(calendar_deadline(c, t, LIMIT_NATURAL_DAY, 1), TIME_NONE);
+	check_eq_i(calendar_deadline(c, t, LIMIT_WORK_HOUR, 2), TIME_NONE);
+	check_eq_i(calendar_deadline(c, t, LIMIT_WORK_DAY, 1), TIME_NONE);
+	calendar_free(&c);
+}
+
 TEST(make_up_days_have_the_hours_of_a_weekday)
 {
 	static const struct calendar_period full[] = {{480, 720}, {840, 1080}}, half[] = {{480, 720}};
@@ -338,12 +387,6 @@ static void build(struct model *m, const char *zone_text, time_us start, const s
 		        model_worked(w, model_kind(day - 1, (l.weekday + 6) % 7), minute + 1440);
 		m->worked[i + 1] = m->worked[i] + works;
 	}
-}
-
-static uint64_t rolled(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 16;
 }
 
 static void check_against_model(const char *zone_text, const char *start, const struct model_week *w)

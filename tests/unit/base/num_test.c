@@ -100,6 +100,50 @@ TEST(random_texts_read_as_the_system_reads_them)
 	}
 }
 
+TEST(numbers_at_the_start_of_a_text)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		double v;
+	} short_ones[] = {{"20.05 x", 5, 20.05}, {"-1", 2, -1}, {"0,", 1, 0},
+	        {"123456789012345", 15, 123456789012345}, {"12345678.1234567,", 16, 12345678.1234567},
+	        {"1e5", 1, 1}, {"1.e5", 0, 0}, {".5", 0, 0}, {"-", 0, 0}, {"", 0, 0},
+	        {"1234567890123456", 0, 0}, {"12345678.12345678", 0, 0}, {"1-2", 1, 1}, {"1.2.3", 3, 1.2},
+	        {"+1", 0, 0}, {"\xb5\xb1", 0, 0}};
+	uint64_t u, x = 1;
+	double v = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(short_ones); i++) {
+		const char *p = short_ones[i].text;
+		size_t n = num_short(p, p + strlen(p), &v);
+
+		if (n != short_ones[i].n || (n > 0 && v != short_ones[i].v))
+			check_fail("%s: %zu bytes, %.17g", p, n, v);
+	}
+	check(num_short("-0", &"-0"[2], &v) == 2 && signbit(v));
+	for (int i = 0; i < 20000; i++) {
+		char text[32];
+		size_t n = (size_t)(next_random(&x) % 22), got;
+		uint64_t want = 0;
+
+		/* Any byte but a digit behind n digits; the rest may be anything, so that eight at once are
+		 * misled. */
+		for (size_t k = 0; k < sizeof(text); k++)
+			text[k] = (char)(k < n ? '0' + next_random(&x) % 10 : next_random(&x));
+		if (text[n] >= '0' && text[n] <= '9')
+			text[n] = ' ';
+		for (size_t k = 0; k < n && k < 19; k++)
+			want = want * 10 + (uint64_t)(text[k] - '0');
+		got = num_digits(text, text + sizeof(text), &u);
+		if (got != (n < 19 ? n : 19) || u != want)
+			check_fail("%.*s: %zu digits, %" PRIu64, (int)n, text, got, u);
+		got = num_digits(text, text + n, &u); /* and nothing behind the end is looked at */
+		if (got != (n < 19 ? n : 19) || u != want)
+			check_fail("%.*s, cut off: %zu digits, %" PRIu64, (int)n, text, got, u);
+	}
+}
+
 TEST(formats_as_prometheus_prints)
 {
 	static const struct {
@@ -107,15 +151,15 @@ TEST(formats_as_prometheus_prints)
 		const char *want;
 	} rows[] = {{0, "0"}, {-0.0, "-0"}, {1, "1"}, {-1.5, "-1.5"}, {0.1, "0.1"},
 	        {0.1 + 0.2, "0.30000000000000004"}, {1e20, "100000000000000000000"}, {1e21, "1e+21"},
-	        {1e22, "1e+22"}, {123456789012345680, "123456789012345680"}, {1e-7, "0.0000001"},
-	        {9.9e-8, "9.9e-08"}, {1.25e-7, "0.000000125"}, {5e-324, "5e-324"},
+	        {1e22, "1e+22"}, {123456789012345680, "123456789012345680"}, {1e-7, "1e-07"},
+	        {9.9e-8, "9.9e-08"}, {1.25e-7, "1.25e-07"}, {5e-324, "5e-324"},
 	        {1.7976931348623157e308, "1.7976931348623157e+308"},
 	        {2.2250738585072014e-308, "2.2250738585072014e-308"}, {1e100, "1e+100"}, {1e23, "1e+23"},
 	        {100, "100"}, {1234.5678, "1234.5678"}, {1752451200.123, "1752451200.123"},
 	        {9007199254740992, "9007199254740992"}, {9007199254740993.0, "9007199254740992"},
 	        {1.0 / 3, "0.3333333333333333"}, {999999999999999, "999999999999999"},
 	        {1e15, "1000000000000000"}, {0.000001, "0.000001"},
-	        {9.5367431640625e-07, "0.00000095367431640625"}};
+	        {9.5367431640625e-07, "9.5367431640625e-07"}};
 	char buf[32];
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		check_eq_u(num_format(rows[i].v, buf), strlen(rows[i].want));
@@ -127,6 +171,21 @@ TEST(formats_as_prometheus_prints)
 	check_eq_s(buf, "+Inf");
 	num_format(-(double)INFINITY, buf);
 	check_eq_s(buf, "-Inf");
+}
+
+TEST(formats_without_exponents)
+{
+	char buf[NUM_PLAIN_MAX];
+	check_eq_u(num_format_plain(1e-7, buf), 9);
+	check_eq_s(buf, "0.0000001");
+	num_format_plain(-1.5e22, buf);
+	check_eq_s(buf, "-15000000000000000000000");
+	check_eq_u(num_format_plain(-5e-324, buf), 327);
+	check_eq_u(num_format_plain(-1.7976931348623157e308, buf), 310);
+	num_format_plain(0.25, buf);
+	check_eq_s(buf, "0.25");
+	num_format_plain((double)INFINITY, buf);
+	check_eq_s(buf, "+Inf");
 }
 
 static int significant(const char *s)

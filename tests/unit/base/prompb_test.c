@@ -40,6 +40,50 @@ TEST(what_is_written_is_read)
 	arena_free(&a);
 }
 
+TEST(labels_that_are_known_need_not_be_read)
+{
+	struct arena *a = arena_new(0);
+	struct label l[2] = {{STR_LIT(LABEL_NAME), STR_LIT("level")}, {STR_LIT("thing"), STR_LIT("T-1")}};
+	struct prompb_series s;
+	struct prompb_reader r, again;
+	struct sb b = SB_INIT;
+	struct str head;
+	int64_t t = 0;
+	double v = 0;
+	size_t at;
+
+	put_series(&b, "level", 7, 2);
+	put_series(&b, "levels", 7, 1);
+	at = protobuf_begin(&b, 1); /* labels around the samples */
+	protobuf_put_bytes(&b, 1, STR_LIT("\n\1a\x12\1b"));
+	prompb_sample_put(&b, 1, 1);
+	protobuf_put_bytes(&b, 1, STR_LIT("\n\1c\x12\1d"));
+	protobuf_end(&b, at);
+	at = prompb_series_begin(&b, &(struct labels){l, 2});
+	prompb_sample_put(&b, 1, 1);
+	protobuf_put_bytes(&b, 3, STR_LIT("")); /* an exemplar */
+	prompb_series_end(&b, at);
+	check(prompb_reader_init(&r, PROMPB_WRITE_1, sb_str(&b), a) == 0);
+	again = r;
+	check(prompb_next(&r, &s) == 1);
+	head = s.head;
+	if (check(head.n > 0))
+		check(head.p[head.n] == 0x12 && head.p[head.n - 1] == '1');
+	check(prompb_next_known(&again, head, &s) && s.samples == 2 && again.body.p == r.body.p);
+	check(prompb_sample(&s, &t, &v) && t == 7 && v == 0 && prompb_sample(&s, &t, &v) && t == 8 &&
+	        !prompb_sample(&s, &t, &v));
+	check(!prompb_next_known(&again, head, &s)); /* other labels */
+	check(prompb_next(&again, &s) == 1 && s.samples == 1);
+	check(!prompb_next_known(&again, (struct str){head.p, 7}, &s));
+	check(prompb_next(&again, &s) == 1 && s.head.p == NULL && s.labels.n == 2);
+	check(!prompb_next_known(&again, head, &s)); /* more than samples */
+	check(prompb_next(&again, &s) == 1 && str_eq(s.head, head) && s.exemplars == 1);
+	check(!prompb_next_known(&again, head, &s));
+	check(prompb_next(&again, &s) == 0);
+	sb_fini(&b);
+	arena_free(&a);
+}
+
 TEST(a_message_that_is_cut_is_never_more_than_what_was_sent)
 {
 	struct arena *a = arena_new(0);

@@ -109,6 +109,9 @@ static const struct {
                 "conditions are not looked at"},
         {WRONG("<eventBasedGateway id='a'/>" FLOW("f", "s", "a") FLOW("g", "a", "e")), 5, "e",
                 "only to catching events"},
+        {WRONG("<eventBasedGateway id='a'/><receiveTask id='r' messageRef='m1'><standardLoopCharacteristics "
+               "loopMaximum='2'/></receiveTask>" FLOW("f", "s", "a") FLOW("g", "a", "r") FLOW("h", "r", "e")),
+                6, "r", "may not be repeated"},
         {WRONG("<startEvent id='s2'/>" FLOW("f", "s2", "e")), 4, "p", "2 start events"},
         {WRONG(FLOW("f", "e", "s")), 5, "s", "may lead into a start event"},
         {WRONG(USER("a") USER("b") FLOW("f", "a", "b") FLOW("g", "b", "a") FLOW("h", "b", "e")), 6, "a",

@@ -22,11 +22,26 @@ static void join(struct model *m, int from, int to, int var, bool dflt)
 	m->flow[m->f++] = (struct mflow){from, to, var, dflt};
 }
 
+int model_waiter(const struct model *m, int node)
+{
+	if (m->node[node].what == W_BOUNDARY)
+		return m->node[node].host;
+	for (int i = 0; i < m->f; i++)
+		if (m->flow[i].to == node && m->node[m->flow[i].from].what == W_EVENT_GATE)
+			return m->flow[i].from;
+	return node;
+}
+
+/* error: somebody around catches one. */
+struct inside {
+	int scope;
+	bool error;
+};
 struct block {
 	int in, out;
 };
-static struct block make(struct model *m, int depth, int scope);
-static void fill(struct model *m, int depth, int scope);
+static struct block make(struct model *m, int depth, struct inside in);
+static void fill(struct model *m, int depth, struct inside in);
 
 /* Now and then an activity is carried out several times. */
 static void repeat(struct model *m, int activity)
@@ -57,28 +72,75 @@ static void way_of_boundary(struct model *m, int event, int scope, struct block 
 	b->out = merge;
 }
 
+static void add_boundary(struct model *m, int host, enum trig trig, bool interrupting, struct block *b)
+{
+	int scope = m->node[host].scope, event = add(m, W_BOUNDARY, scope);
+
+	m->node[event].trig = trig;
+	m->node[event].var = (int)model_roll(m, MODEL_VARS);
+	m->node[event].host = host;
+	m->node[event].interrupting = interrupting;
+	way_of_boundary(m, event, scope, b);
+}
+
 static struct block activity(struct model *m, enum what what, int scope)
 {
+	static const enum trig TRIGS[] = {T_TIMER, T_TIMER, T_MESSAGE, T_SIGNAL, T_CONDITION};
 	int a = add(m, what, scope);
 	struct block b = {a, a};
 
 	repeat(m, a);
-	if (model_roll(m, 4) == 0) {
-		int timer = add(m, W_TIMER, scope);
-
-		m->node[timer].host = a;
-		m->node[timer].interrupting = model_roll(m, 2);
-		way_of_boundary(m, timer, scope, &b);
-	}
+	if (model_roll(m, 4) == 0)
+		add_boundary(m, a, TRIGS[model_roll(m, ARRAY_LEN(TRIGS))], model_roll(m, 2), &b);
 	return b;
 }
 
-static struct block make_split(struct model *m, enum what what, int depth, int scope)
+static int add_catch(struct model *m, int scope)
 {
-	int split = add(m, what, scope), merge = add(m, what, scope), n = 2 + (int)model_roll(m, 2);
+	static const enum trig TRIGS[] = {T_TIMER, T_MESSAGE, T_SIGNAL};
+	int c = add(m, W_CATCH, scope);
+
+	m->node[c].trig = TRIGS[model_roll(m, ARRAY_LEN(TRIGS))];
+	return c;
+}
+
+static struct block make_catch(struct model *m, int scope)
+{
+	int gate, merge;
+
+	if (model_roll(m, 2) == 0) {
+		int c = add_catch(m, scope);
+
+		return (struct block){c, c};
+	}
+	gate = add(m, W_EVENT_GATE, scope);
+	merge = add(m, W_XOR, scope);
+	for (unsigned n = 2 + model_roll(m, 2); n > 0; n--) {
+		int c = add_catch(m, scope), t = add(m, W_TASK, scope);
+
+		join(m, gate, c, -1, false);
+		join(m, c, t, -1, false);
+		join(m, t, merge, -1, false);
+	}
+	return (struct block){gate, merge};
+}
+
+static struct block make_throw(struct model *m, int scope)
+{
+	int task = add(m, W_TASK, scope), t = add(m, W_THROW, scope);
+
+	m->node[t].trig = model_roll(m, 2) ? T_SIGNAL : T_ESCALATION;
+	join(m, task, t, -1, false);
+	return (struct block){task, t};
+}
+
+static struct block make_split(struct model *m, enum what what, int depth, struct inside in)
+{
+	int scope = in.scope, split = add(m, what, scope), merge = add(m, what, scope),
+	    n = 2 + (int)model_roll(m, 2);
 
 	for (int i = 0; i < n; i++) {
-		struct block b = make(m, depth - 1, scope);
+		struct block b = make(m, depth - 1, in);
 		bool last = i == n - 1;
 		int from = split, var = what == W_AND || last ? -1 : (int)model_roll(m, MODEL_VARS);
 		bool dflt = what != W_AND && last;
@@ -99,24 +161,24 @@ static struct block make_split(struct model *m, enum what what, int depth, int s
 	return (struct block){split, merge};
 }
 
-static struct block make_loop(struct model *m, int depth, int scope)
+static struct block make_loop(struct model *m, int depth, struct inside in)
 {
-	int in = add(m, W_XOR, scope), out = add(m, W_XOR, scope), t = add(m, W_TASK, scope);
-	struct block b = make(m, depth - 1, scope);
+	int first = add(m, W_XOR, in.scope), last = add(m, W_XOR, in.scope), t = add(m, W_TASK, in.scope);
+	struct block b = make(m, depth - 1, in);
 
-	join(m, in, t, -1, false);
+	join(m, first, t, -1, false);
 	join(m, t, b.in, -1, false);
-	join(m, b.out, out, -1, false);
-	join(m, out, in, (int)model_roll(m, MODEL_VARS), false);
+	join(m, b.out, last, -1, false);
+	join(m, last, first, (int)model_roll(m, MODEL_VARS), false);
 	/* The way on is given by whoever takes this block; it is the default. */
-	return (struct block){in, out};
+	return (struct block){first, last};
 }
 
 /* A task, and beside the way on one to a terminate event or an error that is caught. */
-static void add_exit(struct model *m, int scope, int catcher, struct block *b)
+static void add_exit(struct model *m, struct inside in, struct block *b)
 {
-	int task = add(m, W_TASK, scope), split = add(m, W_XOR, scope),
-	    exit = add(m, catcher >= 0 ? W_ERROR : W_TERMINATE, scope);
+	int task = add(m, W_TASK, in.scope), split = add(m, W_XOR, in.scope),
+	    exit = add(m, in.error ? W_ERROR : W_TERMINATE, in.scope);
 
 	join(m, b->out, task, -1, false);
 	join(m, task, split, -1, false);
@@ -124,82 +186,98 @@ static void add_exit(struct model *m, int scope, int catcher, struct block *b)
 	b->out = split;
 }
 
-/* The inside of a scope: start, block, end; an event sub-process now and then. */
-static void fill_with(struct model *m, int depth, int scope, int catcher)
+static enum trig add_handler(struct model *m, int scope)
 {
-	int start = add(m, W_START, scope), end = add(m, W_END, scope), first = add(m, W_TASK, scope);
-	struct block b = make(m, depth, scope);
+	static const enum trig TRIGS[] = {
+	        T_TIMER, T_MESSAGE, T_MESSAGE, T_SIGNAL, T_CONDITION, T_ESCALATION, T_ERROR};
+	int h = add(m, W_HANDLER, scope), s = add(m, W_START, h), t = add(m, W_TASK, h), e = add(m, W_END, h);
 
+	m->node[h].trig = TRIGS[model_roll(m, ARRAY_LEN(TRIGS))];
+	m->node[h].var = (int)model_roll(m, MODEL_VARS);
+	m->node[h].interrupting = m->node[h].trig == T_ERROR || model_roll(m, 2);
+	join(m, s, t, -1, false);
+	join(m, t, e, -1, false);
+	return m->node[h].trig;
+}
+
+/* The inside of a scope: start, block, end; an event sub-process now and then. */
+static void fill(struct model *m, int depth, struct inside in)
+{
+	int start = add(m, W_START, in.scope), end = add(m, W_END, in.scope),
+	    first = add(m, W_TASK, in.scope);
+	struct block b;
+
+	if (model_roll(m, 3) == 0)
+		in.error |= add_handler(m, in.scope) == T_ERROR;
+	b = make(m, depth, in);
 	join(m, start, first, -1, false);
 	join(m, first, b.in, -1, false);
-	if (catcher >= 0 || model_roll(m, 4) == 0)
-		add_exit(m, scope, catcher, &b);
+	if (model_roll(m, in.error ? 2 : 4) == 0)
+		add_exit(m, in, &b);
 	join(m, b.out, end, -1, false);
-	if (model_roll(m, 3) == 0) {
-		int h = add(m, W_HANDLER, scope), s = add(m, W_START, h), t = add(m, W_TASK, h),
-		    e = add(m, W_END, h);
-
-		m->node[h].interrupting = model_roll(m, 2);
-		join(m, s, t, -1, false);
-		join(m, t, e, -1, false);
-	}
 }
 
-static void fill(struct model *m, int depth, int scope)
+/* What comes out of a sub-process or a call, and is caught at it. */
+static bool add_catchers(struct model *m, int activity, struct block *b)
 {
-	fill_with(m, depth, scope, -1);
+	bool error = model_roll(m, 3) == 0;
+
+	if (error)
+		add_boundary(m, activity, T_ERROR, true, b);
+	if (model_roll(m, 3) == 0)
+		add_boundary(m, activity, T_ESCALATION, model_roll(m, 2), b);
+	return error;
 }
 
-static struct block make_sub(struct model *m, int depth, int scope)
+static struct block make_sub(struct model *m, int depth, struct inside in)
 {
-	struct block b = activity(m, W_SUB, scope);
-	int catcher = -1;
+	struct block b = activity(m, W_SUB, in.scope);
+	int sub = b.in;
+	bool error = add_catchers(m, sub, &b);
 
-	if (model_roll(m, 3) == 0) {
-		catcher = add(m, W_CATCHES_ERROR, scope);
-		m->node[catcher].host = b.in;
-		m->node[catcher].interrupting = true;
-		way_of_boundary(m, catcher, scope, &b);
-	}
-	fill_with(m, depth - 1, b.in, catcher);
+	fill(m, depth - 1, (struct inside){sub, in.error || error});
 	return b;
 }
 
-static struct block make_call(struct model *m, int depth, int scope)
+static struct block make_call(struct model *m, int depth, struct inside in)
 {
-	struct block b = activity(m, W_CALL, scope);
-	int processes = 0;
+	struct block b = activity(m, W_CALL, in.scope);
+	int processes = 0, call = b.in;
+	bool error;
 
 	for (int i = 0; i < m->n; i++)
 		processes += m->node[i].what == W_PROCESS;
 	if (processes > 4) {
-		m->node[b.in].what = W_TASK;
+		m->node[call].what = W_TASK;
 		return b;
 	}
-	m->node[b.in].called = add(m, W_PROCESS, -1);
-	fill(m, depth - 1, m->node[b.in].called);
+	error = add_catchers(m, call, &b);
+	m->node[call].called = add(m, W_PROCESS, -1);
+	fill(m, depth - 1, (struct inside){m->node[call].called, in.error || error});
 	return b;
 }
 
-static struct block make(struct model *m, int depth, int scope)
+static struct block make(struct model *m, int depth, struct inside in)
 {
 	struct block a, b;
 
 	if (depth <= 0 || m->n > MODEL_NODES / 2)
-		return activity(m, W_TASK, scope);
-	switch (model_roll(m, 10)) {
-	case 0: return make_split(m, W_XOR, depth, scope);
-	case 1: return make_split(m, W_AND, depth, scope);
+		return activity(m, W_TASK, in.scope);
+	switch (model_roll(m, 13)) {
+	case 0: return make_split(m, W_XOR, depth, in);
+	case 1: return make_split(m, W_AND, depth, in);
 	case 2:
-	case 3: return make_split(m, W_OR, depth, scope);
-	case 4: return make_loop(m, depth, scope);
+	case 3: return make_split(m, W_OR, depth, in);
+	case 4: return make_loop(m, depth, in);
 	case 5:
-	case 6: return make_sub(m, depth, scope);
-	case 7: return make_call(m, depth, scope);
-	case 8: return activity(m, W_TASK, scope);
+	case 6: return make_sub(m, depth, in);
+	case 7: return make_call(m, depth, in);
+	case 8: return activity(m, W_TASK, in.scope);
+	case 9: return make_catch(m, in.scope);
+	case 10: return make_throw(m, in.scope);
 	default:
-		a = make(m, depth - 1, scope);
-		b = make(m, depth - 1, scope);
+		a = make(m, depth - 1, in);
+		b = make(m, depth - 1, in);
 		join(m, a.out, b.in, -1, false);
 		return (struct block){a.in, b.out};
 	}
@@ -209,7 +287,7 @@ void model_make(struct model *m, uint64_t seed)
 {
 	*m = (struct model){.seed = seed};
 	add(m, W_PROCESS, -1);
-	fill(m, 4, 0);
+	fill(m, 4, (struct inside){0});
 	/* A gateway with a condition on one way out takes the other as its default. */
 	for (int i = 0; i < m->f; i++)
 		for (int k = 0; k < m->f; k++)
@@ -231,9 +309,11 @@ static const char *const NAMES[] = {[W_START] = "startEvent",
         [W_OR] = "inclusiveGateway",
         [W_SUB] = "subProcess",
         [W_CALL] = "callActivity",
-        [W_TIMER] = "boundaryEvent",
-        [W_CATCHES_ERROR] = "boundaryEvent",
-        [W_HANDLER] = "subProcess"};
+        [W_BOUNDARY] = "boundaryEvent",
+        [W_HANDLER] = "subProcess",
+        [W_CATCH] = "intermediateCatchEvent",
+        [W_THROW] = "intermediateThrowEvent",
+        [W_EVENT_GATE] = "eventBasedGateway"};
 
 static void write_attributes(const struct model *m, int i, struct sb *b)
 {
@@ -255,6 +335,25 @@ static void write_attributes(const struct model *m, int i, struct sb *b)
 	sb_putc(b, '>');
 }
 
+static void write_trigger(const struct mnode *x, int id, struct sb *b)
+{
+	switch (x->trig) {
+	case T_NONE: return;
+	case T_TIMER:
+		sb_puts(b, "<timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>");
+		return;
+	case T_MESSAGE: sb_printf(b, "<messageEventDefinition messageRef='m%d'/>", id); return;
+	case T_SIGNAL: sb_puts(b, "<signalEventDefinition signalRef='g1'/>"); return;
+	case T_CONDITION:
+		sb_printf(b,
+		        "<conditionalEventDefinition><condition>v%d</condition></conditionalEventDefinition>",
+		        x->var);
+		return;
+	case T_ERROR: sb_puts(b, "<errorEventDefinition errorRef='x1'/>"); return;
+	case T_ESCALATION: sb_puts(b, "<escalationEventDefinition escalationRef='c1'/>"); return;
+	}
+}
+
 static void write_inside(const struct model *m, int i, struct sb *b)
 {
 	const struct mnode *x = &m->node[i];
@@ -268,14 +367,14 @@ static void write_inside(const struct model *m, int i, struct sb *b)
 			sb_printf(b, "<completionCondition>v%d</completionCondition>", x->until);
 		sb_puts(b, "</multiInstanceLoopCharacteristics>");
 	}
-	if (x->what == W_TIMER)
-		sb_puts(b, "<timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>");
-	if (x->what == W_ERROR || x->what == W_CATCHES_ERROR)
+	if (x->what == W_ERROR)
 		sb_puts(b, "<errorEventDefinition errorRef='x1'/>");
 	if (x->what == W_TERMINATE)
 		sb_puts(b, "<terminateEventDefinition/>");
-	if (x->what == W_START && m->node[x->scope].what == W_HANDLER)
-		sb_printf(b, "<messageEventDefinition messageRef='m%d'/>", x->scope);
+	if (x->what == W_START)
+		write_trigger(&m->node[x->scope], x->scope, b);
+	else if (x->what != W_HANDLER)
+		write_trigger(x, i, b);
 }
 
 static void write_scope(const struct model *m, int scope, struct sb *b)
@@ -313,7 +412,7 @@ void model_write(const struct model *m, struct sb *b)
 	}
 	sb_puts(b, "</process>\n");
 	for (int i = 0; i < m->n; i++)
-		if (m->node[i].what == W_HANDLER)
+		if (m->node[i].trig == T_MESSAGE)
 			sb_printf(b, "<message id='m%d' name='n%d'/>\n", i, i);
 	sb_puts(b, "<process id='unused'>");
 }

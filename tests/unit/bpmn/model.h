@@ -4,7 +4,11 @@
  * inside it.
  *
  * Nodes and flows are n0, n1, … and f0, f1, … over all processes of a model; a node's scope is the
- * sub-process or process that it lies in. Conditions are single variables v0 … v4.
+ * sub-process or process that it lies in. Conditions are single variables v0 … v4. There is one signal, one
+ * error and one escalation; a message has the id of who waits for it as name.
+ *
+ * What is thrown is thrown right after a task, alone: which of two tokens moves first is the engine's choice,
+ * and the interpreter's is another.
  */
 #ifndef HEMING_TESTS_MODEL_H
 #define HEMING_TESTS_MODEL_H
@@ -25,16 +29,21 @@ enum what {
 	W_OR,
 	W_SUB,
 	W_CALL,
-	W_TIMER, /* boundary events */
-	W_CATCHES_ERROR,
-	W_HANDLER, /* an event sub-process, by a message with its id as name */
+	W_BOUNDARY,
+	W_HANDLER, /* an event sub-process: trig is that of its start event */
+	W_CATCH,
+	W_THROW,
+	W_EVENT_GATE,
 };
+enum trig { T_NONE, T_TIMER, T_MESSAGE, T_SIGNAL, T_CONDITION, T_ERROR, T_ESCALATION };
 
 struct mnode {
 	enum what what;
-	int scope;         /* sub-process or process it lies in, -1 for processes */
+	int scope; /* sub-process or process it lies in, -1 for processes */
+	enum trig trig;
+	int var;           /* T_CONDITION: this variable is true */
 	int host;          /* of a boundary event */
-	bool interrupting; /* timer, handler */
+	bool interrupting; /* boundary event, handler */
 	int called;        /* the process */
 	int times;         /* carried out so often, -1: once, no instances */
 	bool sequential;
@@ -53,17 +62,22 @@ struct model {
 };
 
 unsigned model_roll(struct model *m, unsigned n); /* below n */
+/* The element that waits for the event `node`: its host, its event-based gateway, or itself. */
+int model_waiter(const struct model *m, int node);
 void model_make(struct model *m, uint64_t seed);
 void model_write(const struct model *m, struct sb *b); /* the body for play_begin, with the messages' names */
 
-/* What runs: a process, an activity as a whole, one of its instances, an event sub-process. */
+/* What runs: a process, an activity as a whole, one of its instances, an event sub-process, what waits. */
 struct inst {
 	int node, counter; /* counter: of an instance, from 1; else 0 */
+	int definition;    /* of a scope: whose nodes run inside */
+	unsigned id;       /* never used twice */
 	struct inst *up;
 	struct inst **kid;
 	int kids;
 	int token[MODEL_FLOWS];
-	bool armed[MODEL_NODES]; /* timers of an activity */
+	bool armed[MODEL_NODES]; /* events that it waits for: boundary events, handlers, catching events */
+	bool was[MODEL_NODES];   /* conditions: true when last looked at */
 	bool body;               /* the kids are its instances */
 	int begun, completed;    /* of them */
 	bool scope, interrupted; /* scope: tokens run inside */
@@ -73,13 +87,15 @@ struct inst {
 struct inst *ref_start(const struct model *m, const bool *vars);
 void ref_free(struct inst *i);
 bool ref_ended(const struct inst *root);
-/* "n4#2/n7": what is open within, one a line, sorted: tasks "n7", timers "n9", and "n12!" for what a handler
+/* "n4#2/n7": what is open within, one a line, sorted: tasks "n7", events "n9", and "n12!" for what a handler
  * waits for. */
 void ref_open(const struct model *m, const struct inst *root, struct sb *b);
-/* What a path names: the activity, or for a timer or handler what it belongs to. NULL if there is none. */
+/* What a path names. NULL if there is none. */
 struct inst *ref_find(struct inst *root, const char *path);
 void ref_complete(const struct model *m, struct inst *task, const bool *vars);
-void ref_timer(const struct model *m, struct inst *activity, int timer);
-void ref_message(const struct model *m, struct inst *scope, int handler);
+/* The event happens for which this one waits: a boundary or catching event, a handler. */
+void ref_happens(const struct model *m, struct inst *waiting, int event);
+void ref_signal(const struct model *m, struct inst *root);
+void ref_set(const struct model *m, struct inst *root, const bool *vars);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * The engine against the slow interpreter of model.h: both are given the same random process and the same
- * random inputs; after each the same tasks, timers and waits must be open, each in the same place.
+ * random inputs; after each the same tasks, timers and waits must be open, each in the same place. With
+ * HEMING_MODELS=N in the environment there are N models instead of a few hundred.
  */
 #include "model.h"
 #include "play.h"
@@ -18,6 +19,13 @@ struct side {
 	struct play p;
 	struct place *key;
 };
+
+static uint64_t models(void)
+{
+	const char *n = getenv("HEMING_MODELS");
+
+	return n != NULL ? strtoull(n, NULL, 10) : MODELS;
+}
 
 static int number(const char *id)
 {
@@ -60,13 +68,13 @@ static const char *open_path(
 
 	if (o->what == BPMN_OPEN_TASK) {
 		path(x, o->key, &b);
-		b.p[b.n - 1] = '\0'; /* without the last "/" */
-	} else if (m->node[node].what == W_TIMER) {
-		path(x, x->key[owner[o->key]].scope, &b);
-		sb_printf(&b, "n%d", node);
-	} else { /* the start event of a handler */
+		b.p[b.n - 1] = '\0';                /* without the last "/" */
+	} else if (m->node[node].what == W_START) { /* of a handler */
 		path(x, owner[o->key], &b);
 		sb_printf(&b, "n%d!", m->node[node].scope);
+	} else {
+		path(x, x->key[owner[o->key]].scope, &b);
+		sb_printf(&b, "n%d", node);
 	}
 	s = arena_strdup(x->p.a, b.p);
 	sb_fini(&b);
@@ -133,66 +141,76 @@ static struct bpmn_open *oldest(struct bpmn_open *o, size_t n, const char *eleme
 	return NULL;
 }
 
+/* What is open there, as an input; the engine has it, and the interpreter is told the same. */
+static void give(
+        struct side *x, struct model *m, struct inst *root, const struct bpmn_open *o, const char *where)
+{
+	struct bpmn_input in = {.key = o->key};
+	int node = number(o->element), event = m->node[node].what == W_START ? m->node[node].scope : node;
+	bool var[MODEL_VARS];
+	char *up = arena_strdup(x->p.a, where); /* the path of what waits */
+	struct inst *at;
+
+	if (o->what == BPMN_OPEN_TASK)
+		in.type = BPMN_COMPLETE;
+	else
+		in.type = m->node[event].trig == T_TIMER     ? BPMN_TIMER
+		          : m->node[event].trig == T_MESSAGE ? BPMN_MESSAGE
+		          : m->node[event].trig == T_SIGNAL  ? BPMN_SIGNAL
+		                                             : BPMN_SET;
+	if (in.type == BPMN_MESSAGE)
+		in.name = str_of(arena_printf(x->p.a, "n%d", event));
+	if (in.type == BPMN_SIGNAL)
+		in.name = STR_LIT("sig");
+	if (in.type == BPMN_SET)
+		in.key = 0;
+	if (in.type == BPMN_COMPLETE || in.type == BPMN_SET)
+		in.variables = random_vars(x, m, var);
+	if (m->node[event].what == W_HANDLER)
+		*(strrchr(up, '/') ? strrchr(up, '/') : up) = '\0';
+	else if (in.type != BPMN_COMPLETE) {
+		up[strlen(up) - strlen(o->element)] = '\0';
+		up = arena_printf(x->p.a, "%sn%d", up, model_waiter(m, node));
+	}
+	at = ref_find(root, up);
+	play_step(&x->p, &in);
+	if (!check(at != NULL))
+		return;
+	switch (in.type) {
+	case BPMN_COMPLETE: ref_complete(m, at, var); return;
+	case BPMN_SIGNAL: ref_signal(m, root); return;
+	case BPMN_SET: ref_set(m, root, var); return;
+	default: ref_happens(m, at, event);
+	}
+}
+
 static bool one_input(struct side *x, struct model *m, struct inst *root, uint32_t *owner)
 {
 	struct bpmn_open *o, *pick;
 	size_t n = bpmn_state_open(x->p.s, x->p.a, &o);
-	struct bpmn_input in = {0};
-	bool var[MODEL_VARS];
-	struct inst *at;
 	const char *where;
-	char *cut;
-	int node;
 
 	if (!check(n > 0))
 		return false;
 	pick = &o[model_roll(m, (unsigned)n)];
 	if (pick->what == BPMN_OPEN_WAIT)
 		pick = oldest(o, n, pick->element);
-	node = number(pick->element);
 	where = open_path(x, m, pick, owner);
-	cut = arena_strdup(x->p.a, where);
-	in.key = pick->key;
-	switch (pick->what) {
-	case BPMN_OPEN_TASK:
-		in.type = BPMN_COMPLETE;
-		in.variables = random_vars(x, m, var);
-		break;
-	case BPMN_OPEN_TIMER:
-		in.type = BPMN_TIMER;
-		cut[strlen(cut) - strlen(pick->element)] = '\0';
-		cut = arena_printf(x->p.a, "%sn%d", cut, m->node[node].host);
-		break;
-	default:
-		in.type = BPMN_MESSAGE;
-		in.name = str_of(arena_printf(x->p.a, "n%d", m->node[node].scope));
-		*(strrchr(cut, '/') ? strrchr(cut, '/') : cut) = '\0';
-		break;
-	}
-	play_step(&x->p, &in);
+	give(x, m, root, pick, where);
 	follow(x);
 	owners(x, owner);
-	at = ref_find(root, cut);
-	if (!check(at != NULL) || !check_ok(x->p.rc, &x->p.e))
-		return false;
-	if (in.type == BPMN_COMPLETE)
-		ref_complete(m, at, var);
-	else if (in.type == BPMN_TIMER)
-		ref_timer(m, at, node);
-	else
-		ref_message(m, at, m->node[node].scope);
-	if (same(x, m, root, owner))
+	if (check_ok(x->p.rc, &x->p.e) && same(x, m, root, owner))
 		return true;
 	check_fail("after %s", where);
 	return false;
 }
 
-/* The models are made of blocks that end: the static checks have nothing to say but that tasks name no role.
- */
+/* The models are made of blocks that end: the static checks have nothing to say but that tasks name no role,
+ * and that some are too entangled. */
 static void no_deadlock(void *ctx, bool error, int line, const char *text)
 {
 	(void)ctx;
-	if (error || strstr(text, "names no role") == NULL)
+	if (error || (strstr(text, "names no role") == NULL && strstr(text, "not decided") == NULL))
 		check_fail("line %d: %s", line, text);
 }
 
@@ -234,7 +252,7 @@ TEST(engine_and_token_game_agree)
 {
 	struct model *m = xcalloc(1, sizeof *m);
 
-	for (uint64_t seed = 1; seed <= MODELS; seed++)
+	for (uint64_t seed = 1; seed <= models(); seed++)
 		if (!one_model(m, seed))
 			break;
 	free(m);
@@ -309,7 +327,7 @@ TEST(what_gets_stuck_was_told_before)
 	struct model *m = xcalloc(1, sizeof *m);
 	int stuck = 0;
 
-	for (uint64_t seed = 1; seed <= MODELS; seed++) {
+	for (uint64_t seed = 1; seed <= models(); seed++) {
 		struct side x = {0};
 		struct sb b = SB_INIT;
 		int told = 0;

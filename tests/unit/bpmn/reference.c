@@ -7,8 +7,10 @@
 
 static struct inst *begin_inst(struct inst *up, int node, int counter)
 {
+	static unsigned ids;
 	struct inst *i = xcalloc(1, sizeof *i);
 
+	i->id = ++ids;
 	i->node = node;
 	i->counter = counter;
 	i->up = up;
@@ -97,12 +99,23 @@ static void produce(const struct model *m, struct inst *scope, int node)
 
 /* ---- activities ---- */
 
+static bool waits(enum trig t)
+{
+	return t != T_NONE && t != T_ERROR && t != T_ESCALATION;
+}
+
 static void open_scope(const struct model *m, struct inst *i, int definition)
 {
 	i->scope = true;
-	for (int k = 0; k < m->n; k++)
-		if (m->node[k].scope == definition && m->node[k].what == W_START)
+	i->definition = definition;
+	for (int k = 0; k < m->n; k++) {
+		if (m->node[k].scope != definition)
+			continue;
+		if (m->node[k].what == W_START)
 			produce(m, i, k);
+		if (m->node[k].what == W_HANDLER)
+			i->armed[k] = waits(m->node[k].trig);
+	}
 }
 
 static struct inst *begin_one(const struct model *m, struct inst *up, int node, int counter)
@@ -136,7 +149,8 @@ static void begin_activity(const struct model *m, struct inst *scope, int node)
 			begin_one(m, i, node, ++i->begun);
 	}
 	for (int k = 0; k < m->n; k++)
-		i->armed[k] = m->node[k].what == W_TIMER && m->node[k].host == node;
+		if (m->node[k].what == W_BOUNDARY && m->node[k].host == node)
+			i->armed[k] = waits(m->node[k].trig);
 }
 
 static void complete(const struct model *m, struct inst *i)
@@ -233,22 +247,160 @@ static void consume(const struct model *m, struct inst *s, int node)
 			s->token[i]--;
 }
 
-/* ---- moving ---- */
+/* ---- events ---- */
 
-/* The activity that the scope is, or an instance of, ends; its boundary event takes over. */
-static void throw_error(const struct model *m, struct inst *scope)
+static void fire(const struct model *m, struct inst *i, int event)
 {
-	struct inst *activity = scope->up->body ? scope->up : scope, *outer = activity->up;
-	int node = activity->node;
+	const struct mnode *x = &m->node[event];
+	struct inst *scope = i->up;
 
-	end_inst(activity);
-	for (int i = 0; i < m->n; i++)
-		if (m->node[i].what == W_CATCHES_ERROR && m->node[i].host == node)
-			produce(m, outer, i);
+	if (x->trig == T_TIMER)
+		i->armed[event] = false;
+	if (x->what == W_HANDLER) {
+		if (x->interrupting) {
+			clear(i);
+			i->interrupted = true;
+			for (int k = 0; k < m->n; k++)
+				i->armed[k] &= m->node[k].what != W_HANDLER;
+		}
+		open_scope(m, begin_inst(i, event, 0), event);
+		return;
+	}
+	if (x->what == W_CATCH || x->interrupting)
+		end_inst(i);
+	produce(m, scope, event);
 }
 
-/* One token of flow f moves into its target, if it may. *gone: the scope is. */
-static bool move(const struct model *m, struct inst *s, int f, bool *gone)
+/* Error or escalation from the scope outwards. */
+static bool caught(const struct model *m, struct inst *scope, enum trig trig)
+{
+	int thrower = -1;
+
+	for (;;) {
+		struct inst *activity;
+
+		for (int k = 0; k < m->n && !scope->interrupted; k++)
+			if (m->node[k].what == W_HANDLER && m->node[k].trig == trig && k != thrower &&
+			        m->node[k].scope == scope->definition) {
+				fire(m, scope, k);
+				return true;
+			}
+		if (scope->up == NULL)
+			return false;
+		thrower = m->node[scope->node].what == W_HANDLER ? scope->node : -1;
+		activity = scope->up->body ? scope->up : scope;
+		for (int k = 0; k < m->n; k++)
+			if (m->node[k].what == W_BOUNDARY && m->node[k].trig == trig &&
+			        m->node[k].host == activity->node) {
+				fire(m, activity, k);
+				return true;
+			}
+		scope = activity->up;
+	}
+}
+
+static struct inst *by_id(struct inst *i, unsigned id)
+{
+	struct inst *found = i->id == id ? i : NULL;
+
+	for (int k = 0; k < i->kids && found == NULL; k++)
+		found = by_id(i->kid[k], id);
+	return found;
+}
+
+static struct inst *root_of(struct inst *i)
+{
+	while (i->up != NULL)
+		i = i->up;
+	return i;
+}
+
+/* What waits for the kind of event, outer things first. */
+struct waiting {
+	unsigned id;
+	int event;
+};
+struct all_waiting {
+	struct waiting w[4000];
+	int n;
+};
+static void collect(const struct model *m, const struct inst *i, enum trig trig, struct all_waiting *all)
+{
+	for (int what = 0; what < 2; what++) /* boundary events were there before handlers */
+		for (int k = 0; k < m->n; k++)
+			if (i->armed[k] && m->node[k].trig == trig &&
+			        (m->node[k].what == W_HANDLER) == (what == 1)) {
+				must(all->n < (int)ARRAY_LEN(all->w));
+				all->w[all->n++] = (struct waiting){i->id, k};
+			}
+	for (int k = 0; k < i->kids; k++)
+		collect(m, i->kid[k], trig, all);
+}
+
+static void broadcast(const struct model *m, struct inst *root)
+{
+	struct all_waiting *all = xcalloc(1, sizeof *all);
+
+	collect(m, root, T_SIGNAL, all);
+	for (int k = 0; k < all->n; k++) {
+		struct inst *i = by_id(root, all->w[k].id);
+
+		if (i != NULL && i->armed[all->w[k].event])
+			fire(m, i, all->w[k].event);
+	}
+	free(all);
+}
+
+/* The first condition that has become true. */
+static bool look(const struct model *m, struct inst *root)
+{
+	struct all_waiting *all = xcalloc(1, sizeof *all);
+	bool fired = false;
+
+	collect(m, root, T_CONDITION, all);
+	for (int k = 0; k < all->n && !fired; k++) {
+		struct inst *i = by_id(root, all->w[k].id);
+		int event = all->w[k].event;
+		bool now = vars_of(m->node[event].what == W_HANDLER ? i : i->up)[m->node[event].var];
+
+		fired = now && !i->was[event];
+		i->was[event] = now;
+		if (fired)
+			fire(m, i, event);
+	}
+	free(all);
+	return fired;
+}
+
+/* A token of flow f comes to an event that throws, and goes on from it unless what it throws ends it. */
+static void throws(const struct model *m, struct inst *s, int f)
+{
+	struct inst *root = root_of(s);
+	unsigned id = s->id;
+
+	if (m->node[m->flow[f].to].trig == T_SIGNAL)
+		broadcast(m, root);
+	else
+		caught(m, s, T_ESCALATION);
+	s = by_id(root, id);
+	if (s == NULL || s->token[f] == 0)
+		return;
+	s->token[f]--;
+	produce(m, s, m->flow[f].to);
+}
+
+static void wait_at(const struct model *m, struct inst *s, int node)
+{
+	struct inst *i = begin_inst(s, node, 0);
+
+	for (int k = 0; k < m->n; k++)
+		i->armed[k] = m->node[k].what == W_CATCH && model_waiter(m, k) == node;
+}
+
+/* ---- moving ---- */
+
+/* One token of flow f moves into its target, if it may. */
+static bool move(const struct model *m, struct inst *s, int f)
 {
 	int to = m->flow[f].to;
 
@@ -261,9 +413,12 @@ static bool move(const struct model *m, struct inst *s, int f, bool *gone)
 		return true;
 	case W_END: s->token[f]--; return true;
 	case W_TERMINATE: clear(s); return true;
-	case W_ERROR:
-		throw_error(m, s);
-		*gone = true;
+	case W_ERROR: must(caught(m, s, T_ERROR)); return true;
+	case W_THROW: throws(m, s, f); return true;
+	case W_CATCH:
+	case W_EVENT_GATE:
+		s->token[f]--;
+		wait_at(m, s, to);
 		return true;
 	case W_XOR:
 		s->token[f]--;
@@ -289,15 +444,13 @@ static bool move(const struct model *m, struct inst *s, int f, bool *gone)
 /* Anything that may happen in here, once; false: nothing. */
 static bool once(const struct model *m, struct inst *i)
 {
-	bool gone = false;
-
 	for (int k = 0; k < i->kids; k++)
 		if (once(m, i->kid[k]))
 			return true;
 	if (!i->scope)
 		return false;
 	for (int f = 0; f < m->f; f++)
-		if (i->token[f] > 0 && move(m, i, f, &gone))
+		if (i->token[f] > 0 && move(m, i, f))
 			return true;
 	if (i->up == NULL || !is_empty(i))
 		return false;
@@ -307,10 +460,11 @@ static bool once(const struct model *m, struct inst *i)
 
 static void settle(const struct model *m, struct inst *i)
 {
-	while (i->up != NULL)
-		i = i->up;
-	while (once(m, i))
-		continue;
+	i = root_of(i);
+	do
+		while (once(m, i))
+			continue;
+	while (!is_empty(i) && look(m, i));
 }
 
 /* ---- from outside ---- */
@@ -334,30 +488,27 @@ void ref_complete(const struct model *m, struct inst *task, const bool *vars)
 		root = root->up;
 	memcpy(root->var, vars, sizeof root->var);
 	complete(m, task);
-	while (root->up != NULL)
-		root = root->up;
 	settle(m, root);
 }
 
-void ref_timer(const struct model *m, struct inst *activity, int timer)
+void ref_happens(const struct model *m, struct inst *waiting, int event)
 {
-	struct inst *scope = activity->up;
+	struct inst *root = root_of(waiting);
 
-	activity->armed[timer] = false;
-	if (m->node[timer].interrupting)
-		end_inst(activity);
-	produce(m, scope, timer);
-	settle(m, scope);
+	fire(m, waiting, event);
+	settle(m, root);
 }
 
-void ref_message(const struct model *m, struct inst *scope, int handler)
+void ref_signal(const struct model *m, struct inst *root)
 {
-	if (m->node[handler].interrupting) {
-		clear(scope);
-		scope->interrupted = true;
-	}
-	open_scope(m, begin_inst(scope, handler, 0), handler);
-	settle(m, scope);
+	broadcast(m, root);
+	settle(m, root);
+}
+
+void ref_set(const struct model *m, struct inst *root, const bool *vars)
+{
+	memcpy(root->var, vars, sizeof root->var);
+	settle(m, root);
 }
 
 /* ---- naming ---- */
@@ -399,16 +550,15 @@ static void line(struct lines *l, const struct inst *at, int node, const char *m
 
 static void list(const struct model *m, const struct inst *i, struct lines *l)
 {
-	int definition = m->node[i->node].what == W_CALL ? m->node[i->node].called : i->node;
-
 	if (m->node[i->node].what == W_TASK && !i->body)
 		line(l, i, -1, "");
 	for (int k = 0; k < m->n; k++) {
-		if (i->armed[k])
-			line(l, i->up, k, "");
-		if (i->scope && !i->interrupted && m->node[k].what == W_HANDLER &&
-		        m->node[k].scope == definition)
+		if (!i->armed[k])
+			continue;
+		if (m->node[k].what == W_HANDLER)
 			line(l, i, k, "!");
+		else
+			line(l, i->up, k, "");
 	}
 	for (int k = 0; k < i->kids; k++)
 		list(m, i->kid[k], l);

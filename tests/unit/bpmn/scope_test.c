@@ -168,3 +168,33 @@ TEST(variables_of_an_activity_are_its_own)
 	check_eq_i((long)feel_number_to_double(feel_get(bpmn_state_variables(p.s), "other")->number), 3);
 	play_end(&p);
 }
+
+/* Done is done: what an activity waited for is over, though it finds no way out yet. */
+TEST(a_sub_process_without_a_way_out_listens_no_more)
+{
+	PLAY("<subProcess id='u'><startEvent id='us'/>" USER("a") "<endEvent id='ue'/>" FLOW("u1", "us", "a")
+	                FLOW("u2", "a", "ue")
+	                        HANDLER("h", "false", MESSAGE("m1")) "</subProcess>\n" START END USER("b")
+	                                BOUNDARY("t", "u", "true", TIMER_IN("timeDuration", "PT1H"))
+	                                        BOUNDARY("g", "u", "true", SIGNAL) FLOW("f", "s", "u")
+	                                                FLOW_IF("k", "u", "e", "x") FLOW("f1", "t", "b")
+	                                                        FLOW("f2", "g", "b") FLOW("k1", "b", "e"));
+	check_eq_s(play_start(&p, NULL), "timer:t wait:g wait:hs open:a");
+	check_eq_s(play_done(&p, "a", NULL), "done:a untimer:t unwait:g unwait:hs incident:u");
+	check_eq_s(play_named(&p, BPMN_MESSAGE, "one", NULL), "failed:STATE");
+	check_eq_s(play_named(&p, BPMN_SIGNAL, "sig", NULL), "");
+	check_eq_s(play_named(&p, BPMN_SET, NULL, "{\"x\":false}"), "incident:u");
+	check_eq_s(play_named(&p, BPMN_SET, NULL, "{\"x\":true}"), "ended");
+	play_end(&p);
+}
+
+TEST(a_message_is_received_once)
+{
+	PLAY(START END "<receiveTask id='a' messageRef='m1'/>" FLOW("f", "s", "a")
+	                FLOW_IF("k", "a", "e", "x"));
+	check_eq_s(play_start(&p, NULL), "wait:a");
+	check_eq_s(play_named(&p, BPMN_MESSAGE, "one", NULL), "unwait:a incident:a");
+	check_eq_s(play_named(&p, BPMN_MESSAGE, "one", NULL), "failed:STATE");
+	check_eq_s(play_named(&p, BPMN_SET, NULL, "{\"x\":true}"), "ended");
+	play_end(&p);
+}

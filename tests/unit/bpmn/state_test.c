@@ -118,6 +118,10 @@ TEST(damaged_scopes_are_refused)
 	        STATE_2("", "", "\"locals\":[[2,{}]],"),
 	        STATE_2("[2,0,\"a\",\"\",1]", "", "\"locals\":[[2,[]]],"),
 	        STATE_2("[2,0,\"a\",\"\",1]", "", "\"locals\":[[2,{}],[2,{}]],"),
+	        STATE_2("[2,0,\"a\",\"\",1],[3,0,\"b\",\"\",1]", "[1,3,\"t\",0,5,\"\",false]", ""),
+	        STATE_2("[2,0,\"a\",\"\",1]", "", "\"locals\":[[2,{\"x\":{\"@\":\"=\"}}]],"),
+	        STATE_2("[2,0,\"a\",\"\",1]", "", "\"locals\":[[2,{\"x\":[{\"@\":\"=\"}]}]],"),
+	        STATE("running", "9", "", "", "{\"x\":{\"@\":\"=\"}}"),
 	        STATE_2("", "[3,0,\"hs\",1,null,\"m\",false]", ""),
 	        STATE_2("", "[3,0,\"hs\",1,null,\"m\",false,false]", "")};
 
@@ -131,7 +135,7 @@ TEST(damaged_scopes_are_refused)
 }
 
 /* A program of before reads version 1; what needs no more is still written so. */
-TEST(only_what_needs_it_is_of_version_2)
+TEST(only_what_needs_it_is_of_a_later_version)
 {
 	static const struct {
 		const char *body, *begins;
@@ -141,6 +145,14 @@ TEST(only_what_needs_it_is_of_version_2)
 	        {START END "<userTask id='a'><multiInstanceLoopCharacteristics "
 	                   "h:collection='=[1]'/></userTask>" FLOW("f", "s", "a") FLOW("k", "a", "e"),
 	                "{\"v\":2,"},
+	        {START END "<callActivity id='a' calledElement='q'/>" FLOW("f", "s", "a") FLOW("k", "a", "e")
+	                        PROCESS("q") START END USER("b") FLOW("f", "s", "b") FLOW("k", "b", "e"),
+	                "{\"v\":2,"},
+	        {START END "<callActivity id='a' calledElement='q'><extensionElements><h:in name='x' "
+	                   "value='=1'/>"
+	                   "</extensionElements></callActivity>" FLOW("f", "s", "a") FLOW("k", "a", "e")
+	                           PROCESS("q") START END USER("b") FLOW("f", "s", "b") FLOW("k", "b", "e"),
+	                "{\"v\":3,"},
 	        {BODY "<subProcess id='h' triggeredByEvent='true'><startEvent id='hs'>" SIGNAL
 	              "</startEvent><endEvent id='he'/>" FLOW("h1", "hs", "he") "</subProcess>",
 	                "{\"v\":2,"}};
@@ -159,11 +171,33 @@ TEST(only_what_needs_it_is_of_version_2)
 	}
 }
 
+/* The variables of a call are not written again where the process has the same; as they change they are. */
+TEST(what_a_call_was_given_is_written_once)
+{
+	struct sb b = SB_INIT;
+	struct play p;
+
+	if (play_begin(&p, START END "<callActivity id='a' calledElement='q'/>" FLOW("f", "s", "a")
+	                           FLOW("k", "a", "e") PROCESS("q") START END USER("b") FLOW("f", "s", "b")
+	                                   FLOW("k", "b", "e"))) {
+		play_start(&p, "{\"n\":1,\"t\":\"text\",\"l\":[1],\"c\":{\"x\":\"y\"},\"@\":[2]}");
+		bpmn_state_write(p.s, &b);
+		check_has(b.p, "\"locals\":[[2,{\"n\":1,\"t\":{\"@\":\"=\"},\"l\":{\"@\":\"=\"},"
+		               "\"c\":{\"@\":\"=\"},\"@@\":{\"@\":\"=\"}}]]");
+		play_step(&p, &(struct bpmn_input){.type = BPMN_SET, .variables = NULL});
+		check_eq_s(play_done(&p, "b", "{\"t\":\"other\"}"), "done:b returned:a ended");
+		check_eq_s(play_variable(&p, "t"), "other");
+		check_eq_s(play_variable(&p, "c"), "{x: \"y\"}");
+	}
+	sb_fini(&b);
+	play_end(&p);
+}
+
 TEST(a_newer_state_says_so)
 {
 	struct bpmn_state *s = NULL;
 
-	check_err(bpmn_state_read(STR_LIT("{\"v\":3}"), &s, NULL), ERR_NEWER);
+	check_err(bpmn_state_read(STR_LIT("{\"v\":4}"), &s, NULL), ERR_NEWER);
 }
 
 TEST(a_state_of_another_definition_is_refused)
@@ -222,34 +256,33 @@ TEST(foreign_events_are_bugs)
 	play_end(&p);
 }
 
-TEST(replaced_variables_do_not_pile_up)
+/* What a call is given are values of the state itself. */
+TEST(events_may_borrow_from_the_state_that_they_change)
 {
+	struct sb vars = SB_INIT;
+	char *text = xcalloc(1, 30001);
 	struct play p;
 
-	if (play_begin(&p, BODY)) {
-		struct feel_value vars = {.type = FEEL_CONTEXT};
-		char *text = xcalloc(1, 4001);
-
-		play_start(&p, NULL);
-		memset(text, 'x', 4000);
-		for (int i = 0; i < 300; i++) {
-			struct bpmn_input in = {.type = BPMN_SET, .variables = &vars};
-			struct bpmn_events ev;
-			struct arena *a = arena_new(0);
-
-			text[0] = (char)('a' + i % 26);
-			vars.context.n = 0;
-			vars.context.entry = NULL;
-			feel_put(a, &vars, STR_LIT("v"), feel_string(str_of(text)));
-			feel_put(a, &vars, STR_LIT("n"), feel_int(i));
-			check_ok(bpmn_decide(p.d, p.s, &in, &p.sv, a, &ev, &p.e), &p.e);
-			for (size_t k = 0; k < ev.n; k++)
-				check_ok(bpmn_apply(p.d, p.s, &ev.e[k], &p.e), &p.e);
-			arena_free(&a);
-		}
-		text[0] = 'a' + 299 % 26;
-		check_str(feel_get(bpmn_state_variables(p.s), "v")->string, text);
-		free(text);
+	memset(text, 'x', 30000);
+	sb_putc(&vars, '{');
+	for (int i = 0; i < 7; i++)
+		sb_printf(&vars, "%s\"v%d\":\"%d%s\"", i > 0 ? "," : "", i, i, text);
+	sb_putc(&vars, '}');
+	if (play_begin(&p, START USER("a") "<callActivity id='c' calledElement='q'>"
+	                                   "<multiInstanceLoopCharacteristics><loopCardinality>3"
+	                                   "</loopCardinality></multiInstanceLoopCharacteristics>"
+	                                   "</callActivity>" END FLOW("f", "s", "a") FLOW("g", "a", "c")
+	                                           FLOW("h", "c", "e") PROCESS("q") START USER("b")
+	                                                   END FLOW("f", "s", "b") FLOW("g", "b", "e"))) {
+		play_start(&p, vars.p);
+		check_eq_s(play_done(&p, "a", NULL),
+		        "done:a loop:c called:c called:c called:c open:b open:b open:b");
+		for (int i = 0; i < 3; i++)
+			play_done(&p, "b", NULL);
+		check(bpmn_state_ended(p.s));
+		check_eq_u(feel_get(bpmn_state_variables(p.s), "v6")->string.n, 30001);
 	}
 	play_end(&p);
+	sb_fini(&vars);
+	free(text);
 }

@@ -177,6 +177,21 @@ TEST(devices)
 	check_err(device_find(t.store, STR_LIT("gw"), str_of(secret), t.a, &d, &e), ERR_UNAUTH);
 	check_ok(device_find(t.store, STR_LIT("gw"), str_of(again), t.a, &d, &(struct err){0}), NULL);
 	check(device_may(&d, STR_LIT("AIR-1")));
+
+	/* By its secret alone. */
+	check_ok(device_add(t.store, "other", "GAS-", "test", secret, &e), &e);
+	check_ok(device_find(t.store, STR_NULL, str_of(secret), t.a, &d, &(struct err){0}), NULL);
+	check_eq_s(d.login, "other");
+	check(!device_may(&d, STR_LIT("AIR-1")));
+	check_err(device_find(t.store, STR_NULL, STR_LIT(""), t.a, &d, &e), ERR_UNAUTH);
+	check(d.login == NULL);
+	secret[63] = secret[63] == '0' ? '1' : '0';
+	check_err(device_find(t.store, STR_NULL, str_of(secret), t.a, &d, &e), ERR_UNAUTH);
+
+	/* By its name alone, for what it left. */
+	check_ok(device_named(t.store, STR_LIT("other"), t.a, &d, &(struct err){0}), NULL);
+	check(!device_may(&d, STR_LIT("AIR-1")));
+	check_err(device_named(t.store, STR_LIT("nobody"), t.a, &d, &e), ERR_NOTFOUND);
 	town_close(&t);
 }
 

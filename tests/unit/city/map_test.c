@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "city/map_int.h"
+#include "city/health.h"
 #include "mini.h"
 #include "mvt_text.h"
 
@@ -26,7 +27,8 @@ static const char *const regions[] = {"1001", "1001001", "1002", "1002001", "200
                          *const kinds[] = {"lamp", "vault", "well"};
 
 struct listed { /* what the map should know of a thing */
-	bool here, placed, silent, has_case;
+	bool here, placed, has_case;
+	unsigned mute;
 	int kind, region, org, level, alarm_region, case_org; /* level 0: no alarm */
 	bool acked;
 	struct geo_point at;
@@ -65,7 +67,8 @@ static struct map_thing thing_of(const struct listed *x, const char *c)
 	        .name_en = "Well",
 	        .region = regions[x->region],
 	        .org = orgs[x->org],
-	        .at = {x->placed ? x->at.lon : NAN, x->placed ? x->at.lat : NAN}};
+	        .at = {x->placed ? x->at.lon : NAN, x->placed ? x->at.lat : NAN},
+	        .mute = x->mute};
 }
 
 static void put(struct pretend *p, int i)
@@ -120,8 +123,8 @@ static void change(struct pretend *p, int i)
 	case 5:
 		if (map__spot_of(&p->m, code(i)) == INTERN_NONE)
 			break;
-		x->silent = any(2);
-		map__silent(&p->m, map__spot_of(&p->m, code(i)), x->silent);
+		x->mute = (const unsigned[]){0, MAP_SILENT, MAP_NEVER}[any(3)];
+		map__mute(&p->m, map__spot_of(&p->m, code(i)), x->mute);
 		break;
 	default: put(p, i);
 	}
@@ -148,7 +151,7 @@ static int seen(const struct pretend *p, const struct map_ask *ask, const struct
 	if (alarms) {
 		*states |= x->acked ? MAP_ACKED : 0;
 	} else {
-		*states |= x->silent ? MAP_SILENT : 0;
+		*states |= x->mute;
 		*states |= x->has_case && who_sees(w, "", orgs[x->case_org], 1) ? MAP_CASE : 0;
 	}
 	if ((ask->levels != 0 && !(ask->levels & 1u << level)) ||
@@ -453,17 +456,81 @@ MINI(follows_the_registry, false)
 	check_eq_u(counts(m, &who_system, MAP_THINGS).total, 2);
 }
 
-MINI(silence_is_looked_for, true)
+/* ---- silence is one thing ---- */
+
+static void add_flags(void *ctx, const struct health_group *g)
 {
+	uint32_t *n = ctx;
+
+	n[0] += (uint32_t)g->flag[0];
+	n[1] += (uint32_t)g->flag[1];
+}
+
+static uint32_t by_metric(struct mini *m, const char *query)
+{
+	const struct promql_storage storage = site_promql(m->s);
+	const struct promql_options o = {.storage = &storage};
+	struct promql_result out = {0};
+	struct promql_expr *x = NULL;
 	struct err e = ERR_INIT;
 
-	check_ok(map_look_for_silence(m->s->map, &e), &e);
-	check_eq_u(counts(m, &who_system, MAP_THINGS).of_state[2], 2);
+	check_ok(promql_parse(m->a, str_of(query), &x, &e), &e);
+	check_ok(promql_instant(x, &o, clock_now(m->s->clock), m->a, &out, &e), &e);
+	return (uint32_t)out.n;
+}
+
+/* The map, health's tallies, its list and its metric say the same. */
+static void check_mute(struct mini *m, uint32_t never, uint32_t silent)
+{
+	struct map_counts map = counts(m, &who_system, MAP_THINGS);
+	uint32_t n[2] = {0};
+	const char **code = NULL;
+	size_t listed = 0;
+
+	check_eq_u(map.of_state[4], never);
+	check_eq_u(map.of_state[2], silent);
+	health_groups(m->s->health, add_flags, n);
+	check_eq_u(n[0], never);
+	check_eq_u(n[1], silent);
+	check(health_flagged(m->s->health, HEALTH_SILENT, 100, m->a, &code, &listed));
+	check_eq_u(listed, silent);
+	check_eq_u(by_metric(m, "heming_thing_health{flag=\"never\"}"), never);
+	check_eq_u(by_metric(m, "heming_thing_health{flag=\"silent\"}"), silent);
+	check_eq_u(by_metric(m, "count_over_time(heming_thing_health{flag=\"silent\"}[5m])"), silent);
+	check_eq_u(by_metric(m, "heming_thing_health{flag=\"silent\"} offset 1h"), 0);
+}
+
+static void listen_until(struct mini *m, const char *local)
+{
+	while (clock_now(m->s->clock) < mini_at(local)) {
+		struct err e = ERR_INIT;
+
+		clock_set(m->s->clock, clock_now(m->s->clock) + US_MINUTE);
+		check_ok(site_settle(m->s, &e), &e);
+	}
+}
+
+MINI(silence_is_what_health_says, true)
+{
+	struct thing_in in = {
+	        .code = "S-9", .kind = "sensor", .name = "九号", .region = "1002", .at = {120.5, 33.5}};
+	struct err e = ERR_INIT;
+
+	check_mute(m, 2, 0);
 	mini_reading(m, "ch4", "S-1", 1);
-	mini_set(m, "2026-07-14T08:00:20+08:00");
-	check_eq_u(counts(m, &who_system, MAP_THINGS).of_state[2], 1);
-	mini_set(m, "2026-07-14T08:06:00+08:00");
-	check_eq_u(counts(m, &who_system, MAP_THINGS).of_state[2], 2);
+	mini_reading(m, "ch4", "S-9", 1); /* nobody knows it yet */
+	check_mute(m, 1, 0);
+	check_ok(thing_put(m->s->registry, m->s->store, m->s->catalog, &in, 1, &who_system, &e), &e);
+	check_mute(m, 1, 0);
+	listen_until(m, "2026-07-14T08:15:00+08:00");
+	check_mute(m, 1, 0);
+	mini_reading(m, "ch4", "S-9", 1);
+	listen_until(m, "2026-07-14T08:16:00+08:00");
+	check_mute(m, 1, 1);
+	mini_set(m, "2026-07-14T18:00:00+08:00"); /* a jump */
+	check_mute(m, 1, 1);
+	mini_reading(m, "ch4", "S-1", 1);
+	check_mute(m, 1, 0);
 }
 
 /* ---- many at once ---- */

@@ -237,6 +237,12 @@ TEST(bad_words_about_devices)
 #define KIND(more) "code: sensor\nname: 监测点\n" more "fields:\n  - {key: model, name: 型号}\n"
 	refuses("kinds/sensor.yaml", KIND("thing: true\ninterval: soon\n"), "kinds/sensor.yaml", 4,
 	        "interval", "such as 5m");
+	refuses("kinds/sensor.yaml", KIND("thing: true\ninterval: {field: nothing}\n"), "kinds/sensor.yaml",
+	        4, "interval", "an integer of seconds");
+	refuses("kinds/sensor.yaml", KIND("thing: true\nzone: {field: nothing}\n"), "kinds/sensor.yaml", 4,
+	        "zone", "one of its own");
+	refuses("kinds/sensor.yaml", KIND("thing: true\nzone: Mars/Base\n"), "kinds/sensor.yaml", 4, "zone",
+	        "as Asia/Shanghai");
 	refuses("kinds/sensor.yaml", KIND("thing: true\ninterval: 10ms\n"), "kinds/sensor.yaml", 4,
 	        "interval", "such as 5m");
 	refuses("kinds/sensor.yaml", KIND("thing: true\nbattery: {low: 20}\n"), "kinds/sensor.yaml", 4,

@@ -10,7 +10,7 @@ static struct registry *open_registry(struct town *t)
 	struct err e = ERR_INIT;
 
 	town_install(t);
-	check_ok(registry_new(t->store, &r, &e), &e);
+	check_ok(registry_new(t->store, NULL, &r, &e), &e);
 	return r;
 }
 

@@ -104,7 +104,7 @@ static struct removal ask(struct mini *m, const struct who *who, const char *sel
 	return r;
 }
 
-MINI(what_was_confirmed_is_done_after_a_restart, false)
+static void add_steward(struct mini *m)
 {
 	struct account_in in = {.login = "steward",
 	        .name = "s",
@@ -112,13 +112,20 @@ MINI(what_was_confirmed_is_done_after_a_restart, false)
 	        .password = "reeds along the river",
 	        .roles = "admin",
 	        .clearance = 4};
+	struct err e = ERR_INIT;
+
+	check_ok(account_add(m->s->store, &m->s->accounts, &in, &who_system, NULL, &e), &e);
+}
+
+MINI(what_was_confirmed_is_done_after_a_restart, false)
+{
 	struct who steward = who_system;
 	struct err e = ERR_INIT;
 	struct store_tx *tx = NULL;
 	struct removal r;
 
 	put(m, "old", OLD, 30);
-	check_ok(account_add(m->s->store, &m->s->accounts, &in, &who_system, NULL, &e), &e);
+	add_steward(m);
 	r = ask(m, &who_system, "old", "2026-06-01T08:01:00+08:00");
 	check_eq_i(r.series, 1);
 	check_eq_i(r.readings, 7);
@@ -204,4 +211,98 @@ TEST(a_selection_within_another)
 			printf("# %s in %s\n", pair[i].a, pair[i].b);
 	}
 	arena_free(&a);
+}
+
+/* Asks for the end once the first file is through. */
+struct impatient {
+	struct site *s;
+	int64_t id;
+	bool cancel, by_person;
+};
+
+static void lose_patience(void *ctx, size_t done, size_t files)
+{
+	struct impatient *x = ctx;
+
+	(void)done;
+	(void)files;
+	if (x->by_person)
+		check_eq_i(runs_stop(&x->s->runs, x->id), 1);
+	else
+		__atomic_store_n(&x->cancel, true, __ATOMIC_RELAXED);
+}
+
+static struct removal confirmed(struct mini *m)
+{
+	struct who steward = who_system;
+	struct removal r;
+	struct err e = ERR_INIT;
+	static const char *const day[] = {OLD, "2026-06-11T08:00:00+08:00", "2026-06-21T08:00:00+08:00"};
+
+	for (size_t i = 0; i < ARRAY_LEN(day); i++) /* a file each */
+		put(m, "old", day[i], 30);
+	check_ok(series_flush(m->s->series, &e), &e);
+	add_steward(m);
+	steward.login = "steward";
+	r = ask(m, &steward, "old", "2026-07-01T08:00:00+08:00");
+	check_ok(removal_confirm(m->s, r.id, &steward, &e), &e);
+	return r;
+}
+
+static struct removal look_at(struct mini *m, int64_t id)
+{
+	struct store_tx *tx = NULL;
+	struct removal r = {0};
+	struct err e = ERR_INIT;
+
+	check_ok(store_read_begin(m->s->store, "test", &tx, &e), &e);
+	check_ok(removal_get(m->s, tx, m->a, &who_system, id, &r, &e), &e);
+	store_read_end(&tx);
+	return r;
+}
+
+MINI(a_deletion_that_is_stopped_says_how_far_it_came, false)
+{
+	struct removal r = confirmed(m);
+	struct impatient x = {.s = m->s, .id = r.id, .by_person = true};
+	struct err e = ERR_INIT;
+
+	check_eq_i(removal_run(m->s, &(struct removal_care){lose_patience, &x, &x.cancel}, &e), 1);
+	r = look_at(m, r.id);
+	check_eq_s(r.state, "stopped");
+	check_eq_i(r.removed, 30);
+	check(r.ended != TIME_NONE);
+	check_eq_i(count(m, "old"), 60);
+	check_eq_s(mini_kinds(m, "series."), "removal_asked removal_confirmed removal_stopped");
+	check_eq_i(removal_run(m->s, &(struct removal_care){0}, &e), 0);
+	mini_again(m, false);
+	check_eq_i(count(m, "old"), 60);
+}
+
+MINI(a_deletion_that_the_end_of_the_program_stops_is_gone_on_with, false)
+{
+	struct removal r = confirmed(m);
+	struct impatient x = {.s = m->s, .id = r.id};
+	struct err e = ERR_INIT;
+
+	check_err(removal_run(m->s, &(struct removal_care){lose_patience, &x, &x.cancel}, &e), ERR_CANCELLED);
+	check_eq_s(look_at(m, r.id).state, "running");
+	check_eq_i(count(m, "old"), 60);
+	mini_again(m, false);
+	check_eq_i(removal_run(m->s, &(struct removal_care){0}, &e), 1);
+	check_eq_s(look_at(m, r.id).state, "done");
+	check_eq_i(count(m, "old"), 0);
+}
+
+MINI(a_deletion_is_stopped_before_its_turn, false)
+{
+	struct removal r = confirmed(m);
+	struct err e = ERR_INIT;
+
+	check_ok(removal_stop(m->s, r.id, &who_system, &e), &e);
+	check_eq_s(look_at(m, r.id).state, "stopping");
+	check_eq_i(removal_run(m->s, &(struct removal_care){0}, &e), 1);
+	check_eq_s(look_at(m, r.id).state, "stopped");
+	check_eq_i(count(m, "old"), 90);
+	check_err(removal_stop(m->s, r.id, &who_system, &e), ERR_STATE);
 }

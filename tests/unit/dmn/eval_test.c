@@ -24,8 +24,23 @@ TEST(follows_the_hit_policy)
 	        "2 #2 #3");
 	decides(ONE_TABLE("hitPolicy='COLLECT' aggregation='COUNT'", OUT("name='r'")), "d", "{\"x\": 0}",
 	        "0");
+	decides(ONE_TABLE("hitPolicy='COLLECT' aggregation='COUNT'",
+	                "<output><defaultOutputEntry><text>7</text></defaultOutputEntry></output>"),
+	        "d", "{\"x\": 0}", "7");
 	decides(ONE_TABLE("hitPolicy='ANY'", OUT("name='r'")), "d", "{\"x\": 7}",
 	        "null #2 #3 (rows 2 and 3 match and differ, but the table is ANY)");
+}
+
+TEST(takes_true_for_true_alone)
+{
+	static const char xml[] = MODEL(INPUT("x", "Any") DECISION("d",
+	        NEEDS("x") TABLE("hitPolicy='FIRST'", IN("x") OUT("name='r'") ROW(I("true") O("1"))
+	                                                      ROW(I("false") O("2")) ROW(I("-") O("3")))));
+
+	decides(xml, "d", "{\"x\": true}", "1 #1");
+	decides(xml, "d", "{\"x\": false}", "2 #2");
+	decides(xml, "d", "{\"x\": [true]}", "1 #1");
+	decides(xml, "d", "{\"x\": null}", "3 #3");
 }
 
 TEST(names_both_rows_of_a_unique_table_that_match)
@@ -118,7 +133,85 @@ TEST(calls_business_knowledge)
 	decides(xml, "d", "{}", "120");
 	decides(xml, "boxed", "{}", "24");
 	decides(xml, "fact", "{\"n\": 3}", "6");
-	decides(xml, "wrong", "{}", "null (the function on line 9 has no parameter m)");
+	decides(xml, "wrong", "{}", "null (the function has no parameter \"m\", or it is given twice)");
+}
+
+#define BIND(name, text) "<binding><parameter name='" name "'/>" LITERAL(text) "</binding>"
+
+TEST(invokes_whatever_is_a_function_by_the_names_of_its_parameters)
+{
+	decides(MODEL(DECISION("d", "<invocation>" LITERAL("decimal") BIND("scale", "2")
+	                                    BIND("n", "1.256") "</invocation>")),
+	        "d", "{}", "1.26");
+	decides(MODEL(DECISION("d", "<invocation>" LITERAL("number") BIND("from", "\"12\"") "</invocation>")),
+	        "d", "{}", "12");
+	decides(MODEL(DECISION("d",
+	                "<invocation><functionDefinition><formalParameter name='x'/>"
+	                "<formalParameter name='y'/>" LITERAL("[x, y]") "</functionDefinition>" BIND(
+	                        "y", "7") "</invocation>")),
+	        "d", "{}", "[null, 7]");
+	decides(MODEL(DECISION("d", "<invocation>" LITERAL("5") BIND("y", "7") "</invocation>")), "d", "{}",
+	        "null (the invocation on line 2 names no function)");
+}
+
+#define CALLS(type)                                                                                          \
+	MODEL("<itemDefinition name='tP'><itemComponent name='a'><typeRef>number</typeRef></itemComponent>"  \
+	      "<itemComponent name='b'><typeRef>number</typeRef></itemComponent></itemDefinition>\n"         \
+	      "<businessKnowledgeModel id='f' name='f'><encapsulatedLogic>"                                  \
+	      "<formalParameter name='n' typeRef='" type "'/>" LITERAL(                                      \
+	              "\"called\"") "</encapsulatedLogic></businessKnowledgeModel>\n" INPUT("x", "Any")      \
+	                DECISION("d", NEEDS("x") KNOWS("f") LITERAL("f(x)")))
+
+TEST(does_not_call_with_an_argument_of_another_type)
+{
+	decides(CALLS("number"), "d", "{\"x\": 1}", "called");
+	decides(CALLS("number"), "d", "{\"x\": [1]}", "called");
+	decides(CALLS("number"), "d", "{\"x\": null}", "called");
+	decides(CALLS("number"), "d", "{\"x\": \"1\"}",
+	        "null (the argument n is not of type number, so the call is null)");
+	decides(CALLS("tP"), "d", "{\"x\": {\"a\": 1, \"b\": 2, \"c\": 3}}", "called");
+	decides(CALLS("tP"), "d", "{\"x\": {\"a\": 1}}",
+	        "null (the argument n is not of type tP, so the call is null)");
+}
+
+TEST(calls_java_where_the_kind_says_so)
+{
+	decides(MODEL(DECISION("d",
+	                "<context><contextEntry><variable name='f'/><functionDefinition kind='Java'>"
+	                "<formalParameter name='x' typeRef='number'/><formalParameter name='y' "
+	                "typeRef='number'/>"
+	                "<context><contextEntry><variable name='class'/>" LITERAL(
+	                        "\"java.lang.Math\"") "</contextEntry><contextEntry>"
+	                                              "<variable name='method signature'/>" LITERAL(
+	                                                      "\"pow(double, double)\"") "</contextEntry>"
+	                                                                                 "</context></"
+	                                                                                 "functionDefinition>"
+	                                                                                 "</"
+	                                                                                 "contextEntry>"
+	                                                                                 "<contextEntry"
+	                                                                                 ">" LITERAL(
+	                                                                                         "[f(2, 3), "
+	                                                                                         "f(y: 2, x: "
+	                                                                                         "3), "
+	                                                                                         "f(\"2\", "
+	                                                                                         "3), "
+	                                                                                         "f(2)]") "</"
+	                                                                                                  "co"
+	                                                                                                  "nt"
+	                                                                                                  "ex"
+	                                                                                                  "t"
+	                                                                                                  "En"
+	                                                                                                  "tr"
+	                                                                                                  "y>"
+	                                                                                                  "</"
+	                                                                                                  "co"
+	                                                                                                  "nt"
+	                                                                                                  "ex"
+	                                                                                                  "t"
+	                                                                                                  ">")),
+	        "d", "{}",
+	        "[8, 9, null, null] (the argument x is not of type number, so the call is null; the function "
+	        "takes 2 arguments, not 1)");
 }
 
 TEST(stops_endless_recursion)
@@ -190,6 +283,11 @@ TEST(conforms_values_to_types)
 	decides(xml, "many", "{\"ages\": [1, 200]}",
 	        "null (the input ages is not of type tAges, so it is null)");
 	decides(xml, "unit", "{\"p\": {\"cost/unit\": 4}}", "8");
+	/* what an input lacks is null, what a result lacks makes it no such value */
+	decides(xml, "is", "{\"p\": {\"cost/unit\": 4}}", "true");
+	decides(MODEL(TYPES DECISION(
+	                "d", "<variable name='d' typeRef='tPerson'/>" LITERAL("{level: \"a\"}"))),
+	        "d", "{}", "null (the result of d is not of type tPerson, so it is null)");
 	decides(xml, "is", "{\"p\": {\"cost/unit\": 4, \"level\": \"a\"}}", "true");
 }
 
@@ -259,7 +357,7 @@ TEST(knows_types_of_functions)
 	                                                                                     "function(a) "
 	                                                                                     "a")));
 
-	decides(xml, "d", "{}", "[4, 6, null] (the argument n is not of type number, so it is null)");
+	decides(xml, "d", "{}", "[4, 6, null] (the argument n is not of type number, so the call is null)");
 	decides(xml, "wrong", "{}", "null (the result of a function is not of type tF, so it is null)");
 	decides(xml, "two", "{}", "null (the result of two is not of type tF, so it is null)");
 	decides(xml, "one", "{}", "function");
@@ -287,4 +385,26 @@ TEST(calls_a_function_that_an_input_has_the_name_of)
 TEST(tells_a_decision_that_is_not_there)
 {
 	decides(MODEL(DECISION("d", LITERAL("1"))), "e", "{}", "!test.dmn has no decision \"e\"");
+}
+
+TEST(tests_components_beside_their_siblings)
+{
+	static const char xml[] =
+	        MODEL("<itemDefinition name='tSpan'>"
+	              "<itemComponent name='low end'><typeRef>number</typeRef></itemComponent>"
+	              "<itemComponent name='high'><typeRef>number</typeRef><allowedValues><text>"
+	              "&gt; low end</text></allowedValues></itemComponent></itemDefinition>\n"
+	              "<itemDefinition name='tSpans' isCollection='true'><typeRef>tSpan</typeRef>"
+	              "</itemDefinition>\n" INPUT("s", "tSpan") INPUT("many", "tSpans")
+	                        DECISION("d", NEEDS("s") LITERAL("s.high - s.low end"))
+	                                DECISION("m", NEEDS("many") LITERAL("count(many)")));
+
+	decides(xml, "d", "{\"s\": {\"low end\": 1, \"high\": 3}}", "2");
+	decides(xml, "d", "{\"s\": {\"low end\": 4, \"high\": 3}}",
+	        "null (the input s is not of type tSpan, so it is null)");
+	decides(xml, "m", "{\"many\": [{\"low end\": 1, \"high\": 3}, {\"low end\": 0, \"high\": 1}]}", "2");
+	decides(xml, "m", "{\"many\": [{\"low end\": 1, \"high\": 3}, {\"low end\": 2, \"high\": 1}]}",
+	        "null (the input many is not of type tSpans, so it is null; a function asks for a list and "
+	        "was given "
+	        "null)");
 }

@@ -4,9 +4,11 @@
  */
 #include "model.h"
 
-#define ROWS_MAX 6
+#define ROWS_FEW 6
+#define ROWS_MAX 70
 #define COLUMNS_MAX 3
 #define TABLES 300
+#define MANY 60 /* tables of many rows */
 
 struct domain {
 	const char *type;
@@ -84,9 +86,9 @@ struct table {
 	struct sb body; /* inputs, output, rules */
 };
 
-static void table_init(struct table *t)
+static void table_init(struct table *t, int rows)
 {
-	*t = (struct table){.columns = 1 + pick(COLUMNS_MAX), .rows = 1 + pick(ROWS_MAX), .body = SB_INIT};
+	*t = (struct table){.columns = 1 + pick(COLUMNS_MAX), .rows = 1 + pick(rows), .body = SB_INIT};
 	for (int c = 0; c < t->columns; c++) {
 		t->column[c] = &domains[pick(ARRAY_LEN(domains))];
 		sb_printf(&t->body,
@@ -206,7 +208,7 @@ TEST(proves_what_trying_shows)
 		char words[60];
 		int pairs = 0;
 
-		table_init(&t);
+		table_init(&t, ROWS_FEW);
 		try_all(&t, &x);
 		findings(&t, "FIRST", &b);
 		if (says(&b, "no row takes") != x.gap)
@@ -231,5 +233,54 @@ TEST(proves_what_trying_shows)
 			check_fail("%d pairs of %s overlap, but it says %s", pairs, t.body.p, b.p);
 		sb_fini(&t.body);
 	}
+	sb_fini(&b);
+}
+
+/* With more rows than are compared one by one: how many pairs overlap, and which come first. */
+TEST(finds_all_pairs_of_many_rows)
+{
+	struct sb b = SB_INIT;
+
+	state = 11;
+	for (int i = 0; i < MANY; i++) {
+		struct table t;
+		struct truth x;
+		char words[60];
+		int pairs = 0;
+
+		table_init(&t, ROWS_MAX);
+		try_all(&t, &x);
+		findings(&t, "UNIQUE", &b);
+		for (int r = 0; r < t.rows; r++)
+			for (int k = 0; k < r; k++) {
+				snprintf(words, sizeof(words), "rows %d and %d overlap", k + 1, r + 1);
+				if (says(&b, words) != (x.both[k][r] && pairs < 5))
+					check_fail("%s: pair %d of %s, but it says %s", words, pairs,
+					        t.body.p, b.p);
+				pairs += x.both[k][r];
+			}
+		snprintf(words, sizeof(words), "and %d more pairs of rows overlap", pairs - 5);
+		check_eq_i(says(&b, words), pairs > 5);
+		sb_fini(&t.body);
+	}
+	sb_fini(&b);
+}
+
+TEST(finds_the_one_pair_of_a_long_table)
+{
+	struct sb b = SB_INIT;
+	struct dmn_model *m = NULL;
+	struct err e = ERR_INIT;
+
+	sb_puts(&b,
+	        "<definitions xmlns='https://www.omg.org/spec/DMN/20230324/MODEL/' name='m'>" INPUT("x",
+	                "number") "<decision id='d' name='d'>" NEEDS("x") "<decisionTable>" IN("x") OUT(""));
+	for (int i = 0; i < 20000; i++)
+		sb_printf(&b, "<rule><inputEntry><text>[%d..%d)</text></inputEntry>" O("1") "</rule>\n",
+		        i * 7919 % 20000, i * 7919 % 20000 + (i == 12345 ? 2 : 1));
+	sb_puts(&b, "</decisionTable></decision></definitions>");
+	check(dmn_load(sb_str(&b), "t", NULL, &m, &e) < 0);
+	check_has(e.text, "rows 10025 and 12346 of \"d\" can both match, as for x = 56");
+	dmn_free(&m);
 	sb_fini(&b);
 }

@@ -114,6 +114,44 @@ TEST(loads_leniently_what_it_can)
 	arena_free(&a);
 }
 
+TEST(breaks_leniently_what_requires_itself)
+{
+	static const struct dmn_options lenient = {.lenient = true};
+	static const char xml[] = MODEL(DECISION("a", NEEDS_DECISION("b") LITERAL("1")) DECISION(
+	        "b", NEEDS_DECISION("c") LITERAL("2")) DECISION("c",
+	        NEEDS_DECISION("b") LITERAL("3")) DECISION("self", NEEDS_DECISION("self") LITERAL("3"))
+	                DECISION("apart", LITERAL("4")) "<businessKnowledgeModel id='f' name='f'>" KNOWS(
+	                        "g") "<encapsulatedLogic>" LITERAL("1") "</encapsulatedLogic></"
+	                                                                "businessKnowledgeModel>"
+	                                                                "<businessKnowledgeModel id='g' "
+	                                                                "name='g'>" KNOWS(
+	                                                                        "f") "<encapsulatedLogic"
+	                                                                             ">" LITERAL("2") "</"
+	                                                                                              "encaps"
+	                                                                                              "ulated"
+	                                                                                              "Logic>"
+	                                                                                              "</"
+	                                                                                              "busine"
+	                                                                                              "ssKnow"
+	                                                                                              "ledgeM"
+	                                                                                              "odel"
+	                                                                                              ">");
+	static const struct {
+		const char *of, *want;
+	} g[] = {{"a", "1 (line"}, {"b", "null (line"}, {"c", "null (line"}, {"self", "null (line"},
+	        {"f", "null (line"}, {"g", "null (line"}};
+	struct arena *a = arena_new(64 << 20);
+
+	for (size_t i = 0; i < ARRAY_LEN(g); i++) {
+		const char *got = decide_with(a, xml, &lenient, g[i].of, "{}");
+
+		check_has(got, g[i].want);
+		check_has(got, ": it requires itself, by way of others");
+	}
+	decides_with(xml, &lenient, "apart", "{}", "4");
+	arena_free(&a);
+}
+
 TEST(bounds_nesting_and_chains)
 {
 	struct sb b = SB_INIT;

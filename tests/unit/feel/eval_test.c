@@ -462,3 +462,34 @@ TEST(takes_instants_in_and_out)
 	v = feel_int(1);
 	check_eq_i(feel_to_instant(&v, NULL), TIME_NONE);
 }
+
+/* Whoever made a context, by adding, by copying or from JSON, others add to it. */
+TEST(adds_to_contexts_of_any_make)
+{
+	for (int n = 0; n < 20; n++) {
+		struct arena *a = arena_new(1 << 20);
+		struct feel_value made[3] = {{.type = FEEL_CONTEXT}};
+		struct sb json = SB_INIT;
+		struct err e = ERR_INIT;
+
+		sb_putc(&json, '{');
+		for (int i = 0; i < n; i++) {
+			const char *key = arena_printf(a, "k%d", i);
+
+			feel_put(a, &made[0], str_of(key), feel_int(i));
+			sb_printf(&json, "%s\"%s\":%d", i > 0 ? "," : "", key, i);
+		}
+		sb_putc(&json, '}');
+		made[1] = feel_copy(a, &made[0]);
+		check_ok(feel_read_json(a, sb_str(&json), &made[2], &e), &e);
+		for (int m = 0; m < 3; m++) {
+			for (int i = 0; i < 9; i++)
+				feel_put(
+				        a, &made[m], str_of(arena_printf(a, "more%d", i)), feel_int(100 + i));
+			check_eq_i(made[m].context.n, n + 9);
+			check_eq_i(feel_equal(&made[m], &made[0]), 1);
+		}
+		sb_fini(&json);
+		arena_free(&a);
+	}
+}

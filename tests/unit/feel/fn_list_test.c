@@ -101,6 +101,7 @@ TEST(works_on_lists)
 	        {"sort([3,1,4,5,2], function(x,y) x < y)", "[1, 2, 3, 4, 5]"},
 	        {"sort(list: [\"c\",\"e\",\"d\"], precedes: function(x,y) x > y)", "[\"e\", \"d\", \"c\"]"},
 	        {"sort([3,1,2])", "null"},
+	        {"sort([1,\"a\"], function(x,y) x < y)", "null"},
 	        {"context merge({x:1}, {y:2})", "null"},
 	        {"number(\"1\")", "null"},
 	        {"count(1, 2)", "null"},

@@ -99,6 +99,8 @@ TEST(adds_and_multiplies_what_can_be)
 	        {"1 / @\"P1D\"", "null"},
 	        {"- \"a\"", "null"},
 	        {"-@\"P1Y\"", "-P1Y"},
+	        {"-[1]", "-1"},
+	        {"-@\"2020-01-01\"", "null"},
 	};
 
 	goldens(g, ARRAY_LEN(g));
@@ -131,6 +133,13 @@ TEST(knows_ranges)
 	        {"[1,2] in ([1,2],[3])", "true"},
 	        {"1 in [\"1\"]", "false"},
 	        {"\"a\" in [1..5]", "null"},
+	        {"1 in [1..null]", "null"},
+	        {"1 in (true)", "null"},
+	        {"true in (true)", "true"},
+	        {"null in (true, false)", "false"},
+	        {"3 in [null..2]", "false"},
+	        {"[1..3] in [1..3]", "true"},
+	        {"[2] in [1..3]", "true"},
 	        {"1 in (2,3) or true", "true"},
 	};
 

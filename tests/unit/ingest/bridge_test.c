@@ -91,18 +91,22 @@ static int read_text(const char *text, struct bridges **b, struct err *e)
 
 TEST(maps_topics_as_the_file_says)
 {
-	struct bridges *b = NULL;
+	struct bridges *b = NULL, *none;
+	const char *broker = NULL;
 	struct err e = ERR_INIT;
 	struct sb to = SB_INIT;
 
 	check_ok(bridges_read(test_path("missing.yaml"), &b, &e), &e);
-	check(b == NULL);
 	check_eq_i(bridges_count(b), 0);
-	check_err(bridges_command(b, "x", "1", STR_LIT(""), 0, &e), ERR_NOTFOUND);
+	check(bridges_same(b, b));
+	check_err(bridges_command(b, "x", "1", STR_LIT(""), 0, &broker, &e), ERR_NOTFOUND);
+	none = b;
 	check_ok(read_text(BROKER("    commands: c/{thing}/do/{id}\n    answers: c/{thing}/done/{id}\n"), &b,
 	                 &e),
 	        &e);
 	check_eq_i(bridges_count(b), 1);
+	check(bridges_same(b, b) && !bridges_same(b, none) && !bridges_same(none, b));
+	bridges_free(&none);
 	check(bridges_map(b, 0, STR_LIT("c/G1/level"), &to));
 	check_eq_s(to.p, "t/G1/level");
 	sb_reset(&to);
@@ -121,6 +125,7 @@ TEST(maps_topics_as_the_file_says)
 TEST(remembers_many_things)
 {
 	struct bridges *b = NULL;
+	const char *broker = NULL;
 	struct err e = ERR_INIT;
 	struct sb to = SB_INIT;
 	char topic[32];
@@ -135,7 +140,7 @@ TEST(remembers_many_things)
 	}
 	sb_fini(&to);
 	/* The link was never opened, so that only who is not behind it can be asked for. */
-	check_err(bridges_command(b, "T5000", "1", STR_LIT(""), 0, &e), ERR_NOTFOUND);
+	check_err(bridges_command(b, "T5000", "1", STR_LIT(""), 0, &broker, &e), ERR_NOTFOUND);
 	bridges_free(&b);
 }
 

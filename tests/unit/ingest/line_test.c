@@ -123,6 +123,89 @@ TEST(units)
 	check_eq_i(line.t, -1);
 }
 
+/* ---- the end of a line whose beginning is known ---- */
+
+/* Reads what follows "m,t=1 a=" as a line that came before would be, and by line_next: where the first reads
+ * anything, it reads what the second one does. Returns whether it did. */
+static bool same_as_read(struct str rest, enum line_unit unit)
+{
+	static const char start[] = "m,t=1 a=";
+	char *text = xcalloc(1, sizeof(start) + rest.n);
+	const char *p = text + sizeof(start) - 1, *end = p + rest.n;
+	struct line_reader r;
+	double v[LINE_FIELDS];
+	time_us t = 0;
+	int n = 0;
+
+	memcpy(text, start, sizeof(start) - 1);
+	memcpy(text + sizeof(start) - 1, rest.p, rest.n);
+	while ((p = line_value(p, end, &v[n])) != NULL) {
+		n++;
+		if (*p != ',')
+			break;
+		for (p++; p < end && (*p == 'b' || *p == 'c'); p++)
+			;
+		if (p == end || *p++ != '=' || p[-2] == ',' || n == LINE_FIELDS) {
+			p = NULL; /* no name of a field, for this test */
+			break;
+		}
+	}
+	if (p != NULL)
+		p = line_stamp(p, end, unit, &t);
+	if (p != NULL) {
+		line_init(&r, (struct str){text, (size_t)(end - text)}, unit);
+		if (line_next(&r, &line) != 1 || line.fields != n || line.t != t || r.p != p)
+			check_fail("read otherwise: %s", text);
+		for (int i = 0; i < n && i < line.fields; i++)
+			if (memcmp(&v[i], &line.field[i].number, sizeof(v[i])) != 0)
+				check_fail("field %d: %.17g and %.17g of %s", i, v[i], line.field[i].number,
+				        text);
+	}
+	free(text);
+	return p != NULL;
+}
+
+TEST(what_is_read_where_it_lies)
+{
+	static const char *const plain_ones[] = {"1 1", "-0 1\n", "20.05 1763000000123\nx", "7i 12\n",
+	        "-7i,b=2 9\n", "12345678 1234567890123456789\n", "12345678.5,cc=3.25,b=-1i 12345678\n",
+	        "1234567.12345678 1", "123456789012345 16", "0.5\n", "1,b=0.5\n", "007.25 1\n"};
+	static const char *const others[] = {"1", "1.", ".5 1\n", "1e5 1\n", "1u 1\n", "t 1\n", "\"x\" 1\n",
+	        "1  1\n", "1 1\r\n", "1 -1\n", "1 12345678901234567890\n", "1 9223372036854775808\n",
+	        "1.5i 1\n", "+1 1\n", "1234567890123456 1\n", "1 1 1\n", " 1\n", "", "-", "-i 1\n", "1i2 1\n",
+	        "1 1x\n", "1 \n"};
+	int before = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(plain_ones); i++)
+		if (!same_as_read(str_of(plain_ones[i]), i == 2 ? LINE_MS : LINE_NS))
+			check_fail("not read: %s", plain_ones[i]);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		before += same_as_read(str_of(others[i]), LINE_NS);
+	check_eq_i(before, 0);
+}
+
+TEST(random_ends_are_read_as_lines_are)
+{
+	static const char of[] = "000111223456789999......---,,,bb====iiue  \n\n\\\"tf+\r";
+	uint64_t x = 20;
+	int got = 0;
+
+	for (int i = 0; i < 200000; i++) {
+		char text[48];
+		size_t n = 0, want;
+
+		x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		want = 1 + (size_t)(x >> 33) % 24;
+		while (n < want) {
+			x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			text[n++] = (x >> 40) % 3 != 0 ? (char)('0' + (x >> 33) % 10)
+			                               : of[(x >> 33) % (sizeof(of) - 1)];
+		}
+		got += same_as_read((struct str){text, n}, (enum line_unit)(i % 6));
+	}
+	check(got > 1000);
+}
+
 /* ---- InfluxData's corpus ---- */
 
 static bool same_pairs(const struct doc *want, const struct line_pair *got, int n, bool fields)

@@ -17,6 +17,15 @@ static bool parse(struct arena *a, const char *payload, const char *metric)
 	return parse_as(a, PAYLOAD_ONE, payload, metric);
 }
 
+static const struct zone *zone_of(void *ctx, struct str thing)
+{
+	const struct zone *z = ctx;
+
+	if (str_is(thing, "WEST") && zone_load("-05:00", &z, NULL) < 0)
+		check_fail("there is no -05:00");
+	return z;
+}
+
 /* "thing metric=value@seconds" of each, and "!at:why" of each refusal. */
 static const char *said(struct arena *a)
 {
@@ -211,5 +220,40 @@ TEST(a_payload_has_an_end)
 	check(parse(a, b.p, NULL));
 	check(out.n > 0 && out.n < 20000);
 	sb_fini(&b);
+	arena_free(&a);
+}
+
+static const char *in_zones(
+        struct arena *a, enum payload_things things, const char *thing, const char *payload)
+{
+	const struct payload_shape shape = {.things = things,
+	        .metric = STR_NULL,
+	        .zone = zone_utc(),
+	        .zone_of = zone_of,
+	        .ctx = (void *)(uintptr_t)zone_utc(),
+	        .thing = thing != NULL ? str_of(thing) : STR_NULL};
+
+	check(payload_parse(a, str_of(payload), &shape, &out));
+	return said(a);
+}
+
+TEST(a_time_without_a_zone_is_in_that_of_its_thing)
+{
+	struct arena *a = arena_new(0);
+
+	check_eq_s(in_zones(a, PAYLOAD_ONE, "WEST", "{\"ts\":\"1970-01-01 00:00:00\",\"v\":1}"), "v=1@18000");
+	check_eq_s(in_zones(a, PAYLOAD_ONE, "EAST", "{\"ts\":\"1970-01-01 00:00:00\",\"v\":1}"), "v=1@0");
+	check_eq_s(in_zones(a, PAYLOAD_ONE, "WEST", "{\"ts\":\"1970-01-01T00:00:00Z\",\"v\":1}"), "v=1@0");
+	check_eq_s(in_zones(a, PAYLOAD_ONE, "WEST", "{\"ts\":7,\"v\":1}"), "v=1@7");
+	/* What says of which thing it is comes behind the time. */
+	check_eq_s(in_zones(a, PAYLOAD_NAMED, NULL,
+	                   "[{\"ts\":\"1970-01-01 00:00:00\",\"v\":1,\"thing\":\"WEST\"},"
+	                   "{\"v\":2,\"ts\":\"1970-01-01 00:00:00\",\"thing\":\"EAST\"}]"),
+	        "WEST.v=1@18000 EAST.v=2@0");
+	check_eq_s(in_zones(a, PAYLOAD_GATEWAY, NULL,
+	                   "{\"WEST\":[{\"ts\":\"1970-01-01 00:00:00\",\"values\":{\"v\":1}}],"
+	                   "\"EAST\":[{\"ts\":\"1970-01-01 00:00:00\",\"values\":{\"v\":2}}]}"),
+	        "WEST.v=1@18000 EAST.v=2@0");
+	check_eq_s(in_zones(a, PAYLOAD_ONE, "WEST", "[{\"ts\":\"soon\",\"v\":1},{\"v\":2}]"), "v=2 !1:value");
 	arena_free(&a);
 }

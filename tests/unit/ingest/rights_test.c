@@ -21,6 +21,10 @@ TEST(topics_of_the_house)
 	        {"things/A/other", TOPIC_COMMAND, "A", NULL},
 	        {"thing/A", TOPIC_OTHER, NULL, NULL},
 	        {"/t/A", TOPIC_OTHER, NULL, NULL},
+	        {"v1/devices/me/telemetry", TOPIC_OWN, "me", "telemetry"},
+	        {"v1/devices/A/rpc/request/1", TOPIC_OWN, "A", "rpc/request/1"},
+	        {"v1/devices/me", TOPIC_OWN, "me", NULL},
+	        {"v1/gateway/rpc/A", TOPIC_GATEWAY, NULL, "rpc/A"},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct str thing, rest;

@@ -18,11 +18,21 @@ static struct str serial(void *ctx, struct str word)
 	return str_is(word, "SN1") ? STR_LIT("A-1") : STR_NULL;
 }
 
+static const struct zone *zone_of(void *ctx, struct str thing)
+{
+	const struct zone *z = zone_utc();
+
+	(void)ctx;
+	if (str_is(thing, "WEST") && zone_load("-05:00", &z, NULL) < 0)
+		check_fail("there is no -05:00");
+	return z;
+}
+
 /* Each row's "line thing.metric=value@time" and "line!why" of refusals; NULL when the sheet cannot be opened.
  */
 static const char *rows(const struct mapping *m, const char *text)
 {
-	const struct sheet_things things = {NULL, serial};
+	const struct sheet_things things = {NULL, serial, zone_of};
 	struct arena *row = arena_new(0);
 	struct sheet *s = NULL;
 	struct readings read;
@@ -183,5 +193,18 @@ TEST(a_mapping_that_is_none)
 		check_eq_i(e.line, no[i].line);
 		check_eq_s(e.where, "m.yaml");
 	}
+	arena_free(&a);
+}
+
+TEST(a_time_is_in_the_zone_of_its_thing_unless_the_mapping_says_one)
+{
+	a = arena_new(0);
+	check_eq_s(rows(NULL, "time,thing,v\n1970-01-01 00:00,WEST,1\n1970-01-01 00:00,EAST,2\n"
+	                      "1970-01-01T00:00:00Z,WEST,3\n60,WEST,4\n"),
+	        "2 WEST.v=1@18000\n3 EAST.v=2@0\n4 WEST.v=3@0\n5 WEST.v=4@60\n0 gaps");
+	check_eq_s(rows(mapping("time: {column: time, zone: \"+01:00\"}\nthing: {column: thing}\n"
+	                        "readings:\n  - {column: v, metric: v}\n"),
+	                   "time,thing,v\n1970-01-01 01:00,WEST,1\n"),
+	        "2 WEST.v=1@0\n0 gaps");
 	arena_free(&a);
 }

@@ -84,12 +84,44 @@ static void on_close(void *ctx, void *user, const char *why)
 	pthread_mutex_unlock(&b->lock);
 }
 
+static bool on_absent(void *ctx, struct str owner, void **user)
+{
+	*user = ctx;
+	return !str_is(owner, "removed");
+}
+
+/* A client's "me/X" is kept as "them/X". */
+static bool on_inside(void *ctx, void *user, struct str filter, struct sb *to)
+{
+	check(user == ctx);
+	if (!str_starts(filter, "me/"))
+		return false;
+	sb_puts(to, "them/");
+	sb_put(to, filter.p + 3, filter.n - 3);
+	return true;
+}
+
+static struct str on_outside(void *ctx, void *user, struct str topic)
+{
+	struct broker *b = ctx;
+	check(user == b);
+	if (!str_starts(topic, "them/"))
+		return topic;
+	sb_reset(&b->outside);
+	sb_puts(&b->outside, "me/");
+	sb_put(&b->outside, topic.p + 5, topic.n - 5);
+	return sb_str(&b->outside);
+}
+
 void broker_start(struct broker *b, struct mqtt_options o)
 {
 	struct mqtt_door door = {.ctx = b,
 	        .connect = on_connect,
 	        .publish = on_publish,
 	        .subscribe = on_subscribe,
+	        .absent = on_absent,
+	        .inside = on_inside,
+	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
 	        .close = on_close};
@@ -105,6 +137,7 @@ void broker_stop(struct broker *b)
 	mqtt_close(&b->server);
 	check(b->server == NULL);
 	sb_fini(&b->text);
+	sb_fini(&b->outside);
 }
 
 bool broker_wait(struct broker *b, const int *counter, int n)

@@ -170,6 +170,43 @@ TEST(nobody_is_told_of_what_the_disk_did_not_take)
 	broker_stop(&b);
 }
 
+/* Who was here when the process died leaves its will when the delay is over, if it does not come back. */
+TEST(a_will_with_a_delay_outlives_a_crash)
+{
+	const struct mqtt_options o = options("a", NULL), left = options("b", NULL);
+	struct broker b = {0}, again = {0};
+	struct peer w = {0}, done = {0}, s = {0};
+	const struct hello hello = {.id = "w",
+	        .props = (struct str){LASTS, 5},
+	        .will_topic = "gone",
+	        .will = "bye",
+	        .will_qos = 1,
+	        .will_props = BYTES("\x18\0\0\0\1")};
+	struct hello other = hello;
+	broker_start(&b, o);
+	back(&s, &b, "s");
+	peer_subscribe(&s, "gone", 1, STR_NULL);
+	peer_connect(&w, &b, 5, hello);
+	other.id = "done";
+	peer_connect(&done, &b, 5, other);
+	RAW(done.fd, "\xe0\0");
+	check_eq_s(peer_hear(&done), "closed");
+	/* What a later answer needs is durable with it. */
+	check_has(peer_subscribe(&s, "other", 1, STR_NULL), "SUBACK");
+	crash(&o, &left);
+	peer_close(&w);
+	peer_close(&s);
+	peer_close(&done);
+	broker_stop(&b);
+	broker_start(&again, left);
+	check_has(back(&s, &again, "s"), "CONNACK 1 00");
+	check_eq_s(peer_hear(&s), "PUBLISH gone=bye q1 id=1");
+	check_eq_s(peer_quiet(&s), "PINGRESP");
+	peer_close(&s);
+	broker_stop(&again);
+	check_eq_i(again.published, 1);
+}
+
 /* Time goes on while nobody is there. */
 TEST(what_expires_goes_on_to_expire_after_a_crash)
 {
@@ -187,6 +224,9 @@ TEST(what_expires_goes_on_to_expire_after_a_crash)
 	check_eq_s(peer_hear(&p), "PUBACK 1 00");
 	peer_publish(&p, "a", "long", 2, 2, BYTES("\x02\0\0\0\x64"));
 	check_eq_s(peer_hear(&p), "PUBACK 2 00");
+	peer_subscribe(&s, "b", 2, STR_NULL);
+	peer_publish(&p, "b", "begun", 4, 3, BYTES("\x02\0\0\0\x0a"));
+	check_eq_s(peer_hear(&p), "PUBREC 3 00");
 	crash(&o, &left);
 	peer_close(&p);
 	peer_close(&s);
@@ -195,6 +235,8 @@ TEST(what_expires_goes_on_to_expire_after_a_crash)
 	broker_start(&again, left);
 	check_has(back(&s, &again, "s"), "CONNACK 1 00");
 	check_eq_s(peer_hear(&s), "PUBLISH a=long q1 d id=2 02=50");
+	/* Of QoS 2 it was begun, and is brought to its end. */
+	check_eq_s(peer_hear(&s), "PUBLISH b=begun q2 d id=3 02=0");
 	check_eq_s(peer_quiet(&s), "PINGRESP");
 	peer_close(&s);
 	broker_stop(&again);

@@ -22,8 +22,9 @@ struct broker {
 	struct mqtt_message *kept[KEEP_MOST];
 	int kept_n, connects, closes, published;
 	struct sb text; /* "topic=payload;" of each message */
-	char why[128];  /* of the last close */
-	char id[64];    /* client id, user name and password of the last CONNECT */
+	struct sb outside;
+	char why[128]; /* of the last close */
+	char id[64];   /* client id, user name and password of the last CONNECT */
 	char username[64], password[64];
 };
 

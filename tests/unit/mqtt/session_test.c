@@ -29,7 +29,7 @@ TEST(a_session_stays_and_gets_what_came_meanwhile)
 	for (int version = 4; version <= 5; version++) {
 		struct peer p, s;
 		struct str lasts = version == 5 ? BYTES("\x11\0\0\0\x3c") : STR_NULL;
-		const char *ok = version == 5 ? "CONNACK 0 00 21=1000 27=1048581 22=64" : "CONNACK 0 00";
+		const char *ok = version == 5 ? "CONNACK 0 00 21=1000 27=1048580 22=64" : "CONNACK 0 00";
 		peer_connect(&p, &b, version, (struct hello){.id = "p"});
 		check_eq_s(peer_connect(
 		                   &s, &b, version, (struct hello){.id = "s", .keep = true, .props = lasts}),
@@ -425,6 +425,7 @@ TEST(a_will_waits_for_its_delay_and_is_dropped_when_the_client_comes_back)
 	broker_stop(&b);
 }
 
+/* Its session has no file to stand in. */
 TEST(a_will_that_waits_when_the_server_stops_is_not_sent)
 {
 	struct broker b = {0};
@@ -445,6 +446,62 @@ TEST(a_will_that_waits_when_the_server_stops_is_not_sent)
 	broker_stop(&b);
 	check_eq_i(b.published, 0);
 	check_eq_i(b.closes, 2);
+}
+
+TEST(a_will_that_waits_outlives_a_stop)
+{
+	/* [MQTT-3.1.2-8], [MQTT-3.1.3-9] */
+	const struct mqtt_options o = {.state = test_path("state")};
+	const struct str lasts = BYTES("\x11\0\0\0\x3c");
+	struct broker b = {0}, again = {0}, third = {0};
+	struct peer s, gone, here, back, left;
+	broker_start(&b, o);
+	peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = lasts});
+	peer_subscribe(&s, "gone/#", 1, STR_NULL);
+	peer_close(&s);
+#define DYING(name, delay, ...)                                                                              \
+	((struct hello){.id = (name),                                                                        \
+	        .props = lasts,                                                                              \
+	        .will_topic = "gone/" name,                                                                  \
+	        .will = "bye",                                                                               \
+	        .will_qos = 1,                                                                               \
+	        .will_props = BYTES("\x18\0\0\0" delay "\x26\0\1k\0\1v"),                                    \
+	        __VA_ARGS__})
+	peer_connect(&gone, &b, 5, DYING("gone", "\3", ));
+	peer_connect(&here, &b, 5, DYING("here", "\3", ));
+	peer_connect(&back, &b, 5, DYING("back", "\x3c", ));
+	peer_connect(&left, &b, 5, DYING("left", "\3", .user = "removed"));
+	int64_t connected = metric_get(METRIC_MQTT_CONNECTIONS);
+	peer_close(&gone);
+	peer_close(&back);
+	while (metric_get(METRIC_MQTT_CONNECTIONS) > connected - 2)
+		peer_quiet(&here);
+	broker_stop(&b);
+	peer_close(&here);
+	peer_close(&left);
+	check_eq_i(b.published, 0);
+
+	broker_start(&again, o);
+	peer_connect(&back, &again, 5, (struct hello){.id = "back", .keep = true, .props = lasts});
+	peer_connect(&s, &again, 5, (struct hello){.id = "s", .keep = true, .props = lasts});
+	check(broker_wait(&again, &again.published, 2));
+	for (int i = 0; i < 2; i++) {
+		check_has(peer_hear(&s), "=bye q1");
+		check_has(s.text.p, " 26=k:v");
+	}
+	check_eq_s(peer_quiet(&s), "PINGRESP");
+	check_has(again.text.p, "gone/gone=bye;");
+	check_has(again.text.p, "gone/here=bye;");
+	peer_close(&back);
+	peer_close(&s);
+	broker_stop(&again);
+	/* Once. */
+	broker_start(&third, o);
+	peer_connect(&back, &third, 5, (struct hello){.id = "back", .keep = true, .props = lasts});
+	check_eq_s(peer_quiet(&back), "PINGRESP");
+	peer_close(&back);
+	broker_stop(&third);
+	check_eq_i(third.published, 0);
 }
 
 TEST(a_device_that_falls_silent_leaves_its_will)

@@ -108,6 +108,11 @@ TEST(no_local_and_retain_as_published)
 	peer_publish(&s, "a", "y", 1, 0, STR_NULL);
 	check_eq_s(peer_hear(&p), "PUBLISH a=y q0");
 	check_eq_s(peer_quiet(&s), "PINGRESP");
+	/* What is retained is its own too. */
+	peer_publish(&p, "a", "z", 1, 0, STR_NULL);
+	check_eq_s(peer_hear(&s), "PUBLISH a=z q0 r");
+	peer_subscribe(&p, "a", 4, STR_NULL);
+	check_eq_s(peer_quiet(&p), "PINGRESP");
 	peer_close(&p);
 	peer_close(&s);
 	broker_stop(&b);
@@ -220,6 +225,27 @@ TEST(rights_to_subscribe_and_to_receive)
 	check_eq_s(peer_hear(&s), "PUBREC 8 87");
 	peer_publish(&s, "open/x", "3", 0, 0, STR_NULL);
 	check_eq_s(peer_hear(&s), "PUBLISH open/x=3 q0");
+	peer_close(&s);
+	broker_stop(&b);
+}
+
+TEST(a_client_may_have_names_of_its_own_for_topics)
+{
+	struct broker b = {0};
+	struct peer s;
+	start(&b);
+	peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = BYTES("\x22\0\5")});
+	check_eq_s(peer_subscribe(&s, "me/calls/+", 0, STR_NULL), "SUBACK 1 00");
+	mqtt_send(
+	        b.server, &(struct mqtt_outgoing){.topic = STR_LIT("them/calls/1"), .payload = STR_LIT("x")});
+	check_eq_s(peer_hear(&s), "PUBLISH me/calls/1=x q0 23=1");
+	mqtt_send(
+	        b.server, &(struct mqtt_outgoing){.topic = STR_LIT("them/calls/1"), .payload = STR_LIT("y")});
+	check_eq_s(peer_hear(&s), "PUBLISH =y q0 23=1");
+	check_eq_s(peer_unsubscribe(&s, "me/calls/+"), "UNSUBACK 2 00");
+	mqtt_send(
+	        b.server, &(struct mqtt_outgoing){.topic = STR_LIT("them/calls/1"), .payload = STR_LIT("z")});
+	check_eq_s(peer_quiet(&s), "PINGRESP");
 	peer_close(&s);
 	broker_stop(&b);
 }

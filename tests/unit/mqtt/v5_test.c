@@ -20,11 +20,11 @@ TEST(connack_tells_the_servers_limits)
 	struct peer p;
 	broker_start(&b, (struct mqtt_options){.inflight = 7, .packet_max_b = 2000, .keep_alive_max = 60});
 	check_has(peer_connect(&p, &b, 5, (struct hello){.keep_alive = 100}),
-	        "CONNACK 0 00 21=7 27=2005 22=64 12=auto-");
+	        "CONNACK 0 00 21=7 27=2003 12=auto-");
 	check_has(p.text.p, " 13=60");
 	peer_close(&p);
 	check_eq_s(peer_connect(&p, &b, 5, (struct hello){.id = "x", .keep_alive = 10}),
-	        "CONNACK 0 00 21=7 27=2005 22=64");
+	        "CONNACK 0 00 21=7 27=2003 22=64");
 	peer_close(&p);
 	broker_stop(&b);
 }
@@ -85,7 +85,7 @@ TEST(disconnect_tells_why)
 	        CASE("alias of nothing", "\x30\6\0\0\3\x23\0\1", "DISCONNECT 82"),
 	        CASE("subscription id", "\x30\6\0\1a\2\x0b\1", "DISCONNECT 82"),
 	        CASE("twice the same", "\x30\x0a\0\1a\6\x23\0\1\x23\0\1", "DISCONNECT 82"),
-	        CASE("not of this packet", "\x30\x09\0\1a\5\x11\0\0\0\1", "DISCONNECT 82"),
+	        CASE("not of this packet", "\x30\x09\0\1a\5\x11\0\0\0\1", "DISCONNECT 81"),
 	        CASE("properties cut off", "\x30\5\0\1a\x09\1", "DISCONNECT 81"),
 	        CASE("long length", "\x30\6\0\1a\x81\x80\0", "DISCONNECT 81"),
 	        CASE("response topic with wildcard", "\x30\x08\0\1a\4\x08\0\1#", "DISCONNECT 82"),
@@ -202,8 +202,28 @@ TEST(no_packet_is_larger_than_the_client_takes)
 	peer_publish(&p, "a", "123456789012", 2, 2, STR_NULL);
 	check_eq_s(peer_hear(&s), "PUBLISH a=123456789012 q1 id=2");
 	check_eq_i(metric_get(METRIC_MQTT_DROPPED_SIZE), dropped + 1);
-	peer_close(&p);
 	peer_close(&s);
+	/* What it must be told goes in; aliases only if there is room; else it is told nothing but why. */
+	check_eq_s(peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = BYTES("\x27\0\0\0\x10")}),
+	        "CONNACK 0 00 21=1000 27=1048580 22=64");
+	peer_close(&s);
+	check_eq_s(peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = BYTES("\x27\0\0\0\x0d")}),
+	        "CONNACK 0 00 21=1000 27=1048580");
+	/* Eight codes and six bytes around them. */
+	RAW(s.fd, "\x82\x23\0\1\0\0\1a\0\0\1b\0\0\1c\0\0\1d\0\0\1e\0\0\1f\0\0\1g\0\0\1h\0");
+	check_eq_s(peer_hear(&s), "SUBACK 1 00 00 00 00 00 00 00 00");
+	RAW(s.fd, "\xa2\x1e\0\1\0\0\1a\0\1b\0\1c\0\1d\0\1e\0\1f\0\1g\0\1h\0\1i");
+	check_eq_s(peer_hear(&s), "DISCONNECT 95");
+	check_eq_s(peer_hear(&s), "closed");
+	peer_close(&s);
+	check_eq_s(peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = BYTES("\x27\0\0\0\x0c")}),
+	        "CONNACK 0 95");
+	check_eq_s(peer_hear(&s), "closed");
+	peer_close(&s);
+	check_eq_s(
+	        peer_connect(&s, &b, 5, (struct hello){.id = "s", .props = BYTES("\x27\0\0\0\4")}), "closed");
+	peer_close(&s);
+	peer_close(&p);
 	broker_stop(&b);
 }
 

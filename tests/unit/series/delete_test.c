@@ -406,3 +406,90 @@ TEST(a_file_that_is_just_being_made_is_not_damaged)
 	clock_free(&c);
 	arena_free(&a);
 }
+
+/* ---- stopped ---- */
+
+struct stopping {
+	bool stop;
+	size_t after;
+};
+
+static void stop_after(void *ctx, size_t done, size_t files)
+{
+	struct stopping *s = ctx;
+
+	(void)files;
+	if (done >= s->after)
+		__atomic_store_n(&s->stop, true, __ATOMIC_RELAXED);
+}
+
+/* A day is a file: of six the first two are taken, and stay so, also after the program has died. */
+TEST(a_stop_leaves_what_is_done_and_the_rest)
+{
+	enum { DAYS = 6, A_DAY = 100 };
+	const char *dir = test_path("db"), *copy = test_path("copy");
+	struct clock *c = clock_new_manual(T0);
+	struct series_db *db = open_at(dir, c);
+	struct arena *a = arena_new(0);
+	struct stopping s = {.after = 2};
+	struct series_care care = {.tell = stop_after, .ctx = &s, .cancel = &s.stop};
+	series_id id = id_of(db, "m", "a"), other = id_of(db, "m", "b");
+	struct err e = ERR_INIT;
+	struct matcher m;
+	char *command;
+	time_us t;
+	double v;
+
+	for (int i = 0; i < DAYS * A_DAY; i++) {
+		check_ok(append(db, id, T0 + (i / A_DAY) * US_DAY + i % A_DAY * US_SECOND, i), NULL);
+		check_ok(append(db, other, T0 + (i / A_DAY) * US_DAY + i % A_DAY * US_SECOND, i), NULL);
+	}
+	check_ok(series_flush(db, &e), &e);
+	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("thing"), STR_LIT("a"), &e), &e);
+	check_err(series_delete(db, &m, 1, INT64_MIN, INT64_MAX, &care, &e), ERR_CANCELLED);
+	check_eq_u(care.removed.points, 2 * A_DAY);
+	check_eq_i(read_all(db, "m", "a", times, values, MOST), (DAYS - 2) * A_DAY);
+	check_eq_d(values[0], 2 * A_DAY);
+	check_eq_i(read_all(db, "m", "b", times, values, MOST), DAYS * A_DAY);
+	check(series_latest(db, id, &t, &v) && v == DAYS * A_DAY - 1);
+	command = xasprintf("cp -a %s %s", dir, copy); /* as a crash would leave it */
+	check_eq_i(system(command), 0);
+	free(command);
+	series_close(&db);
+	db = open_at(copy, c);
+	check_eq_i(read_all(db, "m", "a", times, values, MOST), (DAYS - 2) * A_DAY);
+	check(series_latest(db, id_of(db, "m", "a"), &t, &v) && v == DAYS * A_DAY - 1);
+	/* The next one is carried out as a whole. */
+	care = (struct series_care){0};
+	check_ok(series_delete(db, &m, 1, INT64_MIN, INT64_MAX, &care, &e), &e);
+	check_eq_u(care.removed.points, (DAYS - 2) * A_DAY);
+	check_eq_i(read_all(db, "m", "a", times, values, MOST), 0);
+	series_close(&db);
+	/* Stopped before it began: nothing is gone. */
+	db = open_at(copy, c);
+	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("thing"), STR_LIT("b"), &e), &e);
+	care = (struct series_care){.cancel = &s.stop};
+	check_err(series_delete(db, &m, 1, INT64_MIN, INT64_MAX, &care, &e), ERR_CANCELLED);
+	check_eq_i(read_all(db, "m", "b", times, values, MOST), DAYS * A_DAY);
+	series_close(&db);
+	arena_free(&a);
+	clock_free(&c);
+}
+
+TEST(a_stopped_snapshot_leaves_nothing)
+{
+	const char *dir = test_path("db"), *copy = test_path("copy");
+	struct clock *c = clock_new_manual(T0);
+	struct series_db *db = open_at(dir, c);
+	struct err e = ERR_INIT;
+	bool stop = true;
+
+	check_ok(append(db, id_of(db, "m", "a"), T0, 1), NULL);
+	check_ok(series_flush(db, &e), &e);
+	check_err(series_snapshot(db, copy, &stop, &e), ERR_CANCELLED);
+	check(!file_exists(copy));
+	stop = false;
+	check_ok(series_snapshot(db, copy, &stop, &e), &e);
+	series_close(&db);
+	clock_free(&c);
+}

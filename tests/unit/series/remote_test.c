@@ -507,8 +507,8 @@ TEST(the_engine_and_the_folder_are_read_as_one)
 	        "m{region=\"north\",thing=\"a\"} 0=4 1000250=8 2000000=5 3000000=9\n"
 	        "m{region=\"south\",thing=\"c\"} 0=1 1000000=nan 2000000=inf 3000000=-inf 4000000=2000\n"
 	        "m{thing=\"b\"} 500=3\n");
-	check(strstr(g.f.asked,
-	              "match%5B%5D=%7B%5F%5Fname%5F%5F%3D%7E%22m%7Cn%22%2Cthing%21%3D%22x%22%2C%7D") != NULL);
+	check(strstr(g.f.asked, "match%5B%5D=%7B%5F%5Fname%5F%5F%3D%7E%22m%7Cn%22%2Cthing%21%3D%22x%22%7D") !=
+	        NULL);
 	check(strstr(g.f.asked, "&start=1783987200.000&end=1783990800.000") != NULL);
 	/* Matchers on what only the registry knows are tried here. */
 	check_reads(&g, "region", MATCH_EQ, "south", T0 + 2 * US_SECOND, T0 + 3 * US_SECOND,
@@ -612,4 +612,125 @@ TEST(nothing_is_deleted_here_that_would_come_back)
 	        ERR_UNSUPPORTED);
 	arena_free(&a);
 	rig_fini(&g);
+}
+
+/* ---- several sites on one engine ---- */
+
+/* A site in a folder of its own, with the engine of `f`; label: its own in the engine, or NULL. */
+static void site_open_at(struct rig *g, struct fake *f, const char *folder, struct label *label)
+{
+	*g = (struct rig){.clock = clock_new_manual(T0)};
+	g->so = (struct series_options){
+	        .dir = test_path(folder), .clock = g->clock, .partition = US_DAY, .keep_logs = true};
+	g->ro = (struct series_remote_options){
+	        .clock = g->clock, .engine = {f, fake_ask}, .labels = {label, label != NULL}};
+	rig_open(g);
+}
+
+static void site_end(struct rig *g)
+{
+	rig_close(g);
+	clock_free(&g->clock);
+}
+
+/* What a site says of all series, a line for each. */
+static const char *everything(struct rig *g, struct arena *a)
+{
+	struct matcher m = {.op = MATCH_EQ, .name = STR_LIT("__name__"), .value = STR_LIT("m")};
+	struct series_query q = {.m = &m, .n = 1, .from = T0 - US_HOUR, .to = T0 + US_HOUR};
+	struct series_remote_cursor *c = NULL;
+	struct series_view s;
+	struct sb b = SB_INIT;
+	struct err e = ERR_INIT;
+	const char *out;
+
+	if (check_ok(series_remote_select(g->r, &q, a, &c, &e), &e))
+		while (series_remote_next(c, &s, &e) == 1) {
+			labels_write(&b, &s.labels);
+			for (size_t i = 0; i < s.n; i++)
+				sb_printf(&b, " %g", s.v[i]);
+			sb_putc(&b, ';');
+		}
+	series_remote_cursor_free(&c);
+	out = arena_strndup(a, b.n ? b.p : "", b.n);
+	sb_fini(&b);
+	return out;
+}
+
+static void give(struct rig *g, const char *thing, dur_us before, double v)
+{
+	check(append(g->db, id_of(g->db, "m", thing), T0 - before, v) == 0);
+}
+
+TEST(without_labels_two_sites_mix)
+{
+	static struct fake f;
+	struct arena *a = arena_new(0);
+	struct rig one, two;
+
+	f = (struct fake){.began = 1, .fresh = true};
+	must(pthread_mutex_init(&f.lock, NULL) == 0);
+	site_open_at(&one, &f, "one", NULL);
+	site_open_at(&two, &f, "two", NULL);
+	give(&one, "a", US_MINUTE, 1);
+	give(&two, "a", 2 * US_MINUTE, 2);
+	wait_for(has(&f, "m{thing=\"a\"}", (T0 - US_MINUTE) / US_MS, 1));
+	wait_for(has(&f, "m{thing=\"a\"}", (T0 - 2 * US_MINUTE) / US_MS, 2));
+	check_eq_s(everything(&one, a), "m{thing=\"a\"} 2 1;");
+	site_end(&one);
+	site_end(&two);
+	lose(&f, f.n);
+	free(f.k);
+	pthread_mutex_destroy(&f.lock);
+	arena_free(&a);
+}
+
+TEST(with_labels_each_site_has_its_own)
+{
+	static struct fake f;
+	struct arena *a = arena_new(0);
+	struct label near = {STR_LIT("site"), STR_LIT("yancheng")},
+	             away = {STR_LIT("site"), STR_LIT("suzhou")};
+	struct label own[3] = {{STR_LIT("__name__"), STR_LIT("m")}, {STR_LIT("exported_site"), STR_LIT("x")},
+	        {STR_LIT("site"), STR_LIT("own")}};
+	struct rig one, two, fresh;
+	struct err e = ERR_INIT;
+	series_id id = {0};
+
+	f = (struct fake){.began = 1, .fresh = true};
+	must(pthread_mutex_init(&f.lock, NULL) == 0);
+	site_open_at(&one, &f, "one", &near);
+	site_open_at(&two, &f, "two", &away);
+	give(&one, "a", US_MINUTE, 1);
+	give(&two, "a", 2 * US_MINUTE, 2);
+	give(&two, "c", US_MINUTE, 4);
+	/* A label of the site's own by that name is what it was when it comes back. */
+	check_ok(series_resolve(one.db, &(struct labels){own, 3}, &id, &e), &e);
+	check(append(one.db, id, T0 - US_MINUTE, 3) == 0);
+	wait_for(has(&f, "m{site=\"yancheng\",thing=\"a\"}", (T0 - US_MINUTE) / US_MS, 1));
+	wait_for(has(&f, "m{site=\"suzhou\",thing=\"c\"}", (T0 - US_MINUTE) / US_MS, 4));
+	wait_for(has(&f, "m{exported_exported_site=\"x\",exported_site=\"own\",site=\"yancheng\"}",
+	        (T0 - US_MINUTE) / US_MS, 3));
+	check_eq_s(everything(&one, a), "m{exported_site=\"x\",site=\"own\"} 3;m{thing=\"a\"} 1;");
+	check_eq_s(everything(&two, a), "m{thing=\"a\"} 2;m{thing=\"c\"} 4;");
+	/* One with an empty folder has it all from the engine, which is asked for that site alone. */
+	site_open_at(&fresh, &f, "fresh", &near);
+	check_eq_s(everything(&fresh, a), "m{exported_site=\"x\",site=\"own\"} 3;m{thing=\"a\"} 1;");
+	check_has(f.asked, "site%3D%22yancheng%22");
+	site_end(&fresh);
+	/* Other labels than before would hide what the engine has. */
+	rig_close(&one);
+	one.ro.labels = (struct labels){&away, 1};
+	check_ok(series_open(&one.so, &one.db, &e), &e);
+	one.ro.db = one.db;
+	check_err(series_remote_open(&one.ro, &one.r, &e), ERR_STATE);
+	check_has(e.text, "{site=\"yancheng\"}");
+	one.ro.labels = (struct labels){&near, 1};
+	check_ok(series_remote_open(&one.ro, &one.r, &e), &e);
+	site_end(&one);
+	site_end(&two);
+	lose(&f, f.n);
+	free(f.k);
+	pthread_mutex_destroy(&f.lock);
+	arena_free(&a);
 }

@@ -447,8 +447,8 @@ TEST(a_snapshot_is_a_database)
 		check_ok(append(db, id_of(db, "m", "a"), T0 + i * US_SECOND, i), NULL);
 	check_ok(series_flush(db, &e), &e);
 	check_ok(append(db, id_of(db, "m", "a"), T0 - 1, 5), NULL);
-	check_ok(series_snapshot(db, test_path("copy"), &e), &e);
-	check_err(series_snapshot(db, test_path("copy"), &e), ERR_CONFLICT);
+	check_ok(series_snapshot(db, test_path("copy"), NULL, &e), &e);
+	check_err(series_snapshot(db, test_path("copy"), NULL, &e), ERR_CONFLICT);
 	check_ok(append(db, id_of(db, "m", "a"), T0 - 2, 5), NULL);
 	series_close(&db);
 	db = open_at(test_path("copy"), c);

@@ -40,13 +40,14 @@ export function tileLayers(of: Of, selected: string): LayerSpecification[] {
 		['<', ['get', 'point_count'], 1_000_000], ['concat', ['to-string', ['round', ['/', ['get', 'point_count'], 1000]]], 'k'],
 		['concat', ['number-format', ['/', ['get', 'point_count'], 1e6], { 'locale': 'en', 'max-fraction-digits': 1 }], 'M']];
 	const grave: ExpressionSpecification = ['case', ['==', ['get', 'level'], 0], 0, ['-', 5, ['get', 'level']]];
+	const mute: ExpressionSpecification = ['any', ['to-boolean', ['get', 'silent']], ['to-boolean', ['get', 'never']]];
 	const it = { 'source': 'tiles', 'source-layer': of };
 
 	return [
 		{ id: 'chosen', type: 'circle', ...it, filter: ['all', point, ['==', ['get', of === 'alarms' ? 'id' : 'code'], selected]], paint: { 'circle-radius': 15, 'circle-color': 'rgba(0,0,0,0)', 'circle-stroke-color': token('text'), 'circle-stroke-width': 3 } },
 		{ id: 'clusters', type: 'circle', ...it, filter: cluster, layout: { 'circle-sort-key': grave }, paint: { 'circle-radius': ['step', ['get', 'point_count'], 13, 10, 15, 100, 18, 1000, 22, 10_000, 26], 'circle-color': fill, 'circle-opacity': 0.92, 'circle-stroke-color': token('map-halo'), 'circle-stroke-width': 2 } },
 		{ id: 'cluster-counts', type: 'symbol', ...it, filter: cluster, layout: { 'text-field': count, 'text-size': 12, 'text-font': ['sans-serif'], 'text-allow-overlap': true, 'text-ignore-placement': true }, paint: { 'text-color': ink } },
-		{ id: 'points', type: 'circle', ...it, filter: point, layout: { 'circle-sort-key': grave }, paint: { 'circle-radius': ['case', ['>', ['get', 'level'], 0], 10, 6], 'circle-color': ['case', ['to-boolean', ['get', 'silent']], token('panel'), fill], 'circle-stroke-color': ['case', ['to-boolean', ['get', 'silent']], token('second'), '#0a121c'], 'circle-stroke-width': ['case', ['to-boolean', ['get', 'case']], 3, 1.5] } },
+		{ id: 'points', type: 'circle', ...it, filter: point, layout: { 'circle-sort-key': grave }, paint: { 'circle-radius': ['case', ['>', ['get', 'level'], 0], 10, 6], 'circle-color': ['case', mute, token('panel'), fill], 'circle-stroke-color': ['case', mute, token('second'), '#0a121c'], 'circle-stroke-width': ['case', ['to-boolean', ['get', 'case']], 3, 1.5] } },
 		{ id: 'point-levels', type: 'symbol', ...it, filter: point, layout: { 'text-field': word, 'text-size': 11, 'text-font': ['sans-serif'], 'text-allow-overlap': true, 'text-ignore-placement': true }, paint: { 'text-color': ink } },
 		{ id: 'point-names', type: 'symbol', ...it, minzoom: 15, filter: point, layout: { 'text-field': name, 'text-size': 12, 'text-font': ['sans-serif'], 'text-variable-anchor': ['left', 'right', 'top', 'bottom'], 'text-radial-offset': 1.1, 'text-justify': 'auto', 'text-optional': true }, paint: { 'text-color': token('map-text'), 'text-halo-color': token('map-halo'), 'text-halo-width': 1.4 } },
 	];

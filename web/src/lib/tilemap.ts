@@ -1,6 +1,6 @@
 /* What the page of the map asks for; docs/map.md. */
 export type Of = 'things' | 'alarms';
-export const statesOf: Record<Of, string[]> = { things: ['case', 'silent'], alarms: ['acked'] };
+export const statesOf: Record<Of, string[]> = { things: ['case', 'silent', 'never'], alarms: ['acked'] };
 export const levels = ['1', '2', '3', '4', '0'];
 
 /* Lists by commas, as the address of the page and the API both have them. */

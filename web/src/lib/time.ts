@@ -77,6 +77,14 @@ export const clockText = (at: When) => say(at, format('hms', { hour: '2-digit', 
 export const dayText = (at: When) => say(at, format('day', { month: lang.value === 'zh' ? 'numeric' : 'short', day: 'numeric', weekday: 'short' }));
 export const dateTime = (at: When) => say(at, format('dt', { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' }));
 export const dateTimeLong = (at: When) => say(at, format('dtl', { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' }));
+/* What a clock shows now in another zone, the city's without one; nothing where the browser does not know the zone. */
+export function clockIn(name: string | null): string {
+	try {
+		return new Intl.DateTimeFormat(lang.value === 'zh' ? 'zh-CN' : 'en-GB', { month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone: name ?? zone.value }).format(new Date(now.value));
+	} catch {
+		return '';
+	}
+}
 /* The time alone if it is today's. */
 export const shortTime = (at: When) => dayText(at) === dayText(now.value) ? hourMinute(at) : dateTime(at);
 
