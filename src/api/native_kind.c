@@ -33,6 +33,8 @@ static void write_field(struct call *c, const struct field *f)
 	jw_kstr(w, "type", field_type_name(f->type));
 	jw_kstr(w, "unit", f->unit);
 	jw_kstr(w, "ref", f->ref);
+	jw_kstr(w, "back", f->back);
+	jw_kstr(w, "back_en", f->back_en);
 	jw_kstr(w, "group", f->group);
 	jw_kstr(w, "group_en", f->group_en);
 	jw_kstr(w, "help", f->help);

@@ -56,6 +56,7 @@ static int look_up(struct call *c, struct title *t, struct err *e)
 	const struct snapshot *s = call_snapshot(c);
 	const struct region *region;
 	const struct org *org;
+	const struct thing *thing;
 	struct record r = {0};
 	int rc;
 
@@ -69,6 +70,12 @@ static int look_up(struct call *c, struct title *t, struct err *e)
 		org = snapshot_org(s, t->code);
 		if (org != NULL)
 			*t = (struct title){t->kind, t->code, org->name, org->name_en};
+		return 0;
+	}
+	if (strcmp(t->kind, "thing") == 0) {
+		thing = snapshot_thing(s, str_of(t->code));
+		if (thing != NULL && thing_seen(c->site->catalog, &c->who, thing))
+			*t = (struct title){t->kind, t->code, thing->name, thing->name_en};
 		return 0;
 	}
 	rc = record_get(c->tx, c->a, c->site->catalog, &c->who, t->kind, t->code, &r, e);

@@ -209,6 +209,17 @@ static void *take_slow(struct arena *a, size_t room, size_t n, bool zero)
 	return zero ? memset(p, 0, n) : p;
 }
 
+/* Most allocations are small: a call for each would cost more than the zeros. */
+static inline void *clear(char *p, size_t n)
+{
+	if (n > 4 * ALIGN || GAP > 0)
+		return memset(p, 0, n);
+	memset(p, 0, ALIGN);
+	for (size_t at = ALIGN; at < n; at += ALIGN)
+		memset(p + at, 0, ALIGN);
+	return p;
+}
+
 static inline void *take(struct arena *a, size_t room, size_t n, bool zero)
 {
 	if (UNLIKELY((size_t)(a->end - a->at) < room))
@@ -216,7 +227,7 @@ static inline void *take(struct arena *a, size_t room, size_t n, bool zero)
 	char *p = a->at;
 	a->at += room;
 	ASAN_UNPOISON_MEMORY_REGION(p, n);
-	return zero ? memset(p, 0, n) : p;
+	return zero ? clear(p, n) : p;
 }
 
 static void *within_budget(struct arena *a, size_t n, bool zero)

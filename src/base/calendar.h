@@ -62,7 +62,8 @@ dur_us calendar_between(const struct calendar *c, time_us a, time_us b);
 enum limit_unit { LIMIT_URGENT_HOUR, LIMIT_WORK_HOUR, LIMIT_WORK_DAY, LIMIT_NATURAL_DAY };
 /* Deadline of `n` units from t (n >= 0); TIME_NONE as above. Work days: the end of the n-th working day after
  * the day of t (t itself on a day off counts from the next working day's start); natural days: t + n days on
- * the wall clock. A part of a work day is that part of what is worked until the end of the day that follows. */
+ * the wall clock. A part of a work day is that part of what is worked until the end of the day that follows.
+ */
 time_us calendar_deadline(const struct calendar *c, time_us t, enum limit_unit unit, double n);
 /* "2 urgent_hour", "4 work_hour", "3 work_day", "1 natural_day"; Chinese forms 2紧急工作时 4工作时
  * 4小时 3工作日 3天 1自然日 1紧急工作日 (a natural day), also with 个. */

@@ -92,23 +92,11 @@ void run__call(struct run *r, uint32_t token)
 		return;
 	bpmn__call_find(&r->s, token)->def = called;
 	for (int i = 0; i < vars.context.n; i++)
-		run__emit(r, (struct bpmn_event){.type = BPMN_VARIABLE,
+		run__emit(r, &(struct bpmn_event){.type = BPMN_VARIABLE,
 		                     .scope = token,
 		                     .text = vars.context.entry[i].key,
 		                     .value = *vars.context.entry[i].value});
 	run__put_moving(r, called, start, token, -1);
-}
-
-/* Sets what comes back where it is not that already. */
-static void set_changed(struct run *r, uint32_t scope, const struct feel_value *back)
-{
-	for (int i = 0; i < back->context.n; i++) {
-		const struct feel_entry *x = &back->context.entry[i];
-		const struct feel_value *old = run__value(run__seen(r, scope, true), x->key);
-
-		if (old == NULL || !bpmn__same_value(old, x->value))
-			run__set(r, scope, true, x->key, x->value);
-	}
 }
 
 /* Variables that the token had before it called: those stay its own. */
@@ -122,12 +110,9 @@ static bool was_own(const struct bpmn__node *n, struct str name)
 	return false;
 }
 
-void run__call_done(struct run *r, uint32_t token)
+/* What comes back, by the mapping of the call: of each name a value. */
+static struct feel_context given_back(struct run *r, uint32_t token, const struct bpmn__node *n)
 {
-	const struct bpmn__token *t = run__token(r, token);
-	const struct bpmn__node *n = run__node(t);
-	const struct bpmn__local *l = bpmn__local_find(&r->s, token);
-	uint32_t scope = t->scope;
 	struct feel_value back = {.type = FEEL_CONTEXT};
 	char why[300];
 
@@ -139,12 +124,38 @@ void run__call_done(struct run *r, uint32_t token)
 			v = FEEL_NULL_VALUE;
 		feel_put(r->a, &back, str_of(n->back[i].name), v);
 	}
-	for (int i = 0; n->n_back == 0 && l != NULL && i < l->vars.context.n; i++)
-		if (!was_own(n, l->vars.context.entry[i].key))
-			feel_put(r->a, &back, l->vars.context.entry[i].key, *l->vars.context.entry[i].value);
 	if (arena_failed(r->a))
 		run__no_memory(r);
+	return back.context;
+}
+
+void run__call_done(struct run *r, uint32_t token)
+{
+	const struct bpmn__token *t = run__token(r, token);
+	const struct bpmn__node *n = run__node(t);
+	const struct bpmn__local *l = bpmn__local_find(&r->s, token);
+	const struct feel_scope *seen = NULL;
+	struct feel_context back = {0};
+	uint32_t scope = t->scope;
+
+	if (n->n_back > 0)
+		back = given_back(r, token, n);
+	else if (l != NULL)
+		back = l->vars.context;
 	run__emit_at(r, BPMN_RETURNED, token, STR_NULL);
-	set_changed(r, scope, &back);
+	for (int i = 0; i < back.n && r->rc == 0; i++) {
+		const struct feel_entry *x = &back.entry[i];
+		const struct feel_value *old;
+
+		if (n->n_back == 0 && was_own(n, x->key))
+			continue;
+		if (seen == NULL)
+			seen = run__seen(r, scope, true);
+		old = run__value(seen, x->key);
+		if (old != NULL && bpmn__same_value(old, x->value))
+			continue;
+		run__set(r, scope, true, x->key, x->value);
+		seen = NULL; /* it may lie elsewhere now */
+	}
 	run__leave(r, token);
 }

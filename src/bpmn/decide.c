@@ -59,7 +59,7 @@ static int input_start(struct run *r, const struct bpmn_input *in)
 		                : "the process \"%.100s\" has no start event without a trigger, and no "
 		                  "condition of another is true: name one",
 		        r->d->id);
-	run__emit(r, (struct bpmn_event){.type = BPMN_STARTED, .element = r->d->id});
+	run__emit(r, &(struct bpmn_event){.type = BPMN_STARTED, .element = r->d->id});
 	run__merge(r, 0, true, in->variables);
 	run__put_moving(r, r->d, start, 0, -1);
 	return 0;
@@ -159,14 +159,14 @@ static void again(struct run *r, uint32_t key)
 	uint32_t now = r->s.next_key;
 
 	run__take(r, key);
-	run__emit(r, (struct bpmn_event){.type = BPMN_TOKEN,
+	run__emit(r, &(struct bpmn_event){.type = BPMN_TOKEN,
 	                     .element = run__node(&t)->pub.id,
 	                     .def = t.def,
 	                     .key = now,
 	                     .scope = t.scope,
 	                     .text = t.via >= 0 ? str_of(t.def->flow[t.via].id) : STR_NULL});
 	for (int i = 0; i < own.n; i++)
-		run__emit(r, (struct bpmn_event){.type = BPMN_VARIABLE,
+		run__emit(r, &(struct bpmn_event){.type = BPMN_VARIABLE,
 		                     .scope = now,
 		                     .text = own.entry[i].key,
 		                     .value = *own.entry[i].value});

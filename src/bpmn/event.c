@@ -111,7 +111,7 @@ static bool timer_due(struct run *r, const struct feel_scope *seen, const struct
 static void set_timer(struct run *r, const struct bpmn_def *d, const struct bpmn__node *n, uint32_t owner,
         const struct due *due)
 {
-	run__emit(r, (struct bpmn_event){.type = BPMN_TIMER_SET,
+	run__emit(r, &(struct bpmn_event){.type = BPMN_TIMER_SET,
 	                     .element = n->pub.id,
 	                     .node = (int)(n - d->node),
 	                     .def = d,
@@ -148,7 +148,7 @@ static void next_of_cycle(struct run *r, const struct bpmn__wait *w, const struc
 
 static void drop_wait(struct run *r, const struct bpmn__wait *w)
 {
-	run__emit(r, (struct bpmn_event){.type = w->what == WAIT_TIMER ? BPMN_TIMER_GONE : BPMN_WAIT_GONE,
+	run__emit(r, &(struct bpmn_event){.type = w->what == WAIT_TIMER ? BPMN_TIMER_GONE : BPMN_WAIT_GONE,
 	                     .element = w->element,
 	                     .def = w->def,
 	                     .key = w->key,
@@ -207,7 +207,7 @@ static bool waits_by_itself(const struct bpmn__node *n)
 
 static void set_wait(struct run *r, const struct bpmn_def *d, const struct bpmn__node *n, uint32_t owner)
 {
-	run__emit(r, (struct bpmn_event){.type = BPMN_WAITING,
+	run__emit(r, &(struct bpmn_event){.type = BPMN_WAITING,
 	                     .element = n->pub.id,
 	                     .node = (int)(n - d->node),
 	                     .def = d,
@@ -246,7 +246,7 @@ bool run__arm(struct run *r, uint32_t token, const struct bpmn_event *open, cons
 		return false;
 	}
 	if (open != NULL)
-		run__emit(r, *open);
+		run__emit(r, open);
 	for (int i = 0; i < n && r->rc == 0; i++) {
 		const struct bpmn__node *x = &d->node[node[i]];
 
@@ -359,7 +359,7 @@ bool run__conditions(struct run *r)
 		now = run__true(r, run__seen(r, w.owner, w.inner), w.def->node[w.node].expr, NULL);
 		if (now == w.was)
 			continue;
-		run__emit(r, (struct bpmn_event){.type = BPMN_WAITING,
+		run__emit(r, &(struct bpmn_event){.type = BPMN_WAITING,
 		                     .element = w.element,
 		                     .def = w.def,
 		                     .key = w.key,
@@ -399,16 +399,16 @@ static void send(struct run *r, uint32_t token, enum bpmn__trigger trigger)
 	case TRIGGER_MESSAGE:
 		ev.type = BPMN_MESSAGE_SENT;
 		ev.value = run__variables(r, token, false);
-		run__emit(r, ev);
+		run__emit(r, &ev);
 		return;
 	case TRIGGER_SIGNAL:
 		ev.type = BPMN_SIGNAL_SENT;
-		run__emit(r, ev);
+		run__emit(r, &ev);
 		run__broadcast(r, ev.text);
 		return;
 	case TRIGGER_ESCALATION:
 		ev.type = BPMN_ESCALATED;
-		run__emit(r, ev);
+		run__emit(r, &ev);
 		run__catch(r, ev.scope, TRIGGER_ESCALATION, ev.text);
 		return;
 	default: return;

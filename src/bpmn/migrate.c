@@ -181,14 +181,14 @@ int run__migrate(struct run *r, const struct bpmn_input *in)
 
 	if (bpmn_migration_check(r->d, &r->s, in->variables, keep_first, why) > 0)
 		return err_set(r->e, ERR_STATE, "the instance cannot go on with this version: %s", why);
-	run__emit(r, (struct bpmn_event){.type = BPMN_MIGRATED,
+	run__emit(r, &(struct bpmn_event){.type = BPMN_MIGRATED,
 	                     .element = r->d->id,
 	                     .value = in->variables ? *in->variables : FEEL_NULL_VALUE});
 	while (i < r->s.n_waits && r->rc == 0) {
 		const struct bpmn__wait *w = &r->s.wait[i];
 
 		if (w->node < 0 && w->def == r->d)
-			run__emit(r, (struct bpmn_event){.type = BPMN_TIMER_GONE,
+			run__emit(r, &(struct bpmn_event){.type = BPMN_TIMER_GONE,
 			                     .element = w->element,
 			                     .key = w->key,
 			                     .scope = w->owner});

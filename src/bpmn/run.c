@@ -38,31 +38,34 @@ const struct bpmn__node *run__node(const struct bpmn__token *t)
 
 /* ---- events ---- */
 
-void run__emit(struct run *r, struct bpmn_event ev)
+void run__emit(struct run *r, const struct bpmn_event *ev)
 {
-	struct bpmn_event *grown;
+	struct bpmn_events *out = r->out;
+	struct bpmn_event *x;
 	int rc;
 
 	if (r->rc < 0)
 		return;
-	if (ev.type != BPMN_TIMER_SET)
-		ev.at = r->sv->now;
-	if (ev.def == NULL)
-		ev.def = r->d;
-	rc = bpmn_apply(r->d, &r->s, &ev, r->e);
+	/* Most steps have no more than the first block holds. */
+	x = arena_grow(r->a, out->e, &out->cap, out->n < 32 ? 32 : out->n + 1, sizeof *x);
+	if (x == NULL) {
+		run__no_memory(r);
+		return;
+	}
+	out->e = x;
+	x = &out->e[out->n];
+	*x = *ev;
+	if (x->type != BPMN_TIMER_SET)
+		x->at = r->sv->now;
+	if (x->def == NULL)
+		x->def = r->d;
+	rc = bpmn_apply(r->d, &r->s, x, r->e);
 	if (rc < 0) {
 		r->rc = rc;
 		return;
 	}
-	/* Most steps have no more than the first block holds. */
-	grown = arena_grow(r->a, r->out->e, &r->out->cap, r->out->n < 32 ? 32 : r->out->n + 1, sizeof *grown);
-	if (grown == NULL) {
-		run__no_memory(r);
-		return;
-	}
-	r->out->e = grown;
-	r->out->e[r->out->n++] = ev;
-	r->look |= ev.type == BPMN_VARIABLE;
+	out->n++;
+	r->look |= x->type == BPMN_VARIABLE;
 }
 
 void run__emit_at(struct run *r, enum bpmn_event_type type, uint32_t token, struct str text)
@@ -72,7 +75,7 @@ void run__emit_at(struct run *r, enum bpmn_event_type type, uint32_t token, stru
 	if (r->rc < 0)
 		return;
 	t = run__token(r, token);
-	run__emit(r, (struct bpmn_event){.type = type,
+	run__emit(r, &(struct bpmn_event){.type = type,
 	                     .element = run__node(t)->pub.id,
 	                     .node = t->node,
 	                     .def = t->def,
@@ -93,7 +96,7 @@ void run__incident(struct run *r, uint32_t token, bool passed, const char *fmt, 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	run__emit(r, (struct bpmn_event){.type = BPMN_INCIDENT,
+	run__emit(r, &(struct bpmn_event){.type = BPMN_INCIDENT,
 	                     .element = t->element,
 	                     .def = t->def,
 	                     .key = token,
@@ -121,11 +124,11 @@ uint32_t run__put(struct run *r, const struct bpmn_def *d, int node, uint32_t sc
 	uint32_t key = r->s.next_key;
 
 	if (via >= 0)
-		run__emit(r, (struct bpmn_event){.type = BPMN_FLOW_TAKEN,
+		run__emit(r, &(struct bpmn_event){.type = BPMN_FLOW_TAKEN,
 		                     .element = d->flow[via].id,
 		                     .def = d,
 		                     .scope = scope});
-	run__emit(r, (struct bpmn_event){.type = BPMN_TOKEN,
+	run__emit(r, &(struct bpmn_event){.type = BPMN_TOKEN,
 	                     .element = d->node[node].pub.id,
 	                     .node = node,
 	                     .def = d,
@@ -180,7 +183,7 @@ void run__cancel(struct run *r, uint32_t token)
 void run__end(struct run *r, struct str why)
 {
 	run__drop_timers(r, 0);
-	run__emit(r, (struct bpmn_event){.type = BPMN_ENDED, .element = r->d->id, .text = why});
+	run__emit(r, &(struct bpmn_event){.type = BPMN_ENDED, .element = r->d->id, .text = why});
 	r->q_at = r->q_n;
 }
 

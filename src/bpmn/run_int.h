@@ -42,7 +42,7 @@ void run__no_memory(struct run *r);
 struct str run__keep(struct run *r, const char *p, size_t n);      /* a copy in the arena */
 struct bpmn__token *run__token(const struct run *r, uint32_t key); /* one that is there */
 const struct bpmn__node *run__node(const struct bpmn__token *t);
-void run__emit(struct run *r, struct bpmn_event ev);
+void run__emit(struct run *r, const struct bpmn_event *ev);
 /* An event about the token itself. */
 void run__emit_at(struct run *r, enum bpmn_event_type type, uint32_t token, struct str text);
 /* passed: only the way out is missing. */

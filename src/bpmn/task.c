@@ -126,7 +126,7 @@ static void rule_task(struct run *r, uint32_t token)
 	}
 	ev = at_token(r, BPMN_DECIDED, token, explanation(r, n->pub.ref, &res));
 	ev.value = res.value;
-	run__emit(r, ev);
+	run__emit(r, &ev);
 	old = run__value(seen, str_of(n->result));
 	if (old != NULL && old->type == FEEL_CONTEXT && res.value.type == FEEL_CONTEXT)
 		res.value = join_contexts(r, old, &res.value);

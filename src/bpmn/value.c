@@ -191,7 +191,7 @@ static uint32_t owner_of(struct run *r, uint32_t key, bool inside, struct str na
 void run__set(struct run *r, uint32_t key, bool inside, struct str name, const struct feel_value *v)
 {
 	if (r->rc == 0)
-		run__emit(r, (struct bpmn_event){.type = BPMN_VARIABLE,
+		run__emit(r, &(struct bpmn_event){.type = BPMN_VARIABLE,
 		                     .scope = owner_of(r, key, inside, name),
 		                     .text = name,
 		                     .value = *v});
@@ -199,8 +199,8 @@ void run__set(struct run *r, uint32_t key, bool inside, struct str name, const s
 
 void run__set_own(struct run *r, uint32_t token, const char *name, struct feel_value v)
 {
-	run__emit(r,
-	        (struct bpmn_event){.type = BPMN_VARIABLE, .scope = token, .text = str_of(name), .value = v});
+	run__emit(r, &(struct bpmn_event){
+	                     .type = BPMN_VARIABLE, .scope = token, .text = str_of(name), .value = v});
 }
 
 void run__merge(struct run *r, uint32_t key, bool inside, const struct feel_value *variables)

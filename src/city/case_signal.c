@@ -47,7 +47,7 @@ static size_t waits(struct stepping *x, struct wait **out)
 
 bool step__waits_for_signal(struct stepping *x)
 {
-	struct wait *w;
+	struct wait *w = NULL;
 
 	return waits(x, &w) > 0;
 }
@@ -57,7 +57,7 @@ static int compare(
         struct stepping *x, struct wait *w, size_t *n, uint32_t **gone, size_t *n_gone, struct err *e)
 {
 	struct store_rows *rows = NULL;
-	struct sql_timer_signals_row r;
+	struct sql_timer_signals_row r = {0};
 	size_t cap = 0;
 	int rc = sql_timer_signals_open(x->tx, &(struct sql_timer_signals_in){x->c.id}, &rows, e);
 
@@ -83,9 +83,9 @@ static int compare(
 
 int step__listen(struct stepping *x, struct err *e)
 {
-	struct wait *w;
-	size_t n = waits(x, &w), n_gone;
-	uint32_t *gone;
+	struct wait *w = NULL;
+	size_t n = waits(x, &w), n_gone = 0;
+	uint32_t *gone = NULL;
 	int rc;
 
 	if (n == 0 && !x->listened)

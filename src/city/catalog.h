@@ -27,7 +27,7 @@ enum field_type {
 	FIELD_DATE,
 	FIELD_INSTANT,
 	FIELD_CODE,      /* one of `options` */
-	FIELD_REFERENCE, /* code of a record of kind `ref`, or of "region", "org" */
+	FIELD_REFERENCE, /* code of a record of kind `ref`, or of "region", "org", or of any "thing" */
 	FIELD_PLACE,     /* {"lon":…, "lat":…}, WGS-84 */
 	FIELD_FILE,      /* {"file": SHA-256, "name":…, "size": bytes, "type": media type}; see file.h */
 };
@@ -44,8 +44,9 @@ struct field_option {
 struct field {
 	const char *key, *name, *name_en, *unit, *ref, *pattern;
 	const char *group, *group_en; /* heading in the form */
-	const char *help, *help_en;   /* words below the input */
-	const char *check;            /* "", or a rule of base/id_code.h: a failed check is a doubt */
+	const char *back, *back_en; /* of a reference: how it is called from its other end, "" as the field */
+	const char *help, *help_en; /* words below the input */
+	const char *check;          /* "", or a rule of base/id_code.h: a failed check is a doubt */
 	const char
 	        *was; /* keys that this field had in earlier versions of the kind, newest first, by blanks */
 	/* It is cut out of this other field: the part-th piece between separators, or what the group of that

@@ -38,6 +38,13 @@ struct due { /* a device will have been silent for too long after `t`; another o
 	uint32_t device;
 };
 
+/* Of a table by the hash of a device's code; the hash stands beside the number, so that other devices' codes
+ * are not looked at, and the table grows without a look at any. */
+struct place {
+	uint32_t device; /* number and 1; 0: free */
+	uint32_t hash;
+};
+
 const char *const health_flag_name[HEALTH_FLAGS] = {"never", "silent", "low_battery", "skewed", "lossy"};
 
 unsigned health_flag_of(struct str name)
@@ -58,11 +65,11 @@ struct health {
 	struct heard *device;
 	uint8_t *flag; /* by number of device: its flags, and COUNTED */
 	size_t devices, cap, flag_cap;
-	uint32_t *bucket; /* number of a device and 1, by its code's hash; 0: free */
-	size_t buckets;   /* a power of two */
-	uint32_t *slot;   /* by series id: number of its device and 1, or SERIES_NOBODY; 0: not looked yet */
+	struct place *bucket;
+	size_t buckets; /* a power of two */
+	uint32_t *slot; /* by series id: number of its device and 1, or SERIES_NOBODY; 0: not looked yet */
 	size_t slots;
-	struct arena *codes;
+	struct arena *codes, *temp;
 	struct intern keys; /* of the groups */
 	struct group *group;
 	size_t group_cap;
@@ -84,6 +91,7 @@ struct health *health_new(struct registry *r, const struct catalog *c, const str
 	h->catalog = c;
 	h->clock = clock;
 	h->codes = arena_new(0);
+	h->temp = arena_new(0);
 	h->buckets = 1024;
 	h->bucket = xcalloc(h->buckets, sizeof(*h->bucket));
 	h->change = xcalloc(CHANGES_KEPT, sizeof(*h->change));
@@ -107,6 +115,7 @@ void health_free(struct health **health)
 	free(h->change);
 	intern_fini(&h->keys);
 	arena_free(&h->codes);
+	arena_free(&h->temp);
 	pthread_mutex_destroy(&h->lock);
 	free(h);
 	*health = NULL;
@@ -114,37 +123,54 @@ void health_free(struct health **health)
 
 /* ---- devices ---- */
 
-static uint32_t *place_of(struct health *h, struct str code)
+static uint32_t hash_of(struct str code)
 {
-	size_t at = hash64(code.p, code.n, 0) & (h->buckets - 1);
+	return (uint32_t)hash64(code.p, code.n, 0);
+}
 
-	while (h->bucket[at] != 0 && !str_is(code, h->device[h->bucket[at] - 1].code))
+static struct place *place_of(struct health *h, struct str code, uint32_t hash)
+{
+	size_t at = hash & (h->buckets - 1);
+
+	while (h->bucket[at].device != 0 &&
+	        (h->bucket[at].hash != hash || !str_is(code, h->device[h->bucket[at].device - 1].code)))
 		at = (at + 1) & (h->buckets - 1);
 	return &h->bucket[at];
 }
 
 static void grow_buckets(struct health *h)
 {
-	free(h->bucket);
+	struct place *old = h->bucket;
+	size_t n = h->buckets;
+
 	h->buckets *= 2;
 	h->bucket = xcalloc(h->buckets, sizeof(*h->bucket));
-	for (size_t i = 0; i < h->devices; i++)
-		*place_of(h, str_of(h->device[i].code)) = (uint32_t)i + 1;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = old[i].hash & (h->buckets - 1);
+
+		if (old[i].device == 0)
+			continue;
+		while (h->bucket[at].device != 0)
+			at = (at + 1) & (h->buckets - 1);
+		h->bucket[at] = old[i];
+	}
+	free(old);
 }
 
 /* Its number, or -1. */
 static int64_t find_device(struct health *h, struct str code)
 {
-	return (int64_t)*place_of(h, code) - 1;
+	return (int64_t)place_of(h, code, hash_of(code))->device - 1;
 }
 
 /* Made if new; the registry is not asked. */
 static uint32_t device_of(struct health *h, struct str code)
 {
-	uint32_t *place = place_of(h, code);
+	uint32_t hash = hash_of(code);
+	struct place *place = place_of(h, code, hash);
 
-	if (*place != 0)
-		return *place - 1;
+	if (place->device != 0)
+		return place->device - 1;
 	h->device = xgrow(h->device, &h->cap, h->devices + 1, sizeof(*h->device));
 	h->flag = xgrow(h->flag, &h->flag_cap, h->devices + 1, sizeof(*h->flag));
 	h->device[h->devices] = (struct heard){.code = arena_strndup(h->codes, code.p, code.n),
@@ -155,7 +181,7 @@ static uint32_t device_of(struct health *h, struct str code)
 	        .loss = NAN,
 	        .group = NO_GROUP};
 	h->flag[h->devices++] = 0;
-	*place = (uint32_t)h->devices;
+	*place = (struct place){(uint32_t)h->devices, hash};
 	if (2 * h->devices > h->buckets)
 		grow_buckets(h);
 	return (uint32_t)h->devices - 1;
@@ -454,14 +480,13 @@ static uint32_t slot_of(struct health *h, series_id id)
 	}
 	slot = &h->slot[id.v];
 	if (*slot == 0) {
-		struct arena *a = arena_new(0);
-		struct labels ls = series_labels(h->series, id, a);
+		struct labels ls = series_labels(h->series, id, h->temp);
 		struct str code = labels_get(&ls, "thing");
 
 		*slot = code.n == 0 ? SERIES_NOBODY : sender_of(h, code) + 1;
 		if (code.n > 0 && is_battery(h->catalog, labels_get(&ls, LABEL_NAME)))
 			*slot |= SERIES_BATTERY;
-		arena_free(&a);
+		arena_reset(h->temp);
 	}
 	return *slot;
 }

@@ -79,6 +79,17 @@ bool field_indexed(const struct field *f)
 	       (f->in_list || f->filter || f->unique || f->type == FIELD_REFERENCE);
 }
 
+bool field_of_things(const struct field *f)
+{
+	return f->type == FIELD_REFERENCE && strcmp(f->ref, "thing") == 0;
+}
+
+bool field_refers(const struct field *f, const struct kind *k)
+{
+	return f->type == FIELD_REFERENCE && f->no != 0 &&
+	       (strcmp(f->ref, k->code) == 0 || (k->thing && field_of_things(f)));
+}
+
 /* ---- values ---- */
 
 static int bad(const struct field *f, struct err *e, const char *words)

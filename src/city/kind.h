@@ -45,6 +45,10 @@ bool field_masked(const struct field *f, int64_t clearance);
 /* Appends what such a reader is shown of one value; false: nothing of it is told. */
 bool field_mask(const struct field *f, const struct doc *value, struct sb *out);
 bool field_indexed(const struct field *f);
+/* A reference to things of any kind: their codes are unique over all of them. */
+bool field_of_things(const struct field *f);
+/* An indexed reference to records of the kind. */
+bool field_refers(const struct field *f, const struct kind *k);
 const char *field_type_name(enum field_type t);
 
 /* ---- keys of the index ---- */

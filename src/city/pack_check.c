@@ -210,13 +210,27 @@ static void check_kinds(struct pack_data *d)
 		for (int n = 0; strcmp(c->kind[i].pack, d->pack) == 0 && n < c->kind[i].fields; n++) {
 			const struct field *f = &c->kind[i].field[n];
 
-			if (f->type == FIELD_REFERENCE && strcmp(f->ref, "region") != 0 &&
-			        strcmp(f->ref, "org") != 0 && catalog_kind(c, f->ref) == NULL)
+			if (f->type == FIELD_REFERENCE && !field_of_things(f) &&
+			        strcmp(f->ref, "region") != 0 && strcmp(f->ref, "org") != 0 &&
+			        catalog_kind(c, f->ref) == NULL)
 				unknown(d,
 				        (struct located){
 				                arena_printf(d->a, "kinds/%s.yaml", c->kind[i].code), 0},
 				        f->key, "kind", f->ref);
 		}
+}
+
+static bool brings(struct pack_data *d, const struct refer *r, const struct field *f, const char *code)
+{
+	bool found = false;
+
+	for (int i = 0; i < d->catalog->kinds && !found; i++) {
+		const struct kind *k = &d->catalog->kind[i];
+
+		if (strcmp(k->code, f->ref) == 0 || (k->thing && field_of_things(f)))
+			found = find(r->record, d->records, record_key(d->a, k, code)) != NULL;
+	}
+	return found;
 }
 
 /* One reference of a record: to a row of this pack, of the site, or (noted for later) to a record of the
@@ -231,7 +245,7 @@ static void check_link(struct pack_data *d, const struct refer *r, const struct 
 
 		if (find(org ? r->org : r->region, org ? r->orgs : r->regions, code) == NULL)
 			unknown(d, at, f->key, f->ref, code);
-	} else if (to != NULL && find(r->record, d->records, record_key(d->a, to, code)) == NULL) {
+	} else if ((to != NULL || field_of_things(f)) && !brings(d, r, f, code)) {
 		if (d->alone && !d->partial)
 			unknown(d, at, f->key, f->ref, code);
 		else if (!d->alone)

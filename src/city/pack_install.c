@@ -306,10 +306,15 @@ static int check_links(struct pack_run *r, struct err *e)
 
 	for (size_t i = 0; i < r->d->links && rc >= 0; i++) {
 		const struct pack_link *x = &r->d->link[i];
+		struct sql_record_thing_kind_row thing;
 		struct sql_record_find_row row;
 
-		rc = sql_record_find(
-		        r->tx, &(struct sql_record_find_in){str_of(x->kind), str_of(x->code)}, &row, e);
+		rc = strcmp(x->kind, "thing") == 0
+		             ? sql_record_thing_kind(
+		                       r->tx, &(struct sql_record_thing_kind_in){str_of(x->code)}, &thing, e)
+		             : sql_record_find(r->tx,
+		                       &(struct sql_record_find_in){str_of(x->kind), str_of(x->code)}, &row,
+		                       e);
 		if (rc == 0)
 			pack__tell(r->d, true, x->at.file, x->at.line, 0, x->field,
 			        "no record of the kind %s has the code \"%s\"", x->kind, x->code);

@@ -79,8 +79,12 @@ static void check_field(struct pack_data *d, const struct pack_file *f, const st
 		BAD("a field of type code needs options");
 	if (out->type == FIELD_REFERENCE && *out->ref == '\0')
 		BAD("a reference needs ref: the kind that it points to, or region, or org");
-	if (out->tree && (out->type != FIELD_REFERENCE || strcmp(out->ref, k->code) != 0 || out->many))
-		BAD("a tree is made by one reference to the parent, of the same kind");
+	if (out->tree && (out->type != FIELD_REFERENCE || out->many ||
+	                         (strcmp(out->ref, k->code) != 0 && !(k->thing && field_of_things(out)))))
+		BAD("a tree is made by one reference to the parent, of the same kind, or of things to a "
+		    "thing");
+	if ((*out->back != '\0' || *out->back_en != '\0') && out->type != FIELD_REFERENCE)
+		BAD("back says how a reference is called from its other end");
 	if (*out->check != '\0' && (out->type != FIELD_TEXT || !id_code_rule(out->check)))
 		BAD("\"%s\" is no check of a text; there are uscc, citizen, division, org", out->check);
 	if (out->searched && (out->secrecy > 1 || *out->mask != '\0')) {
@@ -183,8 +187,8 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 {
 	static const char *const keys[] = {"key", "name", "name_en", "type", "unit", "required", "unique",
 	        "list", "search", "filter", "many", "tree", "check", "was", "from", "default", "group",
-	        "group_en", "help", "help_en", "secrecy", "mask", "min", "max", "pattern", "ref", "options",
-	        NULL};
+	        "group_en", "back", "back_en", "help", "help_en", "secrecy", "mask", "min", "max", "pattern",
+	        "ref", "options", NULL};
 	struct field *out = &k->field[k->fields];
 	struct err e = ERR_INIT;
 
@@ -198,6 +202,8 @@ static void read_field(struct pack_data *d, const struct pack_file *f, const str
 	        .pattern = doc_str(x, "pattern", ""),
 	        .group = doc_str(x, "group", ""),
 	        .group_en = doc_str(x, "group_en", ""),
+	        .back = doc_str(x, "back", ""),
+	        .back_en = doc_str(x, "back_en", ""),
 	        .help = doc_str(x, "help", ""),
 	        .help_en = doc_str(x, "help_en", ""),
 	        .check = doc_str(x, "check", ""),
@@ -362,10 +368,11 @@ static void check_kind(
 	if (view_is_taken(k->code))
 		pack__tell(d, false, f->path, 1, 0, "code",
 		        "v_%s is a view of the platform's own; in SQL nobody can ask of this kind", k->code);
-	if (strcmp(k->code, "region") == 0 || strcmp(k->code, "org") == 0 ||
+	if (strcmp(k->code, "region") == 0 || strcmp(k->code, "org") == 0 || strcmp(k->code, "thing") == 0 ||
 	        !kind_code_valid(str_of(k->code)))
 		pack__tell(d, true, f->path, 1, 0, "code",
-		        "a kind needs a code of its own: not region or org, no blanks and none of / + # %% ? "
+		        "a kind needs a code of its own: not region, org or thing, no blanks and none of / + "
+		        "# %% ? "
 		        ", ;");
 }
 

@@ -641,6 +641,7 @@ static int user_of(struct pack_run *r, const char *part, const char *code,
 {
 	/* While one only looks, references are indexed as they were. */
 	const struct catalog *c = r->write && r->lenient != NULL ? r->lenient : r->was;
+	bool of_thing = catalog_kind(c, part) != NULL && catalog_kind(c, part)->thing;
 	int rc = 0;
 
 	*out = NULL;
@@ -648,13 +649,14 @@ static int user_of(struct pack_run *r, const char *part, const char *code,
 		USERS(pack_region_users);
 	else if (strcmp(part, ORG) == 0)
 		USERS(pack_org_users);
-	else if (catalog_kind(c, part) != NULL && catalog_kind(c, part)->thing)
+	else if (of_thing)
 		USERS(pack_thing_users);
 	for (int i = 0; i < c->kinds; i++)
 		for (int n = 0; n < c->kind[i].fields && rc == 0 && *out == NULL; n++) {
 			const struct field *f = &c->kind[i].field[n];
 
-			if (f->type == FIELD_REFERENCE && f->no != 0 && strcmp(f->ref, part) == 0)
+			if (f->type == FIELD_REFERENCE && f->no != 0 &&
+			        (strcmp(f->ref, part) == 0 || (of_thing && field_of_things(f))))
 				rc = user_by_field(r, f, code, gone, ctx, out, e);
 		}
 	return rc;

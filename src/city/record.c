@@ -177,10 +177,23 @@ static int check_state(const struct kind *k, const struct record *old, struct re
 	                       : "this is not one of the kind's states");
 }
 
+/* 1, 0, ERR_*. Of a kind that is no longer installed there is none. */
+static int find_thing(struct store_tx *tx, struct arena *a, const struct catalog *c, const char *code,
+        const struct kind **kind, struct record *out, struct err *e)
+{
+	struct sql_record_thing_kind_row row;
+	int rc = sql_record_thing_kind(tx, &(struct sql_record_thing_kind_in){.code = str_of(code)}, &row, e);
+
+	if (rc <= 0)
+		return rc;
+	*kind = catalog_kind(c, record__keep(a, row.kind));
+	return *kind != NULL ? record__find(tx, a, (*kind)->code, code, out, e) : 0;
+}
+
 static int check_reference(struct store_tx *tx, struct arena *a, const struct record_door *d,
         const struct field *f, const struct record *r, const char *code, struct err *e)
 {
-	const struct kind *to = catalog_kind(d->catalog, f->ref);
+	const struct kind *to = field_of_things(f) ? NULL : catalog_kind(d->catalog, f->ref);
 	const char *up = code;
 
 	if (strcmp(f->ref, "region") == 0 || strcmp(f->ref, "org") == 0) {
@@ -189,7 +202,7 @@ static int check_reference(struct store_tx *tx, struct arena *a, const struct re
 
 		return there ? 0 : bad(e, ERR_INVALID, f->key, "no region or org has this code");
 	}
-	if (to == NULL)
+	if (to == NULL && !field_of_things(f))
 		return bad(e, ERR_INVALID, f->key, "the kind that this field refers to is not installed");
 	for (int depth = 0; depth < TREE_DEPTH; depth++) {
 		struct record parent = {0};
@@ -198,7 +211,8 @@ static int check_reference(struct store_tx *tx, struct arena *a, const struct re
 
 		if (f->tree && strcmp(up, r->code) == 0)
 			return bad(e, ERR_INVALID, f->key, "a record cannot lie below itself");
-		rc = record__find(tx, a, to->code, up, &parent, e);
+		rc = field_of_things(f) ? find_thing(tx, a, d->catalog, up, &to, &parent, e)
+		                        : record__find(tx, a, to->code, up, &parent, e);
 		if (rc < 0)
 			return rc;
 		if (depth == 0 && (rc == 0 || !record__seen(to, d->by, &parent)))
@@ -806,6 +820,8 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 static int refuse_referred(
         struct store_tx *tx, const struct record_door *d, const struct record *r, struct err *e)
 {
+	const struct kind *of = catalog_kind(d->catalog, r->kind);
+
 	for (int i = 0; i < d->catalog->kinds; i++) {
 		const struct kind *k = &d->catalog->kind[i];
 
@@ -815,7 +831,7 @@ static int refuse_referred(
 			struct sb key = SB_INIT;
 			int rc;
 
-			if (f->type != FIELD_REFERENCE || f->no == 0 || strcmp(f->ref, r->kind) != 0)
+			if (!field_refers(f, of))
 				continue;
 			kind_key(&key, f, str_of(r->code));
 			rc = sql_record_entry_other(tx,

@@ -43,8 +43,8 @@ struct record_door {
 	const struct snapshot
 	        *snapshot; /* NULL: region, org and references are not looked up (a pack comes in) */
 	const struct who *by;
-	const char *pack;                  /* "" but for a pack's own records */
-	int64_t batch;                     /* change set; then the journal is its affair */
+	const char *pack;            /* "" but for a pack's own records */
+	int64_t batch;               /* change set; then the journal is its affair */
 	struct record__later *later; /* of a change set; NULL: words are indexed at once */
 };
 struct record_in {

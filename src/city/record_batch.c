@@ -726,7 +726,7 @@ static int merge(struct store_tx *tx, void *arg, struct err *e)
 		for (int n = 0; n < c->kind[i].fields && rc == 0; n++) {
 			const struct field *f = &c->kind[i].field[n];
 
-			if (f->type == FIELD_REFERENCE && f->no != 0 && strcmp(f->ref, m->kind) == 0)
+			if (field_refers(f, k))
 				rc = turn_all(tx, &d, m, &c->kind[i], f, &line, e);
 		}
 	/* It may have changed itself by then: a tree refers to its own kind. */

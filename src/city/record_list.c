@@ -836,6 +836,7 @@ static int count_relation(struct look *l, const struct kind *k, const struct fie
 int record_relations(struct store_tx *tx, struct arena *a, const struct catalog *c, const struct who *who,
         const char *kind, const char *code, struct record_relation **out, int *n, struct err *e)
 {
+	const struct kind *to = catalog_kind(c, kind);
 	struct look l = {.tx = tx, .who = who, .a = arena_new(0)};
 	struct record_relation one;
 	struct record r;
@@ -850,8 +851,8 @@ int record_relations(struct store_tx *tx, struct arena *a, const struct catalog 
 		for (int j = 0; j < k->fields && rc == 0; j++) {
 			const struct field *f = &k->field[j];
 
-			if (f->type != FIELD_REFERENCE || f->no == 0 || strcmp(f->ref, kind) != 0 ||
-			        field_hidden(f, who->scope.clearance) || k->secrecy > who->scope.clearance)
+			if (!field_refers(f, to) || field_hidden(f, who->scope.clearance) ||
+			        k->secrecy > who->scope.clearance)
 				continue;
 			rc = count_relation(&l, k, f, code, &one, e);
 			if (rc < 0 || one.count == 0)

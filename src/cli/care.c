@@ -1,6 +1,7 @@
 /* heming journal, doctor, config, version, help. */
 #include "base/file.h"
 #include "cli/cli.h"
+#include "city/health.h"
 #include "city/standby.h"
 #include "cli/version.h"
 #include "store/journal.h"
@@ -172,30 +173,46 @@ static void look_at_series(struct doctor *d)
 		say(d, "ok", "readings: every block and log record is sound");
 }
 
+struct reporting {
+	int64_t things, never, silent;
+};
+
+static void add_group(void *ctx, const struct health_group *g)
+{
+	struct reporting *x = ctx;
+
+	x->things += g->things;
+	for (unsigned i = 0; i < HEALTH_FLAGS; i++) {
+		x->never += 1u << i == HEALTH_NEVER ? g->flag[i] : 0;
+		x->silent += 1u << i == HEALTH_SILENT ? g->flag[i] : 0;
+	}
+}
+
+static bool in_future(struct site *s)
+{
+	time_us t, latest = clock_now(s->clock) + 10 * US_MINUTE;
+	uint32_t last = series_last_id(s->series);
+	double v;
+
+	for (uint32_t id = 1; id <= last && id != 0; id++)
+		if (series_latest(s->series, (series_id){id}, &t, &v) && t > latest)
+			return true;
+	return false;
+}
+
 static void look_at_things(struct doctor *d)
 {
 	struct site *s = d->c->site;
-	struct series_latest_row *row = NULL;
-	struct err e = ERR_INIT;
-	time_us now = clock_now(s->clock), newest = TIME_NONE;
-	size_t n = 0, silent = 0;
+	struct reporting x = {0};
 
-	if (series_list(s->series, NULL, 0, 1000000, d->c->a, &row, &n, &e) < 0) {
-		say(d, "bad", "readings: %s", e.text);
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (row[i].t == TIME_NONE || now - row[i].t > US_HOUR)
-			silent++;
-		if (row[i].t > newest)
-			newest = row[i].t;
-	}
-	if (n == 0)
-		say(d, "warn", "things: no reading has come in yet");
+	health_groups(s->health, add_group, &x);
+	if (x.never == x.things)
+		say(d, "warn", "things: no reading of any has come in yet");
 	else
-		say(d, silent > n / 10 ? "warn" : "ok",
-		        "things: %zu series, %zu of them silent for more than an hour", n, silent);
-	if (newest != TIME_NONE && newest > now + 10 * US_MINUTE)
+		say(d, x.silent > x.things / 10 ? "warn" : "ok",
+		        "things: %lld that report, %lld of them silent, %lld never heard",
+		        (long long)x.things, (long long)x.silent, (long long)x.never);
+	if (in_future(s))
 		say(d, "warn", "clock: a reading lies in the future; is this machine's clock right?");
 }
 

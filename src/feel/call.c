@@ -281,7 +281,7 @@ value feel__eval_call(struct feel_run *r, const node *x, const struct feel_frame
 {
 	const node *callee = x->kid[0];
 	int n = x->n - 1;
-	value few[4], *arg = few, function = NULL_VALUE;
+	value few[4] = {{0}}, *arg = few, function = NULL_VALUE;
 	const value *variable = NULL;
 	const struct feel_builtin *b = NULL;
 

@@ -3,6 +3,8 @@
  */
 #include "feel/eval_int.h"
 
+#include "feel/builtin.h"
+
 typedef struct feel_node node;
 typedef struct feel_value value;
 
@@ -61,6 +63,18 @@ static value eval_name(struct feel_run *r, const node *x, const struct feel_fram
 
 /* ---- operators ---- */
 
+static size_t steps_of_power(struct feel_number exponent)
+{
+	size_t steps = 0;
+	int64_t n;
+
+	if (!feel_number_to_int(exponent, &n))
+		return 2 * FEEL__EXP_STEPS;
+	for (; n != 0; n /= 2) /* it is squared so often */
+		steps += 15;
+	return steps;
+}
+
 static value arith_numbers(struct feel_run *r, const node *x, const value *a, const value *b)
 {
 	value v = {.type = FEEL_NUMBER};
@@ -71,7 +85,11 @@ static value arith_numbers(struct feel_run *r, const node *x, const value *a, co
 	case '-': ok = feel_number_sub(a->number, b->number, &v.number); break;
 	case '*': ok = feel_number_mul(a->number, b->number, &v.number); break;
 	case '/': ok = feel_number_div(a->number, b->number, &v.number); break;
-	default: ok = feel_number_pow(a->number, b->number, &v.number); break;
+	default:
+		if (!feel__work(r, steps_of_power(b->number)))
+			return NULL_VALUE;
+		ok = feel_number_pow(a->number, b->number, &v.number);
+		break;
 	}
 	if (ok)
 		return v;

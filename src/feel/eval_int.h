@@ -14,7 +14,8 @@ void feel__past_limit(struct feel_run *r, int code, const char *words);
 /* eval.c */
 const struct feel_value *feel__in_context(const struct feel_value *c, struct str name);
 const struct feel_value *feel__lookup(const struct feel_frame *f, struct str name);
-/* Tests of literals against a number or a text, without the rest of an evaluation: 1, 0; -1: ask feel__eval_test. */
+/* Tests of literals against a number or a text, without the rest of an evaluation: 1, 0; -1: ask
+ * feel__eval_test. */
 int feel__literal_test(const struct feel_node *x, const struct feel_value *input);
 int feel__eval_test(struct feel_run *r, const struct feel_node *x, const struct feel_frame *f,
         const struct feel_value *input);

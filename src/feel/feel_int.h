@@ -154,5 +154,6 @@ struct feel_value feel__now(struct feel_run *r);
 #define FEEL__DAY_NANOS (INT64_C(86400) * 1000000000)
 #define FEEL__VALUE_DEPTH_MAX 1000 /* lists in lists that are compared, copied and written */
 #define FEEL__YEAR_MAX 999999999
+#define FEEL__EXP_STEPS 1000 /* what an exponential or a logarithm counts as */
 
 #endif

@@ -114,12 +114,14 @@ static value fn_modulo(struct feel_run *r, const value *arg, int n)
 	return number(rest);
 }
 
-static value of_one(struct feel_run *r, const value *arg, bool (*f)(struct feel_number, struct feel_number *))
+/* `steps`: what it takes, in steps of the evaluation. */
+static value of_one(struct feel_run *r, const value *arg, size_t steps,
+        bool (*f)(struct feel_number, struct feel_number *))
 {
 	const value *v = feel__arg(r, &arg[0], FEEL_NUMBER);
 	struct feel_number out;
 
-	if (!v)
+	if (!v || !feel__work(r, steps))
 		return NONE;
 	if (!f(v->number, &out))
 		return feel__fail(r, "the result is too large, or no real number");
@@ -129,19 +131,19 @@ static value of_one(struct feel_run *r, const value *arg, bool (*f)(struct feel_
 static value fn_sqrt(struct feel_run *r, const value *arg, int n)
 {
 	(void)n;
-	return of_one(r, arg, feel_number_sqrt);
+	return of_one(r, arg, 10, feel_number_sqrt);
 }
 
 static value fn_log(struct feel_run *r, const value *arg, int n)
 {
 	(void)n;
-	return of_one(r, arg, feel_number_ln);
+	return of_one(r, arg, FEEL__EXP_STEPS, feel_number_ln);
 }
 
 static value fn_exp(struct feel_run *r, const value *arg, int n)
 {
 	(void)n;
-	return of_one(r, arg, feel_number_exp);
+	return of_one(r, arg, FEEL__EXP_STEPS, feel_number_exp);
 }
 
 static value parity(struct feel_run *r, const value *arg, bool odd)

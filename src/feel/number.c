@@ -217,7 +217,7 @@ double feel_number_to_double(struct feel_number n)
 }
 
 /* Without zeros at the end of the coefficient. */
-static struct feel_number stripped(struct feel_number n)
+struct feel_number feel__number_stripped(struct feel_number n)
 {
 	if (n.coefficient == 0)
 		return (struct feel_number){0, 0, false};
@@ -245,7 +245,7 @@ bool feel_number_to_int(struct feel_number n, int64_t *out)
 	u128 limit = (u128)INT64_MAX + n.negative, v;
 
 	if (n.exponent < 0)
-		n = stripped(n);
+		n = feel__number_stripped(n);
 	if (n.exponent < 0 || n.exponent > 18)
 		return false;
 	if (n.coefficient > limit)
@@ -259,7 +259,7 @@ bool feel_number_to_int(struct feel_number n, int64_t *out)
 
 bool feel_number_is_integral(struct feel_number n)
 {
-	return n.exponent >= 0 || stripped(n).exponent >= 0;
+	return n.exponent >= 0 || feel__number_stripped(n).exponent >= 0;
 }
 
 bool feel_number_parse(struct str s, struct feel_number *out)
@@ -323,10 +323,10 @@ void feel_number_write(struct sb *b, struct feel_number n)
 
 	if (n.exponent > 0) { /* padded against the largest exponent, which does not bind here */
 		n.exponent -= EXP_MAX;
-		n = stripped(n);
+		n = feel__number_stripped(n);
 		n.exponent += EXP_MAX;
 	} else {
-		n = stripped(n);
+		n = feel__number_stripped(n);
 	}
 	if (n.coefficient == 0) {
 		sb_putc(b, '0');
@@ -468,6 +468,32 @@ bool feel_number_mul(struct feel_number a, struct feel_number b, struct feel_num
 	        (int64_t)a.exponent + b.exponent, false, out);
 }
 
+/* What rounding took off a product; 0 where that lies below all numbers. */
+static struct feel_number rest_of(struct u256 whole, int64_t exponent, struct feel_number p)
+{
+	int64_t cut = p.exponent - exponent;
+	struct u256 kept;
+
+	if (p.coefficient == 0 || cut <= 0 || cut > 38 || exponent < EXP_MIN)
+		return (struct feel_number){0, 0, false};
+	kept = mul128(p.coefficient, ten((int)cut));
+	if (cmp256(whole, kept) >= 0)
+		return (struct feel_number){sub256(whole, kept).lo, (int32_t)exponent, p.negative};
+	return (struct feel_number){sub256(kept, whole).lo, (int32_t)exponent, !p.negative};
+}
+
+bool feel__number_mul_rest(
+        struct feel_number a, struct feel_number b, struct feel_number *out, struct feel_number *rest)
+{
+	struct u256 c = mul128(a.coefficient, b.coefficient);
+	int64_t exponent = (int64_t)a.exponent + b.exponent;
+
+	if (!finish(a.negative != b.negative, c, exponent, false, out))
+		return false;
+	*rest = rest_of(c, exponent, *out);
+	return true;
+}
+
 /* a / d by shift and subtract; the quotient fits 128 bits. */
 static u128 div128(struct u256 a, u128 d, bool *rest)
 {
@@ -507,7 +533,7 @@ bool feel_number_div(struct feel_number a, struct feel_number b, struct feel_num
 	q = div128(scale256((struct u256){0, a.coefficient}, shift), b.coefficient, &rest);
 	if (!finish(negative, (struct u256){0, q}, (int64_t)a.exponent - b.exponent - shift, rest, out))
 		return false;
-	*out = stripped(*out);
+	*out = feel__number_stripped(*out);
 	return true;
 }
 
@@ -547,129 +573,7 @@ bool feel_number_sqrt(struct feel_number a, struct feel_number *out)
 	r = isqrt256(c);
 	if (!finish(false, (struct u256){0, r}, (a.exponent - shift) / 2, cmp256(mul128(r, r), c) != 0, out))
 		return false;
-	*out = stripped(*out);
-	return true;
-}
-
-static const struct feel_number one = {1, 0, false};
-
-bool feel_number_exp(struct feel_number a, struct feel_number *out)
-{
-	struct feel_number sum = one, term = one, x;
-	int halvings = 0;
-
-	if (feel_number_cmp(a, feel_number_int(14200)) > 0)
-		return false;
-	if (feel_number_cmp(a, feel_number_int(-14300)) < 0) {
-		*out = (struct feel_number){0, 0, false};
-		return true;
-	}
-	/* exp(a) = exp(a / 2^k)^(2^k), with a / 2^k below 1/8 for a short series. */
-	x = a;
-	while (cmp_amount(x, (struct feel_number){125, -3, false}) > 0) {
-		if (!feel_number_mul(x, (struct feel_number){5, -1, false}, &x))
-			return false;
-		halvings++;
-	}
-	for (int i = 1; i < 60; i++) {
-		if (!feel_number_mul(term, x, &term) || !feel_number_div(term, feel_number_int(i), &term) ||
-		        !feel_number_add(sum, term, &sum))
-			return false;
-		if (term.coefficient == 0 || digits128(term.coefficient) + term.exponent < -36)
-			break;
-	}
-	while (halvings-- > 0)
-		if (!feel_number_mul(sum, sum, &sum))
-			return false;
-	*out = stripped(sum);
-	return true;
-}
-
-/* ln of a number near 1 by the series of artanh: ln m = 2 artanh((m-1)/(m+1)). */
-static bool ln_near_one(struct feel_number m, struct feel_number *out)
-{
-	struct feel_number p, q, y, y2, term, sum = {0, 0, false}, part;
-
-	if (!feel_number_sub(m, one, &p) || !feel_number_add(m, one, &q) || !feel_number_div(p, q, &y) ||
-	        !feel_number_mul(y, y, &y2))
-		return false;
-	term = y;
-	for (int i = 1; i < 200; i += 2) {
-		if (!feel_number_div(term, feel_number_int(i), &part) || !feel_number_add(sum, part, &sum) ||
-		        !feel_number_mul(term, y2, &term))
-			return false;
-		if (term.coefficient == 0 || digits128(term.coefficient) + term.exponent <
-		                                     digits128(sum.coefficient) + sum.exponent - 36)
-			break;
-	}
-	return feel_number_add(sum, sum, out);
-}
-
-bool feel_number_ln(struct feel_number a, struct feel_number *out)
-{
-	/* ln 10 to 34 digits */
-	static const struct str ln10_text = {"2.302585092994045684017991454684364", 35};
-	struct feel_number ln10, m, ln_m, whole, shift;
-	int roots = 0;
-
-	if (a.negative || a.coefficient == 0)
-		return false;
-	/* a = m * 10^k with m in [0.3, 3), then square roots bring m near 1. */
-	m = a;
-	m.exponent = -digits128(a.coefficient);
-	if (feel_number_cmp(m, (struct feel_number){3, -1, false}) < 0)
-		m.exponent++;
-	shift = feel_number_int((int64_t)a.exponent - m.exponent);
-	for (;;) { /* a root near 1 would cost the digits that tell m from 1 */
-		struct feel_number away;
-
-		if (!feel_number_sub(m, one, &away))
-			return false;
-		if (cmp_amount(away, (struct feel_number){1, -1, false}) <= 0)
-			break;
-		if (!feel_number_sqrt(m, &m))
-			return false;
-		roots++;
-	}
-	if (!ln_near_one(m, &ln_m) || !feel_number_mul(ln_m, feel_number_int(1 << roots), &ln_m) ||
-	        !feel_number_parse(ln10_text, &ln10) || !feel_number_mul(ln10, shift, &whole) ||
-	        !feel_number_add(whole, ln_m, out))
-		return false;
-	*out = stripped(*out);
-	return true;
-}
-
-bool feel_number_pow(struct feel_number a, struct feel_number b, struct feel_number *out)
-{
-	struct feel_number result = one, base = a, ln;
-	int64_t n;
-
-	if (b.coefficient == 0) {
-		*out = one;
-		return true;
-	}
-	if (a.coefficient == 0) {
-		*out = (struct feel_number){0, 0, false};
-		return !b.negative;
-	}
-	if (!feel_number_to_int(b, &n)) {
-		if (feel_number_is_integral(b) && cmp_amount(a, one) != 0)
-			return false;
-		if (feel_number_cmp(b, (struct feel_number){5, -1, false}) == 0)
-			return feel_number_sqrt(a, out);
-		return feel_number_ln(a, &ln) && feel_number_mul(ln, b, &ln) && feel_number_exp(ln, out);
-	}
-	for (uint64_t k = n < 0 ? 0 - (uint64_t)n : (uint64_t)n; k; k >>= 1) {
-		if ((k & 1) && !feel_number_mul(result, base, &result))
-			return false;
-		if (result.coefficient == 0)
-			break;
-		if (k > 1 && !feel_number_mul(base, base, &base))
-			return false;
-	}
-	if (n < 0)
-		return feel_number_div(one, result, out);
-	*out = result;
+	*out = feel__number_stripped(*out);
 	return true;
 }
 

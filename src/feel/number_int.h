@@ -22,8 +22,12 @@ MUST_USE bool feel_number_round(
         struct feel_number n, int scale, enum feel_round mode, struct feel_number *out);
 /* Correctly rounded. False if negative. */
 MUST_USE bool feel_number_sqrt(struct feel_number a, struct feel_number *out);
-/* Natural logarithm and its inverse, to about 30 digits. */
+/* Natural logarithm and its inverse, rounded once. */
 MUST_USE bool feel_number_ln(struct feel_number a, struct feel_number *out);
 MUST_USE bool feel_number_exp(struct feel_number a, struct feel_number *out);
+/* A product, and exactly what rounding took off it. */
+MUST_USE bool feel__number_mul_rest(
+        struct feel_number a, struct feel_number b, struct feel_number *out, struct feel_number *rest);
+struct feel_number feel__number_stripped(struct feel_number n); /* without zeros at its end */
 
 #endif

@@ -121,15 +121,23 @@ static int find(struct ingest *in, struct str login, struct str secret, struct a
 	return rc;
 }
 
+/* NAME:SECRET, or SECRET alone: then login is STR_NULL. */
+static void split_token(struct str token, struct str *login, struct str *secret)
+{
+	*secret = token;
+	*login = str_cut(secret, ':');
+	if (secret->p == NULL) {
+		*secret = *login;
+		*login = STR_NULL;
+	}
+}
+
 int door__device_of_token(
         struct ingest *in, struct http_req *r, struct str token, struct device *d, struct err *e)
 {
-	struct str secret = token, login = str_cut(&secret, ':');
+	struct str login, secret;
 
-	if (secret.p == NULL) {
-		secret = login;
-		login = STR_NULL;
-	}
+	split_token(token, &login, &secret);
 	return find(in, login, secret, http_arena(r), d, e);
 }
 
@@ -177,17 +185,19 @@ struct ingest_turned_away {
 struct ingest_turned_away *ingest_too_long(struct ingest *in, struct http_req *r, struct str token)
 {
 	struct ingest_turned_away *x;
-	struct str login, secret = token;
+	struct str login, secret;
 	struct arena *a;
 
 	if (token.p != NULL)
-		login = str_cut(&secret, ':');
-	if (token.p != NULL ? secret.p == NULL : !credentials(r, &login, &secret))
+		split_token(token, &login, &secret);
+	else if (!credentials(r, &login, &secret))
 		return NULL;
 	a = arena_new(0);
 	x = arena_alloc(a, sizeof(*x));
-	*x = (struct ingest_turned_away){in, a, {arena_strndup(a, login.p, login.n), login.n},
-	        {arena_strndup(a, secret.p, secret.n), secret.n}};
+	*x = (struct ingest_turned_away){
+	        .in = in, .a = a, .secret = {arena_strndup(a, secret.p, secret.n), secret.n}};
+	if (login.p != NULL)
+		x->login = (struct str){arena_strndup(a, login.p, login.n), login.n};
 	return x;
 }
 

@@ -77,7 +77,12 @@ static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char
 	case MQTT_R_TOO_LARGE: as = REFUSED_BODY; break;
 	case MQTT_R_UTF8: as = REFUSED_UTF8; break;
 	case MQTT_R_MALFORMED:
+	case MQTT_R_ALIAS:
 	case MQTT_R_PROTOCOL: as = REFUSED_SYNTAX; break;
+	case MQTT_R_TOPIC: as = REFUSED_NAME; break;
+	case MQTT_R_RECEIVE_MAX:
+	case MQTT_R_SLOW:
+	case MQTT_R_MEMORY: as = REFUSED_LIMIT; break;
 	default: return;
 	}
 	refusals_add(s->in->refusals, s->rights.name, as, 0, why);

@@ -28,6 +28,7 @@ static const struct {
         [REFUSED_FLOOD] = {"flood", METRIC_INGEST_BAD_FLOOD},
         [REFUSED_BODY] = {"body", METRIC_INGEST_BAD_BODY},
         [REFUSED_HISTOGRAM] = {"histogram", METRIC_INGEST_BAD_HISTOGRAM},
+        [REFUSED_LIMIT] = {"limit", METRIC_INGEST_BAD_LIMIT},
 };
 
 struct entry {
@@ -219,7 +220,8 @@ static void write_lines(struct sb *b, const char *device, const int64_t n[REFUSA
 
 void refusals_write(struct refusals *r, struct sb *b)
 {
-	sb_puts(b, "# HELP heming_ingest_device_refused_total Readings or lines refused, of the devices with "
+	sb_puts(b, "# HELP heming_ingest_device_refused_total Readings, lines or packets refused, of the "
+	           "devices with "
 	           "most "
 	           "of them; of all other devices under \"" REFUSAL_OTHERS "\".\n"
 	           "# TYPE heming_ingest_device_refused_total counter\n");

@@ -27,6 +27,7 @@ enum refusal {
 	REFUSED_FLOOD,     /* sent faster than mqtt-rate: not refused, but read more slowly */
 	REFUSED_BODY,      /* too large, or its compression is damaged */
 	REFUSED_HISTOGRAM, /* native histograms of remote write */
+	REFUSED_LIMIT,     /* MQTT: more at once than was offered, or what waits for it is not read */
 	REFUSALS
 };
 const char *refusal_name(enum refusal why);

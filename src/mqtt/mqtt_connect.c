@@ -66,6 +66,9 @@ struct mqtt__bad mqtt__connect_parse(const struct mqtt__frame *f, struct mqtt__c
 	        str_is(name, "MQIsdp") && (c->level & 0x7f) == 3; /* MQTT 3.1; the high bit marks a bridge */
 	if (!old && !str_is(name, "MQTT"))
 		return mqtt__bad(MQTT_R_PROTOCOL, "CONNECT does not name MQTT");
+	c->bridge = !old && c->level == (0x80 | MQTT_V311);
+	if (c->bridge)
+		c->level = MQTT_V311;
 	if (c->level != MQTT_V311 && c->level != MQTT_V5)
 		return MQTT_FINE;
 	if (!mqtt__byte(&in, &flags) || !mqtt__word(&in, &c->keep_alive_s))
@@ -263,6 +266,7 @@ static void enter(struct mqtt__conn *c, const struct mqtt__connect *in, struct s
 	struct mqtt_server *s = c->server;
 	bool present;
 	c->connected = true;
+	c->bridge = in->bridge;
 	c->asked = s->now;
 	c->problem_info = mqtt__num(&in->props, MQTT_P_PROBLEM_INFO, 1) != 0;
 	take_limits(c, in);

@@ -119,6 +119,8 @@ int mqtt__levels(struct str topic);
 
 struct mqtt__connect {
 	unsigned level; /* 4 is 3.1.1, 5 is 5.0; others are answered, so that the client can tell why */
+	bool bridge; /* another broker, in the way of Mosquitto's: the high bit of the level, which is cut off
+	              */
 	bool clean;
 	unsigned keep_alive_s;
 	struct str client_id, username, password; /* STR_NULL if not given */
@@ -410,6 +412,7 @@ struct mqtt__conn {
 	struct mqtt__tls *tls;
 	int version; /* MQTT_V311, MQTT_V5; 0 before its CONNECT */
 	bool connected, ending, dirty;
+	bool bridge;       /* a broker: it is spared what it sent itself, and told what is retained */
 	bool too_slow;     /* it is to be ended at the end of the turn */
 	unsigned pauses;   /* of enum mqtt__pause; 0: it is read */
 	uint32_t events;   /* what epoll looks for */

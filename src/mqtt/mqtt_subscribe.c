@@ -97,8 +97,8 @@ static unsigned subscribe_one(
 	if (fresh)
 		*sub = mqtt__sub_add(&s->tree, x, filter, group);
 	(*sub)->qos = (unsigned char)f->qos;
-	(*sub)->no_local = f->no_local;
-	(*sub)->as_published = f->as_published;
+	(*sub)->no_local = f->no_local || c->bridge;
+	(*sub)->as_published = f->as_published || c->bridge;
 	(*sub)->retain_handling = (unsigned char)f->retain_handling;
 	(*sub)->fresh = fresh;
 	(*sub)->id = id;

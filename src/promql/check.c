@@ -20,15 +20,21 @@ const char *quoted_type(enum promql_type t)
 	return words[t];
 }
 
-void check_call(struct parser *p, struct node *x)
+static void check_type(struct parser *p, const struct node *x, enum promql_type want, const char *where)
+{
+	check_types(p, x);
+	if (x->type != want)
+		parser_fail(p, x->pos, "expected type %s in %s, got %s", type_words(want), where,
+		        type_words(x->type));
+}
+
+static void check_call(struct parser *p, const struct node *x)
 {
 	const struct function *f = x->fn;
-	int least, most;
+	int least = f->variadic < 0 ? f->n_arg - 1 : f->n_arg - f->variadic;
+	int most = f->variadic < 0 ? INT32_MAX : f->n_arg;
+	char where[80];
 
-	if (p->rc != 0)
-		return;
-	least = f->variadic < 0 ? f->n_arg - 1 : f->n_arg - f->variadic;
-	most = f->variadic < 0 ? INT32_MAX : f->n_arg;
 	if (x->n_arg < least || x->n_arg > most) {
 		if (f->variadic == 0)
 			parser_fail(p, x->pos, "expected %d argument(s) in call to \"%s\", got %d", f->n_arg,
@@ -41,85 +47,110 @@ void check_call(struct parser *p, struct node *x)
 			        most, f->name, x->n_arg);
 		return;
 	}
-	for (int i = 0; i < x->n_arg; i++) {
-		enum promql_type want = f->arg[i < f->n_arg ? i : f->n_arg - 1];
-
-		if (x->arg[i]->type != want) {
-			parser_fail(p, x->arg[i]->pos, "expected type %s in call to function \"%s\", got %s",
-			        type_words(want), f->name, type_words(x->arg[i]->type));
-			return;
-		}
-	}
 	if (f->run == fn_info && x->n_arg == 2 && x->arg[1]->kind != N_SELECTOR)
 		parser_fail(p, x->arg[1]->pos, "expected label selectors only");
 	else if (f->run == fn_info && x->n_arg == 2 && x->arg[1]->name.p != NULL)
 		parser_fail(p, x->arg[1]->pos, "expected label selectors only, got vector selector instead");
+	snprintf(where, sizeof where, "call to function \"%s\"", f->name);
+	for (int i = 0; i < x->n_arg; i++)
+		check_type(p, x->arg[i], f->arg[i < f->n_arg ? i : f->n_arg - 1], where);
 }
 
-void check_aggregate(struct parser *p, struct node *x)
+static void check_aggregate(struct parser *p, const struct node *x)
 {
-	int want = aggregate_has_param(x->agg) ? 2 : 1;
-	enum promql_type param = x->agg == AGG_COUNT_VALUES ? PROMQL_STRING : PROMQL_SCALAR;
-
-	if (p->rc != 0)
-		return;
-	if (x->n_arg == 0) {
-		parser_fail(p, x->pos, "no arguments for aggregate expression provided");
-	} else if (x->n_arg != want) {
-		parser_fail(p, x->pos,
-		        "wrong number of arguments for aggregate expression provided, expected %d, got %d",
-		        want, x->n_arg);
-	} else if (x->arg[want - 1]->type != PROMQL_VECTOR) {
-		parser_fail(p, x->arg[want - 1]->pos,
-		        "expected type instant vector in aggregation expression, got %s",
-		        type_words(x->arg[want - 1]->type));
-	} else if (want == 2 && x->arg[0]->type != param) {
-		parser_fail(p, x->arg[0]->pos, "expected type %s in aggregation parameter, got %s",
-		        type_words(param), type_words(x->arg[0]->type));
-	} else if (want == 2) {
-		x->param = x->arg[0];
-		x->arg++;
-		x->n_arg = 1;
-	}
+	check_type(p, x->arg[0], PROMQL_VECTOR, "aggregation expression");
+	if (x->param != NULL)
+		check_type(p, x->param, x->agg == AGG_COUNT_VALUES ? PROMQL_STRING : PROMQL_SCALAR,
+		        "aggregation parameter");
 }
 
-void check_binary(struct parser *p, struct node *x, size_t op_pos)
+static void check_binary(struct parser *p, const struct node *x)
 {
 	enum promql_type l = x->arg[0]->type, r = x->arg[1]->type;
-	bool scalars = l == PROMQL_SCALAR && r == PROMQL_SCALAR;
-	bool matching = x->on || x->ignoring || x->group_mod;
+	bool vectors = l == PROMQL_VECTOR && r == PROMQL_VECTOR;
+	bool scalar = l == PROMQL_SCALAR || r == PROMQL_SCALAR;
 
-	if (p->rc != 0)
-		return;
-	if ((l != PROMQL_SCALAR && l != PROMQL_VECTOR) || (r != PROMQL_SCALAR && r != PROMQL_VECTOR)) {
-		parser_fail(p, (l != PROMQL_SCALAR && l != PROMQL_VECTOR ? x->arg[0] : x->arg[1])->pos,
-		        "binary expression must contain only scalar and instant vector types");
-		return;
-	}
+	check_types(p, x->arg[0]);
+	check_types(p, x->arg[1]);
 	if (x->bool_mod && !op_is_comparison(x->op))
-		parser_fail(p, op_pos, "bool modifier can only be used on comparison operators");
-	else if (op_is_comparison(x->op) && !x->bool_mod && scalars)
-		parser_fail(p, op_pos, "comparisons between scalars must use BOOL modifier");
-	else if (op_is_set(x->op) && (l == PROMQL_SCALAR || r == PROMQL_SCALAR))
-		parser_fail(p, x->pos, "set operator \"%s\" not allowed in binary scalar expression",
-		        op_text(x->op));
-	else if (op_is_set(x->op) && x->group_mod)
-		parser_fail(p, x->pos, "no grouping allowed for \"%s\" operation", op_text(x->op));
-	else if (op_is_set(x->op) && (x->fill_l || x->fill_r))
-		parser_fail(p, x->pos, "filling in missing series not allowed for set operators");
-	else if ((l == PROMQL_SCALAR || r == PROMQL_SCALAR) && matching && x->n_label > 0)
-		parser_fail(p, x->pos, "vector matching only allowed between instant vectors");
-	else if ((l == PROMQL_SCALAR || r == PROMQL_SCALAR) && (x->fill_l || x->fill_r))
-		parser_fail(p, x->pos, "filling in missing series only allowed between instant vectors");
+		parser_fail(p, x->op_pos, "bool modifier can only be used on comparison operators");
+	if (op_is_comparison(x->op) && !x->bool_mod && l == PROMQL_SCALAR && r == PROMQL_SCALAR)
+		parser_fail(p, x->op_pos, "comparisons between scalars must use BOOL modifier");
 	for (int i = 0; x->on && i < x->n_include; i++)
 		for (int j = 0; j < x->n_label; j++)
-			if (str_eq(x->include[i], x->label[j])) {
-				parser_fail(p, op_pos,
+			if (str_eq(x->include[i], x->label[j]))
+				parser_fail(p, x->op_pos,
 				        "label \"" STR_FMT "\" must not occur in ON and GROUP clause at once",
 				        STR_ARG(x->include[i]));
-				return;
-			}
-	x->type = scalars ? PROMQL_SCALAR : PROMQL_VECTOR;
+	for (int i = 0; i < 2; i++)
+		if (x->arg[i]->type != PROMQL_SCALAR && x->arg[i]->type != PROMQL_VECTOR)
+			parser_fail(p, x->arg[i]->pos,
+			        "binary expression must contain only scalar and instant vector types");
+	if (!vectors && (x->on || x->ignoring) && x->n_label > 0)
+		parser_fail(p, x->pos, "vector matching only allowed between instant vectors");
+	if (vectors && op_is_set(x->op) && x->group_mod)
+		parser_fail(p, x->pos, "no grouping allowed for \"%s\" operation", op_text(x->op));
+	if (scalar && op_is_set(x->op))
+		parser_fail(p, x->pos, "set operator \"%s\" not allowed in binary scalar expression",
+		        op_text(x->op));
+	if ((x->fill_l || x->fill_r) && op_is_set(x->op))
+		parser_fail(p, x->pos, "filling in missing series not allowed for set operators");
+	if ((x->fill_l || x->fill_r) && scalar)
+		parser_fail(p, x->pos, "filling in missing series only allowed between instant vectors");
+}
+
+/* A name before the braces allows no matcher of names in them; a quoted one among them, no other by equality.
+ */
+static void check_selector(struct parser *p, const struct node *x)
+{
+	const struct matcher *first = NULL;
+	bool any = x->matchers_only;
+
+	for (int i = 0; i < x->n_m; i++) {
+		const struct matcher *m = &x->m[i];
+
+		any = any || !matcher_matches(m, STR_NULL);
+		if (x->name.p == NULL || !str_is(m->name, LABEL_NAME) ||
+		        (!x->name_before && m->op != MATCH_EQ))
+			continue;
+		if (first != NULL)
+			parser_fail(p, x->pos,
+			        "metric name must not be set twice: \"" STR_FMT "\" or \"" STR_FMT "\"",
+			        STR_ARG(first->value), STR_ARG(m->value));
+		first = m;
+	}
+	if (!any)
+		parser_fail(p, x->pos, "vector selector must contain at least one non-empty matcher");
+}
+
+void check_types(struct parser *p, const struct node *x)
+{
+	if (p->rc != 0)
+		return;
+	switch (x->kind) {
+	case N_NUMBER:
+	case N_STRING: break;
+	case N_SELECTOR: check_selector(p, x); break;
+	case N_SUBQUERY:
+		check_types(p, x->arg[0]);
+		if (x->arg[0]->type != PROMQL_VECTOR)
+			parser_fail(p, x->arg[0]->pos,
+			        "subquery is only allowed on instant vector, got %s instead",
+			        x->arg[0]->type == PROMQL_MATRIX ? "matrix" : type_words(x->arg[0]->type));
+		break;
+	case N_CALL: check_call(p, x); break;
+	case N_AGGREGATE: check_aggregate(p, x); break;
+	case N_BINARY: check_binary(p, x); break;
+	case N_UNARY:
+		check_types(p, x->arg[0]);
+		if (x->type != PROMQL_SCALAR && x->type != PROMQL_VECTOR)
+			parser_fail(p, x->pos,
+			        "unary expression only allowed on expressions of type scalar or instant "
+			        "vector, got %s",
+			        quoted_type(x->type));
+		break;
+	case N_PAREN: check_types(p, x->arg[0]); break;
+	}
 }
 
 /* ---- durations ---- */

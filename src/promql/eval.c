@@ -345,6 +345,28 @@ static int line_cmp(const void *a, const void *b)
 	return labels_cmp(&x->labels, &y->labels);
 }
 
+/* What lies in the window, at *t and *v. */
+static size_t matrix_samples(struct eval *ev, const struct node *x, const struct samples *in,
+        const struct timing *tm, time_us end, const time_us **t, const double **v)
+{
+	time_us start = end - tm->range, *own_t;
+	size_t from = 0, to = in->n;
+	double *own_v;
+
+	if (x->anchored || x->smoothed) {
+		*t = own_t = ev_array(ev, in->n + 2, sizeof *own_t);
+		*v = own_v = ev_array(ev, in->n + 2, sizeof *own_v);
+		return ev->rc == 0 ? window_extended(x, in, start, end, ev->lookback, own_t, own_v) : 0;
+	}
+	while (from < to && in->t[from] <= start)
+		from++;
+	while (to > from && in->t[to - 1] > end)
+		to--;
+	*t = in->t + from;
+	*v = in->v + from;
+	return to - from;
+}
+
 static void matrix_result(
         struct eval *ev, const struct node *x, const struct grid *g, struct promql_result *out)
 {
@@ -355,15 +377,13 @@ static void matrix_result(
 	time_us end = timing_end(&tm, g->start);
 
 	while (s != NULL && source_next(ev, s, &in)) {
-		size_t from = 0, to = in.n;
+		const time_us *t = NULL;
+		const double *v = NULL;
+		size_t n = matrix_samples(ev, x, &in, &tm, end, &t, &v);
 
-		while (from < to && in.t[from] <= end - tm.range)
-			from++;
-		while (to > from && in.t[to - 1] > end)
-			to--;
-		if (from == to)
+		if (n == 0)
 			continue;
-		if (!ev_count(ev, to - from))
+		if (!ev_count(ev, n))
 			break;
 		out->line = arena_grow(ev->a, out->line, &cap, out->n + 1, sizeof *out->line);
 		if (out->line == NULL) {
@@ -372,7 +392,7 @@ static void matrix_result(
 		}
 		if (in.drop_name)
 			in.labels = labels_unnamed(ev, &in.labels);
-		result_line(ev, &out->line[out->n++], &in.labels, in.t + from, in.v + from, to - from);
+		result_line(ev, &out->line[out->n++], &in.labels, t, v, n);
 	}
 	source_close(s);
 	if (ev->rc != 0)

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "promql/parse_int.h"
 
@@ -95,38 +96,65 @@ static void put_dur(struct sb *b, const struct dur *d, bool alone)
 		sb_putc(b, ')');
 }
 
-static void put_selector(struct sb *b, const struct node *x)
+/* The matcher that the selector's own name stands for. */
+static bool is_name(const struct node *x, const struct matcher *m)
+{
+	return x->name.p != NULL && str_is(m->name, LABEL_NAME) && m->op == MATCH_EQ &&
+	       str_eq(m->value, x->name);
+}
+
+static void put_matcher(struct sb *b, const struct node *x, const struct matcher *m)
 {
 	static const char *const ops[] = {"=", "!=", "=~", "!~"};
-	bool plain = x->name.p != NULL && metric_name_valid(x->name), first = true;
 
+	if (is_name(x, m)) {
+		label_quote(b, m->value);
+		return;
+	}
+	if (label_name_valid(m->name))
+		sb_putstr(b, m->name);
+	else
+		label_quote(b, m->name);
+	sb_puts(b, ops[m->op]);
+	label_quote(b, m->value);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The matchers in the order of their text. */
+static void put_selector(struct sb *b, const struct node *x)
+{
+	bool plain = x->name.p != NULL && metric_name_valid(x->name);
+	char **text = xcalloc((size_t)x->n_m + 1, sizeof *text);
+	size_t n = 0;
+
+	for (int i = 0; i < x->n_m; i++) {
+		struct sb one = SB_INIT;
+		size_t len;
+
+		if (plain && is_name(x, &x->m[i]))
+			continue;
+		put_matcher(&one, x, &x->m[i]);
+		text[n++] = sb_detach(&one, &len);
+	}
+	if (n > 1)
+		qsort(text, n, sizeof *text, by_text);
 	if (plain)
 		sb_putstr(b, x->name);
-	if (plain && x->n_m <= 1)
-		return;
-	sb_putc(b, '{');
-	for (int i = 0; i < x->n_m; i++) {
-		const struct matcher *m = &x->m[i];
-		bool is_name = x->name.p != NULL && str_is(m->name, LABEL_NAME) && m->op == MATCH_EQ &&
-		               str_eq(m->value, x->name);
-
-		if (is_name && plain)
-			continue;
-		if (!first)
+	if (n > 0 || !plain)
+		sb_putc(b, '{');
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
 			sb_putc(b, ',');
-		first = false;
-		if (is_name) {
-			label_quote(b, m->value);
-			continue;
-		}
-		if (label_name_valid(m->name))
-			sb_putstr(b, m->name);
-		else
-			label_quote(b, m->name);
-		sb_puts(b, ops[m->op]);
-		label_quote(b, m->value);
+		sb_puts(b, text[i]);
+		free(text[i]);
 	}
-	sb_putc(b, '}');
+	if (n > 0 || !plain)
+		sb_putc(b, '}');
+	free(text);
 }
 
 /* [5m], anchored, @, offset: what follows the selected. */

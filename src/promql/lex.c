@@ -468,6 +468,8 @@ struct token lex_next(struct lexer *l)
 		l->braces = false;
 		return punct(l, TOK_RBRACE, OP_NONE, 1);
 	case '[':
+		if (l->brackets > 0)
+			return bad(l, l->at, "unexpected left bracket '['", STR_LIT(""));
 		l->brackets++;
 		l->colon = false;
 		return punct(l, TOK_LBRACKET, OP_NONE, 1);

@@ -57,7 +57,7 @@ struct token parser_peek(const struct parser *p)
 void parser_unexpected(struct parser *p, const char *where, const char *expected)
 {
 	static const char *const keywords[] = {"by", "without", "on", "ignoring", "group_left", "group_right",
-	        "bool", "offset", "start", "end", "anchored", "smoothed"},
+	        "bool", "offset", "anchored", "smoothed"},
 	                         *const operators[] = {"and", "or", "unless", "atan2"};
 	char what[160];
 	struct token t = p->cur;
@@ -65,10 +65,14 @@ void parser_unexpected(struct parser *p, const char *where, const char *expected
 
 	if (p->rc != 0)
 		return;
+	if (where == NULL && p->aggregations > 0)
+		where = "aggregation";
 	if (raw.n > 60)
 		raw.n = 60;
 	switch (t.kind) {
 	case TOK_END: snprintf(what, sizeof what, "end of input"); break;
+	case TOK_MATCH_RE:
+	case TOK_MATCH_NRE:
 	case TOK_OP: snprintf(what, sizeof what, "<op:" STR_FMT ">", STR_ARG(raw)); break;
 	case TOK_NUMBER: snprintf(what, sizeof what, "number \"" STR_FMT "\"", STR_ARG(raw)); break;
 	case TOK_DURATION: snprintf(what, sizeof what, "duration \"" STR_FMT "\"", STR_ARG(raw)); break;
@@ -83,6 +87,12 @@ void parser_unexpected(struct parser *p, const char *where, const char *expected
 	case TOK_IDENT:
 		snprintf(what, sizeof what, "%sidentifier \"" STR_FMT "\"",
 		        memchr(raw.p, ':', raw.n) != NULL ? "metric " : "", STR_ARG(raw));
+		if (p->lex.braces)
+			break; /* a label may be called as it likes */
+		if (word_is(raw, "inf") || word_is(raw, "nan"))
+			snprintf(what, sizeof what, "number \"" STR_FMT "\"", STR_ARG(raw));
+		if (word_is(raw, "start") || word_is(raw, "end"))
+			snprintf(what, sizeof what, "\"" STR_FMT "\"", STR_ARG(raw));
 		for (size_t i = 0; i < ARRAY_LEN(keywords); i++)
 			if (word_is(raw, keywords[i]))
 				snprintf(what, sizeof what, "<" STR_FMT ">", STR_ARG(raw));
@@ -149,23 +159,49 @@ bool node_push(struct parser *p, struct node *x, struct node *child)
 }
 /* ---- calls and aggregations ---- */
 
+/* Words that no expression begins with. */
+static bool is_reserved(struct str word)
+{
+	static const char *const words[] = {"bool", "on", "ignoring", "group_left", "group_right", "atan2"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (word_is(word, words[i]))
+			return true;
+	return false;
+}
+
+static bool begins_expression(const struct token *t)
+{
+	switch (t->kind) {
+	case TOK_IDENT: return !is_reserved(t->text);
+	case TOK_NUMBER:
+	case TOK_DURATION:
+	case TOK_STRING:
+	case TOK_LPAREN:
+	case TOK_LBRACE: return true;
+	case TOK_OP: return t->op == OP_ADD || t->op == OP_SUB;
+	default: return false;
+	}
+}
+
 /* Up to the closing bracket. */
 static void parse_arguments(struct parser *p, struct node *x)
 {
+	bool is_info = x->kind == N_CALL && x->fn != NULL && x->fn->run == fn_info;
+
 	while (p->rc == 0 && p->cur.kind != TOK_RPAREN) {
-		bool matchers = x->kind == N_CALL && x->fn->run == fn_info && x->n_arg == 1 &&
-		                p->cur.kind == TOK_LBRACE;
+		bool matchers = is_info && x->n_arg == 1 && p->cur.kind == TOK_LBRACE;
 		struct node *arg = matchers ? parse_selector(p, true) : parse_expr(p, 1);
 
 		if (!node_push(p, x, arg))
 			return;
 		if (p->cur.kind == TOK_COMMA) {
 			parser_advance(p);
-			if (p->cur.kind == TOK_RPAREN && p->rc == 0)
+			if (p->rc == 0 && !begins_expression(&p->cur))
 				parser_fail(p, p->last_end - 1,
 				        "trailing commas not allowed in function call args");
 		} else if (p->cur.kind != TOK_RPAREN) {
-			parser_unexpected(p, x->kind == N_CALL ? NULL : "aggregation", NULL);
+			parser_unexpected(p, NULL, NULL);
 		}
 	}
 }
@@ -179,17 +215,16 @@ static struct node *parse_call(struct parser *p)
 		return NULL;
 	x->string = name.text;
 	x->fn = function_find(name.text);
-	if (x->fn == NULL) {
-		parser_fail(p, name.pos, "unknown function with name \"" STR_FMT "\"", STR_ARG(name.text));
-		return NULL;
-	}
-	x->type = x->fn->result;
+	if (x->fn != NULL)
+		x->type = x->fn->result;
 	parser_advance(p);
-	parser_expect(p, TOK_LPAREN, "function call", "\"(\"");
+	parser_expect(p, TOK_LPAREN, NULL, NULL);
 	parse_arguments(p, x);
-	parser_expect(p, TOK_RPAREN, "function call", "\")\"");
+	/* Before what follows is looked at. */
+	if (p->rc == 0 && x->fn == NULL)
+		parser_fail(p, name.pos, "unknown function with name \"" STR_FMT "\"", STR_ARG(name.text));
+	parser_expect(p, TOK_RPAREN, NULL, NULL);
 	x->end = p->last_end;
-	check_call(p, x);
 	return p->rc == 0 ? x : NULL;
 }
 
@@ -205,6 +240,18 @@ static void parse_grouping(struct parser *p, struct node *x)
 	parse_labels(p, &x->label, &x->n_label);
 }
 
+static void check_arguments(struct parser *p, const struct node *x)
+{
+	int want = aggregate_has_param(x->agg) ? 2 : 1;
+
+	if (x->n_arg == 0)
+		parser_fail(p, x->pos, "no arguments for aggregate expression provided");
+	else if (x->n_arg != want)
+		parser_fail(p, x->pos,
+		        "wrong number of arguments for aggregate expression provided, expected %d, got %d",
+		        want, x->n_arg);
+}
+
 static struct node *parse_aggregate(struct parser *p, int agg)
 {
 	struct node *x = node_new(p, N_AGGREGATE, PROMQL_VECTOR, p->cur.pos);
@@ -212,13 +259,18 @@ static struct node *parse_aggregate(struct parser *p, int agg)
 	if (x == NULL)
 		return NULL;
 	x->agg = (enum aggregate)agg;
+	p->aggregations++;
 	parser_advance(p);
 	if (at_grouping(p))
 		parse_grouping(p, x);
-	if (!parser_expect(p, TOK_LPAREN, "aggregation", "\"(\""))
+	if (!parser_expect(p, TOK_LPAREN, NULL, NULL))
 		return NULL;
 	parse_arguments(p, x);
-	parser_expect(p, TOK_RPAREN, "aggregation", "\")\"");
+	/* What follows may be its grouping, unless it has one. */
+	if (x->group != GROUP_NONE)
+		check_arguments(p, x);
+	parser_expect(p, TOK_RPAREN, NULL, NULL);
+	p->aggregations--;
 	if (at_grouping(p)) {
 		if (x->group != GROUP_NONE)
 			parser_unexpected(p, NULL, NULL);
@@ -226,8 +278,14 @@ static struct node *parse_aggregate(struct parser *p, int agg)
 			parse_grouping(p, x);
 	}
 	x->end = p->last_end;
-	check_aggregate(p, x);
-	return p->rc == 0 ? x : NULL;
+	check_arguments(p, x);
+	if (p->rc != 0)
+		return NULL;
+	if (x->n_arg == 2) {
+		x->param = *x->arg++;
+		x->n_arg = 1;
+	}
+	return x;
 }
 
 /* ---- expressions ---- */
@@ -247,26 +305,20 @@ static struct node *parse_number(struct parser *p, double v, bool is_duration)
 
 static struct node *parse_word(struct parser *p)
 {
-	static const char *const reserved[] = {"bool", "on", "ignoring", "group_left", "group_right"},
-	                         *const never_called[] = {"offset", "by", "without", "and", "or", "unless"};
+	static const char *const never_called[] = {"offset", "by", "without", "and", "or", "unless"};
 	struct token next = parser_peek(p);
 	int agg = aggregate_find(p->cur.text);
-	bool called = next.kind == TOK_LPAREN;
+	bool called = next.kind == TOK_LPAREN && memchr(p->cur.text.p, ':', p->cur.text.n) == NULL;
 
-	if (word_is(p->cur.text, "inf") && next.kind != TOK_LBRACE)
+	if (word_is(p->cur.text, "inf"))
 		return parse_number(p, INFINITY, false);
-	if (word_is(p->cur.text, "nan") && next.kind != TOK_LBRACE)
+	if (word_is(p->cur.text, "nan"))
 		return parse_number(p, NAN, false);
 	if (agg >= 0 && (next.kind == TOK_LPAREN ||
 	                        (next.kind == TOK_IDENT &&
 	                                (word_is(next.text, "by") || word_is(next.text, "without")))))
 		return parse_aggregate(p, agg);
-	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
-		if (word_is(p->cur.text, reserved[i])) {
-			parser_unexpected(p, NULL, NULL);
-			return NULL;
-		}
-	if (parser_at_word(p, "atan2")) {
+	if (is_reserved(p->cur.text)) {
 		parser_unexpected(p, NULL, NULL);
 		return NULL;
 	}
@@ -298,7 +350,7 @@ static struct node *parse_primary(struct parser *p)
 
 		parser_advance(p);
 		inner = parse_expr(p, 1);
-		if (!parser_expect(p, TOK_RPAREN, "paren expression", "\")\"") || inner == NULL)
+		if (!parser_expect(p, TOK_RPAREN, NULL, NULL) || inner == NULL)
 			return NULL;
 		x = node_new(p, N_PAREN, inner->type, pos);
 		if (x == NULL || !node_push(p, x, inner))
@@ -335,13 +387,6 @@ static struct node *parse_unary(struct parser *p)
 			inner->number = -inner->number;
 		inner->pos = t.pos;
 		return inner;
-	}
-	if (inner->type != PROMQL_SCALAR && inner->type != PROMQL_VECTOR) {
-		parser_fail(p, t.pos,
-		        "unary expression only allowed on expressions of type scalar or instant vector, got "
-		        "%s",
-		        quoted_type(inner->type));
-		return NULL;
 	}
 	x = node_new(p, N_UNARY, inner->type, t.pos);
 	if (x == NULL || !node_push(p, x, inner))
@@ -454,7 +499,7 @@ static void parse_binary_modifiers(struct parser *p, struct node *x)
 			parser_advance(p);
 			/* `group_left (a + b)` cannot be told from a list by one token; Prometheus takes a
 			 * list. */
-			if (p->rc == 0 && p->cur.kind == TOK_LPAREN)
+			if (p->rc == 0 && (p->cur.kind == TOK_LPAREN || !begins_expression(&p->cur)))
 				parse_labels(p, &x->include, &x->n_include);
 		}
 	}
@@ -475,20 +520,21 @@ struct node *parse_expr(struct parser *p, int min)
 	}
 	l = parse_unary(p);
 	while (l != NULL && (op = next_operator(p)) != OP_NONE && precedence(op) >= min) {
-		struct token t = p->cur;
 		struct node *x = node_new(p, N_BINARY, PROMQL_VECTOR, l->pos);
 
 		if (x == NULL)
 			return NULL;
 		x->op = op;
+		x->op_pos = p->cur.pos;
 		parser_advance(p);
 		parse_binary_modifiers(p, x);
 		struct node *r = parse_expr(p, op == OP_POW ? precedence(op) : precedence(op) + 1);
 
 		if (r == NULL || !node_push(p, x, l) || !node_push(p, x, r))
 			return NULL;
+		if (l->type == PROMQL_SCALAR && r->type == PROMQL_SCALAR)
+			x->type = PROMQL_SCALAR;
 		x->end = p->last_end;
-		check_binary(p, x, t.pos);
 		l = x;
 	}
 	p->depth--;
@@ -525,6 +571,8 @@ static int parse_text(
 	x->root = selector ? parse_lone_selector(&p) : parse_expr(&p, 1);
 	if (p.rc == 0 && p.cur.kind != TOK_END)
 		parser_unexpected(&p, NULL, NULL);
+	if (p.rc == 0)
+		check_types(&p, x->root);
 	if (p.rc != 0)
 		return p.rc;
 	x->text = p.lex.text;

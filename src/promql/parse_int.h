@@ -15,7 +15,8 @@ struct parser {
 	struct token cur;
 	size_t last_end; /* of the token before cur */
 	int depth;
-	int rc; /* sticky */
+	int aggregations; /* around the current token */
+	int rc;           /* sticky */
 	struct err *e;
 };
 int parser_fail(struct parser *p, size_t pos, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -44,9 +45,8 @@ int precedence(enum op op);
 
 const char *type_words(enum promql_type t);  /* instant vector */
 const char *quoted_type(enum promql_type t); /* "vector" */
-void check_call(struct parser *p, struct node *x);
-void check_aggregate(struct parser *p, struct node *x);
-void check_binary(struct parser *p, struct node *x, size_t op_pos);
+/* Of a whole expression without mistakes of grammar, which come first. */
+void check_types(struct parser *p, const struct node *x);
 
 /* Depends on the step or the range of the query. */
 bool dur_varies(const struct dur *d);

@@ -189,12 +189,13 @@ bool parse_labels(struct parser *p, struct str **out, int *n)
 	if (!parser_expect(p, TOK_LPAREN, "grouping opts", "\"(\""))
 		return false;
 	while (p->rc == 0 && p->cur.kind != TOK_RPAREN) {
-		if (p->cur.kind != TOK_IDENT && p->cur.kind != TOK_STRING) {
+		if ((p->cur.kind != TOK_IDENT && p->cur.kind != TOK_STRING) || parser_at_word(p, "inf") ||
+		        parser_at_word(p, "nan") ||
+		        (p->cur.kind == TOK_IDENT && !label_name_valid(p->cur.text))) {
 			parser_unexpected(p, "grouping opts", "label");
 			return false;
 		}
-		if (p->cur.kind == TOK_IDENT ? !label_name_valid(p->cur.text)
-		                             : p->cur.text.n == 0 || !utf8_valid(p->cur.text)) {
+		if (p->cur.kind == TOK_STRING && (p->cur.text.n == 0 || !utf8_valid(p->cur.text))) {
 			parser_fail(p, p->cur.pos, "invalid label name for grouping: \"" STR_FMT "\"",
 			        STR_ARG(p->cur.text));
 			return false;
@@ -296,11 +297,13 @@ struct node *parse_selector(struct parser *p, bool matchers_only)
 {
 	struct node *x = node_new(p, N_SELECTOR, PROMQL_VECTOR, p->cur.pos);
 	size_t cap = 0;
-	bool braces, any = false;
+	bool braces;
 
 	if (x == NULL)
 		return NULL;
-	if (p->cur.kind == TOK_IDENT) {
+	x->matchers_only = matchers_only;
+	x->name_before = p->cur.kind == TOK_IDENT;
+	if (x->name_before) {
 		struct token t = p->cur;
 
 		x->name = t.text;
@@ -313,20 +316,6 @@ struct node *parse_selector(struct parser *p, bool matchers_only)
 		return NULL;
 	if (p->rc != 0)
 		return NULL;
-	for (int i = 0; i < x->n_m; i++) {
-		if (x->name.p != NULL && i > 0 && x->m[i].op == MATCH_EQ &&
-		        str_is(x->m[i].name, LABEL_NAME)) {
-			parser_fail(p, x->pos,
-			        "metric name must not be set twice: \"" STR_FMT "\" or \"" STR_FMT "\"",
-			        STR_ARG(x->name), STR_ARG(x->m[i].value));
-			return NULL;
-		}
-		any = any || !matcher_matches(&x->m[i], STR_NULL);
-	}
-	if (!any && !matchers_only) {
-		parser_fail(p, x->pos, "vector selector must contain at least one non-empty matcher");
-		return NULL;
-	}
 	x->end = p->last_end;
 	return x;
 }
@@ -350,11 +339,6 @@ static struct node *parse_brackets(struct parser *p, struct node *x)
 		}
 		if (!parser_expect(p, TOK_RBRACKET, "subquery selector", "\"]\""))
 			return NULL;
-		if (x->type != PROMQL_VECTOR) {
-			parser_fail(p, x->pos, "subquery is only allowed on instant vector, got %s instead",
-			        x->type == PROMQL_MATRIX ? "matrix" : type_words(x->type));
-			return NULL;
-		}
 		sub = node_new(p, N_SUBQUERY, PROMQL_MATRIX, x->pos);
 		if (sub == NULL || !node_push(p, sub, x))
 			return NULL;
@@ -362,16 +346,18 @@ static struct node *parse_brackets(struct parser *p, struct node *x)
 		sub->step = step;
 		return sub;
 	}
-	if (!parser_expect(p, TOK_RBRACKET, "matrix selector", "\"]\" or \":\""))
+	if (p->rc != 0 || p->cur.kind != TOK_RBRACKET) {
+		parser_unexpected(p, "subquery or range", "\":\" or \"]\"");
 		return NULL;
-	if (x->kind != N_SELECTOR || x->range != NULL) {
+	}
+	/* Before what follows is looked at. */
+	if (x->kind != N_SELECTOR || x->range != NULL)
 		parser_fail(p, pos, "ranges only allowed for vector selectors");
-		return NULL;
-	}
-	if (x->offset != NULL || x->at != AT_NONE) {
+	else if (x->offset != NULL || x->at != AT_NONE)
 		parser_fail(p, pos, "no %s modifiers allowed before range", x->offset ? "offset" : "@");
+	parser_advance(p);
+	if (p->rc != 0)
 		return NULL;
-	}
 	x->range = range;
 	x->type = PROMQL_MATRIX;
 	x->end = p->last_end;

@@ -170,6 +170,8 @@ struct node {
 	enum at_kind at;
 	time_us at_time;
 	bool anchored, smoothed;
+	bool name_before;   /* the name stands before the braces */
+	bool matchers_only; /* the second argument of info(), which names no series by itself */
 
 	/* CALL, AGGREGATE, BINARY, UNARY, PAREN, SUBQUERY */
 	const struct function *fn;
@@ -181,6 +183,7 @@ struct node {
 	struct node *param;
 
 	enum op op;
+	size_t op_pos;
 	bool bool_mod;
 	bool on, ignoring; /* which list `label` is; AGGREGATE uses group */
 	struct str *label;
@@ -541,6 +544,11 @@ bool call_rollup(struct eval *ev, const struct node *x, const struct node *range
 const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
 void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
+
+/* The samples of an anchored or smoothed range, with one at either end of it; t and v have room for two more
+ * than there are. 0: nothing is there. */
+size_t window_extended(const struct node *x, const struct samples *in, time_us start, time_us end,
+        dur_us lookback, time_us *t, double *v);
 
 #define FN_RUN(name) void name(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
 FN_RUN(fn_label_replace);

@@ -232,6 +232,7 @@ struct column *columns_extend(
 	y = column_new(c, x->settled, x->asked, x->n - skip + n);
 	if (!y)
 		return NULL;
+	y->asked = INT64_MAX; /* anew, or a window that moves on would leave nothing behind */
 	append(y, x->last, x->t + skip, x->v + skip, x->n - skip);
 	append(y, last, t, v, n);
 	if (x->slot)

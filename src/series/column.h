@@ -25,7 +25,7 @@ struct column {
 	/* What every reader looks at comes first. */
 	uint32_t readers, settled;
 	time_us from, last; /* it holds all points of [from, last] */
-	time_us asked;      /* earliest instant asked for since it grew */
+	time_us asked;      /* earliest instant asked for since it was made; INT64_MAX: by nobody */
 	time_us *t;
 	double *v;
 	size_t n, even; /* from this point on, which is at even_t, each is `period` after the one before */

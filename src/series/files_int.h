@@ -1,7 +1,7 @@
 /*
- * files_int - what the parts of the block files share: files.c (the list, connections, views),
- * files_write.c (blocks and roll-ups in step), files_pack.c (long blocks, full pages), files_thin.c (taking
- * points out), files_care.c (verify, salvage). Nobody else includes it.
+ * files_int - what the parts of the block files share: files.c (the list, connections that write),
+ * files_read.c (connections that read, views), files_write.c (blocks and roll-ups in step), files_pack.c (long
+ * blocks, full pages), files_thin.c (taking points out), files_care.c (verify, salvage). Nobody else includes it.
  */
 #ifndef HEMING_SERIES_FILES_INT_H
 #define HEMING_SERIES_FILES_INT_H
@@ -80,6 +80,8 @@ int files__read_err(struct err *e, sqlite3 *db, const struct partition *p, int r
 struct partition *files__for(struct block_files *f, time_us t);
 bool files__is_newest(struct block_files *f, const struct partition *p);
 void files__mark_damaged(struct block_files *f, struct partition *p, const char *why);
+void files__unref(struct block_files *f, struct partition *p); /* the last one frees it */
+void files__close_reader(struct reader *r);
 MUST_USE int files__open_writer(struct block_files *f, struct partition *p, struct err *e);
 void files__close_writer(struct partition *p);
 /* 1, 0, negative as files__read_err. */
@@ -97,8 +99,8 @@ struct found_block {
 	double v[CODEC_POINTS];
 	int n; /* 0: there is none */
 	bool rollup;
-	size_t len; /* bytes; of a roll-up they are in `data` */
-	uint8_t data[BLOCK_MAX_B];
+	size_t len; /* bytes; of a roll-up they are in `data`, which has room for any */
+	uint8_t data[WINDOW_LIST_B + 64];
 };
 MUST_USE int files__block_before(struct block_files *f, struct partition *p, uint32_t series, time_us before,
         struct found_block *out, struct err *e);

@@ -102,21 +102,26 @@ static int take_heads(struct recovery *r, struct record *f, struct err *e)
 /* False where a point is of an unknown series. */
 static bool take_points(struct recovery *r, struct record *f)
 {
-	enum { AHEAD = 16 };
-	const struct index *x = &r->db->index;
-	size_t known = 0;
+	enum { AHEAD = 16, SOME = 256 };
+	const uint32_t last = r->db->index.n;
+	size_t known = 0, applied = 0;
 
+	/* Some at a time: what is looked at here lies in the cache when they are applied. */
 	for (size_t i = 0; i < f->points_n; i++) {
 		uint32_t id = f->points[i].id.v;
 
-		if (i + AHEAD < f->points_n && f->points[i + AHEAD].id.v <= x->n)
-			__builtin_prefetch(index_entry(x, f->points[i + AHEAD].id.v));
+		if (i + AHEAD < f->points_n && f->points[i + AHEAD].id.v <= last)
+			__builtin_prefetch(&series__at(r->db, f->points[i + AHEAD].id.v)->logged);
 		if (id > r->max_id)
 			r->max_id = id;
-		if (index_has(x, id))
+		if (id >= 1 && id <= last && series__at(r->db, id)->logged)
 			f->points[known++] = f->points[i];
+		if (known - applied == SOME) {
+			series__apply_all(r->db, f->points + applied, SOME);
+			applied = known;
+		}
 	}
-	series__apply_all(r->db, f->points, known);
+	series__apply_all(r->db, f->points + applied, known - applied);
 	r->points += known;
 	if (known && r->db->observe)
 		r->db->observe(r->db->observe_ctx, f->points, known, true);

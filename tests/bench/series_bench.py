@@ -308,7 +308,7 @@ class Heming(Engine):
         self.query_headers = {'Authorization': 'Bearer ' + json.loads(c.getresponse().read())['token']}
 
     def rest(self):
-        time.sleep(3)  # a file of a week that is over is packed soon after a start
+        time.sleep(10)  # a file of a week that is over is packed soon after a start, some blocks each second
         self.settle()
 
     def bytes(self, data):

@@ -4,11 +4,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static bool absent(void *ctx, struct str owner, void **user)
+{
+	(void)ctx;
+	*user = NULL;
+	return owner.n != 1;
+}
+
 static struct mqtt_server *server_new(void)
 {
 	struct mqtt_server *s = xcalloc(1, sizeof(*s));
 
-	s->o = (struct mqtt_options){.sessions = 8, .retained = 8, .kept_max_b = 1 << 20, .queue_n = 8};
+	s->o = (struct mqtt_options){
+	        .sessions = 8, .retained = 8, .kept_max_b = 1 << 20, .queue_n = 8, .memory_max_b = 1 << 20};
+	s->door.absent = absent;
 	s->now = US_DAY;
 	s->conns.prev = s->conns.next = &s->conns;
 	s->away.prev = s->away.next = &s->away;
@@ -20,9 +29,15 @@ static struct mqtt_server *server_new(void)
 
 static void server_free(struct mqtt_server *s)
 {
+	for (struct mqtt__list *l = s->conns.next, *next; l != &s->conns; l = next) {
+		struct mqtt__conn *c = CONTAINER_OF(l, struct mqtt__conn, all);
+		next = l->next;
+		mqtt__will_stop(c);
+		free(c);
+	}
 	mqtt__sessions_fini(s);
 	mqtt__retained_fini(s);
-	must(s->kept_b == 0 && s->sessions == 0);
+	must(s->kept_b == 0 && s->sessions == 0 && s->held_b == 0);
 	mqtt__tree_fini(&s->tree);
 	free(s->names);
 	sb_fini(&s->text);

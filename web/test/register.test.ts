@@ -10,7 +10,7 @@ import { setLang } from '../src/i18n';
 import type { Field, Kind, Rec } from '../src/lib/types';
 
 const field = (key: string, over: Partial<Field> = {}): Field => ({
-	key, name: key, name_en: key, type: 'text', unit: '', ref: '', group: '', group_en: '', help: '', help_en: '', check: '', required: false, unique: false, in_list: false, filter: true,
+	key, name: key, name_en: key, type: 'text', unit: '', ref: '', back: '', back_en: '', group: '', group_en: '', help: '', help_en: '', check: '', required: false, unique: false, in_list: false, filter: true,
 	sort: false, many: false, tree: false, secrecy: 1, mask: '', hidden: false, veiled: false, min: null, max: null, pattern: '', options: [], ...over,
 });
 const kind: Kind = {

@@ -119,7 +119,8 @@ TEST(an_alarm_and_a_case_show_on_the_map)
 
 	open_mini(&t);
 	east = sign_in(&t, "east");
-	/* S-1 of the pack stands at 120.2, 33.5. Nothing was ever heard of it at first, then it is, then too high. */
+	/* S-1 of the pack stands at 120.2, 33.5. Nothing was ever heard of it at first, then it is, then too
+	 * high. */
 	check_ok(site_settle(t.site, &e), &e);
 	check_has(tile(east, "/tiles/things/17/109299/52578.mvt"), "code=S-1");
 	check_has(tile(east, "/tiles/things/17/109299/52578.mvt"), "level=0 never=true");

@@ -228,6 +228,24 @@ TEST(unescapes_only_whole_pairs)
 	check_eq_mem(s.p, "a\0b", 3);
 }
 
+TEST(unescapes_where_the_text_is)
+{
+	char text[] = "[\"\\u00e9\\ud83d\\ude00 and plain text \\n\\\"quoted\\\"\",\"next\"]";
+	struct json j;
+	struct str s;
+
+	json_init(&j, str_of(text));
+	check_eq_i(json_next(&j), JSON_ARRAY);
+	check_eq_i(json_next(&j), JSON_STRING);
+	s = json_text(&j, text + (j.text.p - text), j.text.n);
+	check_str(s, "\u00e9\U0001f600 and plain text \n\"quoted\"");
+	check(s.p == j.text.p);
+	check_eq_i(json_next(&j), JSON_STRING);
+	check_str(json_text(&j, NULL, 0), "next");
+	check_eq_i(json_next(&j), JSON_ARRAY_END);
+	check_eq_i(json_next(&j), JSON_END);
+}
+
 TEST(limits_depth_to_64)
 {
 	char text[200];
@@ -296,6 +314,8 @@ TEST(writes_values)
 	jw_kdouble(&w, "nan", (double)NAN);
 	jw_kdouble(&w, "inf", -(double)INFINITY);
 	jw_kbool(&w, "yes", true);
+	jw_key_str(&w, (struct str){"k\"ey and more", 4});
+	jw_str(&w, (struct str){"", 0});
 	jw_ktime(&w, "t", 1500 * US_MS);
 	jw_ktime(&w, "never", TIME_NONE);
 	jw_key(&w, "list");
@@ -313,7 +333,8 @@ TEST(writes_values)
 	check_eq_s(b.p,
 	        "{\"s\":\"a\\\"\\\\\\n\\t\\u0001/\x7f市\",\"none\":null,\"min\":-9223372036854775808,"
 	        "\"max\":9223372036854775807,\"zero\":0,\"id\":\"12345678901234567\",\"noid\":null,\"d\":0.1,"
-	        "\"nan\":null,\"inf\":null,\"yes\":true,\"t\":\"1970-01-01T00:00:01.500Z\",\"never\":null,"
+	        "\"nan\":null,\"inf\":null,\"yes\":true,\"k\\\"ey\":\"\",\"t\":\"1970-01-01T00:00:01.500Z\","
+	        "\"never\":null,"
 	        "\"list\":[[],{},[1],null,false]}");
 	check(valid(sb_str(&b)));
 	sb_fini(&b);

@@ -135,6 +135,25 @@ TEST(builder_stops_at_its_maximum_for_good)
 	sb_fini(&b);
 }
 
+TEST(more_room_is_for_the_caller_to_fill)
+{
+	struct sb b = {.max = 100};
+	char *p = sb_more(&b, 3);
+
+	memcpy(p, "abc", 3);
+	sb_putc(&b, 'd');
+	check_eq_s(b.p, "abcd");
+	p = sb_more(&b, 96);
+	memset(p, 'x', 96);
+	check_eq_u(b.n, 100);
+	check_eq_i(b.p[100], 0);
+	check(sb_more(&b, 1) == NULL);
+	check(b.failed);
+	sb_putc(&b, 'y');
+	check_eq_u(b.n, 100);
+	sb_fini(&b);
+}
+
 TEST(detach_hands_the_text_over)
 {
 	struct sb b = SB_INIT;

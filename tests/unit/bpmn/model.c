@@ -186,17 +186,29 @@ static void add_exit(struct model *m, struct inside in, struct block *b)
 	b->out = split;
 }
 
-static enum trig add_handler(struct model *m, int scope)
+/* not: the trigger of another in the same scope, since two may not catch the same. in: what is around the
+ * scope. */
+static enum trig add_handler(struct model *m, struct inside in, enum trig not )
 {
 	static const enum trig TRIGS[] = {
 	        T_TIMER, T_MESSAGE, T_MESSAGE, T_SIGNAL, T_CONDITION, T_ESCALATION, T_ERROR};
-	int h = add(m, W_HANDLER, scope), s = add(m, W_START, h), t = add(m, W_TASK, h), e = add(m, W_END, h);
+	int h = add(m, W_HANDLER, in.scope), s = add(m, W_START, h), t = add(m, W_TASK, h),
+	    e = add(m, W_END, h);
+	enum trig trig = TRIGS[model_roll(m, ARRAY_LEN(TRIGS))];
+	struct block b = {t, t};
 
-	m->node[h].trig = TRIGS[model_roll(m, ARRAY_LEN(TRIGS))];
+	m->node[h].trig = trig == not ? T_MESSAGE : trig;
 	m->node[h].var = (int)model_roll(m, MODEL_VARS);
 	m->node[h].interrupting = m->node[h].trig == T_ERROR || model_roll(m, 2);
 	join(m, s, t, -1, false);
-	join(m, t, e, -1, false);
+	if (model_roll(m, 4) == 0) {
+		b.out = add(m, W_THROW, h);
+		m->node[b.out].trig = T_ESCALATION;
+		join(m, t, b.out, -1, false);
+	}
+	if (in.error && model_roll(m, 2) == 0)
+		add_exit(m, (struct inside){h, true}, &b);
+	join(m, b.out, e, -1, false);
 	return m->node[h].trig;
 }
 
@@ -205,10 +217,14 @@ static void fill(struct model *m, int depth, struct inside in)
 {
 	int start = add(m, W_START, in.scope), end = add(m, W_END, in.scope),
 	    first = add(m, W_TASK, in.scope);
+	const struct inside around = in;
+	enum trig handler = T_NONE;
 	struct block b;
 
-	if (model_roll(m, 3) == 0)
-		in.error |= add_handler(m, in.scope) == T_ERROR;
+	for (int i = 0; i < 2 && model_roll(m, 3) == 0; i++) {
+		handler = add_handler(m, around, handler);
+		in.error |= handler == T_ERROR;
+	}
 	b = make(m, depth, in);
 	join(m, start, first, -1, false);
 	join(m, first, b.in, -1, false);

@@ -577,20 +577,20 @@ void ref_open(const struct model *m, const struct inst *root, struct sb *b)
 	}
 }
 
+/* Several may have one name, as event sub-processes that run twice: the first that has the rest inside. */
 struct inst *ref_find(struct inst *root, const char *path)
 {
-	while (root != NULL && *path != '\0') {
-		struct inst *next = NULL;
-		char *end;
-		int node = (int)strtol(path + 1, &end, 10), counter = 0;
+	struct inst *found = NULL;
+	char *end;
+	int node, counter = 0;
 
-		if (*end == '#')
-			counter = (int)strtol(end + 1, &end, 10);
-		for (int i = 0; i < root->kids && next == NULL; i++)
-			if (root->kid[i]->node == node && root->kid[i]->counter == counter)
-				next = root->kid[i];
-		root = next;
-		path = *end == '/' ? end + 1 : end;
-	}
-	return root;
+	if (*path == '\0')
+		return root;
+	node = (int)strtol(path + 1, &end, 10);
+	if (*end == '#')
+		counter = (int)strtol(end + 1, &end, 10);
+	for (int i = 0; i < root->kids && found == NULL; i++)
+		if (root->kid[i]->node == node && root->kid[i]->counter == counter)
+			found = ref_find(root->kid[i], *end == '/' ? end + 1 : end);
+	return found;
 }

@@ -909,6 +909,50 @@ MINI(relations, false)
 	store_read_end(&tx);
 }
 
+MINI(things_refer_to_things_of_any_kind, false)
+{
+	const struct who east = reader(4, east_only, NULL);
+	struct record_relation *r = NULL;
+	struct store_tx *tx = NULL;
+	int n = 0;
+
+	/* S-1 is a sensor of the pack in 1001. */
+	check_ok(
+	        put(m, &m->desk, "valve",
+	                "{\"code\":\"V-1\",\"name\":\"v\",\"region\":\"1001\",\"attrs\":{\"part_of\":\"S-1\","
+	                "\"feeds\":[\"S-1\",\"S-2\"]}}"),
+	        &last);
+	check_ok(put(m, &m->desk, "valve",
+	                 "{\"code\":\"V-2\",\"name\":\"v\",\"region\":\"1002\",\"attrs\":{\"part_of\":\"V-"
+	                 "1\"}}"),
+	        &last);
+	check_err(put(m, &m->desk, "valve",
+	                  "{\"code\":\"V-3\",\"name\":\"v\",\"attrs\":{\"feeds\":[\"X-9\"]}}"),
+	        ERR_INVALID);
+	check_eq_s(refused, "INVALID feeds");
+	/* A circle over two kinds. */
+	check_err(put(m, &who_system, "sensor",
+	                  "{\"code\":\"S-1\",\"name\":\"s\",\"region\":\"1001\",\"attrs\":{\"part_of\":\"V-"
+	                  "2\"}}"),
+	        ERR_INVALID);
+	check_eq_s(refused, "INVALID part_of");
+	check_err(drop(m, &who_system, "sensor", "S-1"), ERR_CONFLICT);
+	check_ok(store_read_begin(m->s->store, "test", &tx, NULL), NULL);
+	check_ok(record_relations(tx, m->a, m->s->catalog, &m->desk, "sensor", "S-1", &r, &n, &last), &last);
+	check_eq_i(n, 2);
+	check_eq_s(r[0].field->key, "part_of");
+	check_eq_s(r[0].field->back_en, "Contains");
+	check_eq_s(r[1].field->key, "feeds");
+	check_ok(record_relations(tx, m->a, m->s->catalog, &m->desk, "valve", "V-1", &r, &n, &last), &last);
+	check_eq_i(n, 1);
+	check_eq_i(r[0].count, 1);
+	check_ok(record_relations(tx, m->a, m->s->catalog, &east, "valve", "V-1", &r, &n, &last), &last);
+	check_eq_i(n, 0); /* V-2 lies elsewhere */
+	store_read_end(&tx);
+	check_eq_s(LIST(&m->desk, "valve", "feeds=S-2"), "V-1");
+	check_ok(drop(m, &m->desk, "valve", "V-2"), &last);
+}
+
 /* ---- the index follows the kinds ---- */
 
 struct sync {

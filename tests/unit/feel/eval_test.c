@@ -392,6 +392,17 @@ static bool test_of(const char *tests, const char *input)
 	return hit;
 }
 
+TEST(counts_what_is_slow_as_many_steps)
+{
+	struct arena *a = arena_new(64 << 20);
+
+	check_eq_s(run(a, "count(for i in 1..90 return exp(1))", 100000), "90");
+	check_has(run(a, "count(for i in 1..110 return exp(1))", 100000), "more steps than allowed");
+	check_has(run(a, "count(for i in 1..60 return 2 ** 0.3)", 100000), "more steps than allowed");
+	check_eq_s(run(a, "count(for i in 1..1000 return i ** 2)", 100000), "1000");
+	arena_free(&a);
+}
+
 TEST(reads_the_cells_of_tables)
 {
 	check(test_of("-", "null"));

@@ -1,5 +1,5 @@
 #include "check.h"
-#include "feel/number.h"
+#include "feel/number_int.h"
 
 static struct feel_number num(const char *s)
 {
@@ -105,4 +105,42 @@ TEST(gives_whole_numbers_and_doubles)
 	check_eq_d(feel_number_to_double(num("-123456789012345678901234567890")),
 	        -123456789012345678901234567890.0);
 	check_eq_d(feel_number_to_double(num("1e-400")), 0.0);
+}
+
+/* Against 90 digits of Python's decimal. */
+TEST(raises_to_powers_and_back_exactly)
+{
+	static const struct {
+		const char *a, *b, *want; /* b NULL: exp(a), "": ln(a), else a ** b */
+	} g[] = {{"5", NULL, "148.4131591025766034211155800405523"},
+	        {"-1", NULL, "0.3678794411714423215955237701614609"},
+	        {"1e-30", NULL, "1.000000000000000000000000000001"},
+	        {"14149", NULL, "6.80180926097889412553005085189773e+6144"},
+	        {"10", "", "2.302585092994045684017991454684364"},
+	        {"2.718281828459045235360287471352662", "", "0.9999999999999999999999999999999998"},
+	        {"1e6144", "", "14147.08281135541668260653949758073"},
+	        {"1e-6176", "", "-14220.76553433122614449511522413063"},
+	        {"1.000000000000000000000000000001", "", "9.99999999999999999999999999999500e-31"},
+	        {"8", "0.3333333333333333333333333333333333", "2"},
+	        {"10", "0.3", "1.995262314968879601352455396739536"},
+	        {"1.005", "-360", "0.1660419280383235299160554241562089"},
+	        {"1.0000001", "1000000", "1.105170912549793416638382709346716"}, {"10", "-6176", "1e-6176"},
+	        {"10", "-7000", "0"}, {"-2", "-3", "-0.125"}};
+	struct feel_number n, want;
+
+	for (size_t i = 0; i < ARRAY_LEN(g); i++) {
+		bool ok = g[i].b == NULL ? feel_number_exp(num(g[i].a), &n)
+		          : *g[i].b == 0 ? feel_number_ln(num(g[i].a), &n)
+		                         : feel_number_pow(num(g[i].a), num(g[i].b), &n);
+
+		check(ok);
+		check(feel_number_parse(str_of(g[i].want), &want));
+		if (ok && feel_number_cmp(n, want) != 0)
+			check_fail("%s, %s: %s, not %s", g[i].a, g[i].b != NULL ? g[i].b : "exp", text(n),
+			        g[i].want);
+	}
+	check(!feel_number_exp(num("14150"), &n));
+	check(!feel_number_pow(num("1"), num("1000000000"), &n));
+	check(!feel_number_pow(num("-8"), num("0.5"), &n));
+	check(!feel_number_ln(num("0"), &n));
 }

@@ -73,6 +73,15 @@ static bool on_still(void *ctx, void *user)
 	return !b->over;
 }
 
+static void on_blamed(void *ctx, void *user, enum mqtt_reason reason, const char *why)
+{
+	struct broker *b = ctx;
+	check(user == b && why != NULL);
+	pthread_mutex_lock(&b->lock);
+	sb_printf(&b->blames, "%02x ", (unsigned)reason);
+	pthread_mutex_unlock(&b->lock);
+}
+
 static void on_close(void *ctx, void *user, const char *why)
 {
 	struct broker *b = ctx;
@@ -124,6 +133,7 @@ void broker_start(struct broker *b, struct mqtt_options o)
 	        .outside = on_outside,
 	        .receive = on_receive,
 	        .still = on_still,
+	        .blamed = on_blamed,
 	        .close = on_close};
 	struct err e = ERR_INIT;
 	pthread_mutex_init(&b->lock, NULL);
@@ -138,6 +148,23 @@ void broker_stop(struct broker *b)
 	check(b->server == NULL);
 	sb_fini(&b->text);
 	sb_fini(&b->outside);
+	sb_fini(&b->blames);
+}
+
+int broker_published(struct broker *b)
+{
+	pthread_mutex_lock(&b->lock);
+	int n = b->published;
+	pthread_mutex_unlock(&b->lock);
+	return n;
+}
+
+bool broker_blamed(struct broker *b, const char *reasons)
+{
+	pthread_mutex_lock(&b->lock);
+	bool has = b->blames.n > 0 && strstr(b->blames.p, reasons) != NULL;
+	pthread_mutex_unlock(&b->lock);
+	return has;
 }
 
 bool broker_wait(struct broker *b, const int *counter, int n)

@@ -23,8 +23,9 @@ struct broker {
 	int kept_n, connects, closes, published;
 	struct sb text; /* "topic=payload;" of each message */
 	struct sb outside;
-	char why[128]; /* of the last close */
-	char id[64];   /* client id, user name and password of the last CONNECT */
+	struct sb blames; /* reasons, of clients that were in */
+	char why[128];    /* of the last close */
+	char id[64];      /* client id, user name and password of the last CONNECT */
 	char username[64], password[64];
 };
 
@@ -32,7 +33,9 @@ void broker_start(struct broker *b, struct mqtt_options o);
 void broker_stop(struct broker *b);
 /* Waits, at most some seconds, until the counter is at least n. */
 bool broker_wait(struct broker *b, const int *counter, int n);
-void broker_done(struct broker *b, int i, bool ok); /* the i-th kept message */
+int broker_published(struct broker *b);
+bool broker_blamed(struct broker *b, const char *reasons); /* whether these stand in the blames */
+void broker_done(struct broker *b, int i, bool ok);        /* the i-th kept message */
 
 int raw_open(const struct broker *b);
 void raw_send(int fd, const void *p, size_t n);

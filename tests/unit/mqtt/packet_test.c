@@ -91,7 +91,11 @@ TEST(reads_connect_of_other_versions_as_far_as_the_level)
 	check_eq_s(connect_why(STR("\0\6MQIsdp\3\2\0\0\0\0"), 0, &c), "ok");
 	check_eq_u(c.level, 3);
 	check_eq_s(connect_why(STR("\0\4MQTT\x84\2\0\0\0\0"), 0, &c), "ok");
-	check_eq_u(c.level, 0x84);
+	check_eq_u(c.level, 4);
+	check(c.bridge);
+	check_eq_s(connect_why(STR("\0\4MQTT\x85\2\0\0\0\0"), 0, &c), "ok");
+	check_eq_u(c.level, 0x85);
+	check(!c.bridge);
 }
 
 TEST(refuses_wrong_connects)

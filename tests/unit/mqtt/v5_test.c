@@ -113,6 +113,8 @@ TEST(disconnect_tells_why)
 			check_fail("%s", cases[i].name);
 		peer_close(&p);
 	}
+	/* The caller is told whose clients these are. */
+	check(broker_blamed(&b, "82 90 181 94 "));
 	broker_stop(&b);
 	check_eq_i(b.published, 0);
 }
@@ -257,6 +259,7 @@ TEST(a_flood_is_slowed_down)
 	check_eq_s(peer_quiet(&p), "PINGRESP");
 	check_eq_i(b.published, 105);
 	check(metric_get(METRIC_MQTT_FLOODS) > floods);
+	check(broker_blamed(&b, "96 "));
 	peer_close(&p);
 	broker_stop(&b);
 }

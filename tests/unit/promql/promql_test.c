@@ -188,7 +188,7 @@ TEST(breaks_long_expressions_over_lines)
 	check_ok(promql_parse(a, str_of(q), &x, &e), &e);
 	promql_format_pretty(x, &b);
 	check_eq_s(b.p,
-	        "  sum by (region) (rate(readings_received_total{region=\"320902\",kind=\"gas\"}[5m]))\n"
+	        "  sum by (region) (rate(readings_received_total{kind=\"gas\",region=\"320902\"}[5m]))\n"
 	        "/\n"
 	        "  sum by (region) (rate(readings_expected_total[5m]))");
 	sb_fini(&b);
@@ -243,6 +243,48 @@ TEST(tells_the_column_of_an_error)
 	refuses("a @ inf", 1, "timestamp out of bounds");
 	refuses("a ~ b", 3, "unexpected character: '~'");
 	refuses("a\n+ )", 4, "unexpected right parenthesis ')'");
+}
+
+static void refuses_selector(const char *text, int column, const char *words)
+{
+	struct arena *a = arena_new(0);
+	struct promql_expr *x;
+	struct err e = ERR_INIT;
+
+	check_err(promql_parse_selector(a, str_of(text), &x, &e), ERR_INVALID);
+	check_eq_i(e.column, column);
+	check_has(e.text, words);
+	arena_free(&a);
+}
+
+TEST(parses_selectors_alone)
+{
+	struct arena *a = arena_new(0);
+	struct promql_expr *x;
+	const struct matcher *m;
+	struct matcher more;
+	int n;
+
+	check_ok(promql_parse_selector(a, STR_LIT(" {\"a.b\", c!~'d'} # of all"), &x, NULL), NULL);
+	promql_matchers(x, &m, &n);
+	check_eq_i(n, 2);
+	check_str(m[0].value, "a.b");
+	check_eq_i(m[1].op, MATCH_NRE);
+	check_ok(matcher_init(&more, a, MATCH_EQ, STR_LIT("org"), STR_LIT("o1"), NULL), NULL);
+	promql_add_matcher(a, x, &more);
+	promql_matchers(x, &m, &n);
+	check_eq_i(n, 3);
+	check_str(m[2].name, "org");
+	refuses_selector("", 1, "unexpected end of input");
+	refuses_selector("1", 1, "unexpected number \"1\"");
+	refuses_selector("(a)", 1, "unexpected \"(\"");
+	refuses_selector("sum(a)", 4, "unexpected \"(\"");
+	refuses_selector("a[5m]", 2, "unexpected \"[\"");
+	refuses_selector("a offset 5m", 3, "unexpected <offset>");
+	refuses_selector("a + b", 3, "unexpected <op:+>");
+	refuses_selector("{a=\"\"}", 1, "at least one non-empty matcher");
+	refuses_selector("{a", 3, "unexpected end of input inside braces");
+	arena_free(&a);
 }
 
 TEST(refuses_what_is_nested_too_deeply)

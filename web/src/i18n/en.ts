@@ -963,6 +963,7 @@ export const en: Words = {
 	'rf.right': 'not its thing',
 	'rf.key': 'wrong secret',
 	'rf.busy': 'too many at once',
+	'rf.limit': 'more at once than it may',
 	'rf.flood': 'sent too fast',
 	'rf.body': 'too large or damaged',
 	'rd.title': 'Readings',

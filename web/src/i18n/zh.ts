@@ -962,6 +962,7 @@ export const zh = {
 	'rf.right': '越权',
 	'rf.key': '密钥不对',
 	'rf.busy': '来得太快',
+	'rf.limit': '一次过多',
 	'rf.flood': '发得太快',
 	'rf.body': '正文过大或损坏',
 	'rd.title': '读数存储',

@@ -16,7 +16,7 @@ async function ask(): Promise<void> {
 	running++;
 	for (let next = queue.shift(); next; next = queue.shift())
 		try {
-			const r = await get(recordPath(...next));
+			const r = await get(next[0] === 'thing' ? pathOf('/api/v1/things/{code}', { code: next[1] }) : recordPath(...next));
 
 			known.set(`zh ${next.join('/')}`, r.name || r.code);
 			known.set(`en ${next.join('/')}`, r.name_en || r.name || r.code);
@@ -70,6 +70,11 @@ export async function choices(ref: string, q: string, signal: AbortSignal): Prom
 		const found = all.filter((x) => x.name.toLowerCase().includes(text) || x.name_en.toLowerCase().includes(text) || x.code.startsWith(text));
 
 		return found.slice(0, SHOWN).map((x) => ({ code: x.code, name: named(x), more: ref === 'region' ? `${above(x.code)} ${x.code}`.trim() : x.code }));
+	}
+	if (ref === 'thing') {
+		const things = await get('/api/v1/things', { q: text, limit: SHOWN }, signal);
+
+		return things.items.map((x) => ({ code: x.code, name: named(x, x.code), more: `${named(names.kinds.get(x.kind), x.kind)} ${x.code}` }));
 	}
 	const page = await get(pathOf('/api/v1/records/{kind}', { kind: ref }), { q: text, limit: SHOWN }, signal);
 
