@@ -287,6 +287,8 @@ struct api_server {
 	struct rate *rate;      /* of one account; NULL: as much as it likes */
 	struct rate *strangers; /* of one address without a session; NULL likewise */
 	struct deadlines *deadlines;
+	struct crew *crew; /* of large queries */
+	int processors;
 	struct oidc *oidc; /* NULL: no provider */
 	char *web_dir;
 	char *version;

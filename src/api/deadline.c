@@ -1,6 +1,6 @@
 /*
  * A query polls a flag; one thread raises the flags of those that have taken too long. It sleeps until the
- * first of them is due.
+ * first of them is due, and is not woken for one that is due later: most begin and end while it sleeps.
  */
 #include "api/api_int.h"
 #include "base/thread.h"
@@ -10,6 +10,7 @@ struct deadlines {
 	pthread_cond_t changed;
 	pthread_t thread;
 	struct deadline *first;
+	dur_us wakes; /* when the thread looks by itself */
 	bool closing, raised;
 };
 
@@ -37,6 +38,7 @@ static void *run(void *arg)
 			else if (x->at < next)
 				next = x->at;
 		}
+		d->wakes = next;
 		wait_until(d, next);
 	}
 	pthread_mutex_unlock(&d->lock);
@@ -94,7 +96,8 @@ void deadline_begin(struct deadlines *d, struct deadline *x, dur_us within)
 	if (x->next != NULL)
 		x->next->prev = &x->next;
 	d->first = x;
-	pthread_cond_signal(&d->changed);
+	if (x->at < d->wakes)
+		pthread_cond_signal(&d->changed);
 	pthread_mutex_unlock(&d->lock);
 }
 

@@ -124,84 +124,6 @@ void prom__begin(struct call *c)
 	jw_key(&c->w, "data");
 }
 
-/* Digits of n at the end of text, two at a time; where they begin. */
-static char *put_digits(uint64_t n, char *end)
-{
-	static const char two[] =
-	        "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	        "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	        "8081828384858687888990919293949596979899";
-
-	for (; n >= 100; n /= 100) {
-		end -= 2;
-		memcpy(end, two + n % 100 * 2, 2);
-	}
-	if (n < 10) {
-		*--end = (char)('0' + n);
-		return end;
-	}
-	end -= 2;
-	memcpy(end, two + n * 2, 2);
-	return end;
-}
-
-/* Samples have three digits behind the point or none; a lone scalar or string is written as any number is. */
-static size_t put_time(char *to, time_us t, bool lone)
-{
-	int64_t ms = t / US_MS;
-	uint64_t left = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
-	char digits[24], *p = put_digits(left / 1000, digits + sizeof(digits));
-	size_t n = 0;
-
-	left %= 1000;
-	if (ms < 0)
-		to[n++] = '-';
-	memcpy(to + n, p, (size_t)(digits + sizeof(digits) - p));
-	n += (size_t)(digits + sizeof(digits) - p);
-	if (left == 0)
-		return n;
-	to[n++] = '.';
-	to[n++] = (char)('0' + left / 100);
-	to[n++] = (char)('0' + left / 10 % 10);
-	to[n++] = (char)('0' + left % 10);
-	while (lone && to[n - 1] == '0')
-		n--;
-	return n;
-}
-
-/* [seconds,"value"]: a long answer is made of little else. Only a lone scalar has no exponent. */
-static void write_pair(struct jw *w, time_us t, double v, bool lone)
-{
-	char text[NUM_PLAIN_MAX + 40];
-	size_t n = 1;
-
-	text[0] = '[';
-	n += put_time(text + n, t, lone);
-	text[n++] = ',';
-	text[n++] = '"';
-	n += lone ? num_format_plain(v, text + n) : num_format(v, text + n);
-	text[n++] = '"';
-	text[n++] = ']';
-	jw_raw(w, (struct str){text, n});
-}
-
-static void write_time(struct jw *w, time_us t)
-{
-	char text[32];
-
-	jw_raw(w, (struct str){text, put_time(text, t, true)});
-}
-
-void prom__labels(struct jw *w, const struct labels *ls)
-{
-	jw_object(w);
-	for (int i = 0; i < ls->n; i++) {
-		jw_key_str(w, ls->l[i].name);
-		jw_str(w, ls->l[i].value);
-	}
-	jw_object_end(w);
-}
-
 static void write_strings(struct jw *w, const char *key, const struct str *s, size_t n, const char *more)
 {
 	if (n == 0 && more == NULL)
@@ -213,29 +135,6 @@ static void write_strings(struct jw *w, const char *key, const struct str *s, si
 	if (more != NULL)
 		jw_cstr(w, more);
 	jw_array_end(w);
-}
-
-static void write_line(struct jw *w, const struct promql_line *l)
-{
-	jw_object(w);
-	jw_key(w, "metric");
-	prom__labels(w, &l->labels);
-	jw_key(w, "values");
-	jw_array(w);
-	for (size_t i = 0; i < l->n; i++)
-		write_pair(w, l->t[i], l->v[i], false);
-	jw_array_end(w);
-	jw_object_end(w);
-}
-
-static void write_sample(struct jw *w, const struct promql_sample *s)
-{
-	jw_object(w);
-	jw_key(w, "metric");
-	prom__labels(w, &s->labels);
-	jw_key(w, "value");
-	write_pair(w, s->t, s->v, false);
-	jw_object_end(w);
 }
 
 struct query {
@@ -287,20 +186,18 @@ static void write_result(struct call *c, const struct query *q, const struct pro
 	jw_kstr(w, "resultType", names[r->type]);
 	jw_key(w, "result");
 	if (r->type == PROMQL_SCALAR) {
-		write_pair(w, r->t, r->scalar, true);
+		prom__pair(w, r->t, r->scalar);
 	} else if (r->type == PROMQL_STRING) {
 		jw_array(w);
-		write_time(w, r->t);
+		prom__at(w, r->t);
 		jw_str(w, r->string);
 		jw_array_end(w);
 	} else {
 		jw_array(w);
-		for (size_t i = 0; i < n; i++) {
-			if (r->type == PROMQL_VECTOR)
-				write_sample(w, &r->sample[i]);
-			else
-				write_line(w, &r->line[i]);
-		}
+		if (r->type == PROMQL_VECTOR)
+			prom__samples(w, r->sample, n);
+		else
+			prom__lines(w, r->line, n, q->o.limits.crew);
 		jw_array_end(w);
 	}
 	if (stats != NULL && *stats != '\0')
@@ -314,13 +211,12 @@ static void write_result(struct call *c, const struct query *q, const struct pro
 
 /* ---- queries ---- */
 
-/* All processors, unless more than two want each of them already: who helps would then only be waited for. */
-static int query_threads(void)
+/* Nobody where more than two want each processor already: who helps would then only be waited for. */
+static struct crew *query_crew(const struct api_server *s)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
 	double load;
 
-	return getloadavg(&load, 1) == 1 && load > 2 * (double)n ? 1 : (int)n;
+	return getloadavg(&load, 1) == 1 && load > 2.0 * s->processors ? NULL : s->crew;
 }
 
 static int query_begin(struct call *c, struct query *q, struct err *e)
@@ -349,7 +245,7 @@ static int query_begin(struct call *c, struct query *q, struct err *e)
 	q->storage = site_promql(c->site);
 	q->o.storage = &q->storage;
 	q->o.limits.cancel = &q->deadline.raised;
-	q->o.limits.threads = query_threads();
+	q->o.limits.crew = query_crew(c->s);
 	deadline_begin(c->s->deadlines, &q->deadline, timeout);
 	q->begun = clock_monotonic();
 	return 0;

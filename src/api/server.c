@@ -1,5 +1,6 @@
 #include "api/server.h"
 #include "api/api_int.h"
+#include "base/crew.h"
 #include "base/digest.h"
 #include "base/log.h"
 
@@ -17,7 +18,8 @@
 	"display-capture=()"
 #define BODY_OF_STRANGERS 65536 /* taken, so that the answer to an unknown address is read */
 #define QUEUE 2000
-#define TRIES_BURST 30 /* to sign in, from one address */
+#define QUERY_THREADS 4 /* where the setting does not say */
+#define TRIES_BURST 30  /* to sign in, from one address */
 #define TRIES_REFILL (2 * US_SECOND)
 #define RATE_BURST_S 10 /* an account may ask for so many seconds' worth at once */
 
@@ -494,6 +496,14 @@ static void done(void *ctx, struct http_req *r, int status, dur_us took)
 	http_set_data(r, NULL);
 }
 
+/* Besides the handler's own thread. */
+static int query_hands(const struct api_server *s, int threads)
+{
+	if (threads == 0)
+		threads = s->processors < QUERY_THREADS ? s->processors : QUERY_THREADS;
+	return threads < 1 ? 0 : threads > CREW_MOST ? CREW_MOST - 1 : threads - 1;
+}
+
 int api_start(const struct api_options *o, struct api_server **out, struct err *e)
 {
 	struct http_door door = {.admit = admit, .serve = serve, .done = done};
@@ -523,6 +533,8 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 		s->strangers = rate_new(o->rate * RATE_BURST_S, US_SECOND / o->rate);
 	}
 	s->deadlines = deadlines_new();
+	s->processors = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	s->crew = crew_new(query_hands(s, o->query_threads));
 	s->streams = streams_new(o->site);
 	s->work = work_new(o->workers > 0 ? o->workers : 4, QUEUE);
 	door.ctx = s;
@@ -586,6 +598,7 @@ void api_stop(struct api_server **sp)
 	work_free(&s->work);
 	streams_free(&s->streams);
 	deadlines_free(&s->deadlines);
+	crew_free(&s->crew);
 	rate_free(&s->tries);
 	rate_free(&s->rate);
 	oidc_free(&s->oidc);

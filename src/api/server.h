@@ -22,8 +22,10 @@ struct api_options {
 	bool test_control;      /* the routes under /api/v1/test/; needs a manual clock */
 	const char *cert, *key; /* PEM files for TLS, or NULL; must live as long as the server */
 	const char *proxies;    /* that are believed, as http_options; NULL: none */
-	int rate;    /* requests a second of one account over a while, at most 100,000; 0: no limit */
-	int workers; /* threads that run handlers; 0: 4 */
+	int rate;          /* requests a second of one account over a while, at most 100,000; 0: no limit */
+	int workers;       /* threads that run handlers; 0: 4 */
+	int query_threads; /* that work on one large query, its handler's among them; 0: the processors, at
+	                      most 4 */
 	struct oidc_options oidc; /* copied */
 	const char *version;      /* told by /healthz and GET /session; NULL: "0.1.0" */
 };

@@ -180,11 +180,11 @@ void arena_reset(struct arena *a)
 	a->failed = false;
 }
 
-/* `room` is a multiple of ALIGN and within the budget; the bytes are zeroed. */
-static void *take_slow(struct arena *a, size_t room, size_t n)
+/* `room` is a multiple of ALIGN and within the budget. */
+static void *take_slow(struct arena *a, size_t room, size_t n, bool zero)
 {
 	if (room > a->next_cap / 4) {
-		struct chunk *c = chunk_new(room, true);
+		struct chunk *c = chunk_new(room, zero);
 		/* The first chunk must stay last in the list: reset keeps it. */
 		c->prev = a->top->prev;
 		if (c->prev == NULL) {
@@ -206,7 +206,7 @@ static void *take_slow(struct arena *a, size_t room, size_t n)
 	char *p = a->at;
 	a->at += room;
 	ASAN_UNPOISON_MEMORY_REGION(p, n);
-	return memset(p, 0, n);
+	return zero ? memset(p, 0, n) : p;
 }
 
 /* Most allocations are small: a call for each would cost more than the zeros. */
@@ -220,17 +220,17 @@ static inline void *clear(char *p, size_t n)
 	return p;
 }
 
-static inline void *take(struct arena *a, size_t room, size_t n)
+static inline void *take(struct arena *a, size_t room, size_t n, bool zero)
 {
 	if (UNLIKELY((size_t)(a->end - a->at) < room))
-		return take_slow(a, room, n);
+		return take_slow(a, room, n, zero);
 	char *p = a->at;
 	a->at += room;
 	ASAN_UNPOISON_MEMORY_REGION(p, n);
-	return clear(p, n);
+	return zero ? clear(p, n) : p;
 }
 
-void *arena_alloc(struct arena *a, size_t n)
+static void *within_budget(struct arena *a, size_t n, bool zero)
 {
 	OBJ_CHECK(a, ARENA_MAGIC);
 	if (UNLIKELY(n > a->limit || round_up(n) > a->limit - a->used)) {
@@ -238,15 +238,28 @@ void *arena_alloc(struct arena *a, size_t n)
 		return NULL;
 	}
 	a->used += round_up(n);
-	return take(a, round_up(n) + GAP, n);
+	return take(a, round_up(n) + GAP, n, zero);
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	return within_budget(a, n, true);
+}
+
+static size_t bytes_of(size_t n, size_t size)
+{
+	size_t bytes;
+	return __builtin_mul_overflow(n, size, &bytes) ? SIZE_MAX /* past any budget */ : bytes;
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
 {
-	size_t bytes;
-	if (UNLIKELY(__builtin_mul_overflow(n, size, &bytes)))
-		bytes = SIZE_MAX; /* past any budget */
-	return arena_alloc(a, bytes);
+	return within_budget(a, bytes_of(n, size), true);
+}
+
+void *arena_array_raw(struct arena *a, size_t n, size_t size)
+{
+	return within_budget(a, bytes_of(n, size), false);
 }
 
 /* Whether the block of `old` bytes at p is the last one taken and has room behind it for `now`. */
@@ -346,7 +359,7 @@ void arena_cleanup(struct arena *a, void (*f)(void *arg), void *arg)
 {
 	OBJ_CHECK(a, ARENA_MAGIC);
 	/* Outside the budget: a cleanup that got lost would leak what it stands for. */
-	struct cleanup *c = take(a, round_up(sizeof(*c)) + GAP, sizeof(*c));
+	struct cleanup *c = take(a, round_up(sizeof(*c)) + GAP, sizeof(*c), false);
 	*c = (struct cleanup){.prev = a->cleanups, .f = f, .arg = arg};
 	a->cleanups = c;
 }

@@ -22,6 +22,8 @@ void arena_reset(struct arena *a);
 void *arena_alloc(struct arena *a, size_t n);
 /* n * size with overflow check. */
 void *arena_array(struct arena *a, size_t n, size_t size);
+/* The same, but with whatever bytes lay there: for what is written whole at once. */
+void *arena_array_raw(struct arena *a, size_t n, size_t size);
 /* Grows an array as xgrow does; the old place stays behind in the arena. NULL past the budget. */
 void *arena_grow(struct arena *a, void *p, size_t *cap, size_t need, size_t size);
 void *arena_memdup(struct arena *a, const void *p, size_t n);

@@ -215,7 +215,7 @@ struct bpmn__call {
 struct bpmn__local {
 	uint32_t owner;
 	struct feel_value vars; /* a context */
-	size_t cap;             /* 0: its list is that of another state, for a draft that has changed none of it */
+	size_t cap; /* 0: its list is that of another state, for a draft that has changed none of it */
 };
 
 /* Tokens, waits, calls and locals are in order of keys, since keys only grow. */

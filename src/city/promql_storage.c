@@ -163,13 +163,15 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		        .lasting = v.lasting,
 		        .plain = v.plain,
 		        .period = v.period,
+		        .first = v.first,
 		        .chunks = {.least = v.chunks.least,
 		                .greatest = v.chunks.greatest,
 		                .falls = v.chunks.falls,
 		                .sum = v.chunks.sum,
 		                .lost = v.chunks.lost,
 		                .n = v.chunks.n,
-		                .skew = v.chunks.skew}};
+		                .skew = v.chunks.skew,
+		                .even_end = v.chunks.even_end}};
 	return rc;
 }
 

@@ -71,9 +71,9 @@ static int read_labels(const char *text, struct arena *a, struct labels *out, st
 		if (out->n == LABELS_OUT || !label_name_valid(name) || str_starts(name, "__") ||
 		        str_is(name, "thing") || value.n == 0 || !utf8_valid(value))
 			rc = err_set(e, ERR_INVALID,
-			        "labels look like site=yancheng or site=yancheng,side=a, at most %d, and "
-			        "none is "
-			        "called thing: not \"%s\"",
+			        "labels look like site=east or site=east,side=a, at most %d, and none is "
+			        "called thing: "
+			        "not \"%s\"",
 			        LABELS_OUT, text);
 		else
 			out->l[out->n++] = (struct label){name, value};

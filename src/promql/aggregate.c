@@ -104,6 +104,7 @@ struct state {
 	double *v, *c, *n, *mean;
 	double full;   /* columns that had a sample at every step; n is of the others */
 	bool stepwise; /* some mean has taken over */
+	bool odd;      /* not all columns were tame */
 };
 
 /* Whether all of them are numbers, none absent, and of a size that two can be added. Bits of doubles are in
@@ -132,9 +133,21 @@ static void add_tame(struct state *st, const double *restrict in, size_t steps)
 	st->full++;
 }
 
+/* So few tame columns do not add up to what is not. */
+#define FEW (1 << 20)
+
+static bool can_add(struct state *st, const double *in, size_t steps)
+{
+	if (!all_tame(in, steps)) {
+		st->odd = true;
+		return false;
+	}
+	return (!st->odd && st->full < FEW) || all_tame(st->v, steps);
+}
+
 static void add_sum(struct state *st, const double *in, size_t steps)
 {
-	if (all_tame(in, steps) && all_tame(st->v, steps)) {
+	if (can_add(st, in, steps)) {
 		add_tame(st, in, steps);
 		return;
 	}
@@ -148,7 +161,7 @@ static void add_sum(struct state *st, const double *in, size_t steps)
 /* st->mean is absent while the plain sum serves; it takes over once that would overflow. */
 static void add_avg(struct state *st, const double *in, size_t steps)
 {
-	if (!st->stepwise && all_tame(in, steps) && all_tame(st->v, steps)) {
+	if (!st->stepwise && can_add(st, in, steps)) {
 		add_tame(st, in, steps);
 		return;
 	}
@@ -229,7 +242,7 @@ static double finish(enum aggregate agg, const struct state *st, size_t k)
 	}
 }
 
-#define SLICE 64 /* steps that one thread takes */
+#define SLICE 64 /* steps that are taken at once */
 
 struct simple {
 	enum aggregate agg;
@@ -239,14 +252,20 @@ struct simple {
 	struct state st;
 };
 
+static void ask_ahead(const double *v, size_t n)
+{
+	for (size_t k = 0; k < n; k += 64 / sizeof *v)
+		__builtin_prefetch(v + k);
+}
+
 /* All groups at the steps of one slice. */
-static void aggregate_slice(void *ctx, size_t slice, int thread)
+static void aggregate_slice(void *ctx, size_t slice, int hand)
 {
 	const struct simple *a = ctx;
 	const struct groups *gr = a->gr;
 	size_t from = slice * SLICE, steps = a->steps - from < SLICE ? a->steps - from : SLICE;
 
-	(void)thread;
+	(void)hand;
 	for (size_t i = 0; i < gr->n; i++) {
 		struct state st = {.v = a->out[i].v + from,
 		        .c = a->st.c + from,
@@ -259,6 +278,9 @@ static void aggregate_slice(void *ctx, size_t slice, int thread)
 		}
 		for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++) {
 			const double *in = member_column(gr, m) + from;
+
+			if (m + 1 < gr->in.n)
+				ask_ahead(member_column(gr, m + 1) + from, steps);
 
 			switch (a->agg) {
 			case AGG_SUM: add_sum(&st, in, steps); break;

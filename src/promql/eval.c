@@ -41,6 +41,16 @@ void *ev_array(struct eval *ev, size_t n, size_t size)
 	return p;
 }
 
+double *ev_raw(struct eval *ev, size_t n)
+{
+	double *v = ev_count(ev, n) ? arena_array_raw(ev->a, n, sizeof *v) : NULL;
+
+	if (v == NULL)
+		ev_fail(ev, ERR_NOMEM,
+		        "the query needs more memory than it may take; ask for fewer series or steps");
+	return v;
+}
+
 bool ev_count(struct eval *ev, size_t samples)
 {
 	ev->samples += samples;
@@ -52,7 +62,7 @@ bool ev_count(struct eval *ev, size_t samples)
 
 double *ev_column(struct eval *ev, size_t n)
 {
-	double *v = ev_count(ev, n) ? ev_array(ev, n, sizeof *v) : NULL;
+	double *v = ev_raw(ev, n);
 
 	if (v != NULL)
 		for (size_t i = 0; i < n; i++)
@@ -319,10 +329,10 @@ static void result_line(struct eval *ev, struct promql_line *line, const struct 
         const time_us *t, const double *v, size_t n)
 {
 	*line = (struct promql_line){.labels = *labels};
-	line->t = ev_array(ev, n, sizeof *line->t);
-	line->v = ev_array(ev, n, sizeof *line->v);
-	if (ev->rc != 0 || n == 0)
-		return;
+	line->t = arena_array_raw(ev->a, n, sizeof *line->t);
+	line->v = arena_array_raw(ev->a, n, sizeof *line->v);
+	if (n == 0 || line->t == NULL || line->v == NULL)
+		return; /* eval_done looks whether the arena failed */
 	memcpy(line->t, t, n * sizeof *t);
 	memcpy(line->v, v, n * sizeof *v);
 	line->n = n;
@@ -441,7 +451,7 @@ static void eval_init(struct eval *ev, const struct promql_expr *x, const struct
 	        .max_samples = o->limits.max_samples ? o->limits.max_samples : SAMPLES_DEFAULT,
 	        .max_series = o->limits.max_series ? o->limits.max_series : SERIES_DEFAULT,
 	        .cancel = o->limits.cancel,
-	        .threads = o->limits.threads < THREADS_MAX ? o->limits.threads : THREADS_MAX,
+	        .crew = o->limits.crew,
 	        .e = e};
 	if (x->n_scope < 0)
 		ev_fail(ev, ERR_NOMEM, "out of memory while the query's scope was set");

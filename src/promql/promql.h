@@ -7,11 +7,13 @@
  *
  * Ownership: an expression lives in the arena it was parsed into; results live in the arena of the
  * evaluation, whose budget is the memory limit. Threads: an expression is immutable and may be
- * evaluated by many threads at once.
+ * evaluated by many threads at once. There are none inside: the host may lend a crew's hands, whose number
+ * changes no bit of any answer.
  */
 #ifndef HEMING_PROMQL_H
 #define HEMING_PROMQL_H
 
+#include "base/crew.h"
 #include "base/labels.h"
 #include "base/time.h"
 
@@ -27,6 +29,7 @@ struct promql_chunks {
 	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
 	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
 	size_t n, skew;
+	bool even_end; /* none falls among the samples behind the last run, nor from it to them */
 };
 struct promql_series {
 	struct labels labels; /* sorted, with __name__; lives at least as long as the cursor's arena */
@@ -36,6 +39,7 @@ struct promql_series {
 	bool lasting;  /* t and v are valid until the cursor is closed, and other threads may read them */
 	bool plain;    /* surely no NaN, and so no staleness marker, among v; false where that is not known */
 	dur_us period; /* each sample is that much after the one before; 0: not known */
+	time_us first; /* t[0] where the period is known: then t is not looked at */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
 	/*
 	 * The start timestamps: since when each sample counts. 0: not known; NULL: none is. Counters that
@@ -108,7 +112,7 @@ struct promql_limits {
 	size_t max_samples; /* samples held or read by one evaluation; 0: 50,000,000 */
 	size_t max_series;  /* 0: 1,000,000 */
 	const bool *cancel; /* polled if not NULL */
-	int threads;        /* that work on a large query, the caller's among them; 0: that one alone */
+	struct crew *crew;  /* works on large queries, too; NULL: the caller alone */
 };
 struct promql_options {
 	const struct promql_storage *storage;

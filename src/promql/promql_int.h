@@ -268,7 +268,7 @@ struct eval {
 	dur_us lookback;
 	size_t max_samples, max_series, samples;
 	const bool *cancel;
-	int threads;
+	struct crew *crew;
 	time_us start, end; /* of the query, whatever the grid of a subquery is */
 	dur_us step;        /* 0 in an instant query */
 	struct notes warning, info;
@@ -287,6 +287,8 @@ int ev_fail(struct eval *ev, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void *ev_array(struct eval *ev, size_t n, size_t size);
 /* A column of n ABSENT steps; counts them against the limit. */
 double *ev_column(struct eval *ev, size_t n);
+/* The same, to be written whole. */
+double *ev_raw(struct eval *ev, size_t n);
 bool ev_count(struct eval *ev, size_t samples);
 struct series *vec_add(struct eval *ev, struct vec *v);
 /* Annotations; the position of `at` (may be NULL) is added as (line:column). */
@@ -363,13 +365,14 @@ struct samples {
 	bool lasting;  /* until the source is closed */
 	bool plain;    /* no NaN */
 	dur_us period; /* from each sample to the next; 0: not known */
+	time_us first; /* the time of the first, where the period is known */
 	struct promql_chunks chunks;
 	const time_us *since; /* as in promql_series; NULL: not known of any */
 };
 /* Even samples are not read for their times. */
 static inline time_us sample_time(const struct samples *s, size_t i)
 {
-	return s->period > 0 ? s->t[0] + (time_us)i * s->period : s->t[i];
+	return s->period > 0 ? s->first + (time_us)i * s->period : s->t[i];
 }
 
 /* Looks for later and later samples. Steps usually lie as many samples apart as those before. */
@@ -398,6 +401,36 @@ static inline size_t seek_after(struct seek *k, const struct samples *s, time_us
 	return seek_far(k, s, x);
 }
 
+/*
+ * Steps that are as many samples apart from one another: those of an even series on a grid of its period or a
+ * multiple. The first sample after x + k * grid->step is at + k * stride, where that is from 0 to s->n.
+ */
+struct pace {
+	int64_t at, stride;
+};
+static inline bool pace_of(const struct samples *s, const struct grid *g, time_us x, struct pace *out)
+{
+	int64_t d;
+
+	if (s->period <= 0 || g->n < 2 || g->step % s->period != 0 ||
+	        __builtin_sub_overflow(x, s->first, &d) || d < INT64_MIN / 2 || d > INT64_MAX / 2)
+		return false;
+	out->stride = g->step / s->period;
+	out->at = d / s->period + (d % s->period >= 0);
+	return true;
+}
+static inline int64_t pace_at(const struct pace *p, size_t k)
+{
+	return p->at + (int64_t)k * p->stride;
+}
+/* The first step from which on it is at least `at`; g->n if there is none. */
+static inline size_t pace_from(const struct pace *p, const struct grid *g, int64_t at)
+{
+	int64_t k = at <= p->at ? 0 : (at - p->at + p->stride - 1) / p->stride;
+
+	return (uint64_t)k < g->n ? (size_t)k : g->n;
+}
+
 struct source; /* of samples */
 struct source *source_open(struct eval *ev, const struct node *x, const struct grid *g, struct timing *tm);
 bool source_next(struct eval *ev, struct source *s, struct samples *out); /* false at the end or on failure */
@@ -405,14 +438,9 @@ void source_close(struct source *s);
 
 /* ---- work on many series (rows.c) ---- */
 
-#define THREADS_MAX 8
-
-/*
- * Calls one(ctx, i, thread) for every i below n, on threads 0 … THREADS_MAX - 1 if `work` (samples, about) is
- * worth it; each takes `share` of them at once. It may not touch struct eval. Ends early when cancelled.
- */
+/* crew_run, with the crew if `work` (samples, about) is worth it. It may not touch struct eval. */
 void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
-        void (*one)(void *ctx, size_t i, int thread), void *ctx);
+        void (*one)(void *ctx, size_t i, int hand), void *ctx);
 
 struct row {
 	struct samples in;
@@ -424,9 +452,11 @@ struct rows {
 	struct row *row;
 	size_t n, cap;
 	size_t work; /* samples and steps that wait */
+	bool called; /* the crew, for so much */
 	double *spare;
-	/* Works on one row, on thread 0 … THREADS_MAX - 1; may not touch struct eval, unless serial. */
-	void (*one)(void *ctx, struct row *r, int thread);
+	dur_us step; /* between two that are looked at; 0: it is one */
+	/* Works on one row, as hand 0 … CREW_MOST - 1; may not touch struct eval, unless serial. */
+	void (*one)(void *ctx, struct row *r, int hand);
 	void *ctx;
 	bool serial;
 };

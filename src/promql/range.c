@@ -311,7 +311,7 @@ static bool falls(const double *v)
 	return (any[0] | any[1]) != 0;
 }
 
-/* Where a series falls or changes; one for each thread. */
+/* Where a series falls or changes; one for each hand. */
 struct marks {
 	uint32_t *p;
 	size_t n, cap;
@@ -335,7 +335,7 @@ static void make_marks(struct marks *m, const struct samples *in, uint8_t flags)
 
 			if (to > in->n)
 				to = in->n;
-			if (run < in->chunks.n && !in->chunks.falls[run]) {
+			if (run < in->chunks.n ? !in->chunks.falls[run] : in->chunks.even_end) {
 				i = to;
 				continue;
 			}
@@ -409,62 +409,151 @@ struct sliding {
 	double *scalar[3];
 	int scalars;
 	struct window window; /* what all series have in common */
-	struct marks marks[THREADS_MAX];
-	struct sorted sorted[THREADS_MAX];
+	struct marks marks[CREW_MOST];
+	struct sorted sorted[CREW_MOST];
 };
 
-static void slide(void *ctx, struct row *r, int thread)
-{
-	struct sliding *sl = ctx;
-	struct marks *m = &sl->marks[thread];
-	struct window w = sl->window;
-	const struct samples *in = &r->in;
-	struct seek lo = SEEK_START, hi = SEEK_START;
-	struct stretch stretch = {0};
-	size_t first_mark = 0, end_mark = 0;
-	uint64_t all = 0;
+/* What one series needs while the window slides over it. */
+struct slider {
+	const struct sliding *sl;
+	const struct marks *m;
+	size_t first_mark, end_mark;
+	struct window w;
+};
 
-	w.plain = in->plain;
-	w.series = in;
-	w.stretch = &stretch;
-	w.sorted = &sl->sorted[thread];
-	sorted_begin(w.sorted);
-	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
-		make_marks(m, in, sl->f->flags);
-	for (size_t k = 0; k < sl->steps; k++) {
+/* The window of step k holds samples from … to - 1. False: too long a query was cancelled. */
+static inline __attribute__((always_inline)) bool slide_step(
+        struct slider *s, struct row *r, size_t k, size_t from, size_t to)
+{
+	const struct sliding *sl = s->sl;
+	const struct marks *m = s->m;
+	struct window *w = &s->w;
+
+	while (s->first_mark < m->n && m->p[s->first_mark] <= from)
+		s->first_mark++;
+	while (s->end_mark < m->n && m->p[s->end_mark] < to)
+		s->end_mark++;
+	w->t = r->in.t + from;
+	w->v = r->in.v + from;
+	w->n = to - from;
+	w->first = sample_time(&r->in, from);
+	w->last = sample_time(&r->in, to - 1);
+	w->mark = m->p + s->first_mark;
+	w->marks = s->end_mark > s->first_mark ? s->end_mark - s->first_mark : 0;
+	w->base = from;
+	for (int i = 0; i < sl->scalars; i++)
+		w->arg[i] = sl->scalar[i][k];
+	/* A long window at many steps is work for minutes. */
+	if (w->n > LONG_WINDOW && sl->cancel != NULL && __atomic_load_n(sl->cancel, __ATOMIC_RELAXED))
+		return false;
+	r->v[k] = sl->f->window(w);
+	return true;
+}
+
+static inline void slide_time(struct slider *s, size_t k)
+{
+	s->w.at = grid_time(s->sl->g, k);
+	s->w.end = timing_end(s->sl->tm, s->w.at);
+	s->w.start = s->w.end - s->sl->tm->range;
+}
+
+/* Steps first … end - 1, whose windows are sought. */
+static bool slide_seek(struct slider *s, struct row *r, size_t first, size_t end)
+{
+	const struct samples *in = &r->in;
+	const struct window *w = &s->w;
+	struct seek lo = SEEK_START, hi = SEEK_START;
+
+	for (size_t k = first; k < end; k++) {
 		size_t from, to;
 
-		w.at = grid_time(sl->g, k);
-		w.end = timing_end(sl->tm, w.at);
-		w.start = w.end - sl->tm->range;
-		from = seek_after(&lo, in, w.start);
-		to = seek_after(&hi, in, w.end);
+		slide_time(s, k);
+		from = seek_after(&lo, in, w->start);
+		to = seek_after(&hi, in, w->end);
 		seek_ahead(&hi, in);
-		widen(in, &w, sl->lookback, &from, &to);
-		if (from >= to) {
+		widen(in, w, s->sl->lookback, &from, &to);
+		if (from >= to)
 			r->v[k] = absent();
+		else if (!slide_step(s, r, k, from, to))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Steps first … end - 1 of an even series, whose windows all lie alike over so many samples, all among those
+ * there are: `from` and `to` are those of the first.
+ */
+static bool slide_paced(
+        struct slider *s, struct row *r, size_t first, size_t end, size_t from, size_t to, size_t stride)
+{
+	const struct sliding *sl = s->sl;
+	bool rate = sl->f->window == w_rate;
+	bool counter = (rate || sl->f->window == w_increase) && r->in.since == NULL;
+	const double *v = r->in.v;
+	uint32_t next; /* mark */
+
+	slide_time(s, first);
+	for (size_t k = first; k < end; k++, from += stride, to += stride) {
+		double diff;
+
+		seek_ahead(&(struct seek){to, stride}, &r->in);
+		if (k > first) {
+			s->w.at += sl->g->step;
+			s->w.start += sl->g->step;
+			s->w.end += sl->g->step;
+		}
+		while (counter && s->first_mark < s->m->n && s->m->p[s->first_mark] <= from)
+			s->first_mark++;
+		next = s->first_mark < s->m->n ? s->m->p[s->first_mark] : UINT32_MAX;
+		/* The first one fits the stretch, which is the same for all. */
+		if (!counter || k == first || next < to || to - from < 2) {
+			if (!slide_step(s, r, k, from, to))
+				return false;
 			continue;
 		}
-		while (first_mark < m->n && m->p[first_mark] <= from)
-			first_mark++;
-		while (end_mark < m->n && m->p[end_mark] < to)
-			end_mark++;
-		w.t = in->t + from;
-		w.v = in->v + from;
-		w.n = to - from;
-		w.first = sample_time(in, from);
-		w.last = sample_time(in, to - 1);
-		w.mark = m->p + first_mark;
-		w.marks = end_mark > first_mark ? end_mark - first_mark : 0;
-		w.base = from;
-		for (int i = 0; i < sl->scalars; i++)
-			w.arg[i] = sl->scalar[i][k];
-		/* A long window at many steps is work for minutes. */
-		if (w.n > LONG_WINDOW && sl->cancel != NULL && __atomic_load_n(sl->cancel, __ATOMIC_RELAXED))
-			return;
-		r->v[k] = sl->f->window(&w);
-		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
+		diff = v[to - 1] - v[from] + 0.0;
+		r->v[k] = diff * (diff > 0 && v[from] >= 0 ? counter_factor(s->w.stretch, v[from], diff, rate,
+		                                                     sl->tm->range)
+		                                           : s->w.stretch->factor);
 	}
+	return true;
+}
+
+static void slide(void *ctx, struct row *r, int hand)
+{
+	struct sliding *sl = ctx;
+	const struct samples *in = &r->in;
+	struct stretch stretch = {0};
+	struct slider s = {.sl = sl, .m = &sl->marks[hand], .w = sl->window};
+	struct pace lo, hi;
+	size_t first = 0, end = 0, k = 0;
+	uint64_t all = 0;
+
+	s.w.plain = in->plain;
+	s.w.series = in;
+	s.w.stretch = &stretch;
+	s.w.sorted = &sl->sorted[hand];
+	sorted_begin(s.w.sorted);
+	if (sl->f->flags & (FN_NEEDS_RESETS | FN_NEEDS_CHANGES))
+		make_marks(&sl->marks[hand], in, sl->f->flags);
+	slide_time(&s, 0);
+	if (!sl->tm->pinned && !s.w.anchored && !s.w.smoothed && pace_of(in, sl->g, s.w.start, &lo) &&
+	        pace_of(in, sl->g, s.w.end, &hi) && lo.at < hi.at) {
+		first = pace_from(&lo, sl->g, 0);
+		end = pace_from(&hi, sl->g, (int64_t)in->n + 1);
+	}
+	if (first < end) {
+		if (!slide_seek(&s, r, 0, first) ||
+		        !slide_paced(&s, r, first, end, (size_t)pace_at(&lo, first),
+		                (size_t)pace_at(&hi, first), (size_t)lo.stride))
+			return;
+		k = end;
+	}
+	if (!slide_seek(&s, r, k, sl->steps))
+		return;
+	for (k = 0; k < sl->steps; k++)
+		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	r->any = all != 0;
 }
 
@@ -488,7 +577,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	struct samples in;
 	struct sliding sl = {
 	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
-	struct rows rows = {.one = slide, .ctx = &sl, .serial = f->flags & FN_FAILS};
+	struct rows rows = {.one = slide, .ctx = &sl, .step = g->step, .serial = f->flags & FN_FAILS};
 
 	if (!modifiers_fit(ev, f, range) || call_rollup(ev, x, range, g, out))
 		return;
@@ -514,7 +603,7 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 			break;
 	rows_work(ev, &rows);
 	source_close(s);
-	for (int i = 0; i < THREADS_MAX; i++) {
+	for (int i = 0; i < CREW_MOST; i++) {
 		free(sl.marks[i].p);
 		sorted_fini(&sl.sorted[i]);
 	}

@@ -39,6 +39,7 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	        .lasting = s.lasting,
 	        .plain = s.plain,
 	        .period = s.period,
+	        .first = s.first,
 	        .chunks = s.chunks,
 	        .since = s.since};
 	return rc > 0 && ev_count(ev, s.n);
@@ -74,8 +75,8 @@ size_t seek_far(struct seek *k, const struct samples *s, time_us x)
 
 	if (s->period <= 0) {
 		found = search(s->t, s->n, k->at, x);
-	} else if (s->n > 0 && x >= s->t[0]) {
-		uint64_t i = ((uint64_t)x - (uint64_t)s->t[0]) / (uint64_t)s->period;
+	} else if (s->n > 0 && x >= s->first) {
+		uint64_t i = ((uint64_t)x - (uint64_t)s->first) / (uint64_t)s->period;
 
 		found = i < s->n ? (size_t)i + 1 : s->n;
 	}
@@ -111,17 +112,15 @@ struct laying {
 	enum told told;
 };
 
-/* One series on the grid. A marker is ABSENT by itself. */
-static void lay(void *ctx, struct row *r, int thread)
+/* Steps from … to - 1, one after the other; whether there is a value. A marker is ABSENT by itself. */
+static bool lay_steps(const struct laying *l, const struct row *r, size_t from, size_t to)
 {
-	const struct laying *l = ctx;
 	const struct samples *s = &r->in;
 	struct seek seek = SEEK_START;
 	uint64_t all = 0;
 	bool odd = l->told != TELL_VALUES || l->smoothed;
 
-	(void)thread;
-	for (size_t k = 0; k < l->g->n; k++) {
+	for (size_t k = from; k < to; k++) {
 		time_us t = grid_time(l->g, k) - l->offset;
 		size_t at = seek_after(&seek, s, t);
 
@@ -132,7 +131,34 @@ static void lay(void *ctx, struct row *r, int thread)
 			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->told) : s->v[at - 1];
 		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	}
-	r->any = all != 0;
+	return all != 0;
+}
+
+/* One series on the grid. Where steps are evenly many samples apart, and each has one, nothing is sought. */
+static void lay(void *ctx, struct row *r, int hand)
+{
+	const struct laying *l = ctx;
+	const struct samples *s = &r->in;
+	const struct grid *g = l->g;
+	struct pace p;
+	size_t from, to, at;
+
+	(void)hand;
+	if (l->told != TELL_VALUES || l->smoothed || !s->plain || s->period > l->lookback ||
+	        !pace_of(s, g, g->start - l->offset, &p)) {
+		r->any = lay_steps(l, r, 0, g->n);
+		return;
+	}
+	from = pace_from(&p, g, 1);
+	to = pace_from(&p, g, (int64_t)s->n + 1);
+	at = from < to ? (size_t)pace_at(&p, from) - 1 : 0;
+	for (size_t k = from; k < to; k++, at += (size_t)p.stride) {
+		seek_ahead(&(struct seek){at, (size_t)p.stride}, s);
+		r->v[k] = s->v[at];
+	}
+	r->any = from < to;
+	r->any |= lay_steps(l, r, 0, from);
+	r->any |= lay_steps(l, r, to, g->n);
 }
 
 static void drop_markers(struct eval *ev, struct samples *s)
@@ -177,7 +203,7 @@ void select_instant(
 	struct samples in;
 	struct grid pin = {0, 0, 1};
 	struct laying l = {.g = g, .lookback = ev->lookback, .smoothed = x->smoothed, .told = told};
-	struct rows rows = {.one = lay, .ctx = &l};
+	struct rows rows = {.one = lay, .ctx = &l, .step = g->step};
 	time_us first, last;
 
 	if (!timing_of(ev, x, &tm))

@@ -60,16 +60,10 @@ static void forget(struct columns *c, struct column *x)
 		free(x);
 }
 
-static void forget_oldest(struct columns *c)
-{
-	must(c->oldest->older == NULL);
-	forget(c, c->oldest);
-}
-
 void columns_fini(struct columns *c)
 {
 	while (c->oldest)
-		forget_oldest(c);
+		forget(c, c->oldest);
 	pthread_mutex_destroy(&c->lock);
 }
 
@@ -81,8 +75,17 @@ static void insert(struct columns *c, struct column **slot, struct column *x)
 	x->slot = slot;
 	link_newest(c, x);
 	c->bytes += bytes_of(x);
-	while (c->bytes > c->most && c->oldest != x)
-		forget_oldest(c);
+	while (c->bytes > c->most && (c->oldest != x || c->newest != x)) {
+		struct column *y = c->oldest;
+
+		if (y != x && !y->wanted) {
+			forget(c, y);
+			continue;
+		}
+		y->wanted = false;
+		unlink_column(c, y);
+		link_newest(c, y);
+	}
 }
 
 struct column *columns_take(struct columns *c, struct column **slot, uint32_t settled, time_us from)
@@ -96,10 +99,7 @@ struct column *columns_take(struct columns *c, struct column **slot, uint32_t se
 	c->hits++;
 	if (from < x->asked)
 		x->asked = from;
-	if (x != c->newest) {
-		unlink_column(c, x);
-		link_newest(c, x);
-	}
+	x->wanted = true;
 	x->readers++;
 	return x;
 }
@@ -172,6 +172,7 @@ static void find_period(struct column *x, size_t from)
 
 		if (d != x->period) {
 			x->even = i - 1;
+			x->even_t = x->t[i - 1];
 			x->period = d;
 		}
 	}
@@ -191,6 +192,7 @@ static void append(struct column *x, time_us last, const time_us *t, const doubl
 		to = to < x->n ? to : x->n;
 		summarise(x, i, to);
 	}
+	x->end_falls = x->n % SERIES_CHUNK > 0 && x->falls[x->n / SERIES_CHUNK];
 	find_period(x, from);
 	x->last = last;
 }

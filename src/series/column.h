@@ -7,8 +7,9 @@
  * `settled` up, and its column is good no more.
  *
  * Points do not change and do not move while anybody has the column: it grows behind what its readers
- * know of, or is copied into a larger one, without what nobody has asked for since. Past their size the
- * columns go that were not read for longest.
+ * know of, or is copied into a larger one, without what nobody has asked for since. Past their size those go
+ * that were kept for longest; one that was read meanwhile stays for another round. So whoever reads one does
+ * not touch its neighbours.
  *
  * Ownership: the cache and each reader have one count of a column. Threads: any, under columns.lock,
  * but for columns_init and _fini. No errors; what is too large is not kept.
@@ -21,19 +22,23 @@
 #include <pthread.h>
 
 struct column {
-	struct column **slot; /* where the cache is asked for it; NULL: no longer in the cache */
-	struct column *newer, *older;
+	/* What every reader looks at comes first. */
 	uint32_t readers, settled;
 	time_us from, last; /* it holds all points of [from, last] */
 	time_us asked;      /* earliest instant asked for since it was made; INT64_MAX: by nobody */
 	time_us *t;
-	double *v, *least, *greatest, *sum,
-	        *lost; /* the latter of each SERIES_CHUNK points, as struct series_chunks */
-	bool *falls;
-	size_t n, cap;
-	size_t even; /* from this point on each is `period` after the one before */
+	double *v;
+	size_t n, even; /* from this point on, which is at even_t, each is `period` after the one before */
+	time_us even_t;
 	dur_us period;
-	bool plain; /* no NaN among v */
+	bool plain;                            /* no NaN among v */
+	bool end_falls;                        /* as falls, of the run that is not whole yet */
+	bool wanted;                           /* read since it was kept, or since it was the oldest */
+	double *least, *greatest, *sum, *lost; /* of each SERIES_CHUNK points, as struct series_chunks */
+	bool *falls;
+	size_t cap;
+	struct column **slot; /* where the cache is asked for it; NULL: no longer in the cache */
+	struct column *newer, *older;
 };
 struct columns {
 	pthread_mutex_t lock;

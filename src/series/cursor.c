@@ -20,14 +20,15 @@ static void points_room(struct points *p, size_t more)
 	p->v = xgrow(p->v, &p->v_cap, p->n + more, sizeof(*p->v));
 }
 
-void cursor__add(struct series_cursor *c, const struct layer *l, const time_us *t, const double *v, size_t n)
+void cursor__add(
+        struct series_cursor *c, const struct reading *r, const time_us *t, const double *v, size_t n)
 {
 	struct points swap;
 	size_t lo = 0;
 
-	while (n && t[n - 1] > l->to)
+	while (n && t[n - 1] > r->to)
 		n--;
-	while (lo < n && t[lo] < l->from)
+	while (lo < n && t[lo] < r->from)
 		lo++;
 	t += lo;
 	v += lo;
@@ -68,29 +69,44 @@ void cursor__report_broken(struct series_db *db, const char *file, uint32_t seri
 	pthread_mutex_unlock(&db->job_lock);
 }
 
-static void copy_layer(const struct series *s, struct layer *l)
+static void copy_reading(const struct series *s, bool late, struct reading *r)
 {
-	struct block **at = &l->block;
+	struct block **at = &r->block;
 
 	for (const struct block *b = s->sealed; b; b = b->younger) {
-		if (b->t1 < l->from || b->t0 > l->to)
+		if (b->t1 < r->from || b->t0 > r->to)
 			continue;
 		*at = xrealloc(NULL, sizeof(*b) + b->len);
 		memcpy(*at, b, sizeof(*b) + b->len);
 		(*at)->next = NULL;
 		at = &(*at)->next;
 	}
-	if (s->head.n && s->head.last >= l->from && s->head.first <= l->to) {
-		l->head = s->head;
-		l->head.p = xrealloc(NULL, s->head.used);
-		memcpy(l->head.p, s->head.p, s->head.used);
+	if (s->head.n && s->head.last >= r->from && s->head.first <= r->to) {
+		r->head = s->head;
+		r->head.p = xrealloc(NULL, s->head.used);
+		memcpy(r->head.p, s->head.p, s->head.used);
 	}
-	if (s->late && !l->column) { /* a good column has them */
+	if (s->late && late) {
 		size_t n = sizeof(*s->late) + s->late->n * sizeof(s->late->p[0]);
 
-		l->late = xrealloc(NULL, n);
-		memcpy(l->late, s->late, n);
+		r->late = xrealloc(NULL, n);
+		memcpy(r->late, s->late, n);
 	}
+}
+
+static void free_reading(struct reading *r)
+{
+	if (!r)
+		return;
+	while (r->block) {
+		struct block *b = r->block;
+
+		r->block = b->next;
+		free(b);
+	}
+	free(r->head.p);
+	free(r->late);
+	free(r);
 }
 
 /* The layer's part of its column: what is there now. */
@@ -100,7 +116,9 @@ static void view_column(struct layer *l, struct column *x)
 	l->n = x->n;
 	l->plain = x->plain;
 	l->even = x->even;
+	l->even_t = x->even_t;
 	l->period = x->period;
+	l->falls = x->end_falls;
 }
 
 /*
@@ -109,24 +127,51 @@ static void view_column(struct layer *l, struct column *x)
  */
 static void plan_layer(struct series_cursor *c, struct series *s, struct layer *l)
 {
-	*l = (struct layer){.series = s,
-	        .from = c->from,
-	        .to = c->to,
-	        .last = s->last->t,
-	        .settled = s->settled,
-	        .read = s->last->t != TIME_NONE && c->from <= s->last->t};
-	if (!l->read || c->aside)
+	struct reading r = {.from = c->from, .to = c->to, .settled = s->settled};
+	time_us last = s->last->t;
+
+	*l = (struct layer){.last = last, .hidden = series__hidden(s)};
+	if (last == TIME_NONE || c->from > last)
 		return;
-	l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
+	if (!c->aside)
+		l->column = columns_take(&c->db->columns, &s->column, s->settled, c->from);
 	if (l->column) {
 		view_column(l, l->column);
-		l->to = s->last->t;
-		l->read = l->column->last < s->last->t && c->to > l->column->last;
-		if (l->read)
-			l->from = l->column->last + 1;
-	} else if ((double)s->last->t - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
-		l->keep = true;
-		l->to = s->last->t;
+		if (l->column->last >= last || c->to <= l->column->last)
+			return;
+		r.to = last;
+		r.from = l->column->last + 1;
+	} else if (!c->aside && (double)last - (double)c->to <= (double)c->to - (double)c->from + US_HOUR) {
+		r.keep = true;
+		r.to = last;
+	}
+	l->reading = xrealloc(NULL, sizeof(r));
+	*l->reading = r;
+}
+
+/* What is looked at of a series lies in four places, none of which is in the cache where there are many: the
+ * memory is asked for them some series ahead. */
+static void plan_layers(struct series_cursor *c)
+{
+	enum { SOON = 6, FAR = 12, LINE = 64 };
+	const uint32_t *id = c->found.id;
+	size_t n = c->found.n;
+
+	for (size_t i = 0; i < n; i++) {
+		if (i + FAR < n) {
+			const char *s = (const char *)series__at(c->db, id[i + FAR]);
+
+			for (size_t k = 0; k < sizeof(struct series); k += LINE)
+				__builtin_prefetch(s + k);
+			__builtin_prefetch(series__last(c->db, id[i + FAR]));
+		}
+		if (i + SOON < n) {
+			const char *x = (const char *)series__at(c->db, id[i + SOON])->column;
+
+			for (size_t k = 0; x && k < sizeof(struct column); k += LINE)
+				__builtin_prefetch(x + k, 1);
+		}
+		plan_layer(c, series__at(c->db, id[i]), &c->layer[i]);
 	}
 }
 
@@ -138,19 +183,20 @@ static int copy_layers(struct series_cursor *c, struct err *e)
 	pthread_rwlock_rdlock(&c->db->seal_lock);
 	pthread_rwlock_rdlock(&c->db->data_lock);
 	pthread_mutex_lock(&c->db->columns.lock);
-	for (size_t i = 0; i < c->found.n; i++)
-		plan_layer(c, series__at(c->db, c->found.id[i]), &c->layer[i]);
+	plan_layers(c);
 	pthread_mutex_unlock(&c->db->columns.lock);
 	for (size_t i = 0; i < c->found.n; i++) {
-		struct layer *l = &c->layer[i];
+		struct reading *r = c->layer[i].reading;
+		const struct series *s;
 
-		if (!l->read)
+		if (!r)
 			continue;
-		copy_layer(l->series, l);
-		if (l->column && l->series->filed < l->from)
+		s = series__at(c->db, c->found.id[i]);
+		copy_reading(s, !c->layer[i].column, r); /* a good column has late points */
+		if (c->layer[i].column && s->filed < r->from)
 			continue;
-		from = l->from < from ? l->from : from;
-		to = l->to > to ? l->to : to;
+		from = r->from < from ? r->from : from;
+		to = r->to > to ? r->to : to;
 	}
 	pthread_rwlock_unlock(&c->db->data_lock);
 	if (from <= to)
@@ -186,8 +232,7 @@ int cursor__open(struct series_db *db, const struct series_query *q, bool aside,
         struct series_cursor **out, struct err *e)
 {
 	struct series_cursor *c = NULL;
-	struct matching g;
-	bool selective = false, more;
+	bool selective = false;
 	int rc;
 
 	for (int i = 0; i < q->n; i++)
@@ -201,12 +246,7 @@ int cursor__open(struct series_db *db, const struct series_query *q, bool aside,
 	        .max_points = q->max_points,
 	        .cancel = q->cancel,
 	        .aside = aside};
-	select__init(&g, db, q->m, q->n);
-	rc = select__find(&g, q->max_series, a, &c->found, &more, e);
-	arena_free(&g.temp);
-	if (!rc && more)
-		rc = err_set(
-		        e, ERR_TOOBIG, "more than %zu series match; narrow the selection", q->max_series);
+	rc = select__kept(db, q, a, &c->found, e);
 	if (!rc && q->cancel && __atomic_load_n(q->cancel, __ATOMIC_RELAXED))
 		rc = err_set(e, ERR_CANCELLED, "the query was cancelled");
 	if (rc) {
@@ -215,7 +255,7 @@ int cursor__open(struct series_db *db, const struct series_query *q, bool aside,
 		return rc;
 	}
 	take_spare(c);
-	c->layer = xcalloc(c->found.n + 1, sizeof(*c->layer));
+	c->layer = xrealloc(NULL, (c->found.n + 1) * sizeof(*c->layer));
 	rc = copy_layers(c, e);
 	if (rc)
 		series_cursor_free(&c);
@@ -242,7 +282,7 @@ static int over(const struct series_cursor *c, size_t n, struct err *e)
 	return 0;
 }
 
-int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
+int cursor__read_files(struct series_cursor *c, const struct reading *r, uint32_t id, struct err *e)
 {
 	time_us t[CODEC_POINTS], t0;
 	double v[CODEC_POINTS];
@@ -252,7 +292,7 @@ int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t 
 	for (size_t i = 0; i < c->view.n; i++) {
 		int got;
 
-		files_view_seek(&c->view, i, id, l->from, l->to);
+		files_view_seek(&c->view, i, id, r->from, r->to);
 		while ((got = files_view_step(&c->view, i, &t0, &p, &len, e)) == 1) {
 			int n = block_decode(id, t0, p, len, t, v), rc;
 
@@ -267,8 +307,8 @@ int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t 
 				c->broken = true;
 				continue;
 			}
-			cursor__add(c, l, t, v, (size_t)n);
-			rc = over(c, l->keep ? 0 : c->all.n, e);
+			cursor__add(c, r, t, v, (size_t)n);
+			rc = over(c, r->keep ? 0 : c->all.n, e);
 			if (rc)
 				return rc;
 			if (cursor__cancelled(c))
@@ -284,35 +324,35 @@ int cursor__read_files(struct series_cursor *c, const struct layer *l, uint32_t 
 	return 0;
 }
 
-void cursor__read_memory(struct series_cursor *c, const struct layer *l, uint32_t id)
+void cursor__read_memory(struct series_cursor *c, const struct reading *r, uint32_t id)
 {
 	time_us t[CODEC_POINTS];
 	double v[CODEC_POINTS];
 
-	for (struct block *b = l->block; b; b = b->next) {
+	for (struct block *b = r->block; b; b = b->next) {
 		int n = block_decode(id, b->t0, b->data, b->len, t, v);
 
 		must(n == b->n);
-		cursor__add(c, l, t, v, (size_t)n);
+		cursor__add(c, r, t, v, (size_t)n);
 	}
-	if (l->head.n) {
-		must(head_decode(&l->head, t, v));
-		cursor__add(c, l, t, v, l->head.n);
+	if (r->head.n) {
+		must(head_decode(&r->head, t, v));
+		cursor__add(c, r, t, v, r->head.n);
 	}
-	if (l->late)
-		cursor__add(c, l, t, v, series__late_sorted(l->late, t, v));
+	if (r->late)
+		cursor__add(c, r, t, v, series__late_sorted(r->late, t, v));
 }
 
 /* All layers of one series, into c->all. */
-static int read_layers(struct series_cursor *c, const struct layer *l, uint32_t id, struct err *e)
+static int read_layers(struct series_cursor *c, const struct reading *r, uint32_t id, struct err *e)
 {
 	int rc;
 
 	c->all.n = 0;
 	c->broken = false;
-	rc = cursor__read_files(c, l, id, e);
+	rc = cursor__read_files(c, r, id, e);
 	if (!rc)
-		cursor__read_memory(c, l, id);
+		cursor__read_memory(c, r, id);
 	return rc;
 }
 
@@ -332,17 +372,18 @@ static void join_column(struct series_cursor *c, struct layer *l)
 }
 
 /* What was read becomes the series' column or goes into it. Else l->column is NULL and c->all has all. */
-static void keep_column(struct series_cursor *c, struct layer *l)
+static void keep_column(struct series_cursor *c, struct layer *l, uint32_t id)
 {
 	struct columns *columns = &c->db->columns;
+	const struct reading *r = l->reading;
 	const struct points *p = &c->all;
-	struct column *x = NULL;
+	struct column **slot = &series__at(c->db, id)->column, *x = NULL;
 
 	pthread_mutex_lock(&columns->lock);
 	if (!c->broken && l->column)
 		x = columns_extend(columns, l->column, l->last, p->t, p->v, p->n);
 	else if (!c->broken)
-		x = columns_put(columns, &l->series->column, l->settled, l->from, l->last, p->t, p->v, p->n);
+		x = columns_put(columns, slot, r->settled, r->from, l->last, p->t, p->v, p->n);
 	if (x)
 		view_column(l, x);
 	else if (l->column)
@@ -385,13 +426,23 @@ static size_t after(const time_us *p, size_t n, time_us t)
 static size_t after_in(const struct layer *l, size_t n, time_us t)
 {
 	const struct column *x = l->column;
-	time_us even;
 	uint64_t i;
 
-	if (l->period <= 0 || l->even >= n || t < (even = x->t[l->even]))
+	if (l->period <= 0 || l->even >= n || t < l->even_t)
 		return after(x->t, n, t);
-	i = ((uint64_t)t - (uint64_t)even) / (uint64_t)l->period;
+	i = ((uint64_t)t - (uint64_t)l->even_t) / (uint64_t)l->period;
 	return i < n - l->even ? l->even + (size_t)i + 1 : n;
+}
+
+bool cursor__step(struct series_cursor *c, uint32_t *id, struct layer **l)
+{
+	while (c->next < c->found.n && c->layer[c->next].hidden)
+		c->next++;
+	if (c->next == c->found.n)
+		return false;
+	*id = c->found.id[c->next];
+	*l = &c->layer[c->next];
+	return true;
 }
 
 int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
@@ -402,20 +453,20 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	struct layer *l;
 	size_t lo = 0, n;
 	bool plain = false;
+	uint32_t id;
 	int rc = 0;
 
-	if (c->next == c->found.n)
+	if (!cursor__step(c, &id, &l))
 		return 0;
 	if (cursor__cancelled(c))
 		return err_set(e, ERR_CANCELLED, "the query was cancelled");
-	l = &c->layer[c->next];
 	c->all.n = 0;
-	if (l->read) {
-		rc = read_layers(c, l, c->found.id[c->next], e);
+	if (l->reading) {
+		rc = read_layers(c, l->reading, id, e);
 		if (rc)
 			return rc;
-		if (l->keep || l->column)
-			keep_column(c, l);
+		if (l->reading->keep || l->column)
+			keep_column(c, l, id);
 	}
 	t = l->column ? l->column->t : c->all.t;
 	v = l->column ? l->column->v : c->all.v;
@@ -433,27 +484,31 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 	if (rc)
 		return rc;
 	c->points += n - lo;
-	*out = (struct series_view){.id = {c->found.id[c->next]},
+	*out = (struct series_view){.id = {id},
 	        .labels = c->found.labels[c->next],
 	        .n = n - lo,
 	        .lasting = l->column != NULL,
 	        .plain = plain};
-	if (l->column && n > lo + 1 && lo >= l->even && l->period > 0)
+	if (l->column && n > lo + 1 && lo >= l->even && l->period > 0) {
 		out->period = l->period;
+		out->first = l->even_t + (time_us)(lo - l->even) * l->period;
+	}
 	if (n > lo) {
 		out->t = t + lo;
 		out->v = v + lo;
 	}
 	if (plain && n > lo) {
-		size_t first = lo / SERIES_CHUNK;
+		size_t first = lo / SERIES_CHUNK, end = n / SERIES_CHUNK;
+		bool whole = end < l->n / SERIES_CHUNK;
 
 		out->chunks = (struct series_chunks){.least = l->column->least + first,
 		        .greatest = l->column->greatest + first,
 		        .falls = l->column->falls + first,
 		        .sum = l->column->sum + first,
 		        .lost = l->column->lost + first,
-		        .n = n / SERIES_CHUNK - first,
-		        .skew = lo % SERIES_CHUNK};
+		        .n = end - first,
+		        .skew = lo % SERIES_CHUNK,
+		        .even_end = !(whole ? l->column->falls[end] : l->falls)};
 	}
 	c->next++;
 	return 1;
@@ -471,16 +526,8 @@ void series_cursor_free(struct series_cursor **cp)
 		if (c->layer[i].column)
 			columns_leave(c->layer[i].column);
 	pthread_mutex_unlock(&c->db->columns.lock);
-	for (size_t i = 0; c->layer && i < c->found.n; i++) {
-		while (c->layer[i].block) {
-			struct block *b = c->layer[i].block;
-
-			c->layer[i].block = b->next;
-			free(b);
-		}
-		free(c->layer[i].head.p);
-		free(c->layer[i].late);
-	}
+	for (size_t i = 0; c->layer && i < c->found.n; i++)
+		free_reading(c->layer[i].reading);
 	if (c->view.part)
 		files_view_close(&c->db->files, &c->view);
 	windows__free(c->windows);

@@ -340,7 +340,7 @@ int series__match_ids(struct series_db *db, const struct matcher *m, int n, stru
 	int rc;
 
 	select__init(&g, db, m, n);
-	rc = select__find(&g, 0, a, &f, &more, e);
+	rc = select__find(&g, false, 0, a, &f, &more, e);
 	arena_free(&g.temp);
 	for (size_t i = 0; i < f.n && !rc; i++)
 		ids_add(ids, f.id[i]);

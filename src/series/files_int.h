@@ -1,7 +1,8 @@
 /*
  * files_int - what the parts of the block files share: files.c (the list, connections that write),
- * files_read.c (connections that read, views), files_write.c (blocks and roll-ups in step), files_pack.c (long
- * blocks, full pages), files_thin.c (taking points out), files_care.c (verify, salvage). Nobody else includes it.
+ * files_read.c (connections that read, views), files_write.c (blocks and roll-ups in step), files_pack.c
+ * (long blocks, full pages), files_thin.c (taking points out), files_care.c (verify, salvage). Nobody else
+ * includes it.
  */
 #ifndef HEMING_SERIES_FILES_INT_H
 #define HEMING_SERIES_FILES_INT_H

@@ -375,6 +375,7 @@ uint32_t index_add_keyed(struct index *x, const struct labels *ls, const struct 
 	}
 	table_add(&x->sets, k->set, id);
 	x->alive++;
+	x->changes++;
 	return id;
 }
 
@@ -393,6 +394,7 @@ void index_remove(struct index *x, uint32_t id)
 	free(s->pair);
 	*s = (struct index_entry){0};
 	x->alive--;
+	x->changes++;
 }
 
 int index_labels(const struct index *x, uint32_t id, struct label *out)

@@ -61,6 +61,7 @@ struct index {
 	char **chunk;    /* INDEX_CHUNK entries each, then what is kept apart; a chunk never moves */
 	uint32_t n;      /* ids 1…n were given out */
 	uint32_t alive;
+	uint64_t changes; /* sets that were added or removed */
 	struct index_table sets, pair_table;
 	struct index_pair *pair;
 	size_t pairs, pair_cap;

@@ -152,14 +152,16 @@ static int compare_ordered(const void *a, const void *b)
 	return labels_cmp(&((const struct ordered *)a)->labels, &((const struct ordered *)b)->labels);
 }
 
-int select__find(
-        struct matching *g, size_t limit, struct arena *a, struct found *out, bool *more, struct err *e)
+int select__find(struct matching *g, bool hidden, size_t limit, struct arena *a, struct found *out,
+        bool *more, struct err *e)
 {
 	struct series_db *db = g->db;
 	struct ids ids = {0};
 	struct things things = {0};
 	uint32_t *thing = NULL;
 	struct ordered *o = NULL;
+	struct labels *labels;
+	uint32_t *id;
 	size_t n = 0, kept;
 	int rc = 0;
 
@@ -169,7 +171,7 @@ int select__find(
 	pthread_rwlock_rdlock(&db->data_lock);
 	kept = 0;
 	for (size_t i = 0; i < ids.n; i++)
-		if (!series__hidden(series__at(db, ids.p[i])))
+		if (hidden || !series__hidden(series__at(db, ids.p[i])))
 			ids.p[kept++] = ids.p[i];
 	ids.n = kept;
 	pthread_rwlock_unlock(&db->data_lock);
@@ -212,20 +214,61 @@ int select__find(
 	pthread_rwlock_unlock(&db->index_lock);
 	if (!rc && n)
 		qsort(o, n, sizeof(*o), compare_ordered);
-	out->n = n;
-	out->id = arena_array(a, n + 1, sizeof(*out->id));
-	out->labels = arena_array(a, n + 1, sizeof(*out->labels));
-	if (!rc && (!out->id || !out->labels))
+	id = arena_array(a, n + 1, sizeof(*id));
+	labels = arena_array(a, n + 1, sizeof(*labels));
+	if (!rc && (!id || !labels))
 		rc = err_set(e, ERR_NOMEM, "the matching series are over the memory limit");
 	for (size_t i = 0; i < n && !rc; i++) {
-		out->id[i] = o[i].id;
-		out->labels[i] = o[i].labels;
+		id[i] = o[i].id;
+		labels[i] = o[i].labels;
 	}
+	*out = (struct found){id, labels, n};
 	free(o);
 	free(thing);
 	free(things.t);
 	free(things.slot);
 	ids_fini(&ids);
+	return rc;
+}
+
+static int find_for_query(
+        struct series_db *db, const struct series_query *q, struct arena *a, struct found *out, struct err *e)
+{
+	struct matching g;
+	bool more;
+	int rc;
+
+	select__init(&g, db, q->m, q->n);
+	rc = select__find(&g, true, q->max_series, a, out, &more, e);
+	arena_free(&g.temp);
+	if (!rc && more)
+		rc = err_set(
+		        e, ERR_TOOBIG, "more than %zu series match; narrow the selection", q->max_series);
+	return rc;
+}
+
+int select__kept(
+        struct series_db *db, const struct series_query *q, struct arena *a, struct found *out, struct err *e)
+{
+	const struct series_virtual *virt;
+	struct selection_age age = {0};
+	int rc;
+
+	pthread_rwlock_rdlock(&db->index_lock);
+	age.index = db->index.changes;
+	virt = db->virt;
+	pthread_rwlock_unlock(&db->index_lock);
+	if (virt && !virt->version)
+		return find_for_query(db, q, a, out, e);
+	/* What changes from here on makes it older than it says, and so no longer good. */
+	if (virt)
+		age.virt = virt->version(virt->ctx);
+	if (selections_take(&db->selections, q->m, q->n, age, a, out) &&
+	        (!q->max_series || out->n <= q->max_series))
+		return 0;
+	rc = find_for_query(db, q, a, out, e);
+	if (!rc)
+		(void)selections_put(&db->selections, q->m, q->n, age, a, out);
 	return rc;
 }
 
@@ -308,7 +351,7 @@ int series_list(struct series_db *db, const struct matcher *m, int n, size_t lim
 	int rc;
 
 	select__init(&g, db, m, n);
-	rc = select__find(&g, limit, a, &f, &more, e);
+	rc = select__find(&g, false, limit, a, &f, &more, e);
 	arena_free(&g.temp);
 	if (rc)
 		return rc;

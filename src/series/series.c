@@ -12,6 +12,7 @@
 #define QUEUE_POINTS 4000000
 #define QUEUE_BATCHES 4000000
 #define CACHE_B ((size_t)256 << 20)
+#define SELECTIONS_PART 8 /* so much of that beside it, for what selectors found */
 
 /* A stream of readers must not keep the committer out. */
 static void init_rwlock(pthread_rwlock_t *l)
@@ -95,6 +96,7 @@ static void destroy(struct series_db *db)
 	pthread_mutex_destroy(&db->commit_lock);
 	pthread_mutex_destroy(&db->job_lock);
 	pthread_mutex_destroy(&db->spare_lock);
+	selections_fini(&db->selections);
 	free(db->spare.t);
 	free(db->spare.v);
 	pthread_cond_destroy(&db->job_cond);
@@ -129,6 +131,7 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 	init_cond(&db->done_cond);
 	db->queue = queue_new(QUEUE_BATCHES);
 	columns_init(&db->columns, o->cache_b ? o->cache_b : CACHE_B);
+	selections_init(&db->selections, (o->cache_b ? o->cache_b : CACHE_B) / SELECTIONS_PART);
 	index_init(&db->index, sizeof(struct series), offsetof(struct series, index),
 	        &(struct point){.t = TIME_NONE}, sizeof(struct point));
 
@@ -183,6 +186,7 @@ void series_set_virtual(struct series_db *db, const struct series_virtual *v)
 {
 	pthread_rwlock_wrlock(&db->index_lock);
 	db->virt = v;
+	db->index.changes++; /* as good as one: other labels */
 	pthread_rwlock_unlock(&db->index_lock);
 }
 
@@ -355,6 +359,11 @@ void series_stats(struct series_db *db, struct series_stats *out)
 	out->cache_hits = db->columns.hits;
 	out->cache_misses = db->columns.misses;
 	pthread_mutex_unlock(&db->columns.lock);
+	pthread_mutex_lock(&db->selections.lock);
+	out->selection_b = db->selections.bytes;
+	out->selection_hits = db->selections.hits;
+	out->selection_misses = db->selections.misses;
+	pthread_mutex_unlock(&db->selections.lock);
 	pthread_rwlock_rdlock(&db->index_lock);
 	pthread_rwlock_rdlock(&db->data_lock);
 	out->series = db->index.alive;

@@ -45,6 +45,8 @@ struct series_virtual {
 	const char *const *names; /* NULL-ended, sorted bytewise */
 	/* Fills value[i] for names[i] (STR_NULL for none); bytes are put into the arena. */
 	void (*values)(void *ctx, struct str thing, struct arena *a, struct str *value);
+	/* Another one after any change of what values() says. NULL: it may change at any time. */
+	uint64_t (*version)(void *ctx);
 };
 
 enum series_durability {
@@ -177,6 +179,7 @@ struct series_chunks {
 	const bool *falls; /* some value is less than the one before it, which may stand in the run before */
 	const double *sum, *lost; /* Neumaier's: what rounding took from the sum is in `lost` */
 	size_t n, skew;
+	bool even_end; /* none falls among the points behind the last run, nor from it to them */
 };
 struct series_view {
 	series_id id;
@@ -187,6 +190,7 @@ struct series_view {
 	bool lasting;                /* t and v are valid until the cursor is freed */
 	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
 	dur_us period;               /* each point is that much after the one before; 0: not known */
+	time_us first;               /* t[0] where the period is known, so that t need not be looked at */
 	struct series_chunks chunks; /* n is 0 unless plain */
 };
 struct series_cursor;
@@ -260,6 +264,7 @@ struct series_stats {
 	dur_us last_sync_us;               /* duration of the last log sync */
 	uint64_t cache_bytes;              /* decoded points that are kept */
 	uint64_t cache_hits, cache_misses; /* series asked for whose points were kept, or were not */
+	uint64_t selection_b, selection_hits, selection_misses; /* selectors whose series were remembered */
 };
 void series_stats(struct series_db *db, struct series_stats *out);
 

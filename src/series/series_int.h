@@ -21,6 +21,7 @@
 #include "series/frame.h"
 #include "series/head.h"
 #include "series/index.h"
+#include "series/selection.h"
 #include "series/series.h"
 
 #include <pthread.h>
@@ -119,6 +120,7 @@ struct series_db {
 	pthread_rwlock_t index_lock;
 	struct index index;                /* index */
 	const struct series_virtual *virt; /* index; NULL: none */
+	struct selections selections;      /* with a lock of its own, under which no other is taken */
 
 	pthread_rwlock_t data_lock;
 	struct block *fifo, *fifo_tail; /* data; all sealed blocks without a file, oldest first */

@@ -185,7 +185,7 @@ static int read_parts(struct series_cursor *c, uint32_t id, struct err *e)
 static int redo(struct series_cursor *c, size_t a, size_t b, uint32_t id, struct err *e)
 {
 	struct windows *w = c->windows;
-	const struct layer span = {.from = w->grid.first + ((time_us)a - 1) * w->grid.step + 1,
+	const struct reading span = {.from = w->grid.first + ((time_us)a - 1) * w->grid.step + 1,
 	        .to = w->grid.first + (time_us)b * w->grid.step,
 	        .keep = true}; /* max_points is for windows */
 	struct grid part = {.first = w->grid.first + (time_us)a * w->grid.step,
@@ -210,21 +210,21 @@ int series_next_windows(struct series_cursor *c, struct series_windows *out, str
 {
 	struct windows *w = c->windows;
 	struct points swap;
+	struct layer *l;
 	uint32_t id;
 	size_t n = 0;
 	int rc = 0;
 
-	if (c->next == c->found.n)
+	if (!cursor__step(c, &id, &l))
 		return 0;
 	if (cursor__cancelled(c))
 		return err_set(e, ERR_CANCELLED, "the query was cancelled");
-	id = c->found.id[c->next];
 	memset(w->grid.w, 0, w->grid.n * sizeof(*w->grid.w));
 	memset(w->dirty, 0, w->grid.n * sizeof(*w->dirty));
 	w->newest = INT64_MIN;
 	c->all.n = 0;
-	if (c->layer[c->next].read) {
-		cursor__read_memory(c, &c->layer[c->next], id);
+	if (l->reading) {
+		cursor__read_memory(c, l->reading, id);
 		rc = read_parts(c, id, e);
 	}
 	swap = w->memory;

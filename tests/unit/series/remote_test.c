@@ -438,7 +438,7 @@ static void virtual_values(void *ctx, struct str thing, struct arena *a, struct 
 	(void)a;
 	value[0] = str_is(thing, "a") ? STR_LIT("north") : str_is(thing, "c") ? STR_LIT("south") : STR_NULL;
 }
-static const struct series_virtual virt = {NULL, virtual_names, virtual_values};
+static const struct series_virtual virt = {.names = virtual_names, .values = virtual_values};
 
 /* "labels t=v …" of all series, by lines. */
 static int read_text(struct rig *g, const struct matcher *m, int n, time_us from, time_us to, struct sb *out,

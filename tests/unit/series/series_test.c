@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
+#include "series/selection.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -210,7 +211,7 @@ static void registry(void *ctx, struct str thing, struct arena *a, struct str *v
 TEST(virtual_labels_match_and_are_shown)
 {
 	static const char *const names[] = {"region", NULL};
-	const struct series_virtual virt = {NULL, names, registry};
+	const struct series_virtual virt = {.names = names, .values = registry};
 	struct clock *c = clock_new_manual(T0);
 	struct series_db *db = open_at(test_path("db"), c);
 	struct arena *a = arena_new(0);
@@ -244,6 +245,112 @@ TEST(virtual_labels_match_and_are_shown)
 	if (check_eq_u(n, 2))
 		check_str(s[1], "south");
 	sb_fini(&b);
+	arena_free(&a);
+	series_close(&db);
+	clock_free(&c);
+}
+
+/* The region of "a" is what `moves` says. */
+struct moving {
+	const char *region;
+	uint64_t version;
+};
+static void moving_values(void *ctx, struct str thing, struct arena *a, struct str *value)
+{
+	const struct moving *m = ctx;
+
+	(void)a;
+	value[0] = str_is(thing, "a") ? str_of(m->region) : STR_NULL;
+}
+static uint64_t moving_version(void *ctx)
+{
+	return ((const struct moving *)ctx)->version;
+}
+
+/* "labels n;" of what a cursor gives, in an arena that outlives the cursor. */
+static void read_found(struct series_db *db, const struct matcher *m, int n, size_t most, const char *want)
+{
+	const struct series_query q = {.m = m, .n = n, .from = T0, .to = T0 + US_DAY, .max_series = most};
+	struct arena *a = arena_new(1 << 20);
+	struct series_cursor *c = NULL;
+	struct series_view v[8];
+	struct sb b = SB_INIT;
+	struct err e = ERR_INIT;
+	size_t k = 0;
+
+	if (check_ok(series_select(db, &q, a, &c, &e), &e)) {
+		while (k < ARRAY_LEN(v) && series_next(c, &v[k], &e) == 1)
+			k++;
+		series_cursor_free(&c);
+		for (size_t i = 0; i < k; i++) {
+			labels_write(&b, &v[i].labels);
+			sb_printf(&b, " %zu;", v[i].n);
+		}
+		sb_putc(&b, '\0');
+		check_eq_s(b.p, want);
+	}
+	sb_fini(&b);
+	arena_free(&a);
+}
+
+TEST(a_selection_is_remembered_as_long_as_it_stands)
+{
+	static const char *const names[] = {"region", NULL};
+	struct moving moving = {"north", 1};
+	const struct series_virtual virt = {&moving, names, moving_values, moving_version};
+	struct clock *c = clock_new_manual(T0);
+	struct series_db *db = open_at(test_path("db"), c);
+	struct arena *a = arena_new(0);
+	const struct series_query one = {.from = T0, .to = T0, .max_series = 1, .n = 1};
+	struct series_query q = one;
+	struct series_cursor *cursor = NULL;
+	struct matcher all, north[2];
+	struct series_stats before, after;
+	series_id old;
+	struct err e = ERR_INIT;
+
+	check_ok(matcher_init(&all, a, MATCH_EQ, STR_LIT("__name__"), STR_LIT("m"), &e), &e);
+	north[0] = all;
+	check_ok(matcher_init(&north[1], a, MATCH_EQ, STR_LIT("region"), STR_LIT("north"), &e), &e);
+	series_set_virtual(db, &virt);
+	check_ok(append(db, id_of(db, "m", "a"), T0, 1), NULL);
+	read_found(db, &all, 1, 0, "m{region=\"north\",thing=\"a\"} 1;");
+	series_stats(db, &before);
+	read_found(db, &all, 1, 1, "m{region=\"north\",thing=\"a\"} 1;");
+	series_stats(db, &after);
+	check(after.selection_hits == before.selection_hits + 1);
+
+	/* A series comes, a point comes, a thing moves. */
+	old = id_of(db, "m", "z");
+	read_found(db, &all, 1, 0, "m{region=\"north\",thing=\"a\"} 1;m{thing=\"z\"} 0;");
+	check_ok(append(db, old, T0, 1), NULL);
+	read_found(db, &all, 1, 0, "m{region=\"north\",thing=\"a\"} 1;m{thing=\"z\"} 1;");
+	read_found(db, north, 2, 0, "m{region=\"north\",thing=\"a\"} 1;");
+	moving = (struct moving){"south", 2};
+	read_found(db, north, 2, 0, "");
+	read_found(db, &all, 1, 0, "m{region=\"south\",thing=\"a\"} 1;m{thing=\"z\"} 1;");
+	q.m = &all;
+	check_err(series_select(db, &q, a, &cursor, &e), ERR_TOOBIG);
+
+	/* What is deleted is hidden, comes back when it is written to, and goes for good. */
+	check_ok(series_delete(db, north, 1, T0, T0, NULL, &e), &e);
+	read_found(db, &all, 1, 0, "");
+	check_ok(append(db, id_of(db, "m", "z"), T0 + 1, 1), NULL);
+	read_found(db, &all, 1, 0, "m{thing=\"z\"} 1;");
+	check_ok(series_expire(db, T0 - 60 * US_DAY, &e), &e);
+	read_found(db, &all, 1, 0, "m{thing=\"z\"} 1;");
+	check_ok(append(db, id_of(db, "m", "a"), T0 + 1, 1), NULL);
+	read_found(db, &all, 1, 0, "m{region=\"south\",thing=\"a\"} 1;m{thing=\"z\"} 1;");
+
+	/* More than are remembered. */
+	for (int i = 0; i < 3 * SELECTIONS; i++) {
+		struct matcher m[2] = {all};
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", i);
+		check_ok(matcher_init(&m[1], a, MATCH_NE, STR_LIT("thing"), str_of(text), &e), &e);
+		read_found(db, m, 2, 0, "m{region=\"south\",thing=\"a\"} 1;m{thing=\"z\"} 1;");
+	}
 	arena_free(&a);
 	series_close(&db);
 	clock_free(&c);
