@@ -18,6 +18,7 @@
 #define QUERY_TIME (60 * US_SECOND)
 #define STEPS_MOST 11000
 #define SERIES_MOST 100000
+#define CREW_FROM_VALUES 50000
 #define FOLLOWED "3.0.0" /* the version whose API this is */
 
 /* ---- parameters ---- */
@@ -171,6 +172,16 @@ static void write_stats(struct jw *w, const struct promql_result *r, dur_us wait
 	jw_object_end(w);
 }
 
+/* Fewer are written before another processor has woken up. */
+static struct crew *crew_for(const struct query *q, const struct promql_line *l, size_t n)
+{
+	size_t values = 0;
+
+	for (size_t i = 0; i < n; i++)
+		values += l[i].n;
+	return values >= CREW_FROM_VALUES ? q->o.limits.crew : NULL;
+}
+
 static void write_result(struct call *c, const struct query *q, const struct promql_result *r)
 {
 	static const char *const names[] = {[PROMQL_SCALAR] = "scalar",
@@ -197,7 +208,7 @@ static void write_result(struct call *c, const struct query *q, const struct pro
 		if (r->type == PROMQL_VECTOR)
 			prom__samples(w, r->sample, n);
 		else
-			prom__lines(w, r->line, n, q->o.limits.crew);
+			prom__lines(w, r->line, n, crew_for(q, r->line, n));
 		jw_array_end(w);
 	}
 	if (stats != NULL && *stats != '\0')

@@ -6,6 +6,7 @@
 
 #define STEPS_MAX 11000
 #define SAMPLES_DEFAULT 50000000
+#define CREW_FROM_DEFAULT 400000
 #define SERIES_DEFAULT 1000000
 
 /* ---- failure, memory, annotations ---- */
@@ -452,6 +453,7 @@ static void eval_init(struct eval *ev, const struct promql_expr *x, const struct
 	        .max_series = o->limits.max_series ? o->limits.max_series : SERIES_DEFAULT,
 	        .cancel = o->limits.cancel,
 	        .crew = o->limits.crew,
+	        .crew_from = o->limits.crew_from ? o->limits.crew_from : CREW_FROM_DEFAULT,
 	        .e = e};
 	if (x->n_scope < 0)
 		ev_fail(ev, ERR_NOMEM, "out of memory while the query's scope was set");

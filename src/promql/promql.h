@@ -113,6 +113,7 @@ struct promql_limits {
 	size_t max_series;  /* 0: 1,000,000 */
 	const bool *cancel; /* polled if not NULL */
 	struct crew *crew;  /* works on large queries, too; NULL: the caller alone */
+	size_t crew_from;   /* samples and steps at which a query is large; 0: 400,000 */
 };
 struct promql_options {
 	const struct promql_storage *storage;

@@ -269,6 +269,7 @@ struct eval {
 	size_t max_samples, max_series, samples;
 	const bool *cancel;
 	struct crew *crew;
+	size_t crew_from;
 	time_us start, end; /* of the query, whatever the grid of a subquery is */
 	dur_us step;        /* 0 in an instant query */
 	struct notes warning, info;

@@ -2,9 +2,8 @@
 
 /* Series that wait for the same work, which the crew may share. */
 
-#define WORTH_CREW 25000 /* samples and steps; fewer are done before another thread has begun */
-#define SHARE 8          /* rows that are taken at once */
-#define FIRST_LINES 16   /* of the next row that are asked for before it is worked on */
+#define SHARE 8        /* rows that are taken at once */
+#define FIRST_LINES 16 /* of the next row that are asked for before it is worked on */
 
 bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size_t steps)
 {
@@ -22,7 +21,7 @@ bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size
 	rows->row[rows->n++] = (struct row){.in = *in, .v = rows->spare};
 	rows->spare = NULL;
 	rows->work += in->n + steps;
-	if (rows->work >= WORTH_CREW && !rows->called) {
+	if (rows->work >= ev->crew_from && !rows->called) {
 		crew_call(ev->crew);
 		rows->called = true;
 	}
@@ -45,7 +44,7 @@ void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
 {
 	if (ev_failed(ev))
 		return;
-	crew_run(work >= WORTH_CREW ? ev->crew : NULL, n, share, ev->cancel, one, ctx);
+	crew_run(work >= ev->crew_from ? ev->crew : NULL, n, share, ev->cancel, one, ctx);
 	ev_failed(ev);
 }
 

@@ -137,7 +137,7 @@ static void ask(struct known *k, bool tells, int threads, const char *query, tim
 {
 	struct promql_storage storage = {k, known_open, known_next, known_close};
 	struct crew *crew = threads > 1 ? crew_new(threads - 1) : NULL;
-	struct promql_options o = {.storage = &storage, .limits = {.crew = crew}};
+	struct promql_options o = {.storage = &storage, .limits = {.crew = crew, .crew_from = 20000}};
 	struct promql_expr *x;
 	struct err e = ERR_INIT;
 
