@@ -168,7 +168,7 @@ int things_get(struct call *c, struct err *e)
 {
 	const char *after = call_text(c, "after"), *next = NULL;
 	int64_t limit, n = 0, looked = 0;
-	struct wanted wanted;
+	struct wanted wanted = {0};
 	struct look look;
 	int rc = call_int(c, "limit", 200, 1, 5000, &limit, e);
 

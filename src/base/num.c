@@ -161,7 +161,7 @@ size_t num_short(const char *p, const char *end, double *out)
 		if (places == 0)
 			return 0;
 	}
-	if (n == 0 || n + places > 15 || FLT_EVAL_METHOD != 0)
+	if (n == 0 || n > 15 || places > 15 - n || FLT_EVAL_METHOD != 0)
 		return 0;
 	double v = (double)whole;
 	if (places > 0) {

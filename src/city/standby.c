@@ -5,6 +5,7 @@
 #include "base/metric.h"
 #include "base/thread.h"
 #include "city/broker_files.h"
+#include "city/mapping_files.h"
 #include "city/site.h"
 #include "series/ship.h"
 #include "store/journal.h"
@@ -216,6 +217,8 @@ static int copy_new(struct standby *s, struct err *e)
 		rc = attach(s, e);
 	if (rc == 0)
 		rc = copy_brokers(s, false, e);
+	if (rc == 0)
+		rc = mapping_files_copy(s->site->dir, s->dir, e);
 	if (rc == 0 && s->records != NULL)
 		rc = store_ship_step(s->records, e);
 	if (rc == 0)

@@ -1,13 +1,14 @@
 /*
  * heming backup and restore.
  *
- * A backup is a folder: records (the store's copy), series/ (a snapshot), site.yaml, brokers.yaml with what
- * it names, and MANIFEST, a line for each file: SHA-256, size, name. Readings are copied after the records:
- * what a record says of readings is then there.
+ * A backup is a folder: records (the store's copy), series/ (a snapshot), site.yaml, mappings/, brokers.yaml
+ * with what it names, and MANIFEST, a line for each file: SHA-256, size, name. Readings are copied after the
+ * records: what a record says of readings is then there.
  */
 #include "base/digest.h"
 #include "base/file.h"
 #include "city/broker_files.h"
+#include "city/mapping_files.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -97,6 +98,8 @@ int cmd_backup(struct cli *c, struct err *e)
 	if (rc == 0)
 		rc = broker_files_copy(c->site_dir, dir, &c->site->seal, &left_out, e);
 	if (rc == 0)
+		rc = mapping_files_copy(c->site_dir, dir, e);
+	if (rc == 0)
 		rc = write_manifest(c, dir, "", &manifest, e);
 	if (rc == 0)
 		rc = file_write(path_join(c->a, dir, "MANIFEST"), manifest.p, manifest.n, 0640, e);
@@ -125,7 +128,7 @@ static int check_manifest(struct cli *c, const char *dir, struct err *e)
 		return err_prefix(e, "this is no backup of a site");
 	while (text.p != NULL && text.n > 0) {
 		struct str row = str_cut(&text, '\n'), hash = str_cut(&row, ' ');
-		char hex[2 * DIGEST_LEN + 1];
+		char hex[2 * DIGEST_LEN + 1] = "";
 		const char *name;
 		int64_t size;
 
@@ -194,6 +197,8 @@ int cmd_restore(struct cli *c, struct err *e)
 		rc = file_copy(yaml, path_join(c->a, c->site_dir, "site.yaml"), 0640, e);
 	if (rc == 0)
 		rc = broker_files_copy(dir, c->site_dir, NULL, NULL, e);
+	if (rc == 0)
+		rc = mapping_files_copy(dir, c->site_dir, e);
 	if (rc == 0)
 		fprintf(c->out,
 		        "the site is in %s; heming doctor --site %s looks it over\nPut its key of secrets "

@@ -126,9 +126,8 @@ const struct command commands[] = {
                 cmd_journal, CMD_SITE | CMD_SETTINGS | CMD_DATA, 1, 1,
                 {{"last", ARG_INT, "N", "so many entries; 20"}}},
         {"backup", "FOLDER", "a consistent copy of everything, also while the site is served",
-                "FOLDER must not exist. It gets the records, the readings, site.yaml, brokers.yaml and a "
-                "list of "
-                "hashes.\n",
+                "FOLDER must not exist. It gets the records, the readings, site.yaml, brokers.yaml, "
+                "mappings and a list of hashes.\n",
                 cmd_backup, CMD_SITE | CMD_SETTINGS | CMD_DATA | CMD_PATHS, 1, 1,
                 {{NULL, ARG_FLAG, NULL, NULL}}},
         {"restore", "FOLDER", "make a new site from a backup",

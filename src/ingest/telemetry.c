@@ -2,6 +2,7 @@
  */
 #include "base/charset.h"
 #include "base/file.h"
+#include "city/mapping_files.h"
 #include "ingest/door.h"
 #include "ingest/sheet.h"
 
@@ -51,7 +52,7 @@ static int read_mapping(struct ingest *in, struct http_req *r, struct mapping **
 	if (!mapping_name_valid(name))
 		return err_set(
 		        e, ERR_INVALID, "the name of a mapping has small letters, digits, - and _ only");
-	file = arena_printf(a, "mappings/%s.yaml", name);
+	file = arena_printf(a, MAPPINGS_FOLDER "/%s.yaml", name);
 	rc = file_read(a, path_join(a, in->site->dir, file), MAPPING_B, &text, e);
 	if (rc == ERR_NOTFOUND)
 		return err_set(

@@ -60,10 +60,16 @@ static void forget(struct columns *c, struct column *x)
 		free(x);
 }
 
+static void forget_oldest(struct columns *c)
+{
+	must(c->oldest->older == NULL);
+	forget(c, c->oldest);
+}
+
 void columns_fini(struct columns *c)
 {
 	while (c->oldest)
-		forget(c, c->oldest);
+		forget_oldest(c);
 	pthread_mutex_destroy(&c->lock);
 }
 
@@ -79,7 +85,7 @@ static void insert(struct columns *c, struct column **slot, struct column *x)
 		struct column *y = c->oldest;
 
 		if (y != x && !y->wanted) {
-			forget(c, y);
+			forget_oldest(c);
 			continue;
 		}
 		y->wanted = false;

@@ -100,6 +100,7 @@ static uint8_t *points_in(uint8_t *p, const struct series_point *q, size_t n, in
 	int64_t t = 0;
 	int exp = 0;
 
+	must(unit >= 0 && unit < (int)ARRAY_LEN(unit_us));
 	*p++ = (uint8_t)unit;
 	put_varint(&p, n);
 	for (size_t i = 0; i < n; i++) {
