@@ -165,6 +165,7 @@ size_t num_short(const char *p, const char *end, double *out)
 		return 0;
 	double v = (double)whole;
 	if (places > 0) {
+		must(places < ARRAY_LEN(tens));
 		/* Both factors are exact, see num_double(). */
 		for (size_t left = places; left > 0; left -= left < 8 ? left : 8)
 			whole *= whole_tens[left < 8 ? left : 8];
