@@ -644,10 +644,13 @@ static time_us work_days(const struct calendar *c, time_us t, double n)
 	if (end < t)
 		end = t; /* no days at all, counted from an evening */
 	if (part > 0) {
-		/* The rest is a part of what is worked until the end of the day that follows. */
-		day = nth_work_day(c, day, 1);
-		if (day > LAST_DAY)
-			return TIME_NONE;
+		/* The rest is a part of what is worked until the end of the day that follows, and is not over
+		 * before a shift that runs past midnight. */
+		do {
+			day = nth_work_day(c, day, 1);
+			if (day > LAST_DAY)
+				return TIME_NONE;
+		} while (day_end(c, day) < end);
 		end = calendar_add(c, end, llround((double)calendar_between(c, end, day_end(c, day)) * part));
 	}
 	return end;
