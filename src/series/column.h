@@ -55,8 +55,9 @@ struct column *columns_take(struct columns *c, struct column **slot, uint32_t se
 /* A new one in place of what is at *slot, with a reader. The points are copied; NULL: not kept. */
 struct column *columns_put(struct columns *c, struct column **slot, uint32_t settled, time_us from,
         time_us last, const time_us *t, const double *v, size_t n);
-/* Adds points after x->last, which then is `last`. What it gives takes x's place with its reader; NULL: it
- * would be too large, and x is as it was. */
+/* Adds points after x->last, which then is `last`; at most once for each take or put: what comes of it may
+ * forget what was asked for before. What it gives takes x's place with its reader; NULL: it would be too
+ * large, and x is as it was. */
 struct column *columns_extend(
         struct columns *c, struct column *x, time_us last, const time_us *t, const double *v, size_t n);
 void columns_leave(struct column *x); /* one reader less */
