@@ -431,6 +431,7 @@ static int signal_write(struct store_tx *tx, void *arg, struct err *e)
 	struct signalling *w = arg;
 	const struct snapshot *snap = registry_hold(w->s->registry);
 	struct str name = str_of(w->m->name), text = STR_LIT("");
+	const char *region = "", *org = "";
 	struct sb entry = SB_INIT;
 	struct feel_value v;
 	struct jw j;
@@ -445,6 +446,7 @@ static int signal_write(struct store_tx *tx, void *arg, struct err *e)
 		rc = put_sent(tx, w->s->catalog, true, name, 0, text, &w->starting, e);
 	if (rc < 0)
 		return rc;
+	who_reach(w->by, &region, &org); /* it counts cases of everywhere */
 	jw_init(&j, &entry);
 	jw_object(&j);
 	jw_kstr(&j, "signal", w->m->name);
@@ -456,8 +458,8 @@ static int signal_write(struct store_tx *tx, void *arg, struct err *e)
 	                .kind = STR_LIT("flow.signal"),
 	                .subject = STR_LIT("flow"),
 	                .subject_id = name,
-	                .region = STR_LIT(""),
-	                .org = STR_LIT(""),
+	                .region = str_of(region),
+	                .org = str_of(org),
 	                .secrecy = 1,
 	                .account = str_of(w->by->login),
 	                .payload = sb_str(&entry)},
@@ -593,10 +595,12 @@ struct turn {
 static int tell_refused(
         struct store_tx *tx, const struct turn *t, struct str flow, struct str element, struct err *e)
 {
+	const char *region = "", *org = "";
 	struct sb b = SB_INIT;
 	struct jw w;
 	int rc;
 
+	who_reach(&who_system, &region, &org);
 	jw_init(&w, &b);
 	jw_object(&w);
 	jw_key(&w, "flow");
@@ -610,8 +614,8 @@ static int tell_refused(
 	                .kind = STR_LIT("flow.refused"),
 	                .subject = STR_LIT("flow"),
 	                .subject_id = flow,
-	                .region = STR_LIT(""),
-	                .org = STR_LIT(""),
+	                .region = str_of(region),
+	                .org = str_of(org),
 	                .secrecy = 1,
 	                .account = str_of(who_system.login),
 	                .payload = sb_str(&b)},

@@ -155,6 +155,8 @@ struct city_case mini_get(struct mini *m, int64_t id)
 		c.org = arena_strdup(m->a, c.org);
 		c.unit = arena_strdup(m->a, c.unit);
 		c.category = arena_strdup(m->a, c.category);
+		c.source = arena_strdup(m->a, c.source);
+		c.thing = arena_strdup(m->a, c.thing);
 		c.title = arena_strdup(m->a, c.title);
 		c.assignee = arena_strdup(m->a, c.assignee);
 		c.outcomes = arena_strdup(m->a, c.outcomes);
