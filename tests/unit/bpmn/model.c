@@ -323,6 +323,42 @@ static struct block make(struct model *m, int depth, struct inside in)
 	}
 }
 
+static bool in_first(const struct model *m, int node)
+{
+	while (m->node[node].scope >= 0)
+		node = m->node[node].scope;
+	return node == 0;
+}
+
+static bool is_activity(enum what what)
+{
+	return what == W_TASK || what == W_SERVICE || what == W_RECEIVE || what == W_SUB || what == W_CALL;
+}
+
+int model_add_timer(struct model *m)
+{
+	int host = (int)model_roll(m, (unsigned)m->n), event, end;
+
+	/* What may run twice in one place: nobody could tell one timer from the other. */
+	for (int s = m->node[host].scope; s >= 0; s = m->node[s].scope)
+		if (m->node[s].what == W_HANDLER)
+			return -1;
+	for (int f = 0; f < m->f; f++)
+		if (m->flow[f].to == host && m->node[m->flow[f].from].what == W_BOUNDARY &&
+		        !m->node[m->flow[f].from].interrupting)
+			return -1;
+	/* What an event-based gateway leads to has no boundary events. */
+	if (!is_activity(m->node[host].what) || !in_first(m, host) || model_waiter(m, host) != host ||
+	        m->n + 2 > MODEL_NODES || m->f + 1 > MODEL_FLOWS)
+		return -1;
+	event = add(m, W_BOUNDARY, m->node[host].scope);
+	end = add(m, W_END, m->node[host].scope);
+	m->node[event].trig = T_TIMER;
+	m->node[event].host = host;
+	join(m, event, end, -1, false);
+	return event;
+}
+
 void model_make(struct model *m, uint64_t seed)
 {
 	*m = (struct model){.seed = seed};
@@ -356,13 +392,6 @@ static const char *const NAMES[] = {[W_START] = "startEvent",
         [W_CATCH] = "intermediateCatchEvent",
         [W_THROW] = "intermediateThrowEvent",
         [W_EVENT_GATE] = "eventBasedGateway"};
-
-static bool in_first(const struct model *m, int node)
-{
-	while (m->node[node].scope >= 0)
-		node = m->node[node].scope;
-	return node == 0;
-}
 
 const char *model_node_id(const struct model *m, int node, char buf[16])
 {

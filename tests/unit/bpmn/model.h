@@ -72,6 +72,8 @@ unsigned model_roll(struct model *m, unsigned n); /* below n */
 /* The element that waits for the event `node`: its host, its event-based gateway, or itself. */
 int model_waiter(const struct model *m, int node);
 void model_make(struct model *m, uint64_t seed);
+/* A version that has one boundary timer more, which is given back: -1 if there is no place for it. */
+int model_add_timer(struct model *m);
 /* The id that an element or a flow of the model has in this version. */
 const char *model_node_id(const struct model *m, int node, char buf[16]);
 const char *model_flow_id(const struct model *m, int flow, char buf[16]);
@@ -107,6 +109,8 @@ void ref_complete(const struct model *m, struct inst *task, const bool *vars);
 /* The event happens for which this one waits: a boundary or catching event, a handler. */
 void ref_happens(const struct model *m, struct inst *waiting, int event);
 void ref_signal(const struct model *m, struct inst *root);
+/* A new version has this boundary event: all that run there wait for it. */
+void ref_arm(const struct model *m, struct inst *i, int boundary);
 /* Also begins again what is stuck. */
 void ref_set(const struct model *m, struct inst *root, const bool *vars);
 /* The service fails; known: by the error that is caught. */

@@ -233,12 +233,13 @@ static bool one_input(struct side *x, struct model *m, struct inst *root, uint32
 }
 
 /* All goes on with another version, which has other names for what is the same. */
-static bool migrate(struct side *x, struct model *m, const struct inst *root, const uint32_t *owner)
+static bool migrate(struct side *x, struct model *m, struct inst *root, uint32_t *owner)
 {
 	struct feel_value map = {.type = FEEL_CONTEXT};
 	struct bpmn_def *old = x->p.d, *new = NULL;
 	struct sb b = SB_INIT;
 	char was[16], is[16], *xml;
+	int timer;
 	bool ok;
 
 	m->renamed = !m->renamed;
@@ -251,12 +252,17 @@ static bool migrate(struct side *x, struct model *m, const struct inst *root, co
 			feel_put(x->p.a, &map, str_of(arena_strdup(x->p.a, was)),
 			        feel_string(str_of(arena_strdup(x->p.a, is))));
 	}
+	timer = model_roll(m, 2) ? model_add_timer(m) : -1;
+	if (timer >= 0)
+		ref_arm(m, root, timer);
 	model_write(m, &b);
 	xml = play_xml(b.p);
 	ok = check_ok(bpmn_load(str_of(xml), "other.bpmn", NULL, &new, &x->p.e), &x->p.e);
 	if (ok) {
 		x->p.d = new;
 		play_step(&x->p, &(struct bpmn_input){.type = BPMN_MIGRATE, .variables = &map, .from = old});
+		follow(x, m);
+		owners(x, owner);
 		ok = check_ok(x->p.rc, &x->p.e) && same(x, m, root, owner);
 		played.moved++;
 		bpmn_free(&old);

@@ -521,6 +521,14 @@ void ref_signal(const struct model *m, struct inst *root)
 	settle(m, root);
 }
 
+void ref_arm(const struct model *m, struct inst *i, int boundary)
+{
+	if (i->node == m->node[boundary].host && (i->up == NULL || !i->up->body || i->up->node != i->node))
+		i->armed[boundary] = true;
+	for (int k = 0; k < i->kids; k++)
+		ref_arm(m, i->kid[k], boundary);
+}
+
 static void begin_again(const struct model *m, struct inst *i)
 {
 	if (i->stuck && !i->up->body)
