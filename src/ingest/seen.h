@@ -61,6 +61,20 @@ void seen_take(struct seen_reader *r, struct seen_name *x);
 void seen_put(struct seen_reader *r, enum seen_form form, struct str a, struct str b, struct str thing,
         series_id id, bool lasting);
 
+/* The same for many, of which the memory is asked for all before the first is looked at. */
+struct seen_ask {
+	struct str a, b, thing;
+	series_id id;
+	bool lasting;
+	bool known; /* it has a good answer */
+	uint64_t hash;
+	struct seen_name *name; /* NULL: none of these texts */
+};
+/* Fills known, and the id where it is; takes none. */
+void seen_find_many(const struct seen_reader *r, enum seen_form form, struct seen_ask *x, size_t n);
+/* Those that were not known have their ids now; takes all, in their order. */
+void seen_put_many(struct seen_reader *r, enum seen_form form, struct seen_ask *x, size_t n);
+
 static inline bool seen_is(const struct seen_name *x, enum seen_form form, struct str a, struct str b)
 {
 	return x->form == form && x->a_n == a.n && x->b_n == b.n && memcmp(x->text, a.p, a.n) == 0 &&

@@ -91,7 +91,8 @@ static int take_heads(struct recovery *r, struct record *f, struct err *e)
 			const uint8_t *p = f->series[i + k].labels;
 
 			must(series__labels_get(&p, end, w->l, &w->n));
-			index_key(&r->db->index, &(struct labels){w->l, w->n}, &w->key);
+			index_key(&(struct labels){w->l, w->n}, &w->key);
+			index_soon(&r->db->index, &w->key, w->n);
 		}
 		for (size_t k = 0; k < n && !rc; k++)
 			rc = take_series(r, &f->series[i + k], &r->coming[k], e);
@@ -156,7 +157,7 @@ static int take_record(struct recovery *r, struct record *f, struct err *e)
 			if (!get_varint(&p, end, &id) || id > SERIES_MAX ||
 			        !series__labels_get(&p, end, l, &ls.n))
 				return false;
-			index_key(&r->db->index, &ls, &k);
+			index_key(&ls, &k);
 			add_series(r, (uint32_t)id, &ls, &k);
 		}
 		return true;
