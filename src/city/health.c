@@ -573,25 +573,37 @@ void health_observe(struct health *h, const struct series_point *p, size_t n, bo
 
 /* ---- the start ---- */
 
-static void remember_series(struct health *h, series_id id)
+static void remember_series(struct health *h, const struct series_point *p)
 {
+	uint32_t slot = *slot_of(h, p->id);
 	struct heard *d;
-	uint32_t slot;
-	time_us t;
-	double v;
 
-	if (!series_latest(h->series, id, &t, &v))
-		return;
-	if (*slot_of(h, id) == 0)
-		meet(h, &id, 1);
-	slot = *slot_of(h, id);
 	if ((slot & ~SERIES_BATTERY) == SERIES_NOBODY)
 		return;
 	d = &h->device[(slot & ~SERIES_BATTERY) - 1];
-	if (d->seen == TIME_NONE || t > d->seen)
-		d->seen = t;
-	if ((slot & SERIES_BATTERY) != 0 && !isnan(v))
-		d->battery = (float)v;
+	if (d->seen == TIME_NONE || p->t > d->seen)
+		d->seen = p->t;
+	if ((slot & SERIES_BATTERY) != 0 && !isnan(p->v))
+		d->battery = (float)p->v;
+}
+
+/* Series from `first` on, n of them. */
+static void remember_some(struct health *h, uint32_t first, size_t n)
+{
+	series_id id[MET_AT_ONCE];
+	struct series_point p[MET_AT_ONCE];
+	size_t heard = 0;
+
+	must(n <= MET_AT_ONCE);
+	for (size_t i = 0; i < n; i++)
+		id[i] = (series_id){first + (uint32_t)i};
+	series_latest_many(h->series, id, n, p);
+	for (size_t i = 0; i < n; i++)
+		if (p[i].t != TIME_NONE)
+			p[heard++] = p[i];
+	meet_new(h, p, heard);
+	for (size_t i = 0; i < heard; i++)
+		remember_series(h, &p[i]);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -625,8 +637,8 @@ void health_begin(struct health *h, struct series_db *db)
 	pthread_mutex_lock(&h->lock);
 	h->series = db;
 	(void)keep_up(h);
-	for (uint32_t id = 1; id <= last && id != 0; id++)
-		remember_series(h, (series_id){id});
+	for (uint32_t id = 1; id <= last; id += MET_AT_ONCE)
+		remember_some(h, id, last - id < MET_AT_ONCE ? last - id + 1 : MET_AT_ONCE);
 	until = listened_until(h);
 	for (size_t i = 0; i < h->devices; i++) {
 		const struct heard *d = &h->device[i];

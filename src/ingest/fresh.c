@@ -7,7 +7,9 @@ struct fresh_room {
 	size_t n, labels;
 	struct seen_ask name[SOME];
 	struct labels set[SOME];
-	size_t at[SOME];
+	struct place {
+		size_t at, n;
+	} place[SOME];
 	struct label label[SOME_LABELS];
 };
 _Static_assert(SOME_LABELS > LINE_TAGS, "any line finds room");
@@ -48,15 +50,17 @@ int fresh_end(struct fresh *f, struct err *e)
 		return rc;
 	seen_put_many(f->names, f->form, r->name, r->n);
 	for (size_t i = 0; i < r->n; i++)
-		f->out->p[r->at[i]].id = r->name[i].id;
+		for (size_t k = 0; k < r->place[i].n; k++)
+			f->out->p[r->place[i].at + k].id = r->name[i].id;
 	r->n = r->labels = 0;
 	return 0;
 }
 
-int fresh_add(struct fresh *f, const struct seen_ask *name, const struct labels *ls, size_t at, struct err *e)
+int fresh_add(struct fresh *f, const struct seen_ask *name, const struct labels *ls, size_t at, size_t n,
+        struct err *e)
 {
 	struct fresh_room *r = f->room;
-	size_t n = (size_t)ls->n;
+	size_t labels = (size_t)ls->n;
 
 	if (r == NULL) {
 		r = f->room = arena_array_raw(f->a, 1, sizeof(*r));
@@ -65,18 +69,18 @@ int fresh_add(struct fresh *f, const struct seen_ask *name, const struct labels 
 			        "the body holds more readings than one request may; send it in parts");
 		r->n = r->labels = 0;
 	}
-	if (r->n == SOME || n > SOME_LABELS - r->labels) {
+	if (r->n == SOME || labels > SOME_LABELS - r->labels) {
 		int rc = fresh_end(f, e);
 
 		if (rc < 0)
 			return rc;
 	}
-	must(n <= SOME_LABELS);
+	must(labels <= SOME_LABELS);
 	r->name[r->n] = *name;
 	r->set[r->n] = (struct labels){&r->label[r->labels], ls->n};
-	memcpy(r->set[r->n].l, ls->l, n * sizeof(*ls->l));
-	r->labels += n;
-	r->at[r->n++] = at;
+	memcpy(r->set[r->n].l, ls->l, labels * sizeof(*ls->l));
+	r->labels += labels;
+	r->place[r->n++] = (struct place){at, n};
 	return 0;
 }
 
@@ -84,6 +88,6 @@ void fresh_back(struct fresh *f, size_t at)
 {
 	struct fresh_room *r = f->room;
 
-	while (r != NULL && r->n > 0 && r->at[r->n - 1] >= at)
+	while (r != NULL && r->n > 0 && r->place[r->n - 1].at >= at)
 		r->labels -= (size_t)r->set[--r->n].n;
 }

@@ -20,10 +20,10 @@ struct fresh {
 };
 /* Whether one more would find others waiting, so that it need not be looked for by itself. */
 bool fresh_some(const struct fresh *f);
-/* Of the name a, b, thing and lasting are read; sorted labels; the place of its point in out->p. Negative
+/* Of the name a, b, thing and lasting are read; sorted labels; its points are n from out->p[at] on. Negative
  * when nothing more can be taken. */
-MUST_USE int fresh_add(
-        struct fresh *f, const struct seen_ask *name, const struct labels *ls, size_t at, struct err *e);
+MUST_USE int fresh_add(struct fresh *f, const struct seen_ask *name, const struct labels *ls, size_t at,
+        size_t n, struct err *e);
 /* Those whose points stand from `at` on are left out. */
 void fresh_back(struct fresh *f, size_t at);
 /* All points have their ids when it returns 0. */

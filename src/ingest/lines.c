@@ -158,7 +158,7 @@ static const char *take_fresh(struct body *b, const struct line *l, const struct
 	if (f->type == LINE_TEXT)
 		return ingest__add_state(
 		        b->in, b->a, out, &ls, unescaped(b->a, LINE_STRING, f->value), t, why, e);
-	return fresh_add(&b->fresh, &name, &ls, out->n, e) < 0 ? "" : NULL;
+	return fresh_add(&b->fresh, &name, &ls, out->n, 1, e) < 0 ? "" : NULL;
 }
 
 /* NULL, or words; "" and e when nothing more can be taken. */

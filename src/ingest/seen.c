@@ -334,12 +334,3 @@ void seen_put_many(struct seen_reader *r, enum seen_form form, struct seen_ask *
 		                                                  answer that is no more good */
 			seen_take(r, x[i].name);
 }
-
-void seen_put(struct seen_reader *r, enum seen_form form, struct str a, struct str b, struct str thing,
-        series_id id, bool lasting)
-{
-	struct seen_ask x = {
-	        .a = a, .b = b, .thing = thing, .id = id, .lasting = lasting, .hash = hash_of(form, a, b)};
-
-	seen_put_many(r, form, &x, 1);
-}

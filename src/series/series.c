@@ -192,7 +192,7 @@ void series_set_virtual(struct series_db *db, const struct series_virtual *v)
 
 /* ---- writing ---- */
 
-static int check_labels(const struct labels *ls, struct err *e)
+int series_labels_check(const struct labels *ls, struct err *e)
 {
 	size_t bytes = 0;
 
@@ -262,11 +262,14 @@ static void add_unknown(struct resolving *r)
 	for (size_t i = 0; i < r->n; i++) {
 		struct series *s;
 
-		if (r->id[i] || (r->id[i] = find(r, i)))
+		if (r->id[i])
 			continue;
 		r->id[i] = index_add_keyed(&db->index, &r->ls[i], &r->key[i], 0);
-		if (!r->id[i])
-			break; /* past the limit */
+		if (!r->id[i]) { /* somebody was quicker, or it is the one before; or there is room for no
+			            more */
+			r->id[i] = find(r, i);
+			continue;
+		}
 		s = series__at(db, r->id[i]);
 		s->last = series__last(db, r->id[i]);
 		s->tail = (struct block_tail){.last = TIME_NONE, .n = HEAD_POINTS};
@@ -280,7 +283,7 @@ static int resolve_some(struct resolving *r, series_id *out, struct err *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < r->n; i++) {
-		rc = check_labels(&r->ls[i], e);
+		rc = series_labels_check(&r->ls[i], e);
 		if (rc)
 			r->n = i; /* those before it are taken */
 		else

@@ -85,6 +85,8 @@ MUST_USE int series_resolve(struct series_db *db, const struct labels *ls, serie
  * cannot be taken ends it: ids of those before it are in `out`. */
 MUST_USE int series_resolve_many(
         struct series_db *db, const struct labels *ls, size_t n, series_id *out, struct err *e);
+/* Whether it is one that series_resolve would take: sorted, neither too many nor too long. */
+MUST_USE int series_labels_check(const struct labels *ls, struct err *e);
 struct series_batch {
 	struct queue_node node;       /* first */
 	const struct series_point *p; /* borrowed until done */
