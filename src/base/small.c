@@ -1,9 +1,8 @@
 #include "base/small.h"
-#include "base/pages.h"
 
 #define UNIT_B 8
 #define CHUNK_FIRST_B ((size_t)4096)
-#define CHUNK_MOST_B ((size_t)2 << 20)
+#define CHUNK_MOST_B ((size_t)1 << 20)
 
 static size_t units(size_t n)
 {
@@ -21,15 +20,14 @@ static void keep_rest(struct small *s)
 
 static void add_chunk(struct small *s)
 {
-	size_t b = s->chunks == 0 ? CHUNK_FIRST_B : 2 * s->chunk[s->chunks - 1].b;
-
 	if (s->chunks > 0)
 		keep_rest(s);
-	b = b < CHUNK_MOST_B ? b : CHUNK_MOST_B;
-	s->chunk = xgrow(s->chunk, &s->cap, s->chunks + 1, sizeof(*s->chunk));
-	s->at = pages_new(b, 1);
-	s->end = s->at + b;
-	s->chunk[s->chunks++] = (struct small_chunk){s->at, b};
+	if (s->chunk_b < CHUNK_MOST_B)
+		s->chunk_b = s->chunks > 0 ? 2 * s->chunk_b : CHUNK_FIRST_B;
+	s->chunk = xgrow((void *)s->chunk, &s->cap, s->chunks + 1, sizeof(*s->chunk));
+	s->at = xrealloc(NULL, s->chunk_b);
+	s->end = s->at + s->chunk_b;
+	s->chunk[s->chunks++] = s->at;
 }
 
 void *small_take(struct small *s, size_t n)
@@ -66,7 +64,7 @@ void small_give(struct small *s, void *p, size_t n)
 void small_fini(struct small *s)
 {
 	for (size_t i = 0; i < s->chunks; i++)
-		pages_free(s->chunk[i].p, s->chunk[i].b, 1);
-	free(s->chunk);
+		free(s->chunk[i]);
+	free((void *)s->chunk);
 	*s = SMALL_INIT;
 }

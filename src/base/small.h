@@ -17,11 +17,9 @@
 
 struct small {
 	char *at, *end; /* free part of the newest chunk */
-	struct small_chunk {
-		char *p;
-		size_t b;
-	} * chunk;
+	void **chunk;
 	size_t chunks, cap;
+	size_t chunk_b;                    /* of the newest */
 	void *given[SMALL_MOST_B / 8 + 1]; /* by eights of bytes; each piece begins with the next one */
 };
 #define SMALL_INIT ((struct small){0})

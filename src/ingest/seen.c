@@ -1,12 +1,11 @@
 #include "ingest/seen.h"
 #include "base/digest.h"
-#include "base/pages.h"
 
 #include <pthread.h>
 
 /* Names lie one behind the other in the order in which they came, which mostly is that in which they come
  * again. */
-#define CHUNK_B (2u << 20)
+#define CHUNK_B (1u << 20)
 #define UNIT_B 8        /* places count these */
 #define NAME_B 128      /* room for so much of a name, on average */
 #define SOON_B 384      /* about six names */
@@ -30,15 +29,12 @@ struct seen {
 	char **chunk; /* set before a place in it is told */
 };
 
-static size_t slots_b(size_t n)
-{
-	return sizeof(struct slots) + n * sizeof(((struct slots *)NULL)->slot[0]);
-}
-
 static struct slots *slots_new(size_t n, struct slots *before)
 {
-	struct slots *t = pages_new(1, slots_b(n));
+	const size_t b = sizeof(struct slots) + n * sizeof(uint64_t);
+	struct slots *t = xrealloc(NULL, b);
 
+	memset(t, 0, b); /* each page would be read first, and be another when it is written */
 	t->n = n;
 	t->before = before;
 	return t;
@@ -58,11 +54,11 @@ static void forget(struct seen *s)
 	while (t != NULL) {
 		struct slots *before = t->before;
 
-		pages_free(t, 1, slots_b(t->n));
+		free(t);
 		t = before;
 	}
 	for (size_t i = 0; i < s->chunks; i++) {
-		pages_free(s->chunk[i], CHUNK_B, 1);
+		free(s->chunk[i]);
 		s->chunk[i] = NULL;
 	}
 }
@@ -241,7 +237,7 @@ static struct seen_name *room(struct seen *s, size_t text_n)
 	if (s->n >= s->limit || at / units >= s->chunks)
 		return NULL;
 	if (s->chunk[at / units] == NULL)
-		s->chunk[at / units] = pages_new(CHUNK_B, 1);
+		s->chunk[at / units] = xcalloc(1, CHUNK_B);
 	s->at = at + need;
 	s->n++;
 	x = name_at(s, at);

@@ -1,7 +1,5 @@
 #include "series/index.h"
 
-#include "base/pages.h"
-
 #include <xxhash.h>
 
 void ids_add(struct ids *s, uint32_t id)
@@ -25,14 +23,12 @@ static int compare_ids(const void *a, const void *b)
 
 /* ---- tables ---- */
 
+/* All of it is written to at once: slots are read before they are written, in no order, and each page would
+ * first be one of zeros that all share, and then another. */
 static void table_init(struct index_table *t, uint32_t size)
 {
-	*t = (struct index_table){.slot = pages_new(size, sizeof(*t->slot)), .size = size};
-}
-
-static void table_fini(struct index_table *t)
-{
-	pages_free(t->slot, t->size, sizeof(*t->slot));
+	*t = (struct index_table){.slot = xrealloc(NULL, size * sizeof(*t->slot)), .size = size};
+	memset(t->slot, 0, size * sizeof(*t->slot));
 }
 
 static void table_place(struct index_table *t, struct index_slot s)
@@ -53,7 +49,7 @@ static void table_resize(struct index_table *t, uint32_t size)
 	for (uint32_t i = 0; i < old.size; i++)
 		if (old.slot[i].number)
 			table_place(t, old.slot[i]);
-	table_fini(&old);
+	free(old.slot);
 }
 
 static bool table_crowded(const struct index_table *t, uint32_t n)
@@ -87,26 +83,9 @@ static void table_remove(struct index_table *t, uint32_t hash, uint32_t number)
 	t->n--;
 }
 
-static size_t chunk_b(const struct index *x)
-{
-	return INDEX_CHUNK * (x->entry_b + x->beside_b);
-}
-
-/* Few series need little memory; many get it in pieces that are worth large pages. */
-static char *chunk_memory(struct index *x, uint32_t i)
-{
-	char **g = &x->group[i / INDEX_GROUP];
-
-	if (i < INDEX_GROUP)
-		return xcalloc(1, chunk_b(x));
-	if (!*g)
-		*g = pages_new(INDEX_GROUP, chunk_b(x));
-	return *g + i % INDEX_GROUP * chunk_b(x);
-}
-
 static void add_chunk(struct index *x, uint32_t i)
 {
-	char *p = chunk_memory(x, i), *q = p + INDEX_CHUNK * x->entry_b;
+	char *p = xcalloc(INDEX_CHUNK, x->entry_b + x->beside_b), *q = p + INDEX_CHUNK * x->entry_b;
 
 	for (uint32_t k = 0; x->beside_b && k < INDEX_CHUNK; k++, q += x->beside_b)
 		memcpy(q, x->blank, x->beside_b);
@@ -121,7 +100,6 @@ void index_init(struct index *x, size_t entry_b, size_t entry_at, const void *be
 		memcpy(x->blank, beside, beside_b);
 	}
 	x->chunk = xcalloc(INDEX_CHUNKS, sizeof(*x->chunk));
-	x->group = xcalloc(INDEX_GROUPS, sizeof(*x->group));
 	add_chunk(x, 0);
 	table_init(&x->sets, 1024);
 	table_init(&x->pair_table, 1024);
@@ -132,12 +110,9 @@ void index_init(struct index *x, size_t entry_b, size_t entry_at, const void *be
 
 void index_fini(struct index *x)
 {
-	for (size_t i = 0; x->chunk && i < INDEX_GROUP; i++)
+	for (size_t i = 0; x->chunk && i < INDEX_CHUNKS; i++)
 		free(x->chunk[i]);
-	for (size_t i = 0; x->group && i < INDEX_GROUPS; i++)
-		pages_free(x->group[i], INDEX_GROUP, chunk_b(x));
 	free(x->chunk);
-	free(x->group);
 	for (size_t i = 1; i < x->pairs; i++) {
 		if (x->pair[i].value_n > SMALL_MOST_B)
 			free(x->pair[i].value);
@@ -151,8 +126,8 @@ void index_fini(struct index *x)
 	}
 	free(x->pair);
 	free(x->name);
-	table_fini(&x->sets);
-	table_fini(&x->pair_table);
+	free(x->sets.slot);
+	free(x->pair_table.slot);
 	free(x->blank);
 	*x = (struct index){0};
 }
@@ -406,14 +381,15 @@ uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id)
 uint32_t index_add_keyed(struct index *x, const struct labels *ls, const struct index_key *k, uint32_t id)
 {
 	struct index_entry *s;
+	bool next = !id;
 
-	if (!id)
+	if (next)
 		id = x->n + 1;
 	if (id > SERIES_MAX || ls->n < 1 || ls->n > LABELS_MAX || find_set(x, ls, k->set))
 		return 0;
 	index_reserve(x, id);
 	s = index_entry(x, id);
-	if (s->pair)
+	if (!next && s->pair)
 		return 0;
 	s->pair = small_take(&x->small, (size_t)ls->n * sizeof(*s->pair));
 	s->n = (uint8_t)ls->n;

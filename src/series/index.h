@@ -60,7 +60,6 @@ struct index {
 	size_t beside_b; /* size of what is kept apart from it, see index_beside() */
 	void *blank;     /* what that is at first */
 	char **chunk;    /* INDEX_CHUNK entries each, then what is kept apart; a chunk never moves */
-	char **group;    /* memory of INDEX_GROUP chunks, but for those of the first */
 	uint32_t n;      /* ids 1…n were given out */
 	uint32_t alive;
 	uint64_t changes; /* sets that were added or removed */
@@ -77,8 +76,6 @@ struct index {
 
 #define INDEX_CHUNK 4096u
 #define INDEX_CHUNKS (SERIES_MAX / INDEX_CHUNK + 1)
-#define INDEX_GROUP 16u /* chunks whose memory comes at once */
-#define INDEX_GROUPS (INDEX_CHUNKS / INDEX_GROUP + 1)
 
 /* beside: a blank one of what each id has in a dense row of its own; beside_b 0: nothing. Copied. */
 void index_init(struct index *x, size_t entry_b, size_t entry_at, const void *beside, size_t beside_b);
