@@ -1,5 +1,6 @@
 #include "series/index.h"
 
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 void ids_add(struct ids *s, uint32_t id)
