@@ -390,21 +390,20 @@ static void shortest_digits(double v, struct digits *g)
  */
 static size_t put_short(double v, char *to)
 {
-	char back[16], *end = back + sizeof(back), *p = end;
-	char *at = to;
+	char *at = to, *p;
 	if (!(v >= 0.001 && v < 1e9))
 		return 0;
 	int64_t thousandths = (int64_t)(v * 1000 + 0.5);
 	if ((double)thousandths / 1000 != v)
 		return 0;
 	uint32_t whole = (uint32_t)(thousandths / 1000), rest = (uint32_t)(thousandths % 1000);
-	if (whole < 10) {
-		*at++ = (char)('0' + whole);
-	} else {
-		for (; whole > 0; whole /= 10)
-			*--p = (char)('0' + whole % 10);
-		at = mempcpy(at, p, (size_t)(end - p));
-	}
+	at++;
+	for (size_t n = 1; n < ARRAY_LEN(whole_tens) && whole >= whole_tens[n]; n++)
+		at++;
+	p = at;
+	for (; whole >= 10; whole /= 10)
+		*--p = (char)('0' + whole % 10);
+	*--p = (char)('0' + whole);
 	if (rest > 0) {
 		*at++ = '.';
 		*at++ = (char)('0' + rest / 100);

@@ -1,5 +1,7 @@
 #include "base/scaled.h"
 
+#include "base/wide.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -78,55 +80,77 @@ void scaling_put(const struct scaling *s, int width, const double *v, size_t n, 
 		four[i] = (int32_t)((v[i] * per + ROUND) - ROUND);
 }
 
-/* One loop gathers, the other divides: so the second is done for several at once. */
-static void divide(double *restrict v, size_t n, double per)
-{
-	for (size_t i = 0; per != 1 && i < n; i++)
-		v[i] /= per;
-}
-
-void scaled_get(const struct scaled *x, size_t n, size_t stride, double *out)
+static ALWAYS_INLINE void get(const struct scaled *x, size_t n, size_t stride, double *restrict out)
 {
 	const int16_t *two = x->p;
 	const int32_t *four = x->p;
+	double per = x->per;
 
 	for (size_t i = 0; x->width == 2 && i < n; i++)
 		out[i] = two[i * stride];
 	for (size_t i = 0; x->width == 4 && i < n; i++)
 		out[i] = four[i * stride];
-	divide(out, n, x->per);
+	for (size_t i = 0; per != 1 && i < n; i++)
+		out[i] /= per;
+}
+
+static WIDE void get_wide(const struct scaled *x, size_t n, size_t stride, double *restrict out)
+{
+	get(x, n, stride, out);
+}
+
+void scaled_get(const struct scaled *x, size_t n, size_t stride, double *out)
+{
+	if (wide_here())
+		get_wide(x, n, stride, out);
+	else
+		get(x, n, stride, out);
+}
+
+static ALWAYS_INLINE double find_least(const struct scaled *x, size_t n)
+{
+	const int16_t *two = x->p;
+	const int32_t *four = x->p;
+	int16_t least_two = INT16_MAX;
+	int32_t least = INT32_MAX;
+
+	for (size_t i = 0; x->width == 2 && i < n; i++)
+		least_two = two[i] < least_two ? two[i] : least_two;
+	for (size_t i = 0; x->width == 4 && i < n; i++)
+		least = four[i] < least ? four[i] : least;
+	return (x->width == 2 ? least_two : least) / x->per;
+}
+
+static WIDE double find_least_wide(const struct scaled *x, size_t n)
+{
+	return find_least(x, n);
 }
 
 double scaled_least(const struct scaled *x, size_t n)
 {
+	return wide_here() ? find_least_wide(x, n) : find_least(x, n);
+}
+
+static ALWAYS_INLINE double find_greatest(const struct scaled *x, size_t n)
+{
 	const int16_t *two = x->p;
 	const int32_t *four = x->p;
-	int16_t short_one = INT16_MAX;
-	int32_t one = INT32_MAX;
+	int16_t greatest_two = INT16_MIN;
+	int32_t greatest = INT32_MIN;
 
-	if (x->width == 2) {
-		for (size_t i = 0; i < n; i++)
-			short_one = two[i] < short_one ? two[i] : short_one;
-		return short_one / x->per;
-	}
-	for (size_t i = 0; i < n; i++)
-		one = four[i] < one ? four[i] : one;
-	return one / x->per;
+	for (size_t i = 0; x->width == 2 && i < n; i++)
+		greatest_two = two[i] > greatest_two ? two[i] : greatest_two;
+	for (size_t i = 0; x->width == 4 && i < n; i++)
+		greatest = four[i] > greatest ? four[i] : greatest;
+	return (x->width == 2 ? greatest_two : greatest) / x->per;
+}
+
+static WIDE double find_greatest_wide(const struct scaled *x, size_t n)
+{
+	return find_greatest(x, n);
 }
 
 double scaled_greatest(const struct scaled *x, size_t n)
 {
-	const int16_t *two = x->p;
-	const int32_t *four = x->p;
-	int16_t short_one = INT16_MIN;
-	int32_t one = INT32_MIN;
-
-	if (x->width == 2) {
-		for (size_t i = 0; i < n; i++)
-			short_one = two[i] > short_one ? two[i] : short_one;
-		return short_one / x->per;
-	}
-	for (size_t i = 0; i < n; i++)
-		one = four[i] > one ? four[i] : one;
-	return one / x->per;
+	return wide_here() ? find_greatest_wide(x, n) : find_greatest(x, n);
 }

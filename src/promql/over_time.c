@@ -21,21 +21,35 @@ static bool whole_runs(const struct window *w, size_t *first, size_t *end, size_
 	return true;
 }
 
+/* Scaled values are too small for anything else than Knuth's sum of two, which finds the same without a
+ * branch.
+ */
+static void add_scaled(const struct scaled *in, size_t n, double *sum, double *c)
+{
+	double some[PROMQL_CHUNK], all = *sum, lost = *c;
+
+	scaled_get(in, n, 1, some);
+	for (size_t i = 0; i < n; i++) {
+		double s = all + some[i], part = s - all;
+
+		lost += (all - (s - part)) + (some[i] - part);
+		all = s;
+	}
+	*sum = all;
+	*c = lost;
+}
+
 /* Samples from … to - 1 of the window. */
 static void add_all(const struct window *w, size_t from, size_t to, double *sum, double *c)
 {
-	double some[PROMQL_CHUNK];
+	for (size_t i = from, n; w->v == NULL && i < to; i += n) {
+		const struct scaled s = scaled_from(w->scaled, i);
 
-	for (size_t n; from < to; from += n) {
-		const double *v = w->v != NULL ? w->v + from : some;
-		const struct scaled s = scaled_from(w->scaled, from);
-
-		n = to - from < PROMQL_CHUNK ? to - from : PROMQL_CHUNK;
-		if (w->v == NULL)
-			scaled_get(&s, n, 1, some);
-		for (size_t i = 0; i < n; i++)
-			kahan_add(v[i], sum, c);
+		n = to - i < PROMQL_CHUNK ? to - i : PROMQL_CHUNK;
+		add_scaled(&s, n, sum, c);
 	}
+	for (size_t i = from; w->v != NULL && i < to; i++)
+		kahan_add(w->v[i], sum, c);
 }
 
 /* The sum of the window and what was lost of it: of whole runs where they are known, if none is infinite. */

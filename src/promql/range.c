@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/wide.h"
 #include "promql/promql_int.h"
 
 /* Functions of a window of samples, and the loop that slides the window over a series. */
@@ -187,18 +188,15 @@ static void stretch_fit(struct stretch *s, const struct window *w, bool rate)
 		s->factor /= seconds(w->range);
 }
 
-/* Mostly a counter is, which a division need not show. */
-static inline bool is_far_from_zero(const struct stretch *s, double first, double diff)
-{
-	return first * (double)s->sampled > s->start * diff * 1.000001;
-}
+#define FAR_FROM_ZERO 1.000001
 
 /* The factor of a counter, which is not drawn out below zero. */
 static double counter_factor(const struct stretch *s, double first, double diff, bool rate, dur_us range)
 {
 	double sampled = (double)s->sampled, to_zero, factor;
 
-	if (is_far_from_zero(s, first, diff))
+	/* Mostly it is far from zero, which a division need not show. */
+	if (first * sampled > s->start * diff * FAR_FROM_ZERO)
 		return s->factor;
 	to_zero = sampled * (first / diff);
 	if (!(to_zero < s->start))
@@ -540,6 +538,31 @@ static bool meets_mark(struct slider *s, size_t from, size_t to)
 
 #define SOME_STEPS 64
 
+/* From the two ends of windows to their change, which goes into `high`, and the answer for a counter that is
+ * far from zero; whether some is not. */
+static ALWAYS_INLINE bool changes(const struct stretch *st, const double *restrict low, double *restrict high,
+        double *restrict v, size_t n)
+{
+	double sampled = (double)st->sampled, start = st->start, factor = st->factor;
+	uint64_t near_zero = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double diff = high[i] - low[i] + 0.0;
+
+		v[i] = diff * factor;
+		near_zero |= (uint64_t)((diff > 0) & (low[i] >= 0) &
+		                        !(low[i] * sampled > start * diff * FAR_FROM_ZERO));
+		high[i] = diff;
+	}
+	return near_zero != 0;
+}
+
+static WIDE bool changes_wide(const struct stretch *st, const double *restrict low, double *restrict high,
+        double *restrict v, size_t n)
+{
+	return changes(st, low, high, v, n);
+}
+
 /*
  * So many steps from the k-th on of a counter without start timestamps, whose first window holds samples from
  * … to - 1. All are taken to be two ends and one factor; those that are not are done again.
@@ -548,19 +571,13 @@ static bool slide_counter(
         struct slider *s, struct row *r, size_t k, size_t n, size_t from, size_t to, size_t stride)
 {
 	const struct stretch *st = s->w.stretch;
-	bool rate = s->sl->f->window == w_rate, marked = meets_mark(s, from, to + (n - 1) * stride);
+	bool rate = s->sl->f->window == w_rate, marked = meets_mark(s, from, to + (n - 1) * stride),
+	     near_zero;
 	double low[SOME_STEPS], high[SOME_STEPS], *v = r->v + k;
-	unsigned near_zero = 0;
 
 	take_apart(&r->in, from, n, stride, low);
 	take_apart(&r->in, to - 1, n, stride, high);
-	for (size_t i = 0; i < n; i++) {
-		double diff = high[i] - low[i] + 0.0;
-
-		v[i] = diff * st->factor;
-		near_zero |= diff > 0 && low[i] >= 0 && !is_far_from_zero(st, low[i], diff);
-		high[i] = diff;
-	}
+	near_zero = wide_here() ? changes_wide(st, low, high, v, n) : changes(st, low, high, v, n);
 	for (size_t i = 0; i < n && near_zero; i++)
 		if (high[i] > 0 && low[i] >= 0)
 			v[i] = high[i] * counter_factor(st, low[i], high[i], rate, s->sl->tm->range);

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/wide.h"
 #include "promql/aggregate_int.h"
 
 /*
@@ -21,7 +22,7 @@ struct state {
 
 /* Whether all of them are numbers, none absent, and of a size that two can be added. Bits of doubles are in
  * the order of what they stand for. */
-static bool all_tame(const double *v, size_t n)
+static ALWAYS_INLINE bool tame(const double *v, size_t n)
 {
 	const uint64_t most = double_bits(0x1p1000), top = UINT64_C(1) << 63;
 	uint64_t over = 0;
@@ -31,17 +32,38 @@ static bool all_tame(const double *v, size_t n)
 	return over < top;
 }
 
-/* kahan_add of whole columns. Knuth's sum of two finds the same loss, without a branch. */
-static void add_tame(struct state *st, const double *restrict in, size_t steps)
+static WIDE bool tame_wide(const double *v, size_t n)
 {
-	double *restrict v = st->v, *restrict c = st->c;
+	return tame(v, n);
+}
 
-	for (size_t k = 0; k < steps; k++) {
+static bool all_tame(const double *v, size_t n)
+{
+	return wide_here() ? tame_wide(v, n) : tame(v, n);
+}
+
+/* kahan_add of whole columns. Knuth's sum of two finds the same loss, without a branch. */
+static ALWAYS_INLINE void add_two(double *restrict v, double *restrict c, const double *restrict in, size_t n)
+{
+	for (size_t k = 0; k < n; k++) {
 		double s = v[k] + in[k], part = s - v[k];
 
 		c[k] += (v[k] - (s - part)) + (in[k] - part);
 		v[k] = s;
 	}
+}
+
+static WIDE void add_two_wide(double *restrict v, double *restrict c, const double *restrict in, size_t n)
+{
+	add_two(v, c, in, n);
+}
+
+static void add_tame(struct state *st, const double *in, size_t steps)
+{
+	if (wide_here())
+		add_two_wide(st->v, st->c, in, steps);
+	else
+		add_two(st->v, st->c, in, steps);
 	st->full++;
 }
 
