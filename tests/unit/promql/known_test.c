@@ -81,7 +81,7 @@ static struct known *known_new(size_t skew)
 
 		snprintf(k->thing[s], sizeof k->thing[s], "T-%02zu", s);
 		k->l[s][0] = (struct label){STR_LIT("__name__"), STR_LIT("m_total")};
-		k->l[s][1] = (struct label){STR_LIT("kind"), {"abcdefg" + s % 7, 1}};
+		k->l[s][1] = (struct label){STR_LIT("kind"), {&"abcdefg"[s % 7], 1}};
 		k->l[s][2] = (struct label){STR_LIT("thing"), str_of(k->thing[s])};
 		k->even[s] = s % 3 > 0;
 		for (size_t i = 0; i < POINTS; i++) {
