@@ -587,10 +587,19 @@ void call_eval(struct eval *ev, const struct node *x, const struct grid *g, stru
 void call_window(
         struct eval *ev, const struct node *x, const struct grid *g, struct value *out, struct fold *fold);
 
+/* ---- anchored and smoothed ranges (extended.c) ---- */
+
+/* Takes the samples around the window that the modifiers look at. */
+void window_widen(
+        const struct samples *in, const struct window *w, dur_us lookback, size_t *from, size_t *to);
+/* The change from one end to the other, of a counter or not; absent() if no sample is after the start. */
+double window_extended_change(const struct window *w, bool counter);
 /* The samples of an anchored or smoothed range, with one at either end of it; t and v have room for two more
  * than there are. 0: nothing is there. */
 size_t window_extended(const struct node *x, const struct samples *in, time_us start, time_us end,
         dur_us lookback, time_us *t, double *v);
+
+/* ---- functions that are no windows ---- */
 
 #define FN_RUN(name) void name(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
 FN_RUN(fn_label_replace);

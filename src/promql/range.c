@@ -45,114 +45,6 @@ static double reset_sum(const struct window *w)
 	return sum;
 }
 
-/* The value at t on the line from sample i to the next. A fall of a counter is taken as a start from 0. */
-static double edge(const struct window *w, size_t i, time_us t, bool counter, bool left)
-{
-	double y1 = w->v[i], y2 = w->v[i + 1];
-
-	if (counter && y2 < y1) {
-		if (left)
-			y1 = 0;
-		else
-			y2 += y1;
-	}
-	return y1 + (y2 - y1) * ((double)(t - w->t[i]) / (double)(w->t[i + 1] - w->t[i]));
-}
-
-/* Of a window that holds the outer samples: which of them lie at its ends or around them, and what is read
- * there. */
-struct ends {
-	size_t first, last;
-	double left, right;
-};
-
-/* False if no sample is after the start. */
-static bool find_ends(const struct window *w, bool counter, struct ends *e)
-{
-	*e = (struct ends){.last = w->n - 1};
-	while (e->first + 1 < w->n && w->t[e->first + 1] <= w->start)
-		e->first++;
-	if (w->smoothed)
-		for (e->last = e->first; e->last < w->n - 1 && w->t[e->last] < w->end;)
-			e->last++;
-	if (w->t[e->last] <= w->start)
-		return false;
-	e->left = w->smoothed && w->t[e->first] < w->start && e->first < e->last
-	                  ? edge(w, e->first, w->start, counter, true)
-	                  : w->v[e->first];
-	e->right = w->smoothed && e->last > 0 && w->t[e->last] > w->end
-	                   ? edge(w, e->last - 1, w->end, counter, false)
-	                   : w->v[e->last];
-	return true;
-}
-
-/*
- * `anchored` and `smoothed`: the change between the window's two ends, read from the samples there
- * or drawn between those around them; nothing is extrapolated.
- */
-static double extended_change(const struct window *w, bool counter)
-{
-	struct ends e;
-	double sum, prev;
-
-	if (!find_ends(w, counter, &e))
-		return absent();
-	sum = e.right - e.left;
-	if (!counter)
-		return sum;
-	prev = e.left;
-	for (size_t i = e.first; i <= e.last; i++) {
-		if (w->t[i] <= w->start || w->t[i] >= w->end)
-			continue;
-		if (w->v[i] < prev)
-			sum += prev;
-		prev = w->v[i];
-	}
-	if (e.right < prev)
-		sum += prev;
-	return sum;
-}
-
-/* Takes the samples around the window that the modifiers look at. */
-static void widen(const struct samples *in, const struct window *w, dur_us lookback, size_t *from, size_t *to)
-{
-	if ((w->anchored || w->smoothed) && *from > 0 && in->t[*from - 1] > w->start - lookback)
-		--*from;
-	if (w->smoothed && *to < in->n && in->t[*to] <= w->end + lookback)
-		++*to;
-}
-
-size_t window_extended(const struct node *x, const struct samples *in, time_us start, time_us end,
-        dur_us lookback, time_us *t, double *v)
-{
-	struct window w = {.start = start, .end = end, .anchored = x->anchored, .smoothed = x->smoothed};
-	size_t from = 0, to, n = 0;
-	struct ends e;
-
-	while (from < in->n && in->t[from] <= start)
-		from++;
-	for (to = from; to < in->n && in->t[to] <= end;)
-		to++;
-	widen(in, &w, lookback, &from, &to);
-	if (from == to)
-		return 0;
-	w.t = in->t + from;
-	w.v = in->v + from;
-	w.n = to - from;
-	if (!find_ends(&w, false, &e))
-		return 0;
-	t[n] = start;
-	v[n++] = e.left;
-	for (size_t i = e.first; i <= e.last; i++)
-		if (w.t[i] > start && w.t[i] < end) {
-			t[n] = w.t[i];
-			v[n++] = w.v[i];
-		}
-	t[n] = end;
-	v[n++] = e.right;
-	return n;
-}
-
 /* Whether a distance of microseconds is 1.1 gaps or more; by seconds where rounding decides. */
 static bool is_far(double distance, double gap)
 {
@@ -227,7 +119,7 @@ static inline __attribute__((always_inline)) double change(const struct window *
 	double first, diff;
 
 	if (w->anchored || w->smoothed) {
-		diff = extended_change(w, counter);
+		diff = window_extended_change(w, counter);
 		return is_absent(diff) || !rate ? diff : diff / seconds(w->range);
 	}
 	if (counter && began_inside(w))
@@ -500,7 +392,8 @@ static bool slide_seek(struct slider *s, struct row *r, size_t first, size_t end
 		from = seek_after(&lo, in, w->start);
 		to = seek_after(&hi, in, w->end);
 		seek_ahead(&hi, in);
-		widen(in, w, s->sl->lookback, &from, &to);
+		if (w->anchored || w->smoothed)
+			window_widen(in, w, s->sl->lookback, &from, &to);
 		if (from >= to)
 			r->v[k] = absent();
 		else if (!slide_step(s, r, k, from, to))
