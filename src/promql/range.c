@@ -506,31 +506,22 @@ static bool slide_paced(struct slider *s, struct row *r, const struct paced *p)
 	return true;
 }
 
-/* Where the function, or a range that is drawn out, does not take them as they are. */
-static void unscale(struct sliding *sl, struct samples *in, int hand)
+/* Whether the function, or a range that is drawn out, does not take scaled values as they are. */
+static bool needs_doubles(const struct sliding *sl, const struct samples *in)
 {
-	struct unscaled *u = &sl->unscaled[hand];
-
-	if (in->scaled.p == NULL || ((sl->f->flags & FN_SCALED) && in->since == NULL &&
-	                                    !sl->window.anchored && !sl->window.smoothed))
-		return;
-	u->v = xgrow(u->v, &u->cap, in->n, sizeof *u->v);
-	scaled_get(&in->scaled, in->n, 1, u->v);
-	in->v = u->v;
-	in->scaled.p = NULL;
+	return in->scaled.p != NULL && (!(sl->f->flags & FN_SCALED) || in->since != NULL ||
+	                                       sl->window.anchored || sl->window.smoothed);
 }
 
-static void slide(void *ctx, struct row *r, int hand)
+static void slide_row(struct sliding *sl, struct row *r, int hand)
 {
-	struct sliding *sl = ctx;
-	struct samples *in = &r->in;
+	const struct samples *in = &r->in;
 	struct stretch stretch = {0};
 	struct slider s = {.sl = sl, .m = &sl->marks[hand], .w = sl->window};
 	struct pace lo, hi;
 	size_t first = 0, end = 0, k = 0;
 	uint64_t all = 0;
 
-	unscale(sl, in, hand);
 	s.w.plain = in->plain;
 	s.w.series = in;
 	s.w.stretch = &stretch;
@@ -557,6 +548,25 @@ static void slide(void *ctx, struct row *r, int hand)
 	for (k = 0; k < sl->steps; k++)
 		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	r->any = all != 0;
+}
+
+static void slide(void *ctx, struct row *r, int hand)
+{
+	struct sliding *sl = ctx;
+	struct unscaled *u = &sl->unscaled[hand];
+	struct row own; /* others look at where the row's samples are */
+
+	if (!needs_doubles(sl, &r->in)) {
+		slide_row(sl, r, hand);
+		return;
+	}
+	own = *r;
+	u->v = xgrow(u->v, &u->cap, own.in.n, sizeof *u->v);
+	scaled_get(&own.in.scaled, own.in.n, 1, u->v);
+	own.in.v = u->v;
+	own.in.scaled.p = NULL;
+	slide_row(sl, &own, hand);
+	r->any = own.any;
 }
 
 static void check_quantile(struct eval *ev, const struct node *at, const double *q, size_t n)
