@@ -4,15 +4,6 @@
 
 #include <math.h>
 
-static uint64_t state = 88172645463325252u;
-static uint64_t rnd(uint64_t below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
-}
-
 static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
 
 /* Held and read again in all ways. */
@@ -33,9 +24,9 @@ static bool comes_back(const struct scaling *s, int width, const double *v, size
 		if (!check(scaled_at(&x, i) == v[i]))
 			return false;
 	}
-	for (size_t from = 0; from < n; from += 1 + rnd(n)) {
+	for (size_t from = 0; from < n; from += 1 + test_below(n)) {
 		const struct scaled rest = scaled_from(x, from);
-		size_t stride = 1 + rnd(9), k = (n - from - 1) / stride + 1;
+		size_t stride = 1 + test_below(9), k = (n - from - 1) / stride + 1;
 
 		scaled_get(&rest, k, stride, out);
 		for (size_t i = 0; i < k; i++)
@@ -49,15 +40,15 @@ TEST(decimals_come_back)
 {
 	for (int round = 0; round < 20000; round++) {
 		double v[300];
-		size_t n = 1 + rnd(300), first = 1 + rnd(n);
-		int places = (int)rnd(SCALED_PLACES + 1);
-		int64_t most = (int64_t)1 << (1 + rnd(31));
+		size_t n = 1 + test_below(300), first = 1 + test_below(n);
+		int places = (int)test_below(SCALED_PLACES + 1);
+		int64_t most = (int64_t)1 << (1 + test_below(31));
 		struct scaling s = {0};
 
 		for (size_t i = 0; i < n; i++) {
-			int fewer = (int)rnd((uint64_t)places + 1);
+			int fewer = (int)test_below((uint64_t)places + 1);
 
-			v[i] = (double)((int64_t)rnd((uint64_t)most) - most / 2) /
+			v[i] = (double)((int64_t)test_below((uint64_t)most) - most / 2) /
 			       tens[i % 3 ? places : fewer];
 			v[i] = v[i] == 0 ? 0 : v[i];
 		}
