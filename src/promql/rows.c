@@ -54,11 +54,11 @@ void ev_spread(struct eval *ev, size_t n, size_t share, size_t work,
 void rows_ahead(const struct rows *rows, const struct row *r)
 {
 	const struct samples *s = &r->in;
-	size_t width = s->v != NULL ? sizeof *s->v : (size_t)s->scaled.width, line = 64 / width;
-	size_t stride = s->period > 0 ? (size_t)(rows->step / s->period) : 0;
+	size_t stride = s->period > 0 ? (size_t)(rows->step / s->period) : 0, line;
 
 	if (s->n == 0)
 		return;
+	line = 64 / (s->v != NULL ? sizeof *s->v : (size_t)s->scaled.width);
 	stride = stride < line ? line : stride;
 	for (size_t k = 0; k < FIRST_LINES && k * stride < s->n; k++)
 		sample_ahead(s, k * stride);
