@@ -129,10 +129,12 @@ bool work_submit(struct work *w, bool slow, void (*f)(void *arg), void *arg)
 	if (taken) {
 		put(slow ? &w->slow : &w->quick, j);
 		w->queued++;
-		pthread_cond_signal(&w->filled);
 	}
 	pthread_mutex_unlock(&w->lock);
-	if (!taken)
+	/* Not under the lock, which the thread takes as soon as it has woken up. */
+	if (taken)
+		pthread_cond_signal(&w->filled);
+	else
 		free(j);
 	return taken;
 }
