@@ -317,14 +317,11 @@ TEST(a_kill_while_packing_leaves_one_file)
 		char *loose_dir = xasprintf("%s-%d", test_path("loose"), when);
 		char *dir = xasprintf("%s-%d", test_path("packed"), when);
 		struct clock *early = clock_new_manual(T0), *c = clock_new_manual(T0 + 40 * US_DAY);
-		struct series_db *loose = open_at(loose_dir, early), *db;
+		struct series_db *loose, *db = open_at(dir, early);
 		struct err e = ERR_INIT;
 		int status = 0, files;
 		pid_t pid;
 
-		state = 7;
-		fill(loose);
-		db = open_at(dir, early);
 		state = 7;
 		fill(db);
 		series_close(&db);
@@ -345,6 +342,9 @@ TEST(a_kill_while_packing_leaves_one_file)
 		check_eq_i(files_named(dir, ".pack") + files_named(dir, ".new"), when < 3 ? when : 0);
 		if (when == 3) /* also where a repair comes first */
 			check_eq_i(series_repair(dir, told, NULL, &e), 0);
+		loose = open_at(loose_dir, early);
+		state = 7;
+		fill(loose);
 		db = open_at(dir, c);
 		check_eq_i(files_named(dir, ".db"), files);
 		check_eq_i(files_named(dir, ".pack") + files_named(dir, ".new"), 0);
