@@ -34,5 +34,8 @@ void thread_start(pthread_t *t, const char *name, void *(*f)(void *arg), void *a
 
 void thread_yield_to_others(void)
 {
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+	id_t me = (id_t)gettid();
+
+	/* What the process was started with counts, too. */
+	(void)setpriority(PRIO_PROCESS, me, getpriority(PRIO_PROCESS, me) + NICENESS);
 }

@@ -29,7 +29,7 @@
 #define LONG_B 1280    /* of a long block, about: some to a page, so that little of it is empty */
 #define LONG_LEAST 128 /* points; where they take many bytes there is little to win */
 #define ROW_B 20       /* what the database takes of a row besides its data */
-#define PIECE_B (2 << 20)
+#define PIECE_B (1 << 20)
 #define REST_MOST (100 * US_MS)
 #define OPS 4000   /* of SQLite, between two looks at what it has written */
 #define ROOM_FOR 3 /* files of that size there has to be room on the disk */
@@ -52,6 +52,7 @@ struct packer {
 	sqlite3_stmt *put_block, *put_hour;
 	int fd;          /* of the file that is written, to sync it */
 	uint64_t synced; /* bytes of it */
+	dur_us resumed;  /* when it went on after a rest */
 };
 
 /* The blocks of one series. */
@@ -154,7 +155,8 @@ static bool stopped(struct packer *k)
 
 /*
  * What was written goes to the disk a piece at a time: a commit's sync must not wait for more than that.
- * Between two pieces the disk is the commits', unless somebody waits.
+ * Between two pieces disk and processor are the commits', for twice as long as a piece took, or for half as
+ * long where somebody waits.
  */
 static void keep_pace(struct packer *k)
 {
@@ -163,14 +165,14 @@ static void keep_pace(struct packer *k)
 
 	if (fstat(k->fd, &st) < 0 || (uint64_t)st.st_size < k->synced + PIECE_B)
 		return;
-	took = clock_monotonic();
 	(void)fdatasync(k->fd); /* for the pace; the file is synced as a whole before it counts */
 	k->synced = (uint64_t)st.st_size;
-	took = clock_monotonic() - took;
-	if (atomic_load_explicit(&k->hurry, memory_order_relaxed) || stopped(k))
-		return;
-	took = took < REST_MOST / 2 ? 2 * took : REST_MOST;
-	nanosleep(&(struct timespec){.tv_nsec = (long)took * 1000}, NULL);
+	took = clock_monotonic() - k->resumed;
+	took = atomic_load_explicit(&k->hurry, memory_order_relaxed) ? took / 2 : 2 * took;
+	took = took < REST_MOST ? took : REST_MOST;
+	if (!stopped(k))
+		nanosleep(&(struct timespec){.tv_nsec = (long)took * 1000}, NULL);
+	k->resumed = clock_monotonic();
 }
 
 static int look_up(void *arg)
@@ -307,6 +309,7 @@ static int open_to_sync(struct packer *k, const char *path)
 {
 	k->fd = open(path, O_RDONLY | O_CLOEXEC);
 	k->synced = 0;
+	k->resumed = clock_monotonic();
 	return k->fd < 0 ? err_errno(&k->err, errno, "cannot open %s", path) : 0;
 }
 
