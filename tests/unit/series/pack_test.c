@@ -69,12 +69,12 @@ static const char *thing_of(int k, char name[16])
 }
 
 /* In pieces, each flushed, so that blocks of all lengths come about; some of them late. */
-static void fill(struct series_db *db)
+static void fill(struct series_db *db, int series)
 {
 	struct err e = ERR_INIT;
 	char name[16];
 
-	for (int k = 0; k < SERIES; k++) {
+	for (int k = 0; k < series; k++) {
 		series_id id = id_of(db, "m", thing_of(k, name));
 		time_us t = T0 + (time_us)dice(US_HOUR);
 		int64_t walk = 2000;
@@ -181,9 +181,9 @@ TEST(points_and_windows_are_the_same_when_packed)
 		int64_t bytes, hours;
 
 		state = round;
-		fill(loose);
+		fill(loose, SERIES);
 		state = round;
-		fill(db);
+		fill(db, SERIES);
 		bytes = count_all(dir, "SELECT sum(length(data)) FROM block");
 		hours = count_all(dir, "SELECT count(*) FROM hour");
 		check(fault_arm("SERIES_REWRITE:1+"));
@@ -323,7 +323,7 @@ TEST(a_kill_while_packing_leaves_one_file)
 		pid_t pid;
 
 		state = 7;
-		fill(db);
+		fill(db, 3);
 		series_close(&db);
 		files = files_named(dir, ".db");
 		pid = fork();
@@ -344,7 +344,7 @@ TEST(a_kill_while_packing_leaves_one_file)
 			check_eq_i(series_repair(dir, told, NULL, &e), 0);
 		loose = open_at(loose_dir, early);
 		state = 7;
-		fill(loose);
+		fill(loose, 3);
 		db = open_at(dir, c);
 		check_eq_i(files_named(dir, ".db"), files);
 		check_eq_i(files_named(dir, ".pack") + files_named(dir, ".new"), 0);
@@ -397,7 +397,7 @@ TEST(what_is_written_while_its_file_is_packed_stays)
 	int n;
 
 	state = 3;
-	fill(db);
+	fill(db, 5);
 	w.id = id_of(db, "late", "L");
 	must(pthread_create(&w.thread, NULL, come_late, &w) == 0);
 	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("thing"), STR_LIT("T3"), &e), &e);
