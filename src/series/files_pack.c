@@ -79,8 +79,10 @@ struct packing {
 
 static int points_for(size_t bytes, int n)
 {
-	size_t room = (size_t)n * LONG_B / bytes;
+	size_t room;
 
+	must(bytes > 0);
+	room = (size_t)n * LONG_B / bytes;
 	return room < LONG_LEAST ? LONG_LEAST : room > CODEC_POINTS ? CODEC_POINTS : (int)room;
 }
 
