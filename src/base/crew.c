@@ -78,6 +78,7 @@ static void *work(void *arg)
 	struct crew *c = h->c;
 	uint64_t seen = 0;
 
+	thread_yield_to_others();
 	pthread_mutex_lock(&c->lock);
 	while (!c->closing) {
 		struct job *j = open_job(c);

@@ -331,10 +331,9 @@ void cursor__read_memory(struct series_cursor *c, const struct reading *r, uint3
 	double v[CODEC_POINTS];
 
 	for (struct block *b = r->block; b; b = b->next) {
-		int n = block_decode(id, b->t0, b->data, b->len, t, v);
-
-		must(n == b->n);
-		cursor__add(c, r, t, v, (size_t)n);
+		must(b->series == id);
+		block_points(b, t, v);
+		cursor__add(c, r, t, v, (size_t)b->n);
 	}
 	if (r->head.n) {
 		must(head_decode(&r->head, t, v));
