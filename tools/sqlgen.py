@@ -332,6 +332,9 @@ def header(statements, name):
         elif s.kind == 'one':
             out += [f'{begin}(struct store_tx *tx, {par}struct {f}_row *row, struct err *e)', '{',
                     f'\treturn store_first(tx, &sql__{s.name}, {arg}, row, e);', '}']
+            if s.given['in']:
+                out += [f'{begin}_ahead(struct store_tx *tx, {par}size_t n, struct err *e)', '{',
+                        f'\treturn store_ahead(tx, &sql__{s.name}, in, sizeof(*in), n, e);', '}']
         else:
             out += [f'{begin}_open(struct store_tx *tx, {par}struct store_rows **rows, struct err *e)', '{',
                     f'\treturn store_rows_open(tx, &sql__{s.name}, {arg}, rows, e);', '}',
