@@ -243,7 +243,8 @@ static int write_whole(struct call *c, const struct kind *k, const struct record
 
 /* ---- relations by themselves, both ways ---- */
 
-static int write_reference(struct call *c, const char *field, const char *kind, const char *code, struct err *e)
+static int write_reference(
+        struct call *c, const char *field, const char *kind, const char *code, struct err *e)
 {
 	struct title t = {.kind = kind, .code = code};
 	int rc = *code != '\0' ? look_up(c, &t, e) : 0;

@@ -12,7 +12,7 @@
 /* %s, twice: where the tiles of the base map come from. */
 #define CSP                                                                                                  \
 	"default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self'%s; "             \
-	"img-src 'self' data: blob:%s; font-src 'self'; manifest-src 'self'; style-src 'self'; "           \
+	"img-src 'self' data: blob:%s; font-src 'self'; manifest-src 'self'; style-src 'self'; "             \
 	"style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 #define PERMISSIONS                                                                                          \
 	"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=(), "   \

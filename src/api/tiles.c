@@ -162,8 +162,7 @@ struct attribute {
 	const char *name, *type;
 };
 
-static int tilejson(
-        struct call *c, const char *layer, const struct attribute *of, size_t n, struct err *e)
+static int tilejson(struct call *c, const char *layer, const struct attribute *of, size_t n, struct err *e)
 {
 	const struct geo_box *box = &c->site->catalog->box;
 	struct jw *w = &c->w;

@@ -44,7 +44,8 @@ struct map_note { /* a firing alarm */
 	bool acked;
 };
 struct map_points {
-	struct point_index *ix[GEO_CRS]; /* ids are numbers of spots, or of notes; NULL: nobody has asked in it */
+	struct point_index
+	        *ix[GEO_CRS]; /* ids are numbers of spots, or of notes; NULL: nobody has asked in it */
 	struct intern classes;
 };
 struct city_map {

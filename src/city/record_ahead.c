@@ -1,7 +1,7 @@
 /*
  * What the rows of a sheet will ask the store about, asked for a whole part at once. An answer is kept only
  * where no other row of the part can change it: codes and unique values that come once in it, as codes or as
- * what is referred to, and records of other kinds. Of a tree, whose rows lead to one another, nothing is
+ * what is referred to, and records of other kinds. Where rows lead to one another, as up a tree, nothing is
  * asked ahead.
  */
 #include "base/intern.h"
@@ -29,20 +29,31 @@ static void tally_end(struct tally *t)
 	*t = (struct tally){0};
 }
 
-/* Its rows lead to one another: by a field of its own kind, or by lists of things. */
-static bool is_tree(const struct kind *k)
+/* Of the kind's own records, of any things, or up a tree: what one row says may decide about another. */
+static bool leads(const struct field *f, const struct kind *k)
 {
-	for (int i = 0; i < k->fields; i++)
-		if ((k->field[i].type == FIELD_REFERENCE && strcmp(k->field[i].ref, k->code) == 0) ||
-		        (field_of_things(&k->field[i]) && k->field[i].many))
-			return true;
+	return f->type == FIELD_REFERENCE &&
+	       (f->tree || strcmp(f->ref, k->code) == 0 || (field_of_things(f) && f->many));
+}
+
+static bool says(const struct doc *v)
+{
+	return v != NULL && ((v->text != NULL && *v->text != '\0') || v->child != NULL);
+}
+
+static bool rows_lead(const struct kind *k, struct doc *const *patch, size_t n)
+{
+	for (int f = 0; f < k->fields; f++)
+		for (size_t i = 0; i < n && leads(&k->field[f], k); i++)
+			if (says(doc_get(doc_get(patch[i], "attrs"), k->field[f].key)))
+				return true;
 	return false;
 }
 
-static bool refers_to_things(const struct kind *k)
+static bool refers_to_own(const struct kind *k)
 {
 	for (int i = 0; i < k->fields; i++)
-		if (field_of_things(&k->field[i]))
+		if (leads(&k->field[i], k) || field_of_things(&k->field[i]))
 			return true;
 	return false;
 }
@@ -99,8 +110,7 @@ static const char *value_of(
 
 static int ask_unique(struct store_tx *tx, const struct field *f, const struct tally *t, struct err *e)
 {
-	struct sql_record_entry_other_in *in =
-	        arena_array(store_arena(tx), t->seen.n + 1, sizeof(*in));
+	struct sql_record_entry_other_in *in = arena_array(store_arena(tx), t->seen.n + 1, sizeof(*in));
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < t->seen.n; i++)
@@ -154,7 +164,7 @@ int record__ahead(struct store_tx *tx, const struct record_door *d, const struct
 	struct tally codes = {0};
 	int rc = 0;
 
-	if (!store_is_far(tx) || of->n == 0 || is_tree(k))
+	if (!store_is_far(tx) || of->n == 0)
 		return 0;
 	a = arena_new(0);
 	patch = arena_array(a, of->n, sizeof(*patch));
@@ -163,10 +173,12 @@ int record__ahead(struct store_tx *tx, const struct record_door *d, const struct
 
 		rc = doc_parse_json(a, str_of(of->patch[i]), "row", &patch[i], e);
 		/* What has no code that can be read is the row's own affair. */
-		if (rc == 0 && record__code(a, d, k, doc_str(patch[i], "code", ""), doc_get(patch[i], "attrs"),
-		                       &code, NULL) == 0)
+		if (rc == 0 && record__code(a, d, k, doc_str(patch[i], "code", ""),
+		                       doc_get(patch[i], "attrs"), &code, NULL) == 0)
 			add(&codes, str_of(code));
 	}
+	if (rc == 0 && rows_lead(k, patch, of->n))
+		goto out;
 	/* A thing that a row refers to may be another row's. */
 	for (int f = 0; f < k->fields && rc == 0; f++)
 		for (size_t i = 0; i < of->n && field_of_things(&k->field[f]); i++) {
@@ -179,6 +191,7 @@ int record__ahead(struct store_tx *tx, const struct record_door *d, const struct
 		rc = ask_codes(tx, k, &codes, of, e);
 	for (int i = 0; i < k->fields && rc == 0; i++)
 		rc = ask_field(tx, a, d, &k->field[i], patch, of->n, e);
+out:
 	tally_end(&codes);
 	arena_free(&a);
 	return rc;
@@ -195,9 +208,12 @@ int record__ahead_undo(
 	struct sql_record_rev_get_in *before = arena_array(a, n + 1, sizeof(*before));
 	struct tally t = {0};
 	size_t once = 0, had = 0;
+	bool back = false; /* some become what they were, which may refer to others */
 	int rc = 0;
 
-	if (!store_is_far(tx) || is_tree(k) || refers_to_things(k))
+	for (size_t i = 0; i < n; i++)
+		back = back || g[i].rev > 1;
+	if (!store_is_far(tx) || (back && refers_to_own(k)))
 		return 0;
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < n; i++) {

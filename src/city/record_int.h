@@ -104,14 +104,16 @@ MUST_USE int record__index(struct store_tx *tx, const struct record_door *d, con
         const struct record *old, const struct record *now, struct err *e);
 /* What goes in at the end of a part of a change set. Words in the order of their records: full text in SQLite
  * writes out all that it holds in memory whenever a smaller id follows a larger one. Entries of new records
- * field by field, many by one statement; of fields that the next row asks about, unique ones and references,
- * they go in at once. */
+ * field by field, many by one statement, and those of removed ones go out so; of fields that the next row
+ * asks about, unique ones and references, they go in and out at once. */
 struct record__later {
 	struct arena *a;
 	struct record__entries {
 		int field; /* its number */
 		struct sql_record_entry_put_in *row;
 		size_t n, cap;
+		struct sql_record_entry_drop_in *gone;
+		size_t gone_n, gone_cap;
 	} * entries;
 	size_t fields, fields_cap;
 	int64_t first; /* the first record whose entries wait; 0: none. Ids of one transaction grow */

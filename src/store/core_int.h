@@ -34,9 +34,9 @@ struct store_tx {
 	int appended;     /* entries of the journal in this transaction */
 	struct err first; /* the first failed statement: nothing may follow it */
 	struct store_rows *open;
-	bool later;              /* writes need not be waited for: store_later */
-	struct intern asked;     /* ahead.c: statements with their parameters */
-	void **answer;           /* of each: its row, NULL for none */
+	bool later;          /* writes need not be waited for: store_later */
+	struct intern asked; /* ahead.c: statements with their parameters */
+	void **answer;       /* of each: its row, NULL for none */
 	size_t answers_cap;
 	struct store_tx *next_free; /* in the pool of readers */
 };

@@ -13,7 +13,8 @@
  * are READ COMMITTED.
  *
  * Where many rows come in, a round trip for each costs more than all else: writes that nobody waits for, and
- * questions that are asked many at a time, go out behind one another (pipeline mode) and are answered together.
+ * questions that are asked many at a time, go out behind one another (pipeline mode) and are answered
+ * together.
  */
 
 #define PIPE_MOST 256 /* statements on their way */
@@ -36,7 +37,7 @@ struct postgres {
 	struct store_conn conn;
 	PGconn *db;
 	const struct store_target *target;
-	bool *prepared; /* by a statement's index */
+	bool *prepared;                                 /* by a statement's index */
 	const struct store_statement *piped[PIPE_MOST]; /* on their way, unanswered */
 	int waiting;
 	bool listens;
@@ -518,8 +519,8 @@ static PGresult *next_answer(struct postgres *c)
 	return r;
 }
 
-/* Waits for all that is on its way; what came is for `took`, in order. The first failure is what counts: those
- * behind it were not run. */
+/* Waits for all that is on its way; what came is for `took`, in order. The first failure is what counts:
+ * those behind it were not run. */
 static int settle_with(struct postgres *c,
         int (*took)(void *ctx, int i, const struct store_statement *s, PGresult *r, struct err *e), void *ctx,
         struct err *e)
@@ -689,7 +690,7 @@ static int postgres_commit(struct store_conn *conn, struct err *e)
 	if (undone)
 		PQclear(r);
 	rc = undone ? err_set(e, ERR_STATE, "the database rolled the transaction back")
-	                : done(c, r, "commit", e);
+	            : done(c, r, "commit", e);
 	if (conn->state != STORE_LOST)
 		conn->in_tx = false;
 	return rc;

@@ -98,8 +98,9 @@ static int trace_settle(struct store_conn *c, struct err *e)
 {
 	TIMED("settle", "", t->inner->ops->settle(t->inner, e));
 }
-static int trace_first_many(struct store_conn *c, const struct store_statement *s, const void *in, size_t size,
-        size_t n, int (*got)(void *ctx, size_t i, void *row, struct err *e), void *ctx, struct err *e)
+static int trace_first_many(struct store_conn *c, const struct store_statement *s, const void *in,
+        size_t size, size_t n, int (*got)(void *ctx, size_t i, void *row, struct err *e), void *ctx,
+        struct err *e)
 {
 	TIMED("first of many", s->name, t->inner->ops->first_many(t->inner, s, in, size, n, got, ctx, e));
 }

@@ -174,7 +174,8 @@ int store__keep_texts(struct store_tx *tx, const struct store_statement *s, void
 			continue;
 		char *kept = arena_alloc(tx->arena, v->n + 1); /* text ends in a NUL, for C's sake */
 		if (kept == NULL)
-			return err_set(e, ERR_NOMEM, "%s: over the memory limit of this transaction", s->name);
+			return err_set(
+			        e, ERR_NOMEM, "%s: over the memory limit of this transaction", s->name);
 		memcpy(kept, v->p, v->n);
 		v->p = kept;
 	}

@@ -660,10 +660,8 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/records.db", dir);
 	if (stat(path, &st) == 0)
 		printf("a register of %.1f GB\n", (double)st.st_size / 1e9);
-	if (getenv("SHEET_ONLY") == NULL) {
 	ask_all(s);
 	ask_all_sql(s);
-	}
 	if (records > 0) { /* 0: the register is asked only */
 		int64_t fresh = clock_now(s->clock) / US_SECOND % 1000000 * 1000000;
 

@@ -119,7 +119,8 @@ static const char *tile_of(enum geo_crs crs, enum geo_crs shown, const char *lay
 	return text("/tiles/%s/18/%u/%u.mvt?crs=%s", layer, at.x >> 14, at.y >> 14, geo_crs_name(crs));
 }
 
-/* A place in Yancheng lies some 600 m beside itself on a map in GCJ-02: in another tile, and in another box. */
+/* A place in Yancheng lies some 600 m beside itself on a map in GCJ-02: in another tile, and in another box.
+ */
 TEST(a_map_in_the_coordinates_of_what_lies_below)
 {
 	struct answer a;
@@ -130,8 +131,8 @@ TEST(a_map_in_the_coordinates_of_what_lies_below)
 	for (int crs = 0; crs < GEO_CRS; crs++) {
 		const enum geo_crs here = (enum geo_crs)crs;
 		const struct geo_point at = geo_to(here, (struct geo_point){120.15, 33.35});
-		const char *box = text("%.5f,%.5f,%.5f,%.5f&crs=%s", at.lon - 1e-4, at.lat - 1e-4, at.lon + 1e-4,
-		        at.lat + 1e-4, geo_crs_name(here));
+		const char *box = text("%.5f,%.5f,%.5f,%.5f&crs=%s", at.lon - 1e-4, at.lat - 1e-4,
+		        at.lon + 1e-4, at.lat + 1e-4, geo_crs_name(here));
 
 		for (int other = 0; other < GEO_CRS; other++)
 			check_eq_i(strstr(tile(headers, tile_of(here, (enum geo_crs)other, "things")),
