@@ -164,6 +164,8 @@ static int done(struct postgres *c, PGresult *r, const char *name, struct err *e
 }
 
 static int settle(struct postgres *c, struct err *e);
+static PGresult *execute_behind(
+        struct postgres *c, const struct store_statement *s, const void *in, int *rc, struct err *e);
 
 static int command(struct postgres *c, const char *sql, struct err *e)
 {
@@ -403,6 +405,8 @@ static PGresult *execute(
 	struct bound b;
 	char name[16];
 
+	if (c->waiting > 0 && c->waiting < PIPE_MOST && s->index >= 0 && c->prepared[s->index])
+		return execute_behind(c, s, in, rc, e);
 	*rc = settle(c, e);
 	if (*rc == 0)
 		*rc = prepared(c, s, name, e);
@@ -519,11 +523,11 @@ static PGresult *next_answer(struct postgres *c)
 	return r;
 }
 
-/* Waits for all that is on its way; what came is for `took`, in order. The first failure is what counts:
- * those behind it were not run. */
+/* Waits for all that is on its way; what came is for `took`, in order, and the last of it the caller's to
+ * clear if he asks for it. The first failure is what counts: those behind it were not run. */
 static int settle_with(struct postgres *c,
         int (*took)(void *ctx, int i, const struct store_statement *s, PGresult *r, struct err *e), void *ctx,
-        struct err *e)
+        PGresult **last, struct err *e)
 {
 	int rc = 0, n = c->waiting;
 
@@ -542,7 +546,10 @@ static int settle_with(struct postgres *c,
 			rc = postgres__fail(&c->conn, r, c->piped[i]->name, e);
 		else if (rc == 0 && took != NULL)
 			rc = took(ctx, i, c->piped[i], r, e);
-		PQclear(r);
+		if (rc == 0 && last != NULL && i == n - 1)
+			*last = r;
+		else
+			PQclear(r);
 	}
 	PQclear(next_answer(c)); /* the mark behind them */
 	if (PQexitPipelineMode(c->db) == 0 && rc == 0)
@@ -552,7 +559,7 @@ static int settle_with(struct postgres *c,
 
 static int settle(struct postgres *c, struct err *e)
 {
-	return settle_with(c, NULL, NULL, e);
+	return settle_with(c, NULL, NULL, NULL, e);
 }
 
 static int send(struct postgres *c, const struct store_statement *s, const void *in, struct err *e)
@@ -570,6 +577,20 @@ static int send(struct postgres *c, const struct store_statement *s, const void 
 		return postgres__fail(&c->conn, NULL, s->name, e);
 	c->piped[c->waiting++] = s;
 	return 0;
+}
+
+/* Behind what is on its way, so that one waits once for all of it. */
+static PGresult *execute_behind(
+        struct postgres *c, const struct store_statement *s, const void *in, int *rc, struct err *e)
+{
+	PGresult *r = NULL;
+
+	*rc = send(c, s, in, e);
+	if (*rc == 0)
+		*rc = settle_with(c, NULL, NULL, &r, e);
+	else
+		(void)settle(c, NULL);
+	return r;
 }
 
 static int postgres_run_later(
@@ -625,7 +646,7 @@ static int postgres_first_many(struct store_conn *conn, const struct store_state
 		for (int k = 0; k < PIPE_MOST && i < n && rc == 0; k++, i++)
 			rc = send(c, s, (const char *)in + i * size, e);
 		if (rc == 0)
-			rc = settle_with(c, took_row, &x, e);
+			rc = settle_with(c, took_row, &x, NULL, e);
 		else
 			(void)settle(c, NULL);
 	}

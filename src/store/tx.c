@@ -268,6 +268,7 @@ static struct store_tx *reader_new(struct store *st)
 
 void store__reader_free(struct store_tx *tx)
 {
+	store__ahead_end(tx);
 	store__disconnect(&tx->conn);
 	arena_free(&tx->arena);
 	tx->magic = 0;
