@@ -2,12 +2,13 @@
  * pack - a folder of plain files that declares a city or a scene, and its way into a site.
  *
  * pack.yaml                 code, version, name, name_en, requires; for a city also zone, region, box
- * regions.csv               code,parent,level,name,name_en,lon,lat,unit,zone   (unit 1: a reporting unit
- * 报送单元) regions.geojson           areas by property `code` orgs.csv
- * code,parent,kind,region,name,name_en,phone,duties categories.csv
- * code,parent,name,name_en,flow,calendar,limit,level   (limit "4 work_hour") calendars.yaml            named
- * working calendars: shifts, holidays and make-up days of their own holidays/NAME.yaml        the holidays of
- * one year, for the calendars that name their table kinds/NAME.yaml           one record kind each
+ * regions.csv               code,parent,level,name,name_en,lon,lat,unit,zone   (unit 1: it reports 报送单元)
+ * regions.geojson           areas by property `code`
+ * orgs.csv                  code,parent,kind,region,name,name_en,phone,duties
+ * categories.csv            code,parent,name,name_en,flow,calendar,limit,level   (limit "4 work_hour")
+ * calendars.yaml            named working calendars: shifts, holidays and make-up days of their own
+ * holidays/NAME.yaml        the holidays of one year, for the calendars that name their table
+ * kinds/NAME.yaml           one record kind each
  * records/KIND.csv          code,name,name_en,state,org,region,lon,lat,demo + the kind's fields
  * things/KIND.csv           the same, for kinds of things
  * rules/NAME.yaml           Prometheus rule files
