@@ -150,12 +150,16 @@ MAX_FIELDS = 256  # STORE_MAX_FIELDS of store_int.h
 
 
 def repeated(st):
-    """The statement that puts as many rows at once as "-- times:" says."""
+    """The statement that puts, or takes out, as many rows at once as "-- times:" says."""
     many = Statement(st.path, st.line, f'{st.name}_many')
     many.kind, many.given, many.times, many.of = st.kind, st.given, st.times, st
     if st.kind != 'do' or not 1 < st.times * len(st.given['in']) <= MAX_FIELDS:
         raise st.bad(f'"-- times:" is for "do" and {MAX_FIELDS} parameters at most')
     for d in DIALECTS:
+        gone = re.fullmatch(r'(DELETE FROM \w+ WHERE )(.*)', st.plain[d], flags=re.S)
+        if gone:
+            many.text[d] = gone[1] + ' OR '.join(f'({expand(st, d, gone[2], i * len(st.given["in"]))})' for i in range(st.times))
+            continue
         m = re.fullmatch(r'(INSERT INTO .*? VALUES )(\(.*)', st.plain[d], flags=re.S)
         depth, end = 0, 0
         for end, c in enumerate(m[2] if m else ''):
@@ -164,7 +168,7 @@ def repeated(st):
                 break
         row = m[2][:end + 1] if m else ''
         if not m or ':' in re.sub('::', '', m[1] + m[2][end + 1:]):
-            raise st.bad('"-- times:" repeats INSERT INTO … VALUES (…) with all parameters in the brackets')
+            raise st.bad('"-- times:" repeats DELETE FROM … WHERE …, or INSERT INTO … VALUES (…) with all parameters in the brackets')
         rows = (expand(st, d, row, i * len(st.given['in'])) for i in range(st.times))
         many.text[d] = m[1] + ', '.join(rows) + m[2][end + 1:]
     return many
@@ -332,6 +336,9 @@ def header(statements, name):
         elif s.kind == 'one':
             out += [f'{begin}(struct store_tx *tx, {par}struct {f}_row *row, struct err *e)', '{',
                     f'\treturn store_first(tx, &sql__{s.name}, {arg}, row, e);', '}']
+            if s.given['in']:
+                out += [f'{begin}_ahead(struct store_tx *tx, {par}size_t n, struct err *e)', '{',
+                        f'\treturn store_ahead(tx, &sql__{s.name}, in, sizeof(*in), n, e);', '}']
         else:
             out += [f'{begin}_open(struct store_tx *tx, {par}struct store_rows **rows, struct err *e)', '{',
                     f'\treturn store_rows_open(tx, &sql__{s.name}, {arg}, rows, e);', '}',

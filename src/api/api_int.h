@@ -294,6 +294,7 @@ struct api_server {
 	struct oidc *oidc; /* NULL: no provider */
 	char *web_dir;
 	char *version;
+	char *policy; /* Content-Security-Policy */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	bool closing;

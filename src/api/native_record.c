@@ -203,6 +203,7 @@ static int write_whole_titles(struct call *c, const struct kind *k, const struct
 	return rc < 0 ? rc : write_titles(c, &t, e);
 }
 
+/* The array of who refers to it. */
 static int write_relations(struct call *c, const struct record *r, struct err *e)
 {
 	struct record_relation *list = NULL;
@@ -211,7 +212,6 @@ static int write_relations(struct call *c, const struct record *r, struct err *e
 	/* An earlier version is not referred to. */
 	if (r->id != 0)
 		rc = record_relations(c->tx, c->a, c->site->catalog, &c->who, r->kind, r->code, &list, &n, e);
-	jw_key(&c->w, "relations");
 	jw_array(&c->w);
 	for (int i = 0; i < n && rc == 0; i++) {
 		jw_object(&c->w);
@@ -233,11 +233,97 @@ static int write_whole(struct call *c, const struct kind *k, const struct record
 		write_actions(c, k);
 		rc = write_whole_titles(c, k, r, e);
 	}
+	jw_key(&c->w, "relations");
 	if (rc == 0)
 		rc = write_relations(c, r, e);
 	jw_object_end(&c->w);
 	call_etag(c, r->rev);
 	return rc;
+}
+
+/* ---- relations by themselves, both ways ---- */
+
+static int write_reference(
+        struct call *c, const char *field, const char *kind, const char *code, struct err *e)
+{
+	struct title t = {.kind = kind, .code = code};
+	int rc = *code != '\0' ? look_up(c, &t, e) : 0;
+
+	if (rc < 0 || *code == '\0')
+		return rc;
+	jw_object(&c->w);
+	jw_kstr(&c->w, "field", field);
+	jw_kstr(&c->w, "kind", kind);
+	jw_kstr(&c->w, "code", code);
+	jw_kstr(&c->w, "name", t.name != NULL ? t.name : "");
+	jw_kstr(&c->w, "name_en", t.name != NULL ? t.name_en : "");
+	jw_object_end(&c->w);
+	return 0;
+}
+
+/* The array of what it refers to, of what this reader sees of it. */
+static int write_references(struct call *c, const struct kind *k, const struct record *r, struct err *e)
+{
+	struct doc *attrs = NULL;
+	int rc = doc_parse_json(c->a, str_of(*r->attrs != '\0' ? r->attrs : "{}"), "attrs", &attrs, e);
+
+	jw_array(&c->w);
+	if (rc == 0)
+		rc = write_reference(c, "region", "region", r->region, e);
+	if (rc == 0)
+		rc = write_reference(c, "org", "org", r->org, e);
+	for (int i = 0; i < k->fields && rc == 0; i++) {
+		const struct field *f = &k->field[i];
+		const struct doc *v = doc_get(attrs, f->key);
+
+		if (f->type != FIELD_REFERENCE || v == NULL || field_hidden(f, c->who.scope.clearance) ||
+		        field_veiled(f))
+			continue;
+		if (!f->many)
+			rc = write_reference(c, f->key, f->ref, v->text, e);
+		DOC_EACH(x, f->many ? v : NULL)
+		{
+			if (rc == 0)
+				rc = write_reference(c, f->key, f->ref, x->text, e);
+		}
+	}
+	jw_array_end(&c->w);
+	return rc;
+}
+
+static int reply_relations(struct call *c, const struct kind *k, const char *code, struct err *e)
+{
+	struct record r = {0};
+	int rc = record_get(c->tx, c->a, c->site->catalog, &c->who, k->code, code, &r, e);
+
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	jw_kstr(&c->w, "kind", r.kind);
+	jw_kstr(&c->w, "code", r.code);
+	jw_key(&c->w, "refers_to");
+	rc = write_references(c, k, &r, e);
+	jw_key(&c->w, "referred_by");
+	if (rc == 0)
+		rc = write_relations(c, &r, e);
+	jw_object_end(&c->w);
+	return rc;
+}
+
+int record_relations_get(struct call *c, struct err *e)
+{
+	const struct kind *k = view_kind(c, call_param(c, 0), e);
+
+	return k != NULL ? reply_relations(c, k, call_param(c, 1), e) : ERR_NOTFOUND;
+}
+
+int thing_relations_get(struct call *c, struct err *e)
+{
+	const struct thing *t = snapshot_thing(call_snapshot(c), c->param[0]);
+
+	if (t == NULL || !thing_seen(c->site->catalog, &c->who, t))
+		return err_set(e, ERR_NOTFOUND, "no thing has this code");
+	return reply_relations(c, catalog_kind(c->site->catalog, t->kind), t->code, e);
 }
 
 int record_get_one(struct call *c, struct err *e)

@@ -34,6 +34,7 @@ int regions_get(struct call *c, struct err *e)
 		jw_kbool(w, "unit", r->unit);
 		jw_kdouble(w, "lon", r->at.lon);
 		jw_kdouble(w, "lat", r->at.lat);
+		jw_kstr(w, "zone", r->zone != NULL ? zone_name(r->zone) : zone_name(c->site->catalog->zone));
 		jw_object_end(w);
 	}
 	items_end(w);

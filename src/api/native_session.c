@@ -66,6 +66,7 @@ int session_post(struct call *c, struct err *e)
 
 int session_get(struct call *c, struct err *e)
 {
+	const struct base_map *map = &c->site->base_map;
 	const struct catalog *k = c->site->catalog;
 	struct jw *w = &c->w;
 
@@ -86,6 +87,12 @@ int session_get(struct call *c, struct err *e)
 	jw_double(w, k->box.n);
 	jw_array_end(w);
 	jw_kstr(w, "zone", zone_name(k->zone));
+	jw_object_end(w);
+	jw_key(w, "map");
+	jw_object(w);
+	jw_kstr(w, "tiles", map->tiles != NULL ? map->tiles : "");
+	jw_kstr(w, "crs", geo_crs_name(map->crs));
+	jw_kstr(w, "credit", map->credit != NULL ? map->credit : "");
 	jw_object_end(w);
 	jw_kbool(w, "demo", c->site->demo);
 	jw_kstr(w, "version", c->s->version);

@@ -9,9 +9,10 @@
 
 /* What the pages may do; nothing from another host, and no script that stands in a page. What draws charts
  * and maps sets attributes "style". */
+/* %s, twice: where the tiles of the base map come from. */
 #define CSP                                                                                                  \
-	"default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self'; "               \
-	"img-src 'self' data: blob:; font-src 'self'; manifest-src 'self'; style-src 'self'; "               \
+	"default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self'%s; "             \
+	"img-src 'self' data: blob:%s; font-src 'self'; manifest-src 'self'; style-src 'self'; "             \
 	"style-src-attr 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 #define PERMISSIONS                                                                                          \
 	"camera=(), microphone=(), geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=(), "   \
@@ -336,9 +337,24 @@ static void run(void *arg)
 	work_end(s);
 }
 
-static void security_headers(struct http_req *r)
+/* What the pages may ask: this site, and the host of the base map, if it is another. */
+static char *policy_of(const struct base_map *m)
 {
-	http_set_header(r, "Content-Security-Policy", CSP);
+	char host[256] = "", out[sizeof(CSP) + 2 * sizeof(host)];
+	const char *path = m->tiles != NULL ? strstr(m->tiles, "://") : NULL;
+
+	if (path != NULL) {
+		path += 3;
+		snprintf(host, sizeof(host), " %.*s", (int)(path - m->tiles + (long)strcspn(path, "/")),
+		        m->tiles);
+	}
+	snprintf(out, sizeof(out), CSP, host, host);
+	return xstrdup(out);
+}
+
+static void security_headers(const struct api_server *s, struct http_req *r)
+{
+	http_set_header(r, "Content-Security-Policy", s->policy);
 	http_set_header(r, "X-Content-Type-Options", "nosniff");
 	http_set_header(r, "Referrer-Policy", "no-referrer");
 	http_set_header(r, "Permissions-Policy", PERMISSIONS);
@@ -424,7 +440,7 @@ static void serve(void *ctx, struct http_req *r)
 	bool known = router_find(s->router, http_method(r), http_path(r), &m);
 
 	http_set_data(r, xcalloc(1, sizeof(struct note)));
-	security_headers(r);
+	security_headers(s, r);
 	if (!known && !of_the_api(http_path(r))) {
 		serve_page(s, r);
 		return;
@@ -523,6 +539,7 @@ int api_start(const struct api_options *o, struct api_server **out, struct err *
 	s->site = o->site;
 	s->ingest = o->ingest;
 	s->web_dir = o->web_dir != NULL ? xstrdup(o->web_dir) : NULL;
+	s->policy = policy_of(&o->site->base_map);
 	s->version = xstrdup(o->version != NULL ? o->version : "0.1.0");
 	must(pthread_mutex_init(&s->lock, NULL) == 0);
 	must(pthread_cond_init(&s->idle, NULL) == 0);
@@ -608,6 +625,7 @@ void api_stop(struct api_server **sp)
 	pthread_mutex_destroy(&s->lock);
 	free(s->web_dir);
 	free(s->version);
+	free(s->policy);
 	s->magic = 0;
 	free(s);
 }

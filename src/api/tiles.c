@@ -75,7 +75,10 @@ static int ask_of(struct call *c, enum map_layer layer, struct map_ask *ask, str
 	int rc;
 
 	*ask = (struct map_ask){.who = &c->who, .layer = layer};
-	rc = ask_kinds(c, ask, e);
+	rc = call_crs(c, e);
+	ask->crs = c->crs;
+	if (rc == 0)
+		rc = ask_kinds(c, ask, e);
 	if (rc == 0)
 		rc = ask_levels(c, ask, e);
 	return rc == 0 ? ask_states(c, ask, e) : rc;
@@ -147,23 +150,26 @@ static const char *tiles_at(struct call *c, const char *layer)
 
 	if (told != NULL)
 		host = told;
-	return arena_printf(c->a, "%s%s/tiles/%s/{z}/{x}/{y}.mvt",
+	return arena_printf(c->a, "%s%s/tiles/%s/{z}/{x}/{y}.mvt%s%s",
 	        host == NULL        ? ""
 	        : http_secure(c->r) ? "https://"
 	                            : "http://",
-	        host != NULL ? host : "", layer);
+	        host != NULL ? host : "", layer, c->crs != CRS_WGS84 ? "?crs=" : "",
+	        c->crs != CRS_WGS84 ? geo_crs_name(c->crs) : "");
 }
 
 struct attribute {
 	const char *name, *type;
 };
 
-static void tilejson(struct call *c, const char *layer, const struct attribute *of, size_t n)
+static int tilejson(struct call *c, const char *layer, const struct attribute *of, size_t n, struct err *e)
 {
-	const struct catalog *k = c->site->catalog;
-	const double bounds[] = {k->box.w, k->box.s, k->box.e, k->box.n};
+	const struct geo_box *box = &c->site->catalog->box;
 	struct jw *w = &c->w;
+	int rc = call_crs(c, e);
 
+	if (rc < 0)
+		return rc;
 	jw_object(w);
 	jw_kstr(w, "tilejson", "3.0.0");
 	jw_kstr(w, "name", layer);
@@ -173,7 +179,10 @@ static void tilejson(struct call *c, const char *layer, const struct attribute *
 	jw_array_end(w);
 	jw_kint(w, "minzoom", 0);
 	jw_kint(w, "maxzoom", MAP_ZOOM_MOST);
-	if (bounds[0] < bounds[2]) {
+	if (box->w < box->e) {
+		const struct geo_box shown = geo_box_to(c->crs, *box);
+		const double bounds[] = {shown.w, shown.s, shown.e, shown.n};
+
 		jw_key(w, "bounds");
 		jw_array(w);
 		for (size_t i = 0; i < ARRAY_LEN(bounds); i++)
@@ -192,6 +201,7 @@ static void tilejson(struct call *c, const char *layer, const struct attribute *
 	jw_object_end(w);
 	jw_array_end(w);
 	jw_object_end(w);
+	return 0;
 }
 
 #define CLUSTER                                                                                              \
@@ -210,9 +220,7 @@ int tiles_things_json(struct call *c, struct err *e)
 	static const struct attribute of[] = {
 	        CLUSTER, THING, {"case", "Boolean"}, {"silent", "Boolean"}, {"never", "Boolean"}};
 
-	(void)e;
-	tilejson(c, "things", of, ARRAY_LEN(of));
-	return 0;
+	return tilejson(c, "things", of, ARRAY_LEN(of), e);
 }
 
 int tiles_alarms_json(struct call *c, struct err *e)
@@ -220,9 +228,7 @@ int tiles_alarms_json(struct call *c, struct err *e)
 	static const struct attribute of[] = {CLUSTER, THING, {"id", "String"}, {"rule", "String"},
 	        {"summary", "String"}, {"acked", "Boolean"}};
 
-	(void)e;
-	tilejson(c, "alarms", of, ARRAY_LEN(of));
-	return 0;
+	return tilejson(c, "alarms", of, ARRAY_LEN(of), e);
 }
 
 /* ---- what is in view ---- */

@@ -372,6 +372,29 @@ struct geo_point geo_to(enum geo_crs crs, struct geo_point wgs)
 	return crs == CRS_BD09 ? geo_bd_from_gcj(geo_gcj_from_wgs(wgs)) : geo_gcj_from_wgs(wgs);
 }
 
+const char *geo_crs_name(enum geo_crs crs)
+{
+	static const char *const names[GEO_CRS] = {"wgs84", "gcj02", "bd09"};
+
+	return names[crs];
+}
+
+struct geo_box geo_box_to(enum geo_crs crs, struct geo_box wgs)
+{
+	const struct geo_point corner[] = {{wgs.w, wgs.s}, {wgs.w, wgs.n}, {wgs.e, wgs.s}, {wgs.e, wgs.n}};
+	struct geo_box out = {INFINITY, INFINITY, -INFINITY, -INFINITY};
+
+	for (size_t i = 0; i < ARRAY_LEN(corner); i++) {
+		struct geo_point p = geo_to(crs, corner[i]);
+
+		out.w = fmin(out.w, p.lon);
+		out.e = fmax(out.e, p.lon);
+		out.s = fmin(out.s, p.lat);
+		out.n = fmax(out.n, p.lat);
+	}
+	return out;
+}
+
 /* ---- the square world of web maps ---- */
 
 #define WEB_SIDE 4294967296.0

@@ -51,9 +51,13 @@ struct geo_point geo_gcj_from_bd(struct geo_point p);
 
 /* Coordinates as others have them. CGCS2000 is WGS-84 to within a metre, and counts as the same. */
 enum geo_crs { CRS_WGS84, CRS_GCJ02, CRS_BD09 };
+#define GEO_CRS 3                           /* how many */
+const char *geo_crs_name(enum geo_crs crs); /* "wgs84", "gcj02", "bd09" */
 /* "wgs84", "cgcs2000", "gcj02", "bd09", in capitals too, with a - at will; false for another. */
 MUST_USE bool geo_crs_parse(struct str s, enum geo_crs *out);
 struct geo_point geo_from(enum geo_crs crs, struct geo_point p); /* to WGS-84; NaN stays */
 struct geo_point geo_to(enum geo_crs crs, struct geo_point wgs);
+/* The box around what the box holds. */
+struct geo_box geo_box_to(enum geo_crs crs, struct geo_box wgs);
 
 #endif

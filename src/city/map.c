@@ -24,7 +24,8 @@ void map__tables_init(struct city_map *m)
 	must(pthread_rwlock_init(&m->lock, &attr) == 0);
 	pthread_rwlockattr_destroy(&attr);
 	for (int i = 0; i < MAP_LAYERS; i++)
-		m->layer[i].ix = point_index_new();
+		m->layer[i].ix[CRS_WGS84] = point_index_new();
+	atomic_store(&m->shown, 1u << CRS_WGS84);
 	m->note_free = NO_NOTE;
 	(void)intern(&m->codes, STR_LIT("")); /* number 0 */
 }
@@ -40,7 +41,8 @@ void map__tables_fini(struct city_map *m)
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		intern_fini(all[i]);
 	for (int i = 0; i < MAP_LAYERS; i++)
-		point_index_free(&m->layer[i].ix);
+		for (int crs = 0; crs < GEO_CRS; crs++)
+			point_index_free(&m->layer[i].ix[crs]);
 	free(m->spot);
 	free(m->note);
 	pthread_rwlock_destroy(&m->lock);
@@ -92,6 +94,34 @@ static struct map_class class_of(const struct city_map *m, const struct map_spot
 	return c;
 }
 
+/* Where the map in that system has what lies in a cell of WGS-84. */
+static struct geo_cell cell_in(int crs, struct geo_cell at)
+{
+	return crs == CRS_WGS84 ? at : geo_to_web(geo_to((enum geo_crs)crs, geo_from_web(at)));
+}
+
+static void put_point(struct map_points *l, uint32_t id, const struct map_spot *s, const struct map_class *c)
+{
+	const bool there = s->here && s->placed;
+	const uint32_t class = there ? class_no(l, c) : 0;
+
+	for (int crs = 0; crs < GEO_CRS; crs++) {
+		if (l->ix[crs] == NULL)
+			continue;
+		if (there)
+			point_index_set(l->ix[crs], &(struct point){id, class, cell_in(crs, s->at)});
+		else
+			point_index_drop(l->ix[crs], id);
+	}
+}
+
+static void drop_point(struct map_points *l, uint32_t id)
+{
+	for (int crs = 0; crs < GEO_CRS; crs++)
+		if (l->ix[crs] != NULL)
+			point_index_drop(l->ix[crs], id);
+}
+
 static void show_note(struct city_map *m, uint32_t no)
 {
 	const struct map_note *x = &m->note[no];
@@ -103,25 +133,45 @@ static void show_note(struct city_map *m, uint32_t no)
 	        .alarm_org = x->org,
 	        .level = x->level,
 	        .mark = x->acked};
-	struct map_points *l = &m->layer[MAP_ALARMS];
 
-	if (s->here && s->placed)
-		point_index_set(l->ix, &(struct point){no, class_no(l, &c), s->at});
-	else
-		point_index_drop(l->ix, no);
+	put_point(&m->layer[MAP_ALARMS], no, s, &c);
 }
 
 /* The thing, as its spot and its alarms are now. */
 static void show(struct city_map *m, uint32_t no)
 {
 	const struct map_spot *s = &m->spot[no];
-	struct map_points *l = &m->layer[MAP_THINGS];
-	struct map_class c = class_of(m, s);
+	const struct map_class c = class_of(m, s);
 
-	if (s->here && s->placed)
-		point_index_set(l->ix, &(struct point){no, class_no(l, &c), s->at});
-	else
-		point_index_drop(l->ix, no);
+	put_point(&m->layer[MAP_THINGS], no, s, &c);
+}
+
+/* Made beside those that ask, since nobody changes anything meanwhile. */
+void map__show_in(struct city_map *m, enum geo_crs crs)
+{
+	const size_t ids[MAP_LAYERS] = {m->things.n, m->notes};
+	struct point_index *made[MAP_LAYERS];
+
+	if (atomic_load(&m->shown) & 1u << crs)
+		return;
+	for (int i = 0; i < MAP_LAYERS; i++) {
+		struct point *p = xcalloc(ids[i] + 1, sizeof(*p));
+		size_t n = 0;
+
+		for (uint32_t id = 0; id < ids[i]; id++)
+			if (point_index_get(m->layer[i].ix[CRS_WGS84], id, &p[n])) {
+				p[n].at = cell_in((int)crs, p[n].at);
+				n++;
+			}
+		made[i] = point_index_new();
+		point_index_fill(made[i], p, n);
+		free(p);
+	}
+	pthread_rwlock_wrlock(&m->lock);
+	for (int i = 0; i < MAP_LAYERS; i++)
+		m->layer[i].ix[crs] = made[i];
+	pthread_rwlock_unlock(&m->lock);
+	atomic_fetch_or(&m->shown, 1u << crs);
 }
 
 /* ---- changes ---- */
@@ -175,7 +225,7 @@ void map__fill(struct city_map *m, const struct map_thing *t, size_t n)
 		if (m->spot[no].placed)
 			p[placed++] = (struct point){no, class_no(l, &c), m->spot[no].at};
 	}
-	point_index_fill(l->ix, p, placed);
+	point_index_fill(l->ix[CRS_WGS84], p, placed);
 	pthread_rwlock_unlock(&m->lock);
 	free(p);
 }
@@ -288,7 +338,7 @@ void map__alarm_gone(struct city_map *m, const char *thing, int64_t id)
 	while (*at != no)
 		at = &m->note[*at].next;
 	*at = m->note[no].next;
-	point_index_drop(m->layer[MAP_ALARMS].ix, no);
+	drop_point(&m->layer[MAP_ALARMS], no);
 	free(m->note[no].words);
 	m->note[no] = (struct map_note){.next = m->note_free};
 	m->note_free = no;
@@ -329,8 +379,12 @@ size_t map__bytes(const struct city_map *m)
 	size_t n = intern_bytes(&m->codes) + intern_bytes(&m->things) + intern_bytes(&m->cases) +
 	           m->spots_cap * sizeof(*m->spot) + m->notes_cap * sizeof(*m->note);
 
-	for (int i = 0; i < MAP_LAYERS; i++)
-		n += intern_bytes(&m->layer[i].classes) + point_index_bytes(m->layer[i].ix);
+	for (int i = 0; i < MAP_LAYERS; i++) {
+		n += intern_bytes(&m->layer[i].classes);
+		for (int crs = 0; crs < GEO_CRS; crs++)
+			if (m->layer[i].ix[crs] != NULL)
+				n += point_index_bytes(m->layer[i].ix[crs]);
+	}
 	for (uint32_t i = 0; i < m->things.n; i++)
 		if (m->spot[i].names != NULL)
 			n += strlen(m->spot[i].names) + 18; /* both texts, and what malloc takes */

@@ -6,6 +6,10 @@
  * cover, is in no cluster and no count. An alarm or a case that the reader may not see does not colour the
  * thing that has it.
  *
+ * A map may be drawn in GCJ-02 or BD-09, as the base maps of Chinese providers are (map_ask.crs): then boxes,
+ * tiles and the places of answers are those of that system, on the same square of web maps, and a thing is in
+ * the tile in which its shifted place lies. Each system that was asked for has an index of its own.
+ *
  * Things without a place are not on the map. It follows the registry and the journal: an ask first takes in
  * what has changed since the last one, so that nobody is answered from before an own change that the journal
  * shows. Whether a
@@ -47,6 +51,7 @@ MUST_USE int map_update(struct city_map *m, struct err *e);
 struct map_ask {
 	const struct who *who;
 	enum map_layer layer;
+	enum geo_crs crs;         /* of boxes, tiles and answers */
 	const char *const *kinds; /* NULL-ended, any of them; NULL: all */
 	unsigned levels;          /* 1 << level, any of them, 1 << 0 without an alarm; 0: all */
 	unsigned states;          /* any of them; 0: all */

@@ -354,6 +354,18 @@ out:
 	return rc;
 }
 
+int map__ready(struct city_map *m, enum geo_crs crs, struct err *e)
+{
+	int rc = map_update(m, e);
+
+	if (rc < 0 || (atomic_load(&m->shown) & 1u << crs))
+		return rc;
+	pthread_mutex_lock(&m->changing);
+	map__show_in(m, crs);
+	pthread_mutex_unlock(&m->changing);
+	return 0;
+}
+
 /* ---- by itself ---- */
 
 static void *listen(void *arg)
@@ -367,7 +379,7 @@ static void *listen(void *arg)
 		struct err e = ERR_INIT;
 
 		pthread_mutex_unlock(&m->hear);
-		if (map_update(m, &e) < 0)
+		if (map__ready(m, m->site->base_map.crs, &e) < 0)
 			LOG(STORE_FAULT, log_s("what", "the map"), log_s("why", e.text));
 		pthread_mutex_lock(&m->hear);
 		while (!m->stopping && pthread_cond_timedwait(&m->wake, &m->hear, &t) == 0)

@@ -44,7 +44,8 @@ struct map_note { /* a firing alarm */
 	bool acked;
 };
 struct map_points {
-	struct point_index *ix; /* ids are numbers of spots, or of notes */
+	struct point_index
+	        *ix[GEO_CRS]; /* ids are numbers of spots, or of notes; NULL: nobody has asked in it */
 	struct intern classes;
 };
 struct city_map {
@@ -57,6 +58,7 @@ struct city_map {
 	size_t notes, notes_cap;
 	uint32_t note_free;
 	struct map_points layer[MAP_LAYERS];
+	atomic_uint shown; /* 1 << enum geo_crs: those that have an index */
 
 	/* map_feed.c */
 	pthread_mutex_t changing;
@@ -98,10 +100,15 @@ void map__alarm_gone(struct city_map *m, const char *thing, int64_t id);
 /* region NULL: it has no open case. */
 void map__case(struct city_map *m, const char *thing, const char *region, const char *org, const char *owner);
 void map__mute(struct city_map *m, uint32_t spot, unsigned mute);
+/* From here on the map is there in that system too. */
+void map__show_in(struct city_map *m, enum geo_crs crs);
 uint32_t map__spot_of(const struct city_map *m, const char *code); /* INTERN_NONE if it never was */
 size_t map__bytes(const struct city_map *m);
 
-/* map_tile.c, for who asks of tables that nobody feeds. */
+/* map_feed.c: takes in what has changed, and makes the map in that system if there is none yet. */
+MUST_USE int map__ready(struct city_map *m, enum geo_crs crs, struct err *e);
+
+/* map_tile.c, for who asks of tables that nobody feeds, in a system that is shown. */
 void map__tile(struct city_map *m, const struct map_ask *ask, int z, uint32_t x, uint32_t y, struct sb *out);
 void map__count(struct city_map *m, const struct map_ask *ask, const struct geo_box *box, struct arena *a,
         struct map_counts *out);

@@ -17,6 +17,7 @@ enum tri { UNKNOWN, NO, YES };
 struct view {
 	const struct city_map *m;
 	const struct map_points *l;
+	const struct point_index *ix;
 	const struct map_ask *ask;
 	struct arena *a;
 	uint8_t *kind, *region, *org; /* enum tri, by code */
@@ -118,6 +119,7 @@ static void look_at_class(struct view *v, uint32_t no)
 static void view_init(struct view *v, const struct city_map *m, const struct map_ask *ask, struct arena *a)
 {
 	*v = (struct view){.m = m, .l = &m->layer[ask->layer], .ask = ask, .a = a};
+	v->ix = v->l->ix[ask->crs];
 	v->kind = arena_alloc(a, m->codes.n);
 	v->region = arena_alloc(a, m->codes.n);
 	v->org = arena_alloc(a, m->codes.n);
@@ -211,7 +213,7 @@ static void put_point(struct tile *t, const struct point *p)
 /* The zoom at which what is one cluster here has become several: each zoom halves the cells. */
 static int zoom_to(const struct tile *t, uint32_t column, uint32_t row)
 {
-	int apart = point_index_parts(t->v.l->ix, t->v.rank, t->z + CELL_BITS, (t->x << CELL_BITS) + column,
+	int apart = point_index_parts(t->v.ix, t->v.rank, t->z + CELL_BITS, (t->x << CELL_BITS) + column,
 	                    (t->y << CELL_BITS) + row) -
 	            CELL_BITS + 1;
 	int most = t->z < MAP_ZOOM_ALL ? MAP_ZOOM_ALL : MAP_ZOOM_MOST;
@@ -240,7 +242,7 @@ static void put_points(struct tile *t, uint32_t cell_no)
 	struct point_box box =
 	        point_tile_box(t->z + CELL_BITS, (t->x << CELL_BITS) + cell_no % (1 << CELL_BITS),
 	                (t->y << CELL_BITS) + (cell_no >> CELL_BITS));
-	size_t n = point_index_list(t->v.l->ix, t->v.rank, &box, POINTS_MOST, t->point);
+	size_t n = point_index_list(t->v.ix, t->v.rank, &box, POINTS_MOST, t->point);
 
 	for (size_t i = 0; i < n; i++)
 		put_point(t, &t->point[i]);
@@ -277,7 +279,7 @@ void map__tile(struct city_map *m, const struct map_ask *ask, int z, uint32_t x,
 	mvt_layer(&t.mvt, ask->layer == MAP_ALARMS ? "alarms" : "things", 1 << EXTENT_BITS);
 	pthread_rwlock_rdlock(&m->lock);
 	view_init(&t.v, m, ask, a);
-	point_index_cells(t.v.l->ix, t.v.rank, z, x, y, CELL_BITS, cell);
+	point_index_cells(t.v.ix, t.v.rank, z, x, y, CELL_BITS, cell);
 	n = order(cell, no);
 	for (int i = 0; i < n; i++) {
 		const struct point_cell *c = &cell[no[i]];
@@ -307,7 +309,7 @@ int map_tile(struct city_map *m, const struct map_ask *ask, int64_t z, int64_t x
 		err_set(e, ERR_INVALID, "at zoom %d, x and y are 0 to %lld", (int)z, (1LL << z) - 1);
 		return err_at(e, NULL, 0, 0, x < 0 || x >> z != 0 ? "x" : "y");
 	}
-	rc = map_update(m, e);
+	rc = map__ready(m, ask->crs, e);
 	if (rc == 0)
 		map__tile(m, ask, (int)z, (uint32_t)x, (uint32_t)y, out);
 	return rc;
@@ -355,7 +357,7 @@ void map__count(struct city_map *m, const struct map_ask *ask, const struct geo_
 	view_init(&v, m, ask, own);
 	of_class = arena_array(own, v.l->classes.n, sizeof(*of_class));
 	of_kind = arena_array(own, m->codes.n, sizeof(*of_kind));
-	point_index_count(v.l->ix, &b, of_class);
+	point_index_count(v.ix, &b, of_class);
 	for (uint32_t i = 0; i < v.l->classes.n; i++) {
 		if (v.rank[i] == 0 || of_class[i] == 0)
 			continue;
@@ -378,7 +380,7 @@ void map__count(struct city_map *m, const struct map_ask *ask, const struct geo_
 int map_count(struct city_map *m, const struct map_ask *ask, const struct geo_box *box, struct arena *a,
         struct map_counts *out, struct err *e)
 {
-	int rc = map_update(m, e);
+	int rc = map__ready(m, ask->crs, e);
 
 	if (rc == 0)
 		map__count(m, ask, box, a, out);
@@ -401,7 +403,7 @@ int map_list(struct city_map *m, const struct map_ask *ask, const struct geo_box
 	struct point *p;
 	uint8_t *of_rank;
 	struct view v;
-	int rc = map_update(m, e);
+	int rc = map__ready(m, ask->crs, e);
 
 	*n = 0;
 	if (rc < 0)
@@ -417,7 +419,7 @@ int map_list(struct city_map *m, const struct map_ask *ask, const struct geo_box
 
 		for (uint32_t i = 0; i < v.l->classes.n; i++)
 			of_rank[i] = v.rank[i] == rank;
-		got = point_index_list(v.l->ix, of_rank, &b, (size_t)(limit - *n), p);
+		got = point_index_list(v.ix, of_rank, &b, (size_t)(limit - *n), p);
 		for (size_t i = 0; i < got; i++) {
 			(*out)[*n] = item_of(&v, &p[i]);
 			keep_item(a, &(*out)[(*n)++]);

@@ -2,7 +2,7 @@
  * pack - a folder of plain files that declares a city or a scene, and its way into a site.
  *
  * pack.yaml                 code, version, name, name_en, requires; for a city also zone, region, box
- * regions.csv               code,parent,level,name,name_en,lon,lat,unit   (unit 1: a reporting unit 报送单元)
+ * regions.csv               code,parent,level,name,name_en,lon,lat,unit,zone   (unit 1: it reports 报送单元)
  * regions.geojson           areas by property `code`
  * orgs.csv                  code,parent,kind,region,name,name_en,phone,duties
  * categories.csv            code,parent,name,name_en,flow,calendar,limit,level   (limit "4 work_hour")

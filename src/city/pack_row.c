@@ -74,6 +74,8 @@ static struct str region_text(struct arena *a, const struct region *x)
 	jw_kbool(&w, "unit", x->unit);
 	jw_kdouble(&w, "lon", x->at.lon);
 	jw_kdouble(&w, "lat", x->at.lat);
+	if (*x->zone_name != '\0')
+		jw_kstr(&w, "zone", x->zone_name);
 	put_area(&w, x->geometry);
 	jw_object_end(&w);
 	return take(a, &b);
@@ -219,7 +221,8 @@ static int find_region(
 	        .name_en = keep(r, row.name_en),
 	        .unit = row.unit,
 	        .at = {row.lon, row.lat},
-	        .geometry = keep(r, row.geometry)};
+	        .geometry = keep(r, row.geometry),
+	        .zone_name = keep(r, row.zone)};
 	*pack = keep(r, row.pack);
 	return 1;
 }
@@ -407,7 +410,7 @@ static int write_region(struct pack_run *r, const struct said *s, const struct d
 {
 	const char *area = doc_str(v, "area", ""), *pack;
 	const struct doc *now = NULL;
-	struct region site = {.geometry = ""};
+	struct region site = {.geometry = "", .zone_name = ""};
 	int rc = parse(r->row, s->text, &now, e);
 
 	if (rc == 0)
@@ -426,6 +429,7 @@ static int write_region(struct pack_run *r, const struct said *s, const struct d
 	                .geometry = str_of(strcmp(area, doc_str(now, "area", "")) == 0
 	                                           ? r->d->region[s->no].geometry
 	                                           : site.geometry),
+	                .zone = str_of(doc_str(v, "zone", "")),
 	                .pack = str_of(r->head->code)},
 	        NULL, e);
 }

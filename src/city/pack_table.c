@@ -182,7 +182,8 @@ static void read_areas(struct pack_data *d, const struct pack_file *f)
 void pack__read_regions(struct pack_data *d, const struct pack_file *csv, const struct pack_file *areas)
 {
 	static const char *const known[] = {
-	        "code", "parent", "level", "name", "name_en", "lon", "lat", "unit", NULL};
+	        "code", "parent", "level", "name", "name_en", "lon", "lat", "unit", "zone", NULL};
+	const struct zone *zone;
 	struct table t;
 
 	if (!table_open(&t, d, csv, known))
@@ -207,7 +208,12 @@ void pack__read_regions(struct pack_data *d, const struct pack_file *csv, const 
 		        .name_en = table_text(&t, "name_en"),
 		        .unit = table_flag(&t, "unit"),
 		        .at = table_point(&t),
-		        .geometry = ""};
+		        .geometry = "",
+		        .zone_name = table_text(&t, "zone")};
+		if (*r->zone_name != '\0' && zone_load(r->zone_name, &zone, NULL) < 0)
+			table_bad(&t, "zone",
+			        "the system knows no time zone of this name; say it as Asia/Shanghai or "
+			        "+08:00");
 		if (*r->name == '\0')
 			table_bad(&t, "name", "a name is needed");
 	}

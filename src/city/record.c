@@ -235,17 +235,24 @@ static int check_unique(struct store_tx *tx, const struct field *f, const struct
         const struct doc *value, struct err *e)
 {
 	struct arena *a = arena_new(0);
+	struct sql_record_entry_other_row any;
 	struct sql_record_entry_range_row row;
 	struct store_rows *rows = NULL;
 	struct sb key = SB_INIT;
 	int rc;
 
 	kind_key(&key, f, (struct str){value->text, value->text_n});
-	rc = sql_record_entry_range_open(tx,
-	        &(struct sql_record_entry_range_in){
-	                .field = f->no, .low = sb_str(&key), .high = sb_str(&key), .limit_ = INT64_MAX},
-	        &rows, e);
-	while (rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
+	rc = sql_record_entry_other(tx,
+	        &(struct sql_record_entry_other_in){.field = f->no, .key = sb_str(&key), .record = r->id},
+	        &any, e);
+	if (rc > 0)
+		rc = sql_record_entry_range_open(tx,
+		        &(struct sql_record_entry_range_in){.field = f->no,
+		                .low = sb_str(&key),
+		                .high = sb_str(&key),
+		                .limit_ = INT64_MAX},
+		        &rows, e);
+	while (rows != NULL && rc == 0 && (rc = sql_record_entry_range_next(rows, &row, e)) > 0) {
 		struct record other = RECORD_OF(a, row);
 		struct doc *attrs = NULL;
 
@@ -385,8 +392,7 @@ static const char *text_or(const char *s)
 	return s != NULL ? s : "";
 }
 
-/* The code that is given, or the key field's value as it is kept; "" if there is none. */
-static int find_code(struct arena *a, const struct record_door *d, const struct kind *k, const char *given,
+int record__code(struct arena *a, const struct record_door *d, const struct kind *k, const char *given,
         const struct doc *attrs, const char **out, struct err *e)
 {
 	const struct field *f = *k->key != '\0' ? kind_field(k, k->key) : NULL;
@@ -446,7 +452,7 @@ static int prepare(struct store_tx *tx, const struct record_door *d, const struc
 	*kind = k;
 	rc = check_object(in->attrs, e);
 	if (rc == 0)
-		rc = find_code(a, d, k, in->code, in->attrs, &code, e);
+		rc = record__code(a, d, k, in->code, in->attrs, &code, e);
 	if (rc < 0)
 		return rc;
 	if (!kind_code_valid(str_of(code)))
@@ -792,7 +798,7 @@ int record_patch(struct store_tx *tx, const struct record_door *d, const char *k
 		return bad(e, ERR_INVALID, "kind", "no kind has this code");
 	rc = check_object(attrs, e);
 	if (rc == 0)
-		rc = find_code(a, d, k, doc_str(patch, "code", ""), attrs, &code, e);
+		rc = record__code(a, d, k, doc_str(patch, "code", ""), attrs, &code, e);
 	if (rc == 0 && kind_code_valid(str_of(code)))
 		rc = record__find(tx, a, kind, code, &old, e);
 	found = rc >= 0;

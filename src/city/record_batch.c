@@ -252,7 +252,7 @@ static int undo_row(struct store_tx *tx, const struct record_door *d, const stru
 		keep_reason(a, &why, r);
 		return set_row(tx, b->id, r, e);
 	}
-	rc = record__version(tx, a, k, code, r->rev - 1, &before, e);
+	rc = r->rev > 1 ? record__version(tx, a, k, code, r->rev - 1, &before, e) : 0;
 	if (rc < 0)
 		return rc;
 	was = rc > 0 && !before.gone;
@@ -338,6 +338,34 @@ static int journal_end(struct store_tx *tx, const struct part *p, const struct k
 	return rc;
 }
 
+static bool to_do(const struct record_batch_row *r, bool undo)
+{
+	return (strcmp(r->verdict, "new") == 0 || strcmp(r->verdict, "changed") == 0 ||
+	               strcmp(r->verdict, "removed") == 0) &&
+	       (!undo || r->rev != 0);
+}
+
+static int look_ahead(struct store_tx *tx, const struct record_door *d, const struct record_batch *b,
+        const struct record_batch_row *row, int n, bool undo, struct err *e)
+{
+	struct arena *a = store_arena(tx);
+	const struct kind *k = catalog_kind(d->catalog, b->kind);
+	const char **patch = arena_array(a, (size_t)n + 1, sizeof(*patch));
+	struct record__goner *gone = arena_array(a, (size_t)n + 1, sizeof(*gone));
+	size_t m = 0;
+
+	store_later(tx);
+	if (k == NULL || strcmp(b->what, "import") != 0) /* a merge is of several kinds, and small */
+		return 0;
+	for (int i = 0; i < n; i++)
+		if (to_do(&row[i], undo)) {
+			gone[m] = (struct record__goner){row[i].code, row[i].rev};
+			patch[m++] = row[i].row;
+		}
+	return undo ? record__ahead_undo(tx, k, gone, m, e)
+	            : record__ahead(tx, d, k, &(struct record__coming){.patch = patch, .n = m}, e);
+}
+
 /* `done` is the line that was passed last: upwards for a run, downwards for an undoing (0: not begun). */
 static int run_part(struct store_tx *tx, void *arg, struct err *e)
 {
@@ -368,13 +396,13 @@ static int run_part(struct store_tx *tx, void *arg, struct err *e)
 	rc = read_part(tx, &b, p->undo, row, &n, e);
 	failed = b.failed;
 	last = b.done;
+	if (rc == 0)
+		rc = look_ahead(tx, &d, &b, row, n, p->undo, e);
 	for (int i = 0; i < n && rc == 0; i++) {
 		struct record_batch_row *r = &row[i];
-		bool to_do = strcmp(r->verdict, "new") == 0 || strcmp(r->verdict, "changed") == 0 ||
-		             strcmp(r->verdict, "removed") == 0;
 
 		last = r->line;
-		if (!to_do || (p->undo && r->rev == 0))
+		if (!to_do(r, p->undo))
 			continue;
 		rc = p->undo ? undo_row(tx, &d, &b, r, e) : do_row(tx, &d, &b, &alike, r, e);
 		p->code[p->n++] = arena_strdup(p->a, bare_code(r->code));

@@ -333,6 +333,18 @@ static int look_at(struct store_tx *tx, struct import *m, const struct staged *r
 	        NULL, e);
 }
 
+static int look_ahead(struct store_tx *tx, const struct import *m, struct err *e)
+{
+	const struct record_door d = {.catalog = m->s->catalog, .by = m->by, .pack = ""};
+	const char **patch = arena_array(store_arena(tx), (size_t)m->n + 1, sizeof(*patch));
+
+	for (int i = 0; i < m->n; i++)
+		patch[i] = m->row[i].patch;
+	store_later(tx);
+	return record__ahead(tx, &d, m->kind,
+	        &(struct record__coming){.patch = patch, .n = (size_t)m->n, .looked = m->id}, e);
+}
+
 /* Somebody may have dropped it meanwhile. */
 static int still_read(struct store_tx *tx, const struct import *m, struct err *e)
 {
@@ -364,6 +376,8 @@ static int write_part(struct store_tx *tx, void *arg, struct err *e)
 		        NULL, e);
 	else
 		rc = still_read(tx, m, e);
+	if (rc == 0)
+		rc = look_ahead(tx, m, e);
 	for (int i = 0; i < m->n && rc == 0; i++)
 		rc = look_at(tx, m, &m->row[i], e);
 	if (rc == 0)

@@ -121,7 +121,7 @@ static int move_keys(struct store_tx *tx, int no, int64_t id, const struct str *
 	return rc;
 }
 
-static void put_later(struct record__later *l, int no, int64_t id, const struct str *key, int n)
+static struct record__entries *later_of(struct record__later *l, int no)
 {
 	struct record__entries *x = NULL;
 
@@ -133,6 +133,13 @@ static void put_later(struct record__later *l, int no, int64_t id, const struct 
 		x = &l->entries[l->fields++];
 		*x = (struct record__entries){.field = no};
 	}
+	return x;
+}
+
+static void put_later(struct record__later *l, int no, int64_t id, const struct str *key, int n)
+{
+	struct record__entries *x = later_of(l, no);
+
 	for (int i = 0; i < n; i++) {
 		x->row = arena_grow(l->a, x->row, &x->cap, x->n + 1, sizeof(*x->row));
 		x->row[x->n++] = (struct sql_record_entry_put_in){no, key[i], id};
@@ -141,13 +148,27 @@ static void put_later(struct record__later *l, int no, int64_t id, const struct 
 		l->first = id;
 }
 
+static void drop_later(struct record__later *l, int no, int64_t id, const struct str *key, int n)
+{
+	struct record__entries *x = later_of(l, no);
+
+	for (int i = 0; i < n; i++) {
+		x->gone = arena_grow(l->a, x->gone, &x->gone_cap, x->gone_n + 1, sizeof(*x->gone));
+		x->gone[x->gone_n++] = (struct sql_record_entry_drop_in){no, key[i], id};
+	}
+}
+
 static int entries_now(struct store_tx *tx, struct record__later *l, struct err *e)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < l->fields && rc == 0; i++) {
-		rc = sql_record_entry_put_many(tx, l->entries[i].row, l->entries[i].n, e);
-		l->entries[i].n = 0;
+		struct record__entries *x = &l->entries[i];
+
+		rc = sql_record_entry_put_many(tx, x->row, x->n, e);
+		if (rc == 0)
+			rc = sql_record_entry_drop_many(tx, x->gone, x->gone_n, e);
+		x->n = x->gone_n = 0;
 	}
 	l->first = 0;
 	return rc;
@@ -203,15 +224,17 @@ int record__index(struct store_tx *tx, const struct record_door *d, const struct
 		rc = record__attrs(a, old, &was, e);
 	if (rc < 0)
 		return rc;
-	later = old == NULL ? later : NULL;
+	later = old == NULL || now == NULL ? later : NULL;
 	if (now != NULL && (rc = record__attrs(a, now, &is, e)) < 0)
 		return rc;
 	for (int i = 0; i < OWN_FIELDS && rc == 0; i++) {
 		struct str x = old != NULL ? record__key_own(a, (enum record_own)i, old) : STR_NULL;
 		struct str y = now != NULL ? record__key_own(a, (enum record_own)i, now) : STR_NULL;
 
-		if (later != NULL)
+		if (later != NULL && now != NULL)
 			put_later(later, k->own_no[i], id, &y, 1);
+		else if (later != NULL)
+			drop_later(later, k->own_no[i], id, &x, 1);
 		else
 			rc = move_keys(tx, k->own_no[i], id, &x, old != NULL, &y, now != NULL, e);
 	}
@@ -226,10 +249,12 @@ int record__index(struct store_tx *tx, const struct record_door *d, const struct
 			x = record__keys(a, f, was, &xn);
 		if (now != NULL)
 			y = record__keys(a, f, is, &yn);
-		if (later != NULL && !f->unique && f->type != FIELD_REFERENCE)
+		if (later != NULL && !f->unique && f->type != FIELD_REFERENCE) {
 			put_later(later, f->no, id, y, yn);
-		else
+			drop_later(later, f->no, id, x, xn);
+		} else {
 			rc = move_keys(tx, f->no, id, x, xn, y, yn, e);
+		}
 	}
 	if (old != NULL)
 		w = record__words(a, k, old, was);

@@ -48,6 +48,29 @@ MUST_USE int record__write(struct store_tx *tx, const struct record_door *d, con
 MUST_USE int record__journal(struct store_tx *tx, const struct record_door *d, const struct kind *k,
         const struct record *r, const char *what, struct str fields, struct err *e);
 
+/* The code that is given, or the key field's value as it is kept; "" if there is none. */
+MUST_USE int record__code(struct arena *a, const struct record_door *d, const struct kind *k,
+        const char *given, const struct doc *attrs, const char **out, struct err *e);
+
+/* ---- record_ahead.c ---- */
+
+struct record__coming {
+	const char *const *patch; /* JSON, as record_patch takes it */
+	size_t n;
+	int64_t looked; /* change set that the rows are only looked at for; 0: they are carried out */
+};
+/* What record_patch, record_try and record_put will ask about rows of one kind. Nothing but these rows may be
+ * written until the function of the transaction has ended. */
+MUST_USE int record__ahead(struct store_tx *tx, const struct record_door *d, const struct kind *k,
+        const struct record__coming *of, struct err *e);
+struct record__goner {
+	const char *code;
+	int64_t rev;
+};
+/* The same for versions that are to be undone. */
+MUST_USE int record__ahead_undo(
+        struct store_tx *tx, const struct kind *k, const struct record__goner *g, size_t n, struct err *e);
+
 /* ---- record_batch.c ---- */
 
 /* What a row fails by is told in the row; what the store fails by ends the run. */
@@ -81,14 +104,16 @@ MUST_USE int record__index(struct store_tx *tx, const struct record_door *d, con
         const struct record *old, const struct record *now, struct err *e);
 /* What goes in at the end of a part of a change set. Words in the order of their records: full text in SQLite
  * writes out all that it holds in memory whenever a smaller id follows a larger one. Entries of new records
- * field by field, many by one statement; of fields that the next row asks about, unique ones and references,
- * they go in at once. */
+ * field by field, many by one statement, and those of removed ones go out so; of fields that the next row
+ * asks about, unique ones and references, they go in and out at once. */
 struct record__later {
 	struct arena *a;
 	struct record__entries {
 		int field; /* its number */
 		struct sql_record_entry_put_in *row;
 		size_t n, cap;
+		struct sql_record_entry_drop_in *gone;
+		size_t gone_n, gone_cap;
 	} * entries;
 	size_t fields, fields_cap;
 	int64_t first; /* the first record whose entries wait; 0: none. Ids of one transaction grow */

@@ -179,6 +179,19 @@ static const char *keep(struct arena *a, struct str s)
 	return arena_strndup(a, s.p, s.n);
 }
 
+/* A zone that the system has no more is as none. */
+static const struct zone *zone_of_region(const struct snapshot *s, const struct region *r)
+{
+	const struct zone *z = NULL;
+
+	for (int depth = 0; r != NULL && depth < 16; depth++) {
+		if (*r->zone_name != '\0' && zone_load(r->zone_name, &z, NULL) == 0)
+			return z;
+		r = *r->parent != '\0' ? snapshot_region(s, r->parent) : NULL;
+	}
+	return NULL;
+}
+
 static int load_regions(struct store_tx *tx, struct held *h, struct err *e)
 {
 	struct arena *a = h->ground;
@@ -202,7 +215,8 @@ static int load_regions(struct store_tx *tx, struct held *h, struct err *e)
 		        .level = (int)r.level,
 		        .unit = r.unit,
 		        .at = {r.lon, r.lat},
-		        .geometry = keep(a, r.geometry)};
+		        .geometry = keep(a, r.geometry),
+		        .zone_name = keep(a, r.zone)};
 		if (r.geometry.n > 0) {
 			struct geo_area *area = arena_alloc(a, sizeof(*area));
 			struct doc *doc = NULL;
@@ -218,6 +232,8 @@ static int load_regions(struct store_tx *tx, struct held *h, struct err *e)
 	store_rows_close(&rows);
 	h->s.region = out;
 	h->s.regions = (int)n;
+	for (size_t i = 0; i < n && rc >= 0; i++)
+		out[i].zone = zone_of_region(&h->s, &out[i]);
 	return rc;
 }
 
@@ -327,6 +343,16 @@ static void read_own(struct registry *r, struct thing *t, struct str attrs)
 	arena_free(&a);
 }
 
+/* Where neither it nor its kind says one. */
+static const struct zone *zone_by_place(
+        const struct registry *r, const struct snapshot *ground, const struct thing *t)
+{
+	const struct kind *k = r->catalog != NULL ? catalog_kind(r->catalog, t->kind) : NULL;
+	const struct region *in = k != NULL && k->zone == NULL ? snapshot_region(ground, t->region) : NULL;
+
+	return in != NULL ? in->zone : NULL;
+}
+
 static struct thing *make_thing(struct registry *r, const struct snapshot *ground, struct sb *b,
         const struct sql_record_things_row *x)
 {
@@ -355,6 +381,8 @@ static struct thing *make_thing(struct registry *r, const struct snapshot *groun
 	        .at = {x->lon, x->lat},
 	        .demo = x->demo};
 	read_own(r, &t, x->attrs);
+	if (t.zone == NULL)
+		t.zone = zone_by_place(r, ground, &t);
 	return thing_copy(&t);
 }
 

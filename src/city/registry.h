@@ -29,6 +29,9 @@ struct region {
 	struct geo_point at;         /* NaN if not known */
 	const struct geo_area *area; /* NULL if none */
 	const char *geometry;        /* its GeoJSON text, "" if none */
+	const char *zone_name;       /* as it says itself, "" if it does not */
+	const struct zone
+	        *zone; /* in the registry: its own, or that of the nearest it lies in; NULL if none */
 };
 struct org {
 	const char *code, *parent, *kind, *region, *name, *name_en, *phone, *duties;
@@ -77,7 +80,7 @@ const struct thing *snapshot_thing(const struct snapshot *s, struct str code);
 bool thing_seen(const struct catalog *c, const struct who *who, const struct thing *t);
 /* Its own, or its kind's; 0: nobody says. */
 int thing_interval_s(const struct catalog *c, const struct thing *t);
-/* Its own, its kind's, or the site's; t NULL: the site's. */
+/* Its own, its kind's, its region's, or the site's; t NULL: the site's. */
 const struct zone *thing_zone(const struct catalog *c, const struct thing *t);
 /* The reporting unit that a region belongs to (itself or an ancestor), NULL if none. */
 const struct region *snapshot_unit(const struct snapshot *s, const char *code);

@@ -142,6 +142,7 @@ int site_open(const struct site_options *o, struct site **out, struct err *e)
 	s->clock = o->clock;
 	s->accounts = o->accounts;
 	s->retain = o->retain;
+	s->base_map = o->base_map;
 	runs_init(&s->runs);
 	s->lock = -1;
 	if (o->create)

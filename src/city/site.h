@@ -22,6 +22,13 @@ struct retention_policy {
 	int at_min; /* minutes after midnight, in the city's zone */
 };
 
+/* What lies below the city on its maps. */
+struct base_map {
+	const char *tiles;  /* address of raster tiles with {z}, {x} and {y}; NULL: none */
+	const char *credit; /* whose they are, for people; NULL */
+	enum geo_crs crs;   /* in which they are drawn, and with them all maps */
+};
+
 struct city_map;
 struct rules;
 struct series_remote;
@@ -45,6 +52,7 @@ struct site {
 	struct standby *standby;        /* NULL: none */
 	struct retention *retention;    /* NULL: nobody serves */
 	struct retention_policy retain; /* of series of no class */
+	struct base_map base_map;       /* its texts are the caller's */
 	struct runs runs;               /* what may be stopped */
 	struct account_policy accounts;
 	struct seal_ring seal;
@@ -73,6 +81,7 @@ struct site_options {
 	const struct series_remote_options *remote; /* without db and clock; NULL: nobody sends now */
 	struct account_policy accounts;
 	struct retention_policy retain; /* {0}: for ever */
+	struct base_map base_map;       /* its texts stay the caller's, and live as long as the site */
 };
 MUST_USE int site_open(const struct site_options *o, struct site **out, struct err *e);
 void site_close(struct site **s);

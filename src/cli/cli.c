@@ -212,6 +212,28 @@ static int retention_policy(const struct cli *c, struct retention_policy *out, s
 	return 0;
 }
 
+/* The address goes into the pages' policy of what they may ask: it must not end a word of that. */
+static int base_map(const struct cli *c, struct base_map *out, struct err *e)
+{
+	const char *at = settings_text(&c->settings, SET_MAP_TILES);
+
+	*out = (struct base_map){.tiles = at, .credit = settings_text(&c->settings, SET_MAP_CREDIT)};
+	if (!geo_crs_parse(str_of(c->settings.value[SET_MAP_CRS]), &out->crs))
+		wrong("settings_set knows the systems");
+	if (at == NULL)
+		return 0;
+	if ((strncmp(at, "https://", 8) == 0 || strncmp(at, "http://", 7) == 0 ||
+	            (at[0] == '/' && at[1] != '/')) &&
+	        strstr(at, "{z}") != NULL && strstr(at, "{x}") != NULL && strstr(at, "{y}") != NULL &&
+	        at[strcspn(at, " \t\r\n;,'\"")] == '\0')
+		return 0;
+	err_set(e, ERR_INVALID,
+	        "an address such as https://maps.example/{z}/{x}/{y}.png is needed, without blanks, commas, "
+	        "semicolons and quotes, not \"%s\"",
+	        at);
+	return err_at(e, NULL, 0, 0, setting_rows[SET_MAP_TILES].key);
+}
+
 struct secret_key cli_secret_key(const struct cli *c)
 {
 	const char *file = settings_text(&c->settings, SET_KEY_FILE);
@@ -250,6 +272,8 @@ int cli_open_site(struct cli *c, bool create, bool rules, struct clock *clock, s
 	}
 	if (rc == 0)
 		rc = retention_policy(c, &o.retain, e);
+	if (rc == 0)
+		rc = base_map(c, &o.base_map, e);
 	if (rc == 0)
 		rc = role_words(c, SET_BREAK_GLASS_ROLES, &o.accounts.break_glass_roles, e);
 	if (rc == 0)

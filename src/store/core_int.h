@@ -3,6 +3,7 @@
 #ifndef HEMING_STORE_CORE_INT_H
 #define HEMING_STORE_CORE_INT_H
 
+#include "base/intern.h"
 #include "store/store_int.h"
 
 #include <pthread.h>
@@ -33,6 +34,10 @@ struct store_tx {
 	int appended;     /* entries of the journal in this transaction */
 	struct err first; /* the first failed statement: nothing may follow it */
 	struct store_rows *open;
+	bool later;          /* writes need not be waited for: store_later */
+	struct intern asked; /* ahead.c: statements with their parameters */
+	void **answer;       /* of each: its row, NULL for none */
+	size_t answers_cap;
 	struct store_tx *next_free; /* in the pool of readers */
 };
 
@@ -41,6 +46,15 @@ struct store_rows {
 	struct store_cursor *cursor;
 	struct store_rows **prev, *next; /* open walks of the transaction */
 };
+
+MUST_USE int store__may_run(
+        struct store_tx *tx, const struct store_statement *s, const void *in, struct err *e);
+/* ahead.c. 1 and the row, 0 if there is none, -1 if it was not asked ahead. */
+int store__ahead_find(struct store_tx *tx, const struct store_statement *s, const void *in, void *row);
+void store__ahead_end(struct store_tx *tx);
+/* tx.c: text and blobs of a row, copied into the transaction's arena. */
+MUST_USE int store__keep_texts(
+        struct store_tx *tx, const struct store_statement *s, void *row, struct err *e);
 
 struct journal_watch {
 	void (*f)(void *ctx, int64_t seq);

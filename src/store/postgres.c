@@ -11,7 +11,13 @@
  * What a serializable transaction has touched is noted in memory that the whole server shares, page by page.
  * One that fills an index would take all of it, and every other write of the server would fail: so bulk ones
  * are READ COMMITTED.
+ *
+ * Where many rows come in, a round trip for each costs more than all else: writes that nobody waits for, and
+ * questions that are asked many at a time, go out behind one another (pipeline mode) and are answered
+ * together.
  */
+
+#define PIPE_MOST 256 /* statements on their way */
 
 /* Types by their numbers in every PostgreSQL. */
 enum {
@@ -31,7 +37,9 @@ struct postgres {
 	struct store_conn conn;
 	PGconn *db;
 	const struct store_target *target;
-	bool *prepared; /* by a statement's index */
+	bool *prepared;                                 /* by a statement's index */
+	const struct store_statement *piped[PIPE_MOST]; /* on their way, unanswered */
+	int waiting;
 	bool listens;
 	char channel[80]; /* of NOTIFY, quoted: one for each schema of a database */
 };
@@ -155,9 +163,15 @@ static int done(struct postgres *c, PGresult *r, const char *name, struct err *e
 	return rc;
 }
 
+static int settle(struct postgres *c, struct err *e);
+static PGresult *execute_behind(
+        struct postgres *c, const struct store_statement *s, const void *in, int *rc, struct err *e);
+
 static int command(struct postgres *c, const char *sql, struct err *e)
 {
-	return done(c, PQexec(c->db, sql), sql, e);
+	int rc = settle(c, e);
+
+	return rc < 0 ? rc : done(c, PQexec(c->db, sql), sql, e);
 }
 
 /* ---- opening ---- */
@@ -340,51 +354,67 @@ static uint64_t get_be(const char *p, int n)
 	return v;
 }
 
+/* Parameters as libpq takes them. */
+struct bound {
+	const char *values[STORE_MAX_FIELDS];
+	int lengths[STORE_MAX_FIELDS], formats[STORE_MAX_FIELDS];
+	char numbers[STORE_MAX_FIELDS][8];
+};
+
+static int bind(const struct store_statement *s, const void *in, struct bound *b, struct err *e)
+{
+	double d;
+	uint64_t bits;
+
+	for (int i = 0; i < s->ins; i++) {
+		const struct store_field *f = &s->in[i];
+		b->formats[i] = 1;
+		b->values[i] = b->numbers[i];
+		b->lengths[i] = 8;
+		if (store__is_null(in, f)) {
+			b->values[i] = NULL;
+			continue;
+		}
+		switch (f->type) {
+		case STORE_INT: put_be64((uint64_t)store__int(in, f), b->numbers[i]); break;
+		case STORE_REAL:
+			d = store__real(in, f);
+			memcpy(&bits, &d, sizeof(bits));
+			put_be64(bits, b->numbers[i]);
+			break;
+		case STORE_BOOL:
+			b->numbers[i][0] = store__bool(in, f);
+			b->lengths[i] = 1;
+			break;
+		case STORE_TEXT:
+		case STORE_BLOB:
+			b->values[i] = store__str(in, f).p;
+			if (store__str(in, f).n > INT32_MAX)
+				return err_set(e, ERR_TOOBIG, "%s: \"%s\" is too large", s->name, f->name);
+			b->lengths[i] = (int)store__str(in, f).n;
+			break;
+		}
+	}
+	return 0;
+}
+
 /* Runs s; the result is the caller's to clear, NULL on failure. */
 static PGresult *execute(
         struct postgres *c, const struct store_statement *s, const void *in, int *rc, struct err *e)
 {
-	const char *values[STORE_MAX_FIELDS];
-	int lengths[STORE_MAX_FIELDS], formats[STORE_MAX_FIELDS];
-	char numbers[STORE_MAX_FIELDS][8], name[16];
-	double d;
-	uint64_t bits;
+	struct bound b;
+	char name[16];
 
-	*rc = prepared(c, s, name, e);
+	if (c->waiting > 0 && c->waiting < PIPE_MOST && s->index >= 0 && c->prepared[s->index])
+		return execute_behind(c, s, in, rc, e);
+	*rc = settle(c, e);
+	if (*rc == 0)
+		*rc = prepared(c, s, name, e);
+	if (*rc == 0)
+		*rc = bind(s, in, &b, e);
 	if (*rc < 0)
 		return NULL;
-	for (int i = 0; i < s->ins; i++) {
-		const struct store_field *f = &s->in[i];
-		formats[i] = 1;
-		values[i] = numbers[i];
-		lengths[i] = 8;
-		if (store__is_null(in, f)) {
-			values[i] = NULL;
-			continue;
-		}
-		switch (f->type) {
-		case STORE_INT: put_be64((uint64_t)store__int(in, f), numbers[i]); break;
-		case STORE_REAL:
-			d = store__real(in, f);
-			memcpy(&bits, &d, sizeof(bits));
-			put_be64(bits, numbers[i]);
-			break;
-		case STORE_BOOL:
-			numbers[i][0] = store__bool(in, f);
-			lengths[i] = 1;
-			break;
-		case STORE_TEXT:
-		case STORE_BLOB:
-			values[i] = store__str(in, f).p;
-			if (store__str(in, f).n > INT32_MAX) {
-				*rc = err_set(e, ERR_TOOBIG, "%s: \"%s\" is too large", s->name, f->name);
-				return NULL;
-			}
-			lengths[i] = (int)store__str(in, f).n;
-			break;
-		}
-	}
-	PGresult *r = PQexecPrepared(c->db, name, s->ins, values, lengths, formats, 1);
+	PGresult *r = PQexecPrepared(c->db, name, s->ins, b.values, b.lengths, b.formats, 1);
 	ExecStatusType status = PQresultStatus(r);
 	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
 		return r;
@@ -479,12 +509,158 @@ static void postgres_close_rows(struct store_cursor **rp)
 	free(r);
 }
 
+/* ---- many at once ---- */
+
+/* The answer to the first that is on its way; NULL when the connection broke. */
+static PGresult *next_answer(struct postgres *c)
+{
+	PGresult *r = PQgetResult(c->db), *more;
+
+	if (r == NULL || PQresultStatus(r) == PGRES_PIPELINE_SYNC)
+		return r;
+	while ((more = PQgetResult(c->db)) != NULL) /* the end of its answer */
+		PQclear(more);
+	return r;
+}
+
+/* Waits for all that is on its way; what came is for `took`, in order, and the last of it the caller's to
+ * clear if he asks for it. The first failure is what counts: those behind it were not run. */
+static int settle_with(struct postgres *c,
+        int (*took)(void *ctx, int i, const struct store_statement *s, PGresult *r, struct err *e), void *ctx,
+        PGresult **last, struct err *e)
+{
+	int rc = 0, n = c->waiting;
+
+	c->waiting = 0;
+	if (n == 0)
+		return 0;
+	if (PQpipelineSync(c->db) == 0)
+		return postgres__fail(&c->conn, NULL, c->piped[0]->name, e);
+	for (int i = 0; i < n; i++) {
+		PGresult *r = next_answer(c);
+		ExecStatusType status = PQresultStatus(r);
+
+		if (r == NULL)
+			return postgres__fail(&c->conn, NULL, c->piped[i]->name, e);
+		if (rc == 0 && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+			rc = postgres__fail(&c->conn, r, c->piped[i]->name, e);
+		else if (rc == 0 && took != NULL)
+			rc = took(ctx, i, c->piped[i], r, e);
+		if (rc == 0 && last != NULL && i == n - 1)
+			*last = r;
+		else
+			PQclear(r);
+	}
+	PQclear(next_answer(c)); /* the mark behind them */
+	if (PQexitPipelineMode(c->db) == 0 && rc == 0)
+		rc = postgres__fail(&c->conn, NULL, c->piped[0]->name, e);
+	return rc;
+}
+
+static int settle(struct postgres *c, struct err *e)
+{
+	return settle_with(c, NULL, NULL, NULL, e);
+}
+
+static int send(struct postgres *c, const struct store_statement *s, const void *in, struct err *e)
+{
+	struct bound b;
+	char name[16];
+	int rc = bind(s, in, &b, e);
+
+	if (rc < 0)
+		return rc;
+	must(s->index >= 0 && c->prepared[s->index]);
+	snprintf(name, sizeof(name), "s%d", s->index);
+	if ((c->waiting == 0 && PQenterPipelineMode(c->db) == 0) ||
+	        PQsendQueryPrepared(c->db, name, s->ins, b.values, b.lengths, b.formats, 1) == 0)
+		return postgres__fail(&c->conn, NULL, s->name, e);
+	c->piped[c->waiting++] = s;
+	return 0;
+}
+
+/* Behind what is on its way, so that one waits once for all of it. */
+static PGresult *execute_behind(
+        struct postgres *c, const struct store_statement *s, const void *in, int *rc, struct err *e)
+{
+	PGresult *r = NULL;
+
+	*rc = send(c, s, in, e);
+	if (*rc == 0)
+		*rc = settle_with(c, NULL, NULL, &r, e);
+	else
+		(void)settle(c, NULL);
+	return r;
+}
+
+static int postgres_run_later(
+        struct store_conn *conn, const struct store_statement *s, const void *in, struct err *e)
+{
+	struct postgres *c = of(conn);
+	int64_t changed;
+	int rc = 0;
+
+	if (s->index < 0 || !c->prepared[s->index])
+		return postgres_run(conn, s, in, &changed, e);
+	if (c->waiting == PIPE_MOST)
+		rc = settle(c, e);
+	return rc < 0 ? rc : send(c, s, in, e);
+}
+
+static int postgres_settle(struct store_conn *conn, struct err *e)
+{
+	return settle(of(conn), e);
+}
+
+struct many {
+	int (*got)(void *ctx, size_t i, void *row, struct err *e);
+	void *ctx;
+	size_t first;
+	void *row;
+};
+
+static int took_row(void *ctx, int i, const struct store_statement *s, PGresult *r, struct err *e)
+{
+	struct many *x = ctx;
+	bool there = PQntuples(r) > 0;
+	int rc = 0;
+
+	for (int k = 0; k < s->outs && there && rc == 0; k++)
+		rc = column(r, 0, k, s, x->row, e);
+	return rc < 0 ? rc : x->got(x->ctx, x->first + (size_t)i, there ? x->row : NULL, e);
+}
+
+static int postgres_first_many(struct store_conn *conn, const struct store_statement *s, const void *in,
+        size_t size, size_t n, int (*got)(void *ctx, size_t i, void *row, struct err *e), void *ctx,
+        struct err *e)
+{
+	struct postgres *c = of(conn);
+	struct many x = {got, ctx, 0, xcalloc(1, s->row_size)};
+	char name[16];
+	int rc = settle(c, e);
+
+	if (rc == 0)
+		rc = prepared(c, s, name, e);
+	for (size_t i = 0; i < n && rc == 0;) {
+		x.first = i;
+		for (int k = 0; k < PIPE_MOST && i < n && rc == 0; k++, i++)
+			rc = send(c, s, (const char *)in + i * size, e);
+		if (rc == 0)
+			rc = settle_with(c, took_row, &x, NULL, e);
+		else
+			(void)settle(c, NULL);
+	}
+	free(x.row);
+	return rc;
+}
+
 /* ---- transactions ---- */
 
 static void postgres_rollback(struct store_conn *conn)
 {
 	struct postgres *c = of(conn);
 	enum store_state state = conn->state;
+	(void)settle(c, NULL);
 	PGTransactionStatusType s = PQtransactionStatus(c->db);
 	if (s != PQTRANS_IDLE && s != PQTRANS_UNKNOWN)
 		(void)command(c, "ROLLBACK", NULL);
@@ -526,13 +702,16 @@ static int postgres_begin(struct store_conn *conn, int64_t group, time_us now, s
 static int postgres_commit(struct store_conn *conn, struct err *e)
 {
 	struct postgres *c = of(conn);
+	int rc = settle(c, e);
+	if (rc < 0)
+		return rc;
 	PGresult *r = PQexec(c->db, "COMMIT");
 	/* A transaction that failed before answers COMMIT with a rollback. */
 	bool undone = PQresultStatus(r) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(r), "COMMIT") != 0;
 	if (undone)
 		PQclear(r);
-	int rc = undone ? err_set(e, ERR_STATE, "the database rolled the transaction back")
-	                : done(c, r, "commit", e);
+	rc = undone ? err_set(e, ERR_STATE, "the database rolled the transaction back")
+	            : done(c, r, "commit", e);
 	if (conn->state != STORE_LOST)
 		conn->in_tx = false;
 	return rc;
@@ -545,6 +724,8 @@ static int postgres_savepoint(struct store_conn *conn, struct err *e)
 
 static int postgres_release(struct store_conn *conn, bool keep, struct err *e)
 {
+	if (!keep)
+		(void)settle(of(conn), NULL); /* what failed goes back with the rest */
 	return command(of(conn), keep ? "RELEASE w" : "ROLLBACK TO w; RELEASE w", e);
 }
 
@@ -627,6 +808,9 @@ const struct store_ops store__postgres = {
         .release = postgres_release,
         .script = postgres_script,
         .run = postgres_run,
+        .run_later = postgres_run_later,
+        .settle = postgres_settle,
+        .first_many = postgres_first_many,
         .open_rows = postgres_open_rows,
         .next_row = postgres_next_row,
         .close_rows = postgres_close_rows,

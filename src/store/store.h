@@ -108,6 +108,19 @@ MUST_USE int store_do_many(struct store_tx *tx, const struct store_statement *on
 /* 1 and the first row, 0 if there is none. */
 MUST_USE int store_first(
         struct store_tx *tx, const struct store_statement *s, const void *in, void *row, struct err *e);
+/*
+ * For many rows that come in at once, where the database is a round trip away (PostgreSQL; SQLite does as
+ * ever). Both hold until the write function has returned.
+ *
+ * store_ahead asks a statement of one row n times at once; store_first then has those answers. It is the
+ * caller's that nothing which he writes meanwhile would change them.
+ * From store_later on, writes whose *changed nobody asks for are not waited for: their failure is told by a
+ * later statement, or at the end of the function, which then has failed.
+ */
+MUST_USE int store_ahead(struct store_tx *tx, const struct store_statement *s, const void *in, size_t size,
+        size_t n, struct err *e);
+void store_later(struct store_tx *tx);
+bool store_is_far(const struct store_tx *tx); /* whether they do anything */
 /* All rows: store_rows_next gives 1, 0 at the end; text in *row is valid until the next call. */
 MUST_USE int store_rows_open(struct store_tx *tx, const struct store_statement *s, const void *in,
         struct store_rows **out, struct err *e);

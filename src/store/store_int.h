@@ -114,6 +114,16 @@ struct store_ops {
 	MUST_USE int (*script)(struct store_conn *c, const char *sql, struct err *e);
 	MUST_USE int (*run)(struct store_conn *c, const struct store_statement *s, const void *in,
 	        int64_t *changed, struct err *e);
+	/* The same without waiting: what fails is told by the next call, and by `settle` at the latest. May
+	 * be NULL; so may those two. */
+	MUST_USE int (*run_later)(
+	        struct store_conn *c, const struct store_statement *s, const void *in, struct err *e);
+	MUST_USE int (*settle)(struct store_conn *c, struct err *e);
+	/* A statement of one row n times at once, parameters `size` bytes apart: got() in their order, with
+	 * the row, or NULL where there is none. Text in it lives as long as got(). */
+	MUST_USE int (*first_many)(struct store_conn *c, const struct store_statement *s, const void *in,
+	        size_t size, size_t n, int (*got)(void *ctx, size_t i, void *row, struct err *e), void *ctx,
+	        struct err *e);
 	MUST_USE int (*open_rows)(struct store_conn *c, const struct store_statement *s, const void *in,
 	        struct store_cursor **out, struct err *e);
 	/* 1, 0. Text in row lives until the next call; `last`: no call but close_rows follows. */

@@ -89,6 +89,21 @@ static int trace_run(struct store_conn *c, const struct store_statement *s, cons
 {
 	TIMED("run", s->name, t->inner->ops->run(t->inner, s, in, changed, e));
 }
+static int trace_run_later(
+        struct store_conn *c, const struct store_statement *s, const void *in, struct err *e)
+{
+	TIMED("run later", s->name, t->inner->ops->run_later(t->inner, s, in, e));
+}
+static int trace_settle(struct store_conn *c, struct err *e)
+{
+	TIMED("settle", "", t->inner->ops->settle(t->inner, e));
+}
+static int trace_first_many(struct store_conn *c, const struct store_statement *s, const void *in,
+        size_t size, size_t n, int (*got)(void *ctx, size_t i, void *row, struct err *e), void *ctx,
+        struct err *e)
+{
+	TIMED("first of many", s->name, t->inner->ops->first_many(t->inner, s, in, size, n, got, ctx, e));
+}
 static int trace_has_table(struct store_conn *c, const char *table, struct err *e)
 {
 	TIMED("has_table", table, t->inner->ops->has_table(t->inner, table, e));
@@ -161,6 +176,9 @@ struct store_conn *store__trace(struct store_conn *inner)
 	t->ops.release = trace_release;
 	t->ops.script = trace_script;
 	t->ops.run = trace_run;
+	t->ops.run_later = inner->ops->run_later ? trace_run_later : NULL;
+	t->ops.settle = inner->ops->settle ? trace_settle : NULL;
+	t->ops.first_many = inner->ops->first_many ? trace_first_many : NULL;
 	t->ops.open_rows = trace_open_rows;
 	t->ops.next_row = trace_next_row;
 	t->ops.close_rows = trace_close_rows;

@@ -12,6 +12,8 @@ void store__tx_reset(struct store_tx *tx, const char *purpose)
 	tx->purpose = purpose;
 	tx->appended = 0;
 	tx->first.code = 0;
+	tx->later = false;
+	store__ahead_end(tx);
 }
 
 void store__close_walks(struct store_tx *tx)
@@ -66,7 +68,7 @@ int store__failed(struct store_tx *tx, int rc, const struct err *e)
 	return rc;
 }
 
-static int may_run(struct store_tx *tx, const struct store_statement *s, const void *in, struct err *e)
+int store__may_run(struct store_tx *tx, const struct store_statement *s, const void *in, struct err *e)
 {
 	OBJ_CHECK(tx, TX_MAGIC);
 	if (tx->first.code != 0)
@@ -83,12 +85,14 @@ int store_do(
 	struct err own = ERR_INIT;
 	int64_t n = 0;
 	struct err *to = e ? e : &own;
-	int rc = may_run(tx, s, in, to);
+	int rc = store__may_run(tx, s, in, to);
 	if (rc == 0 && !tx->write)
 		rc = err_set(
 		        to, ERR_BUG, "%s: writes, in a transaction for reading (%s)", s->name, tx->purpose);
 	dur_us began = clock_monotonic();
-	if (rc == 0)
+	if (rc == 0 && tx->later && changed == NULL && tx->conn->ops->run_later != NULL)
+		rc = tx->conn->ops->run_later(tx->conn, s, in, to);
+	else if (rc == 0)
 		rc = tx->conn->ops->run(tx->conn, s, in, &n, to);
 	if (rc < 0)
 		return store__failed(tx, rc, to);
@@ -120,7 +124,7 @@ int store_rows_open(struct store_tx *tx, const struct store_statement *s, const 
 	struct err *to = e ? e : &own;
 	struct store_cursor *cursor = NULL;
 	dur_us began = clock_monotonic();
-	int rc = may_run(tx, s, in, to);
+	int rc = store__may_run(tx, s, in, to);
 	if (rc == 0)
 		rc = tx->conn->ops->open_rows(tx->conn, s, in, &cursor, to);
 	if (rc < 0)
@@ -159,15 +163,9 @@ void store_rows_close(struct store_rows **rp)
 	free(r);
 }
 
-int store_first(
-        struct store_tx *tx, const struct store_statement *s, const void *in, void *row, struct err *e)
+int store__keep_texts(struct store_tx *tx, const struct store_statement *s, void *row, struct err *e)
 {
-	struct store_rows *r = NULL;
-	int rc = store_rows_open(tx, s, in, &r, e);
-	if (rc < 0)
-		return rc;
-	rc = store_rows_next(r, row, e);
-	for (int i = 0; rc == 1 && i < s->outs; i++) {
+	for (int i = 0; i < s->outs; i++) {
 		const struct store_field *f = &s->out[i];
 		if (f->type != STORE_TEXT && f->type != STORE_BLOB)
 			continue;
@@ -175,14 +173,42 @@ int store_first(
 		if (v->p == NULL)
 			continue;
 		char *kept = arena_alloc(tx->arena, v->n + 1); /* text ends in a NUL, for C's sake */
-		if (kept)
-			memcpy(kept, v->p, v->n);
-		v->p = kept;
 		if (kept == NULL)
-			rc = err_set(e, ERR_NOMEM, "%s: over the memory limit of this transaction", s->name);
+			return err_set(
+			        e, ERR_NOMEM, "%s: over the memory limit of this transaction", s->name);
+		memcpy(kept, v->p, v->n);
+		v->p = kept;
 	}
+	return 0;
+}
+
+int store_first(
+        struct store_tx *tx, const struct store_statement *s, const void *in, void *row, struct err *e)
+{
+	struct store_rows *r = NULL;
+	int rc = tx->asked.n > 0 ? store__ahead_find(tx, s, in, row) : -1;
+	if (rc >= 0 && tx->first.code == 0)
+		return rc;
+	rc = store_rows_open(tx, s, in, &r, e);
+	if (rc < 0)
+		return rc;
+	rc = store_rows_next(r, row, e);
+	if (rc == 1 && store__keep_texts(tx, s, row, e) < 0)
+		rc = ERR_NOMEM;
 	store_rows_close(&r);
 	return rc;
+}
+
+bool store_is_far(const struct store_tx *tx)
+{
+	OBJ_CHECK(tx, TX_MAGIC);
+	return tx->conn->ops->first_many != NULL;
+}
+
+void store_later(struct store_tx *tx)
+{
+	OBJ_CHECK(tx, TX_MAGIC);
+	tx->later = true;
 }
 
 enum store_dialect store__dialect(const struct store_tx *tx)
@@ -242,6 +268,7 @@ static struct store_tx *reader_new(struct store *st)
 
 void store__reader_free(struct store_tx *tx)
 {
+	store__ahead_end(tx);
 	store__disconnect(&tx->conn);
 	arena_free(&tx->arena);
 	tx->magic = 0;

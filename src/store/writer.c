@@ -49,6 +49,12 @@ static int run_one(struct store *st, struct slot *s, bool alone, struct err *e)
 	tx->first.code = 0;
 	s->rc = s->job->write(tx, s->job->arg, &s->e);
 	store__close_walks(tx);
+	store__ahead_end(tx);
+	if (tx->later && s->rc >= 0 && tx->first.code == 0 && c->ops->settle != NULL) {
+		rc = c->ops->settle(c, &s->e);
+		s->rc = rc < 0 ? rc : s->rc;
+	}
+	tx->later = false;
 	if (s->rc >= 0 && tx->first.code != 0) {
 		/* It went on after a failed statement, of which nothing can be known. */
 		s->rc = tx->first.code;

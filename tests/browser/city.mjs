@@ -33,8 +33,8 @@ async function readReady(file, child) {
 	throw new Error('heming serve did not become ready');
 }
 
-// With packs beside the city's own, and accounts beside the demo's: { login, roles, clearance }.
-export async function openCity({ packs = [], accounts = [] } = {}) {
+// With packs beside the city's own, accounts beside the demo's ({ login, roles, clearance }), and settings as on the command line.
+export async function openCity({ packs = [], accounts = [], settings = [] } = {}) {
 	const dir = await mkdtemp(join(tmpdir(), 'heming-browser-')), site = join(dir, 'site'), ready = join(dir, 'ready');
 
 	mkdirSync(shots, { recursive: true });
@@ -50,7 +50,7 @@ export async function openCity({ packs = [], accounts = [] } = {}) {
 	}
 	const device = words.find((w) => w[0] === 'device'), passwords = Object.fromEntries([...words.filter((w) => w.length === 2), ...accounts.map((a) => [a.login, PASSWORD])]);
 	const child = spawn(heming, ['serve', '--site', site, '--port', '0', '--mqtt-port', '0', '--ready-file', ready,
-		'--clock', `manual:${new Date(START).toISOString()}`, '--web-dir', join(top, 'web/dist'), '--log', join(dir, 'log')], { cwd: top, stdio: 'ignore' });
+		'--clock', `manual:${new Date(START).toISOString()}`, '--web-dir', join(top, 'web/dist'), '--log', join(dir, 'log'), ...settings], { cwd: top, stdio: 'ignore' });
 	const port = (await readReady(ready, child)).http, url = `http://127.0.0.1:${port}`;
 	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || '/usr/bin/chromium', args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
 	const basic = `Basic ${Buffer.from(`${device[1]}:${device[2]}`).toString('base64')}`;
@@ -95,8 +95,8 @@ export async function openCity({ packs = [], accounts = [] } = {}) {
 	};
 }
 
-// A page that notes what it should not do: asks another host, throws, breaks the content policy.
-export async function openPage(city, { width = 1920, height = 1080, lang = 'zh', theme = 'dark', noWebgl = false } = {}) {
+// A page that notes what it should not do: asks another host (but `other`), throws, breaks the content policy.
+export async function openPage(city, { width = 1920, height = 1080, lang = 'zh', theme = 'dark', noWebgl = false, other = null } = {}) {
 	const context = await city.browser.newContext({ viewport: { width, height }, locale: lang === 'zh' ? 'zh-CN' : 'en-GB' });
 	const page = await context.newPage(), faults = [];
 
@@ -107,7 +107,7 @@ export async function openPage(city, { width = 1920, height = 1080, lang = 'zh',
 			HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith('webgl') ? null : get.call(this, kind, ...rest); };
 		}
 	}, [theme, noWebgl]);
-	page.on('request', (r) => { if (!r.url().startsWith(city.url) && !/^(data|blob):/.test(r.url())) faults.push(`asks ${r.url()}`); });
+	page.on('request', (r) => { if (!r.url().startsWith(city.url) && !(other && r.url().startsWith(other)) && !/^(data|blob):/.test(r.url())) faults.push(`asks ${r.url()}`); });
 	page.on('pageerror', (e) => faults.push(`throws ${e.message}`));
 	page.on('console', (m) => { if (m.type() === 'error' && !/401|404|409|412/.test(m.text())) faults.push(`says ${m.text()}`); });
 	page.setDefaultTimeout(15_000);

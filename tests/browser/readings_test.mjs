@@ -72,6 +72,47 @@ test('in English, dark, on a phone', { skip: lacking }, async () => {
 	await look(tab, 'readings-7-audit');
 });
 
+/* How long one runs is the machine's affair: the answers about it are ours here, the pages and what they ask are not. */
+test('one that runs is stopped, and one that failed says why', { skip: lacking }, async () => {
+	const asked = await city.api('admin', '/api/v1/series/removals', 'POST', { selectors: ['temperature'], start: '', end: '', reason: '停止一次删除' });
+
+	for (const lang of ['zh', 'en']) {
+		const tab = await openPage(city, { lang, theme: lang === 'zh' ? 'light' : 'dark', width: 1366, height: 768 }), { page, by } = tab;
+		let now = { state: 'running', done: 3, files: 52 }, stops = 0;
+
+		await page.route(`**/api/v1/series/removals`, async (r) => {
+			const answer = await r.fetch(), body = await answer.json();
+
+			await r.fulfill({ response: answer, json: { items: body.items.map((x) => x.id === asked.id ? { ...x, ...now } : x) } });
+		});
+		await page.route(`**/api/v1/series/removals/${asked.id}/stop`, async (r) => {
+			stops += r.request().method() === 'POST' && r.request().headers()['x-csrf-token'] ? 1 : 0;
+			now = { ...now, state: 'stopping' };
+			await r.fulfill({ status: 202, json: { ...asked, ...now } });
+		});
+		await signIn(tab, city, 'admin');
+		await page.goto(`${city.url}/#/readings`);
+		await by('removal-running').waitFor();
+		assert.match(await by('removal-running').textContent(), /52.*3|3.*52/);
+		await look(tab, `readings-8-running-${lang}`);
+		await by('removal-running').getByTestId('stop').click();
+		await by('removal-stopping').waitFor();
+		assert.equal(await by('stop').count(), 0, 'it is told once');
+		assert.equal(stops, 1);
+		now = { state: 'stopped', removed: 1234, freed: 4096, ended: '2026-07-14T00:00:00Z' };
+		await by('removal-stopped').waitFor();
+		assert.match(await by('removal-stopped').textContent(), /1,234/);
+		await look(tab, `readings-9-stopped-${lang}`);
+		now = { state: 'failed', why: 'week-2950.blk: the disk does not give a page' };
+		await page.reload();
+		await by('removal-failed').waitFor();
+		assert.match(await by('removal-failed').textContent(), /week-2950\.blk/);
+		await look(tab, `readings-10-failed-${lang}`);
+		await page.context().close();
+	}
+	await city.api('admin', `/api/v1/series/removals/${asked.id}/refuse`, 'POST').catch(() => undefined); // it answers without a body
+});
+
 test('who is no administrator is told so', { skip: lacking }, async () => {
 	const tab = await openPage(city, { lang: 'en', theme: 'light', width: 1366, height: 768 }), { page, by } = tab;
 

@@ -12,8 +12,9 @@ describe('what the map asks for', () => {
 		expect(filterFrom({ of: 'x', level: '0,2', state: 'case' })).toEqual({ of: 'things', kind: '', level: '0,2', state: 'case' });
 	});
 	it('becomes the address of tiles', () => {
-		expect(tileUrl('http://h', filterFrom({}))).toBe('http://h/tiles/things/{z}/{x}/{y}.mvt');
-		expect(tileUrl('', filterFrom({ of: 'alarms', kind: 'a,b', level: '1' }))).toBe('/tiles/alarms/{z}/{x}/{y}.mvt?kind=a%2Cb&level=1');
+		expect(tileUrl('http://h', filterFrom({}), 'wgs84')).toBe('http://h/tiles/things/{z}/{x}/{y}.mvt');
+		expect(tileUrl('', filterFrom({ of: 'alarms', kind: 'a,b', level: '1' }), 'wgs84')).toBe('/tiles/alarms/{z}/{x}/{y}.mvt?kind=a%2Cb&level=1');
+		expect(tileUrl('', filterFrom({}), 'gcj02')).toBe('/tiles/things/{z}/{x}/{y}.mvt?crs=gcj02');
 	});
 	it('changes word by word', () => {
 		expect(toggled('', 'b')).toBe('b');

@@ -94,8 +94,9 @@ DELETE FROM pack_row WHERE pack = :pack AND part = :part AND code = :code;
 -- pack_region_get: a region, with its pack
 -- one
 -- in: code text
--- out: parent text, level int, name text, name_en text, unit bool, lon real?, lat real?, geometry text, pack text
-SELECT parent, level, name, name_en, unit, lon, lat, geometry, pack FROM region WHERE code = :code;
+-- out: parent text, level int, name text, name_en text, unit bool, lon real?, lat real?, geometry text, zone text,
+--      pack text
+SELECT parent, level, name, name_en, unit, lon, lat, geometry, zone, pack FROM region WHERE code = :code;
 
 -- pack_region_all: whose the regions are
 -- many

@@ -22,6 +22,7 @@ ON CONFLICT (field, key, record) DO NOTHING;
 
 -- record_entry_drop: takes it out
 -- do
+-- times: 16
 -- in: field int, key blob, record int
 DELETE FROM record_entry WHERE field = :field AND key = :key AND record = :record;
 

@@ -124,6 +124,9 @@ TEST(one_may_be_merged_ignored_and_blocked)
 	check_eq_i(a.status, 200);
 	check_has(a.body, "\"into\":\"G-1\"");
 	check_eq_i(send("M-1", 0, 7, "ch4_lel"), 0);
+	a = ask("GET", "/api/v1/things/G-1/relations", admin, NULL);
+	check_has(a.body, "{\"kind\":\"gas\",\"code\":\"G-1\",\"refers_to\":[");
+	check_has(a.body, "\"referred_by\":[]}");
 	a = ask("GET", "/api/v1/things/G-1", admin, NULL);
 	check_has(a.body, "\"v\":7");
 	/* What it sent before has the labels of the thing. */

@@ -149,6 +149,16 @@ TEST(lists_are_filtered_sorted_and_searched)
 	check_has(a.body, "\"relations\":[{\"kind\":\"firm\",\"field\":\"parent\",\"count\":1");
 	a = ask("GET", "/api/v1/records/firm/F3", duty, NULL);
 	check_has(a.body, "\"firm/F2\":\"盐城滨海电子\"");
+	a = ask("GET", "/api/v1/records/firm/F3/relations", duty, NULL);
+	check_has(a.body, "{\"kind\":\"firm\",\"code\":\"F3\",\"refers_to\":[");
+	check_has(
+	        a.body, "{\"field\":\"parent\",\"kind\":\"firm\",\"code\":\"F2\",\"name\":\"盐城滨海电子\",");
+	check_has(a.body, "\"referred_by\":[]}");
+	a = ask("GET", "/api/v1/records/firm/F2/relations", duty, NULL);
+	check_has(a.body,
+	        "\"referred_by\":[{\"kind\":\"firm\",\"field\":\"parent\",\"count\":1,\"more\":false}]}");
+	check_eq_i(ask("GET", "/api/v1/records/firm/F9/relations", duty, NULL).status, 404);
+	check_eq_i(ask("GET", "/api/v1/things/F2/relations", duty, NULL).status, 404);
 	check_eq_i(ask("DELETE", "/api/v1/records/firm/F2", duty, NULL).status, 409);
 	check_eq_i(ask("GET", "/api/v1/records/firm?f.colour=1", duty, NULL).status, 400); /* no such field */
 	check_eq_i(ask("GET", "/api/v1/records/firm?f.staff=many", duty, NULL).status, 400);

@@ -45,9 +45,10 @@ TEST(signing_in_and_out)
 	a = ask("GET", "/api/v1/session", bearer, NULL);
 	check_eq_i(a.status, 200);
 	check_shape(&a, "Here");
-	check_has(a.body,
-	        "\"city\":{\"name\":\"测试市\",\"name_en\":\"Testville\",\"region\":\"32\","
-	        "\"box\":[119,32,121,34],\"zone\":\"Asia/Shanghai\"},\"demo\":true,\"version\":\"1.2.3\"");
+	check_has(a.body, "\"city\":{\"name\":\"测试市\",\"name_en\":\"Testville\",\"region\":\"32\","
+	                  "\"box\":[119,32,121,34],\"zone\":\"Asia/"
+	                  "Shanghai\"},\"map\":{\"tiles\":\"\",\"crs\":\"wgs84\",\"credit\":\"\"},\"demo\":"
+	                  "true,\"version\":\"1.2.3\"");
 	a = ask("DELETE", "/api/v1/session", bearer, NULL);
 	check_eq_i(a.status, 204);
 	check_has(answer_header(&a, "Set-Cookie"), "Max-Age=0");

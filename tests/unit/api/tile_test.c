@@ -3,6 +3,8 @@
 #include "door.h"
 #include "mvt_text.h"
 
+#include <math.h>
+
 static const char *headers; /* of root, who sees everything */
 
 static void put(const char *code, const char *region, double lon, double lat)
@@ -110,6 +112,51 @@ TEST(counts_and_lists_of_a_box)
 	city_close(&t);
 }
 
+static const char *tile_of(enum geo_crs crs, enum geo_crs shown, const char *layer)
+{
+	const struct geo_cell at = geo_to_web(geo_to(shown, (struct geo_point){120.15, 33.35}));
+
+	return text("/tiles/%s/18/%u/%u.mvt?crs=%s", layer, at.x >> 14, at.y >> 14, geo_crs_name(crs));
+}
+
+/* A place in Yancheng lies some 600 m beside itself on a map in GCJ-02: in another tile, and in another box.
+ */
+TEST(a_map_in_the_coordinates_of_what_lies_below)
+{
+	struct answer a;
+	struct city t;
+
+	open_mini(&t);
+	put("T-1", "1001", 120.15, 33.35);
+	for (int crs = 0; crs < GEO_CRS; crs++) {
+		const enum geo_crs here = (enum geo_crs)crs;
+		const struct geo_point at = geo_to(here, (struct geo_point){120.15, 33.35});
+		const char *box = text("%.5f,%.5f,%.5f,%.5f&crs=%s", at.lon - 1e-4, at.lat - 1e-4,
+		        at.lon + 1e-4, at.lat + 1e-4, geo_crs_name(here));
+
+		for (int other = 0; other < GEO_CRS; other++)
+			check_eq_i(strstr(tile(headers, tile_of(here, (enum geo_crs)other, "things")),
+			                   "code=T-1") != NULL,
+			        other == crs);
+		check_eq_s(tile(headers, tile_of(here, here, "alarms")), "");
+		a = ask("GET", text("/api/v1/map/counts?bbox=%s", box), headers, NULL);
+		check_has(a.body, "{\"total\":1,");
+		a = ask("GET", text("/api/v1/map/list?bbox=%s", box), headers, NULL);
+		check_has(a.body, "\"code\":\"T-1\"");
+		if (check(strstr(a.body, "\"lon\":") != NULL))
+			check(fabs(strtod(strstr(a.body, "\"lon\":") + 6, NULL) - at.lon) < 1e-6);
+	}
+	a = ask("GET", "/api/v1/map/counts?bbox=120.1499,33.3499,120.1501,33.3501&crs=bd-09", headers, NULL);
+	check_has(a.body, "{\"total\":0,");
+	a = ask("GET", "/tiles/alarms.json?crs=BD09", headers, NULL);
+	check_has(a.body, "/{z}/{x}/{y}.mvt?crs=bd09\"");
+	a = ask("GET", "/tiles/things.json?crs=cgcs2000", headers, NULL);
+	check_has(a.body, "/{z}/{x}/{y}.mvt\"");
+	a = ask("GET", "/api/v1/session", headers, NULL);
+	check_has(a.body, "\"map\":{\"tiles\":\"\",\"crs\":\"wgs84\",\"credit\":\"\"}");
+	city_close(&t);
+}
+
 TEST(an_alarm_and_a_case_show_on_the_map)
 {
 	struct err e = ERR_INIT;
@@ -174,6 +221,9 @@ TEST(bad_asks_are_told_what_is_wrong)
 	        {"/api/v1/map/counts?bbox=0,0,1,1&by=name", "by", 400},
 	        {"/api/v1/map/counts?bbox=0,0,1,1&of=cases", "of", 400},
 	        {"/api/v1/map/list?bbox=0,0,1,1&limit=501", "limit", 400},
+	        {"/api/v1/map/list?bbox=0,0,1,1&crs=utm", "crs", 400},
+	        {"/tiles/things/0/0/0.mvt?crs=gcj03", "crs", 400},
+	        {"/tiles/alarms.json?crs=gcj", "crs", 400},
 	};
 	struct city t;
 	const char *east;

@@ -160,6 +160,11 @@ static int seen(const struct pretend *p, const struct map_ask *ask, const struct
 	return 1 + level;
 }
 
+static struct geo_cell shown_at(const struct map_ask *ask, const struct listed *x)
+{
+	return geo_to_web(geo_to(ask->crs, x->at));
+}
+
 static void check_counts(struct pretend *p, const struct map_ask *ask)
 {
 	struct geo_box box = {120 + any(500) / 1000.0, 33 + any(500) / 1000.0, 0, 0};
@@ -175,7 +180,7 @@ static void check_counts(struct pretend *p, const struct map_ask *ask)
 		const struct listed *x = &p->x[i];
 		unsigned states;
 		int level = seen(p, ask, x, &states) - 1;
-		struct geo_cell at = geo_to_web(x->at);
+		struct geo_cell at = shown_at(ask, x);
 
 		if (level < 0 || at.x < nw.x || at.x > se.x || at.y < nw.y || at.y > se.y)
 			continue;
@@ -194,8 +199,9 @@ static void check_counts(struct pretend *p, const struct map_ask *ask)
 /* Every point that is seen is in one feature of one tile: as itself, or counted in a cluster. */
 static void check_tiles(struct pretend *p, const struct map_ask *ask, int z)
 {
-	struct geo_cell nw = geo_to_web((struct geo_point){120, 34}),
-	                se = geo_to_web((struct geo_point){121, 33});
+	/* Shifted ones lie up to 1.5 km beside it. */
+	struct geo_cell nw = geo_to_web((struct geo_point){119.98, 34.02}),
+	                se = geo_to_web((struct geo_point){121.02, 32.98});
 	struct sb tile = SB_INIT, text = SB_INIT;
 	long count = 0, want = 0, alarms = 0, want_alarms = 0;
 
@@ -235,6 +241,36 @@ static void check_tiles(struct pretend *p, const struct map_ask *ask, int z)
 	sb_fini(&text);
 }
 
+static bool tile_has(struct pretend *p, const struct map_ask *ask, int z, uint32_t x, uint32_t y, int i)
+{
+	struct sb tile = SB_INIT, text = SB_INIT;
+	char word[32];
+	bool has;
+
+	snprintf(word, sizeof(word), "code=%s ", code(i));
+	map__tile(&p->m, ask, z, x, y, &tile);
+	mvt_text_of(sb_str(&tile), &text);
+	has = strstr(text.p, word) != NULL;
+	sb_fini(&tile);
+	sb_fini(&text);
+	return has;
+}
+
+/* What is seen is in the tile in which it is shown, and in none beside that. */
+static void check_place(struct pretend *p, const struct map_ask *ask, int i)
+{
+	enum { Z = 20 };
+	const struct geo_cell at = shown_at(ask, &p->x[i]);
+	const uint32_t x = at.x >> (32 - Z), y = at.y >> (32 - Z);
+	unsigned states;
+	const bool there = seen(p, ask, &p->x[i], &states) > 0;
+
+	for (int dy = -1; dy <= 1; dy++)
+		for (int dx = -1; dx <= 1; dx++)
+			check_eq_i(tile_has(p, ask, Z, x + (uint32_t)dx, y + (uint32_t)dy, i),
+			        there && dx == 0 && dy == 0);
+}
+
 static void check_reader(struct pretend *p)
 {
 	static const char *const scopes[][3] = {{"1001"}, {"1002", "2001"}, {"9"}},
@@ -244,12 +280,15 @@ static void check_reader(struct pretend *p)
 	                              .clearance = any(2) ? 4 : 1}};
 	const struct map_ask ask = {.who = &w,
 	        .layer = any(2) ? MAP_ALARMS : MAP_THINGS,
+	        .crs = (enum geo_crs)any(GEO_CRS),
 	        .kinds = any(3) ? NULL : some,
 	        .levels = any(2) ? 0 : any(32),
 	        .states = any(2) ? 0 : any(16)};
 
+	map__show_in(&p->m, ask.crs); /* some when much is there already */
 	check_counts(p, &ask);
 	check_tiles(p, &ask, (int)(7 + any(4)));
+	check_place(p, &ask, (int)any(THINGS));
 }
 
 TEST(every_reader_is_told_of_his_own_alone)
@@ -546,6 +585,9 @@ static void *ask_on(void *arg)
 
 		tile_at(p, MAP_THINGS, 12, 120.1, 33.3, &tile);
 		tile_at(p, MAP_ALARMS, 17, 120.1, 33.3, &tile);
+		if (atomic_load(&p->m.shown) & 1u << CRS_GCJ02)
+			map__tile(&p->m, &(struct map_ask){.who = &who_system, .crs = CRS_GCJ02}, 0, 0, 0,
+			        &tile);
 		sb_fini(&tile);
 	}
 	return NULL;
@@ -561,8 +603,11 @@ TEST(is_asked_while_it_changes)
 	atomic_store(&over, false);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
 		must(pthread_create(&t[i], NULL, ask_on, &p) == 0);
-	for (int i = 0; i < 3000; i++)
+	for (int i = 0; i < 3000; i++) {
+		if (i == 1000)
+			map__show_in(&p.m, CRS_GCJ02);
 		change(&p, (int)any(THINGS));
+	}
 	atomic_store(&over, true);
 	for (size_t i = 0; i < ARRAY_LEN(t); i++)
 		pthread_join(t[i], NULL);

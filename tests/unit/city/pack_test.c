@@ -125,6 +125,8 @@ TEST(bad_tables)
 	        "no region has the code \"99\"");
 	refuses("regions.csv", "code,parent,level,name,lon,lat\n10,,2,a,200,1\n", "regions.csv", 2, "lon",
 	        "-180 to 180");
+	refuses("regions.csv", "code,parent,level,name,zone\n10,,2,a,Mars/Base\n", "regions.csv", 2, "zone",
+	        "knows no time zone");
 	refuses("regions.csv", "code,parent,level,name\n10,,2,\"a\n", "regions.csv", 0, NULL, "");
 	refuses("orgs.csv", "code,name,region\nworks,W,1009\n", "orgs.csv", 2, "region", "1009");
 	refuses("orgs.csv", "code,name\nworks,W\nworks,V\n", "orgs.csv", 3, "code", "line 2");

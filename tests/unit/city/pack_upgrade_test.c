@@ -130,6 +130,7 @@ static int rename_region(struct store_tx *tx, void *arg, struct err *e)
 	                .lon = NAN,
 	                .lat = NAN,
 	                .geometry = STR_LIT(""),
+	                .zone = STR_LIT(""),
 	                .pack = STR_LIT("harbour")},
 	        NULL, e);
 }

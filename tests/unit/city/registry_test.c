@@ -38,6 +38,51 @@ TEST(finds_by_code_and_place)
 	town_close(&t);
 }
 
+static const char *zone_in(struct registry *r, const struct catalog *c, struct town *t, const char *code)
+{
+	const struct snapshot *s = registry_hold(r);
+	const struct zone *z = thing_zone(c, snapshot_thing(s, str_of(code)));
+	const char *out = arena_strdup(t->a, zone_name(z));
+
+	registry_release(r, s);
+	return out;
+}
+
+/* The own one, the kind's, that of the nearest region that says one, the city's. */
+TEST(a_thing_is_in_the_zone_of_its_region)
+{
+	struct thing_in in = {.code = "S-9",
+	        .kind = "sensor",
+	        .name = "九",
+	        .region = "1002001",
+	        .at = {NAN, NAN},
+	        .attrs = "{\"model\":\"M1\"}"};
+	const char *dir = town_pack();
+	struct pack_report report;
+	struct catalog *c = NULL;
+	struct registry *r = NULL;
+	struct err e = ERR_INIT;
+	struct town t;
+
+	town_write(dir, "regions.csv",
+	        "code,parent,level,name,unit,zone\n10,,2,小城,,\n1001,10,3,东区,1,\n"
+	        "1002,10,3,西区,1,Asia/Urumqi\n1002001,1002,4,西街,,\n");
+	town_open(&t);
+	check_ok(pack_install(t.store, dir, "test", t.a, &report, &e), &e);
+	check_ok(catalog_load(t.store, &c, &e), &e);
+	check_ok(registry_new(t.store, c, &r, &e), &e);
+	check_eq_s(zone_in(r, c, &t, "S-1"), "Asia/Shanghai"); /* in 1001 */
+	check_eq_s(zone_in(r, c, &t, "S-2"), "Asia/Urumqi");   /* in 1002 or below it */
+	check_ok(thing_put(r, t.store, c, &in, 1, &who_system, &e), &e);
+	check_eq_s(zone_in(r, c, &t, "S-9"), "Asia/Urumqi");
+	in.region = "1001";
+	check_ok(thing_put(r, t.store, c, &in, 1, &who_system, &e), &e);
+	check_eq_s(zone_in(r, c, &t, "S-9"), "Asia/Shanghai");
+	registry_free(&r);
+	catalog_free(&c);
+	town_close(&t);
+}
+
 TEST(virtual_labels_follow_the_thing)
 {
 	struct town t;

@@ -836,3 +836,80 @@ ON_BOTH(a_bulk_write_is_alone_and_not_watched)
 		pthread_join(t[i], NULL);
 	check_eq_i(count(s), 2 + 4 * 20);
 }
+
+/* ---- many at once ---- */
+
+struct crowd {
+	int mode;
+	int64_t found, sum;
+};
+
+static int put_one(struct store_tx *tx, int64_t id, int64_t n, struct err *e)
+{
+	char name[24];
+
+	snprintf(name, sizeof(name), "row %lld", (long long)id);
+	return sql_probe_put(tx, &(struct sql_probe_put_in){id, str_of(name), n, 1, STR_NULL, true}, NULL, e);
+}
+
+/* 1,000 rows that nobody waits for, more than are on their way at once, with questions among them. */
+static int crowd_write(struct store_tx *tx, void *arg, struct err *e)
+{
+	struct crowd *c = arg;
+	struct sql_probe_get_in in[700];
+	struct sql_probe_get_row row;
+	int64_t changed = 0;
+	int rc = 0;
+
+	c->found = c->sum = 0;
+	store_later(tx);
+	for (int64_t id = 1; id <= 1000 && rc == 0; id++)
+		rc = put_one(tx, id, id == 500 && c->mode == 1 ? 13 : 2 * id, e); /* 13: CHECK says no */
+	if (rc == 0 && c->mode == 2) /* the last that is sent fails: only the end can tell */
+		return put_one(tx, 1000, 1, e);
+	for (size_t i = 0; i < ARRAY_LEN(in); i++)
+		in[i].id = 600 + (int64_t)i; /* the last 299 are not there */
+	if (rc == 0)
+		rc = sql_probe_get_ahead(tx, in, ARRAY_LEN(in), e);
+	/* Answers are those of before: that is what was asked for. */
+	if (rc == 0)
+		rc = sql_probe_add(tx, &(struct sql_probe_add_in){1, 1}, &changed, e);
+	if (rc == 0)
+		check_eq_i(changed, 1);
+	for (size_t i = 0; i < ARRAY_LEN(in) && rc >= 0; i++) {
+		rc = sql_probe_get(tx, &in[i], &row, e);
+		c->found += rc > 0;
+		c->sum += rc > 0 ? row.n : 0;
+		if (rc > 0 && row.id == 777)
+			check_str(row.name, "row 777");
+	}
+	if (rc >= 0) { /* one that was not asked ahead */
+		rc = sql_probe_get(tx, &(struct sql_probe_get_in){1}, &row, e);
+		check_eq_i(rc, 1);
+		check_eq_i(row.n, 3);
+	}
+	return rc;
+}
+
+ON_BOTH(many_at_once_are_what_one_by_one_would_be)
+{
+	struct err e = ERR_INIT;
+	struct crowd c = {0};
+
+	c.mode = 1;
+	check_err(store_write(s->st, "a crowd", crowd_write, &c, &e), ERR_INVALID);
+	check_eq_i(count(s), 0);
+	c.mode = 2;
+	e = (struct err)ERR_INIT;
+	check_err(store_write(s->st, "a crowd", crowd_write, &c, &e), ERR_CONFLICT);
+	check_eq_s(e.field, "probe");
+	check_eq_i(count(s), 0);
+	c.mode = 0;
+	check_ok(store_write(s->st, "a crowd", crowd_write, &c, &e), &e);
+	check_eq_i(count(s), 1000);
+	check_eq_i(c.found, 401);
+	check_eq_i(c.sum, 401 * 1600);
+	/* The next write waits for each again. */
+	check_err(put(s, 5, "row", 1, &e), ERR_CONFLICT);
+	check_eq_i(count(s), 1000);
+}

@@ -53,6 +53,9 @@ gives('an own text for one dialect', GOOD + 'SELECT :id, :t;\n-- postgres:\nSELE
       'SELECT ?1, ?2', 'SELECT $2::text, $1::bigint')
 gives('a list goes on after a comma', '-- a: x\n-- do\n-- in: a int,\n--     b text\nINSERT INTO t VALUES (:a, :b)',
       'struct str b;')
+gives('many are taken out at once', '-- a: x\n-- do\n-- times: 2\n-- in: a int, b text\nDELETE FROM t WHERE a = :a AND b = :b;',
+      'DELETE FROM t WHERE (a = ?1 AND b = ?2) OR (a = ?3 AND b = ?4)', 'sql_a_many(')
+gives('what is asked ahead', GOOD + 'SELECT :id, :t;', 'sql_a_get_ahead(struct store_tx *tx, const struct sql_a_get_in *in, size_t n')
 gives('no parameters, no struct', '-- a: x\n-- do\nDELETE FROM t', 'int sql_a(struct store_tx *tx, int64_t *changed')
 gives('macros', '-- a: x\n-- many\n-- in: r texts\n-- out: n int\nSELECT n FROM t WHERE c IN @list(:r) AND @prefix(t.c, :r)'
       ' AND at < @now', 'json_each(?1)', 'jsonb_array_elements_text($1::text::jsonb)', 'starts_with(t.c')

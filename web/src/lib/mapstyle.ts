@@ -1,24 +1,28 @@
-/* How maps by WebGL are drawn: the districts, and vector tiles over them. */
+/* How maps by WebGL are drawn: the base map if there is one, the districts, and vector tiles over them. */
 import type { FeatureCollection } from 'geojson';
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from 'maplibre-gl';
 import { lang, t, type Key } from '../i18n';
-import { token } from './look';
+import { baseMap } from './basemap';
+import { theme, token } from './look';
 import { labels, withCounts } from './mapdata';
 import type { Of } from './tilemap';
 import type { Region } from './types';
 
-/* Districts and their names, as all maps have them below. */
+/* Districts and their names, as all maps have them below; their places are those of the map. */
 export function ground(areas: FeatureCollection, units: Region[], counts: Map<string, number>): { sources: StyleSpecification['sources']; layers: LayerSpecification[] } {
+	const tiles = baseMap().tiles, dark = theme.value === 'dark';
 	const halo = { 'text-color': token('map-text'), 'text-halo-color': token('map-halo'), 'text-halo-width': 1.4 };
 
 	return {
 		sources: {
 			areas: { type: 'geojson', data: withCounts(areas, counts) },
 			labels: { type: 'geojson', data: labels(areas, units, counts) },
+			...(tiles ? { base: { type: 'raster', tiles: [new URL(tiles, location.origin).href.replaceAll('%7B', '{').replaceAll('%7D', '}')], tileSize: 256, maxzoom: 18 } } : {}),
 		},
 		layers: [
 			{ id: 'sea', type: 'background', paint: { 'background-color': token('map-sea') } },
-			{ id: 'areas', type: 'fill', source: 'areas', paint: { 'fill-color': ['interpolate', ['linear'], ['get', 'share'], 0, token('map-low'), 1, token('map-high')] } },
+			...(tiles ? [{ id: 'base', type: 'raster', source: 'base', paint: { 'raster-brightness-max': dark ? 0.6 : 1, 'raster-saturation': dark ? -0.5 : -0.2, 'raster-fade-duration': 0 } } as LayerSpecification] : []),
+			{ id: 'areas', type: 'fill', source: 'areas', paint: { 'fill-color': ['interpolate', ['linear'], ['get', 'share'], 0, token('map-low'), 1, token('map-high')], 'fill-opacity': tiles ? 0.3 : 1 } },
 			{ id: 'borders', type: 'line', source: 'areas', paint: { 'line-color': token('map-line'), 'line-width': 1 } },
 			{ id: 'zones', type: 'circle', source: 'labels', filter: ['get', 'zone'], paint: { 'circle-radius': 16, 'circle-color': 'rgba(0,0,0,0)', 'circle-stroke-color': token('map-line'), 'circle-stroke-width': 1.2 } },
 			{ id: 'names', type: 'symbol', source: 'labels', layout: { 'text-field': ['get', 'text'], 'text-size': 13, 'text-font': ['sans-serif'], 'text-offset': [0, 1.1], 'text-allow-overlap': false, 'text-variable-anchor': ['top', 'bottom', 'left', 'right'], 'text-radial-offset': 1 }, paint: halo },

@@ -1,4 +1,6 @@
 /* What the page of the map asks for; docs/map.md. */
+import type { Coords } from './coords';
+
 export type Of = 'things' | 'alarms';
 export const statesOf: Record<Of, string[]> = { things: ['case', 'silent', 'never'], alarms: ['acked'] };
 export const levels = ['1', '2', '3', '4', '0'];
@@ -21,12 +23,14 @@ export function filterFrom(query: Record<string, string>): MapFilter {
 	return { of, kind: query.kind ?? '', level: some(query.level, of === 'alarms' ? levels.slice(0, 4) : levels), state: some(query.state, statesOf[of]) };
 }
 
-export function tileUrl(origin: string, f: MapFilter): string {
+export function tileUrl(origin: string, f: MapFilter, crs: Coords): string {
 	const q = new URLSearchParams();
 
 	for (const key of ['kind', 'level', 'state'] as const)
 		if (f[key])
 			q.set(key, f[key]);
+	if (crs !== 'wgs84')
+		q.set('crs', crs);
 	const text = q.toString();
 	return `${origin}/tiles/${f.of}/{z}/{x}/{y}.mvt${text ? `?${text}` : ''}`;
 }
