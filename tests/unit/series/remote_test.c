@@ -98,7 +98,7 @@ static int fake_ask(void *ctx, const struct series_ask *q, struct arena *a, int 
 	if (f->status < 0) {
 		rc = err_set(e, ERR_UNAVAILABLE, "no answer");
 	} else if (strcmp(q->path, "/api/v1/write") == 0) {
-		check(q->write && strcmp(q->packed, "snappy") == 0);
+		check(q->to == SERIES_WRITE && strcmp(q->packed, "snappy") == 0);
 		f->messages++;
 		f->fresh = false;
 		if (f->status == 0)
@@ -106,13 +106,13 @@ static int fake_ask(void *ctx, const struct series_ask *q, struct arena *a, int 
 	} else if (strcmp(q->path, "/metrics") == 0) {
 		sb_printf(&b, "# a\nprocess_start_time_seconds %d\n", f->began);
 	} else if (strcmp(q->path, "/api/v1/read") == 0) {
-		check(!q->write && strcmp(q->packed, "snappy") == 0);
+		check(q->to == SERIES_READ && strcmp(q->packed, "snappy") == 0);
 		sb_putstr(&b, sb_str(f->read));
 	} else if (f->read != NULL) {
 		*status = 404;
 		f->exports++;
 	} else {
-		check(!q->write && strcmp(q->path, "/api/v1/export") == 0);
+		check(q->to == SERIES_READ && strcmp(q->path, "/api/v1/export") == 0);
 		snprintf(f->asked, sizeof(f->asked), STR_FMT, STR_ARG(q->body));
 		export(f, &b);
 	}
@@ -189,7 +189,7 @@ static void rig_init(struct rig *g, time_us now)
 	g->f.fresh = true;
 	g->so = (struct series_options){
 	        .dir = test_dir(), .clock = g->clock, .partition = US_DAY, .keep_logs = true};
-	g->ro = (struct series_remote_options){.clock = g->clock, .engine = {&g->f, fake_ask}};
+	g->ro = (struct series_remote_options){.clock = g->clock, .engine = {.ctx = &g->f, .ask = fake_ask}};
 	rig_open(g);
 }
 
@@ -623,7 +623,7 @@ static void site_open_at(struct rig *g, struct fake *f, const char *folder, stru
 	g->so = (struct series_options){
 	        .dir = test_path(folder), .clock = g->clock, .partition = US_DAY, .keep_logs = true};
 	g->ro = (struct series_remote_options){
-	        .clock = g->clock, .engine = {f, fake_ask}, .labels = {label, label != NULL}};
+	        .clock = g->clock, .engine = {.ctx = f, .ask = fake_ask}, .labels = {label, label != NULL}};
 	rig_open(g);
 }
 
