@@ -290,24 +290,25 @@ static void moved(void *ctx, bool logged)
 	(void)logged; /* else the next start does it */
 }
 
-/* Nothing was written behind such a one: its place is where the log ended, or, in a copy of the folder that was
- * a moment behind, past that. */
+/* The log has the deletion at its place, and what was written after it behind. Where there is nothing, it was
+ * not logged: after a crash, or in a copy of the folder that was a moment behind. */
 int remote_delete_finish(struct series_remote *r, struct err *e)
 {
-	struct place end = remote_log_end(r);
 	int rc = 0;
 
-	for (struct gone *g = r->gone; g != NULL && rc == 0; g = g->next) {
+	for (struct gone *g = r->gone; g != NULL && rc >= 0; g = g->next) {
 		struct meant x = {.r = r, .g = g};
 		const struct deletion_hook hook = {move_here, moved, &x};
 		struct ids ids = {0};
 
-		if (g->aged || remote_place_cmp(g->place, end) < 0)
+		if (g->aged || remote_place_cmp(g->place, r->safe) < 0) /* logs of before are not all here */
 			continue;
-		rc = ids_of(r, g, &ids, e);
+		rc = remote_log_behind(r, g->place, e);
+		if (rc == 0)
+			rc = ids_of(r, g, &ids, e);
 		if (rc == 0)
 			rc = series__delete_ids(r->db, &ids, g->from, g->to, NULL, NULL, &hook, e);
 		ids_fini(&ids);
 	}
-	return rc;
+	return rc < 0 ? rc : 0;
 }

@@ -117,6 +117,8 @@ char *remote_log_path(const struct series_remote *r, uint32_t number, uint64_t *
 struct place remote_logs(struct series_remote *r, uint32_t least, struct ids *out);
 /* Where the log ended before this start. */
 struct place remote_log_end(struct series_remote *r);
+/* 1: something was written or deleted at or behind a place of it; 0, negative. Nobody writes yet. */
+MUST_USE int remote_log_behind(struct series_remote *r, struct place at, struct err *e);
 uint64_t remote_waiting(struct series_remote *r, const struct ids *logs, struct place end);
 /* Points of the log from r->sent on, as many as make a message, into r->p; *next is behind them. */
 MUST_USE int remote_log_read(

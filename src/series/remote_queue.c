@@ -88,6 +88,7 @@ int remote_place_load(struct series_remote *r, struct err *e)
 	unsigned long long at = 0;
 	long long whole = 0;
 	struct str text;
+	struct place end;
 	unsigned gone = 0;
 	int owns = 0, rc;
 
@@ -107,6 +108,11 @@ int remote_place_load(struct series_remote *r, struct err *e)
 	atomic_store(&r->whole_since, whole);
 	r->owns = owns != 0;
 	atomic_store(&r->gone_last, gone);
+	/* In a copy of the folder that was a moment behind the place may be past the logs, which the engine has
+	 * had then. */
+	end = remote_log_end(r);
+	if (remote_place_cmp(r->safe, end) > 0)
+		r->safe = end;
 out:
 	r->sent = r->safe;
 	arena_free(&a);
@@ -221,6 +227,38 @@ struct place remote_log_end(struct series_remote *r)
 		}
 	ids_fini(&logs);
 	return end;
+}
+
+/* 1: there is something; 0, negative. */
+static int look_behind(struct series_remote *r, uint32_t number, uint64_t at, struct err *e)
+{
+	uint64_t size;
+	char *path = remote_log_path(r, number, &size);
+	struct frame_reader in;
+	struct frame f;
+	bool torn, any = false;
+	int rc = path != NULL ? frame_reader_open(&in, path, e) : 0;
+
+	if (rc == 0 && path != NULL) {
+		in.at = at;
+		while (!any && frame_next(&in, &f, &torn) != 0)
+			any = f.kind == FRAME_POINTS || f.kind == FRAME_DELETE;
+		frame_reader_close(&in);
+	}
+	free(path);
+	return rc < 0 ? rc : any;
+}
+
+int remote_log_behind(struct series_remote *r, struct place at, struct err *e)
+{
+	struct ids logs = {0};
+	int rc = 0;
+
+	(void)remote_logs(r, at.log, &logs);
+	for (size_t i = 0; i < logs.n && rc == 0; i++)
+		rc = look_behind(r, logs.p[i], logs.p[i] == at.log ? at.at : 0, e);
+	ids_fini(&logs);
+	return rc;
 }
 
 void remote_logs_drop(struct series_remote *r)
