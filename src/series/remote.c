@@ -128,21 +128,22 @@ static void move_window(struct series_remote *r)
 
 /* ---- the folder ---- */
 
-/* What the engine has had for long goes, but never what it does not have. */
+/* What the engine has had for long goes, but never what it does not have. A series without readings is forgotten
+ * by the second time: then nothing of before the first is sent again, for which its labels would be missing. */
 static void expire(struct series_remote *r)
 {
 	time_us before = clock_now(r->clock) - r->keep;
 	struct err e = ERR_INIT;
-	int rc = 0;
+	int rc;
 
-	if (r->owns || r->idle_since != 0 ||
-	        (r->expired != 0 && clock_monotonic() - r->expired < EXPIRE_EVERY))
+	if (r->owns || r->idle_since != 0 || remote_place_cmp(r->safe, r->expired) < 0 ||
+	        (r->expired_when != 0 && clock_monotonic() - r->expired_when < EXPIRE_EVERY))
 		return;
-	r->expired = clock_monotonic();
-	if (before > atomic_load(&r->whole_since)) {
+	r->expired_when = clock_monotonic();
+	r->expired = r->sent;
+	if (before > atomic_load(&r->whole_since))
 		atomic_store(&r->whole_since, before);
-		rc = remote_place_save(r, &e); /* first, so that nobody believes the folder to be whole */
-	}
+	rc = remote_place_save(r, &e); /* first, so that nobody believes the folder to be whole */
 	if (rc == 0)
 		rc = series_expire(r->db, before, &e);
 	if (rc < 0)
@@ -200,7 +201,7 @@ static int step(struct series_remote *r, struct err *e)
 	bool fresh = false, last;
 	char *path = NULL;
 	struct place before = r->sent;
-	int rc;
+	int rc = 0;
 
 	r->n = 0;
 	if (logs.n > 0 && logs.p[0] != r->sent.log)
@@ -209,7 +210,10 @@ static int step(struct series_remote *r, struct err *e)
 	path = remote_log_path(r, r->sent.log, &size);
 	if (last)
 		size = end.at;
-	rc = erase(r, e);
+	if (r->asked == 0) /* which engine it is, before it is given anything */
+		rc = look_for_loss(r, false, e);
+	if (rc == 0)
+		rc = erase(r, e);
 	stop = remote_gone_next(r, r->sent);
 	stop = stop < size ? stop : size;
 	if (rc == 0 && path != NULL && r->sent.at < stop)

@@ -54,6 +54,7 @@ static int save(const struct series_remote *r, const struct gone *g, struct err 
 	jw_kint(&w, "at", (int64_t)g->place.at);
 	jw_kbool(&w, "whole", g->whole);
 	jw_kbool(&w, "aged", g->aged);
+	jw_kbool(&w, "sure", g->sure);
 	jw_kint(&w, "state", g->state);
 	jw_kint(&w, "sets", (int64_t)g->sets);
 	jw_key(&w, "match");
@@ -150,6 +151,7 @@ static bool read_head(struct str line, struct gone *g)
 		          : str_is(j.text, "sets")  ? read_number(&j, &sets)
 		          : str_is(j.text, "whole") ? read_bool(&j, &g->whole)
 		          : str_is(j.text, "aged")  ? read_bool(&j, &g->aged)
+		          : str_is(j.text, "sure")  ? read_bool(&j, &g->sure)
 		          : str_is(j.text, "match") ? read_matchers(&j, g)
 		                                    : json_skip(&j);
 
@@ -402,6 +404,8 @@ void remote_gone_told(struct series_remote *r, struct gone *g, enum gone_state s
 	pthread_rwlock_wrlock(&r->gone_lock);
 	g->passed = true;
 	g->state = state;
+	/* Prometheus does not delete what came out of order and is still in its memory. */
+	g->sure = state == GONE_TOLD && g->whole && !atomic_load(&r->reads);
 	if (g->aged && state == GONE_KEPT) { /* its class hides it */
 		rc = remote_place_save(r, &e);
 		if (rc == 0)
@@ -429,9 +433,8 @@ void remote_gone_drop(struct series_remote *r)
 	pthread_rwlock_wrlock(&r->gone_lock);
 	for (struct gone *g = r->gone; g != NULL; g = next) {
 		next = g->next;
-		/* What Prometheus takes out of order it deletes only in part. */
 		if (g->state == GONE_TOLD && g->passed && remote_place_cmp(g->place, r->safe) < 0 &&
-		        (g->aged || (g->whole && !atomic_load(&r->reads))))
+		        (g->aged || g->sure))
 			take_out(r, g);
 	}
 	pthread_rwlock_unlock(&r->gone_lock);

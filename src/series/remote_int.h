@@ -44,6 +44,7 @@ struct gone {
 	struct place place;
 	bool whole;  /* it is everything that its series had */
 	bool aged;   /* it is older than its class allows, and hidden for that as well */
+	bool sure;   /* the engine has nothing of it any more, once that is durable there */
 	bool sealed; /* the log has the folder's part: the sender may come to it */
 	bool passed; /* the sender has been there */
 	enum gone_state state;
@@ -67,6 +68,7 @@ struct series_remote {
 	/* the thread's alone */
 	struct place sent; /* everything before it has been taken once */
 	struct place safe; /* … for longer than the window, or before this program began: durable */
+	struct place expired; /* how far sending was when readings last left the folder */
 	struct mark mark[REMOTE_MARKS];
 	int marks;
 	bool owns;    /* the folder has readings of before the engine: it keeps all it has */
@@ -74,7 +76,7 @@ struct series_remote {
 	bool failed;  /* since the last that went well */
 	bool took;    /* the engine has taken something */
 	bool more;    /* something waits that can be sent now */
-	dur_us wait, idle_since, expired, asked;
+	dur_us wait, idle_since, expired_when, asked;
 	struct series_point *p, *frame; /* of a message; of a record of the log */
 	size_t n, cap, frame_cap;
 

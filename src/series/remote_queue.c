@@ -1,9 +1,10 @@
 /*
  * How far sending is, and the logs that it reads.
  *
- * The file DIR/queue/place has five lines: `safe LOG OFFSET`, what the engine has had for longer than the
+ * The file DIR/queue/place has six lines: `safe LOG OFFSET`, what the engine has had for longer than the
  * window; `whole MICROSECONDS`, from when on the folder knows everything; `owns 0` or 1, whether the folder
- * has readings from before there was an engine; `gone N`, the greatest number that a deletion ever had; and
+ * has readings from before there was an engine; `gone N`, the greatest number that a deletion ever had;
+ * `expired LOG OFFSET`, how far sending was when readings last left the folder; and
  * `labels {…}`, with which the engine has them. A start
  * begins at `safe`, as if the engine had begun anew.
  */
@@ -35,9 +36,9 @@ int remote_place_save(struct series_remote *r, struct err *e)
 	struct sb b = SB_INIT;
 	int rc;
 
-	sb_printf(&b, "safe %u %llu\nwhole %lld\nowns %d\ngone %u\nlabels ", r->safe.log,
+	sb_printf(&b, "safe %u %llu\nwhole %lld\nowns %d\ngone %u\nexpired %u %llu\nlabels ", r->safe.log,
 	        (unsigned long long)r->safe.at, (long long)atomic_load(&r->whole_since), r->owns ? 1 : 0,
-	        atomic_load(&r->gone_last));
+	        atomic_load(&r->gone_last), r->expired.log, (unsigned long long)r->expired.at);
 	labels_write(&b, &r->outer);
 	sb_putc(&b, '\n');
 	rc = file_write(path, b.p, b.n, 0640, e);
@@ -86,6 +87,7 @@ int remote_place_load(struct series_remote *r, struct err *e)
 	char *path = place_path(r);
 	struct arena *a = arena_new(0);
 	unsigned long long at = 0;
+	unsigned long long expired_at = 0;
 	long long whole = 0;
 	struct str text;
 	struct place end;
@@ -98,8 +100,8 @@ int remote_place_load(struct series_remote *r, struct err *e)
 	}
 	rc = file_read(a, path, 4096, &text, e);
 	if (rc == 0 &&
-	        sscanf(text.p, "safe %u %llu\nwhole %lld\nowns %d\ngone %u", &r->safe.log, &at, &whole,
-	                &owns, &gone) < 4) /* one of before there were deletions has none of them */
+	        sscanf(text.p, "safe %u %llu\nwhole %lld\nowns %d\ngone %u\nexpired %u %llu", &r->safe.log,
+	                &at, &whole, &owns, &gone, &r->expired.log, &expired_at) < 4) /* one of before there were deletions has none of them */
 		rc = err_set(e, ERR_CORRUPT,
 		        "%s cannot be read; without it everything in the log is sent again: remove it", path);
 	if (rc == 0)
@@ -108,11 +110,14 @@ int remote_place_load(struct series_remote *r, struct err *e)
 	atomic_store(&r->whole_since, whole);
 	r->owns = owns != 0;
 	atomic_store(&r->gone_last, gone);
+	r->expired.at = expired_at;
 	/* In a copy of the folder that was a moment behind the place may be past the logs, which the engine has
 	 * had then. */
 	end = remote_log_end(r);
 	if (remote_place_cmp(r->safe, end) > 0)
 		r->safe = end;
+	if (remote_place_cmp(r->expired, end) > 0)
+		r->expired = end;
 out:
 	r->sent = r->safe;
 	arena_free(&a);

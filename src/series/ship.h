@@ -6,6 +6,9 @@
  * checkpoint, then loses the logs before it: the order in which the engine itself does it, so that at each
  * moment the copy is a folder as a crash could have left one, and is opened like that.
  *
+ * With a remote engine the copy has the queue too: logs that the engine is still to get or may have to get
+ * again, how far it is, and what was deleted. It goes on sending from there.
+ *
  * Threads: one at a time, none of the engine's; the engine never waits for the copy's disk. Failure: step
  * again.
  */

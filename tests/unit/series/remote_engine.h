@@ -291,6 +291,19 @@ static inline void engine_lose(struct engine *g, size_t n, bool deletions)
 	pthread_mutex_unlock(&g->lock);
 }
 
+/* What was deleted is so for good. */
+static inline void engine_sync(struct engine *g)
+{
+	size_t k = 0;
+
+	pthread_mutex_lock(&g->lock);
+	for (size_t i = 0; i < g->n; i++)
+		if (!g->s[i].gone)
+			g->s[k++] = g->s[i];
+	g->n = k;
+	pthread_mutex_unlock(&g->lock);
+}
+
 /* The value of the last mark, which nothing deletes. */
 static inline int engine_mark(struct engine *g)
 {

@@ -26,7 +26,7 @@ struct rig {
 	struct engine g;
 	struct series_options so;
 	struct series_remote_options ro;
-	int marks;
+	int marks, forgot;
 };
 
 static void rig_open(struct rig *x)
@@ -115,10 +115,16 @@ static void settle(struct rig *x)
 static void forget(struct rig *x)
 {
 	settle(x);
-	clock_set(x->clock, T0 + 30 * US_DAY);
+	clock_set(x->clock, T0 + (30 + x->forgot++) * US_DAY);
 	rig_close(x);
+	x->ro.window = 1; /* us: nothing of before is sent again */
 	rig_open(x);
+	settle(x);
 	wait_for(!folder_has_old(x));
+	engine_sync(&x->g);
+	rig_close(x);
+	x->ro.window = 0;
+	rig_open(x);
 	settle(x);
 }
 
@@ -573,4 +579,212 @@ TEST(a_young_day_in_the_folder_goes_as_well)
 	check_eq_s(answer(&x, "m"), "m{thing=\"a\"} 7300=2");
 	check_eq_i(x.g.deletes, 0); /* the series lives */
 	rig_fini(&x);
+}
+
+/* ---- a standby ---- */
+
+/* The first folder is lost, and the copy is opened in its place. */
+static void take_over(struct rig *x, struct series_ship **ship, const char *copy)
+{
+	series_ship_close(ship);
+	rig_close(x);
+	x->so.dir = copy;
+	rig_open(x);
+}
+
+TEST(a_copy_goes_on_sending)
+{
+	struct rig x;
+	struct series_ship *ship = NULL;
+	const char *copy = test_path("copy");
+	struct err e = ERR_INIT;
+
+	rig_init(&x);
+	rig_close(&x);
+	x.so.dir = test_path("first");
+	rig_open(&x);
+	check_ok(series_ship_open(x.db, copy, &ship, &e), &e);
+	put(&x, "m", "a", 1, 1);
+	put(&x, "m", "a", 2, 2);
+	settle(&x);
+	x.g.away = 1;
+	put(&x, "m", "a", 3, 3);
+	check_ok(series_ship_step(ship, &e), &e);
+	check_ok(series_flush(x.db, &e), &e); /* logs go to the queue */
+	put(&x, "m", "a", 4, 4);
+	check_eq_i(remove_it(&x, "thing", "a", 2, 3), SERIES_ERASE_LATE);
+	check_ok(series_ship_step(ship, &e), &e);
+	check_ok(series_flush(x.db, &e), &e);
+	put(&x, "m", "a", 3, 33);
+	check_ok(series_ship_step(ship, &e), &e);
+	put(&x, "m", "a", 5, 5); /* lost with the folder */
+	take_over(&x, &ship, copy);
+	x.g.away = 0;
+	settle(&x);
+	forget(&x);
+	check_eq_s(answer(&x, "m"), "m{thing=\"a\"} 1=1 3=33 4=4");
+	check(strstr(engine_text(&x.g, x.a), "m{thing=\"a\"}=3 ") == NULL);
+	rig_fini(&x);
+}
+
+/* The place says more than a copy's logs have: what is written next must not be taken for sent. */
+TEST(a_copy_that_is_behind_its_place_skips_nothing)
+{
+	struct rig x;
+	struct err e = ERR_INIT;
+	static const char place[] = "safe 9 5000\nwhole 0\nowns 0\nlabels {}\n";
+	char *path;
+
+	rig_init(&x);
+	put(&x, "m", "a", 1, 1);
+	settle(&x);
+	rig_close(&x);
+	path = xasprintf("%s/queue/place", x.so.dir);
+	check_ok(file_write(path, place, strlen(place), 0640, &e), &e);
+	rig_open(&x);
+	put(&x, "m", "a", 2, 2);
+	settle(&x);
+	check_has(engine_text(&x.g, x.a), "=2");
+	free(path);
+	rig_fini(&x);
+}
+
+/* ---- whatever happens, answers are those of a list ---- */
+
+#define SERIES 3
+#define SECONDS 40
+
+struct model {
+	bool has[SERIES][SECONDS];
+	double v[SERIES][SECONDS];
+	int written;
+};
+
+static const char *const things[SERIES] = {"a", "b", "c"};
+
+static const char *model_text(const struct model *m, struct arena *a)
+{
+	struct sb b = SB_INIT;
+	const char *out;
+
+	for (int i = 0; i < SERIES; i++) {
+		bool any = false;
+
+		for (int k = 0; k < SECONDS; k++) {
+			if (!m->has[i][k])
+				continue;
+			if (!any)
+				sb_printf(&b, "%sm{thing=\"%s\"}", b.n > 0 ? "; " : "", things[i]);
+			any = true;
+			sb_printf(&b, " %d=%g", k, m->v[i][k]);
+		}
+	}
+	out = arena_strndup(a, b.n > 0 ? b.p : "", b.n);
+	sb_fini(&b);
+	return out;
+}
+
+static unsigned next_random(unsigned *state)
+{
+	*state = *state * 1103515245u + 12345u;
+	return *state >> 16;
+}
+
+static void write_some(struct rig *x, struct model *m, unsigned *random)
+{
+	for (unsigned n = 1 + next_random(random) % 5; n > 0; n--) {
+		unsigned i = next_random(random) % SERIES, k = next_random(random) % SECONDS;
+
+		m->has[i][k] = true;
+		m->v[i][k] = ++m->written;
+		put(x, "m", things[i], (int)k, m->written);
+	}
+}
+
+static void remove_some(struct rig *x, struct model *m, unsigned *random)
+{
+	unsigned i = next_random(random) % SERIES, from = next_random(random) % SECONDS,
+	         to = from + next_random(random) % (SECONDS - from);
+	bool whole = next_random(random) % 3 == 0;
+
+	remove_it(x, "thing", things[i], whole ? -1 : (int)from, whole ? -1 : (int)to);
+	for (unsigned k = whole ? 0 : from; k <= (whole ? SECONDS - 1 : to); k++)
+		m->has[i][k] = false;
+}
+
+static void kill_engine(struct rig *x, unsigned *random)
+{
+	uint64_t again;
+
+	settle(x); /* what was sent is an engine's that is known */
+	again = look(x).again;
+	engine_lose(&x->g, next_random(random) % 20, next_random(random) % 2 == 0);
+	settle(x);
+	wait_for(look(x).again > again);
+}
+
+static void switch_over(struct rig *x, int *copies)
+{
+	struct series_ship *ship = NULL;
+	struct err e = ERR_INIT;
+	char name[16];
+	const char *copy;
+
+	snprintf(name, sizeof(name), "copy%d", ++*copies);
+	copy = test_path(name);
+	check_ok(series_ship_open(x->db, copy, &ship, &e), &e);
+	check_ok(series_ship_step(ship, &e), &e);
+	take_over(x, &ship, copy);
+}
+
+static void live_through(bool prometheus, unsigned random)
+{
+	struct rig x;
+	struct model m = {0};
+	struct err e = ERR_INIT;
+	int copies = 0;
+
+	rig_init(&x);
+	rig_close(&x);
+	x.so.dir = test_path("first");
+	x.g.prometheus = prometheus;
+	rig_open(&x);
+	for (int i = 0; i < 60; i++) {
+		switch (next_random(&random) % 12) {
+		case 0: remove_some(&x, &m, &random); break;
+		case 1: remove_some(&x, &m, &random); break;
+		case 2: kill_engine(&x, &random); break;
+		case 3:
+			rig_close(&x);
+			rig_open(&x);
+			break;
+		case 4: check_ok(series_flush(x.db, &e), &e); break;
+		case 5: switch_over(&x, &copies); break;
+		case 6: forget(&x); break;
+		case 7:
+			settle(&x);
+			if (!check(strcmp(answer(&x, "m"), model_text(&m, x.a)) == 0))
+				check_eq_s(answer(&x, "m"), model_text(&m, x.a));
+			break;
+		default: write_some(&x, &m, &random); break;
+		}
+	}
+	forget(&x);
+	check_eq_s(answer(&x, "m"), model_text(&m, x.a));
+	rig_fini(&x);
+}
+
+TEST(a_life_with_victoria)
+{
+	live_through(false, 1);
+}
+
+TEST(another_life_with_victoria)
+{
+	live_through(false, 2);
+}
+
+TEST(a_life_with_prometheus)
+{
+	live_through(true, 3);
 }
