@@ -25,7 +25,7 @@ struct engine {
 	pthread_mutex_t lock;
 	struct arena *a;
 	struct sample *s;
-	size_t n, cap;
+	size_t n, cap, durable;
 	bool prometheus; /* remote read, and deletes times */
 	int away;        /* no answer, if 1 */
 	int refuses;     /* status of a deletion; 0: it is carried out */
@@ -283,7 +283,7 @@ static int engine_ask(void *ctx, const struct series_ask *q, struct arena *a, in
 static inline void engine_lose(struct engine *g, size_t n, bool deletions)
 {
 	pthread_mutex_lock(&g->lock);
-	g->n -= n < g->n ? n : g->n;
+	g->n = g->n - g->durable > n ? g->n - n : g->durable;
 	for (size_t i = 0; i < g->n && deletions; i++)
 		g->s[i].gone = false;
 	g->began++;
@@ -291,7 +291,7 @@ static inline void engine_lose(struct engine *g, size_t n, bool deletions)
 	pthread_mutex_unlock(&g->lock);
 }
 
-/* What was deleted is so for good. */
+/* Samples and deletions are on its disk. */
 static inline void engine_sync(struct engine *g)
 {
 	size_t k = 0;
@@ -300,7 +300,7 @@ static inline void engine_sync(struct engine *g)
 	for (size_t i = 0; i < g->n; i++)
 		if (!g->s[i].gone)
 			g->s[k++] = g->s[i];
-	g->n = k;
+	g->n = g->durable = k;
 	pthread_mutex_unlock(&g->lock);
 }
 
