@@ -1,12 +1,13 @@
 /*
- * Telling the engine what was deleted.
+ * Telling the engine what was deleted. It is told again, in its turn, when it may have lost that.
  *
  *   VictoriaMetrics   /api/v1/admin/tsdb/delete_series takes selectors and deletes whole series
  *   Prometheus        the same address takes a time as well, where --web.enable-admin-api is set
  *
  * A deletion that is no whole series goes to the second alone, which is known by what it does not have: an
- * /api/v1/export. Nothing that was written after the deletion has been sent when the engine is told, or it is
- * sent again behind it (remote.c): so the whole of a series may go.
+ * /api/v1/export. What was written after the deletion is left alone as far as it has its number or, with a
+ * time, is younger; all else is sent again behind it (remote.c): so the whole of a series may go. It must not
+ * be more, since Prometheus takes a sample that it has deleted for one that it has.
  */
 #include "series/remote_int.h"
 
@@ -16,6 +17,7 @@
 #define SERIES_PATH "/api/v1/series"
 #define DELETE_PATH "/api/v1/admin/tsdb/delete_series"
 #define UNPROCESSABLE 422
+#define OLDEST US_SECOND /* in a list a start of 0 is none for VictoriaMetrics, which then looks at minutes */
 #define NEWEST (INT64_C(4102444800) * US_SECOND) /* 2100: engines do not take every int64 */
 
 /* ---- which series there are ---- */
@@ -96,7 +98,7 @@ int remote_list(struct series_remote *r, const struct matcher *m, int n, time_us
 
 	must(far != NULL); /* the arena has no bound */
 	remote_put_selector(&form, far, far_n);
-	remote_put_times(&form, from > 0 ? from : 0, to < NEWEST ? to : NEWEST);
+	remote_put_times(&form, from > OLDEST ? from : OLDEST, to < NEWEST ? to : NEWEST);
 	rc = list_raw(r, &form, temp, &status, &raw, &raws, e);
 	*out = arena_array(a, raws + 1, sizeof(**out));
 	for (size_t i = 0; rc == 0 && i < raws; i++) {
@@ -125,9 +127,9 @@ int remote_list(struct series_remote *r, const struct matcher *m, int n, time_us
 
 static bool is_off(int status, struct str text)
 {
-	static const char off[] = "admin API"; /* Prometheus answers 503: "admin APIs disabled" */
+	static const char off[] = "admin API"; /* Prometheus answers 500 or 503: "admin APIs disabled" */
 
-	return status == 503 && memmem(text.p, text.n, off, sizeof(off) - 1) != NULL;
+	return status / 100 == 5 && memmem(text.p, text.n, off, sizeof(off) - 1) != NULL;
 }
 
 /* Whether to try again later what it answered so, in its turn. */
@@ -143,7 +145,7 @@ static int request(struct series_remote *r, const struct gone *g, struct sb *for
 	struct str text = STR_NULL;
 	int status = 0, rc;
 
-	if (!g->whole)
+	if (atomic_load(&r->reads))
 		remote_put_times(form, g->from > 0 ? g->from : 0, g->to < NEWEST ? g->to : NEWEST);
 	rc = remote_post(r, SERIES_ERASE, DELETE_PATH, form, a, &status, &text, e);
 	if (rc == 0 && is_later(status, text))
@@ -161,6 +163,20 @@ static int request(struct series_remote *r, const struct gone *g, struct sb *for
 	}
 	arena_free(&a);
 	return rc;
+}
+
+/* What was written behind it has its number, or that of a later one. */
+static struct matcher before_it(struct series_remote *r, const struct gone *g, struct arena *a)
+{
+	uint32_t last = atomic_load(&r->gone_last);
+	struct sb b = SB_INIT;
+	struct matcher m = {.op = MATCH_NRE, .name = STR_LIT(AFTER)};
+
+	for (uint32_t i = g->number; i <= last; i++)
+		sb_printf(&b, "%s%u", i > g->number ? "|" : "", i);
+	m.value = (struct str){arena_strndup(a, b.p, b.n), b.n};
+	sb_fini(&b);
+	return m;
 }
 
 /* ---- label sets ---- */
@@ -185,25 +201,28 @@ static void add_empty(struct exact *x, struct str name, struct arena *a)
 	x->m[x->n++] = (struct matcher){.op = MATCH_EQ, .name = name, .value = STR_LIT("")};
 }
 
-static struct exact exact_of(struct series_remote *r, const struct labels *stored, struct arena *a)
+static struct exact exact_of(struct series_remote *r, const struct labels *stored, struct matcher before,
+        struct arena *a)
 {
 	struct labels ls = *stored;
 	struct exact x = {0};
 
 	must(remote_labels_out(&r->outer, &ls, 0, a));
-	x.m = arena_grow(a, NULL, &x.cap, (size_t)ls.n, sizeof(*x.m));
+	x.m = arena_grow(a, NULL, &x.cap, (size_t)ls.n + 1, sizeof(*x.m));
 	for (; x.n < ls.n; x.n++)
 		x.m[x.n] = (struct matcher){.op = MATCH_EQ, .name = ls.l[x.n].name, .value = ls.l[x.n].value};
+	x.m[x.n++] = before;
 	return x;
 }
 
 /* A series of more labels is selected, too: it is told apart by one that this one has not. */
 static void tell_apart(struct exact *x, const struct labels *other, struct arena *a)
 {
-	if (!matchers_match(x->m, x->n, other))
-		return;
+	for (int i = 0; i < x->n; i++)
+		if (x->m[i].op == MATCH_EQ && !matchers_match(&x->m[i], 1, other))
+			return;
 	for (int i = 0; i < other->n; i++)
-		if (!str_is(other->l[i].name, AFTER) && !names(x->m, x->n, other->l[i].name)) {
+		if (!names(x->m, x->n, other->l[i].name)) {
 			add_empty(x, other->l[i].name, a);
 			return;
 		}
@@ -221,6 +240,7 @@ static int erase_some(
 {
 	struct arena *a = arena_new(0);
 	struct exact *x = arena_array(a, n, sizeof(*x));
+	struct matcher before = before_it(r, g, a);
 	struct labels *there = NULL;
 	struct err ignored = ERR_INIT;
 	struct sb form = SB_INIT;
@@ -228,9 +248,9 @@ static int erase_some(
 	int status, rc;
 
 	for (size_t i = 0; i < n; i++)
-		x[i] = exact_of(r, &set[i], a);
+		x[i] = exact_of(r, &set[i], before, a);
 	put_all(&form, x, n);
-	remote_put_times(&form, 0, NEWEST);
+	remote_put_times(&form, OLDEST, NEWEST);
 	rc = list_raw(r, &form, a, &status, &there, &found, e);
 	if (rc < 0 && status / 100 == 4 && status != 429) {
 		LOG(SERIES_REMOTE, log_s("what", "what was deleted is kept from answers"), log_s("why", e->text));
@@ -260,7 +280,8 @@ static int erase_selected(struct series_remote *r, const struct gone *g, struct 
 	int n, rc;
 	struct matcher *m = remote_matchers(r, &q, &none, a, &n);
 
-	must(m != NULL);
+	must(m != NULL); /* with room for one more */
+	m[n++] = before_it(r, g, a);
 	remote_put_selector(&form, m, n);
 	rc = request(r, g, &form, e);
 	sb_fini(&form);

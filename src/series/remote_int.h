@@ -219,7 +219,7 @@ MUST_USE bool remote_labels_out(
 /* In place. False: another site's series, or one without these labels. */
 MUST_USE bool remote_labels_in(const struct labels *outer, struct labels *ls, uint32_t *after);
 /* What the engine is asked for: without the matchers on virtual labels, which are tried on what comes. At
- * least one does not match the empty value. NULL when the arena is full. */
+ * least one does not match the empty value. There is room for one more. NULL when the arena is full. */
 struct matcher *remote_matchers(struct series_remote *r, const struct series_query *q,
         const struct virtual_labels *virt, struct arena *a, int *n);
 bool remote_is_virtual(const struct virtual_labels *virt, struct str name);

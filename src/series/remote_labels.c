@@ -104,7 +104,7 @@ bool remote_labels_in(const struct labels *outer, struct labels *ls, uint32_t *a
 struct matcher *remote_matchers(struct series_remote *r, const struct series_query *q,
         const struct virtual_labels *virt, struct arena *a, int *n)
 {
-	struct matcher *m = arena_array(a, (size_t)(q->n + r->outer.n) + 1, sizeof(*m));
+	struct matcher *m = arena_array(a, (size_t)(q->n + r->outer.n) + 2, sizeof(*m));
 	bool any = false;
 
 	*n = 0;

@@ -12,7 +12,6 @@
 
 /* Up to 40 days VictoriaMetrics looks by the day for who had readings; for longer it names all there are. */
 #define LOOK_DAYS 39
-#define NEWEST (INT64_C(4102444800) * US_SECOND) /* 2100 */
 
 void series_remote_set_classes(struct series_remote *r, const struct series_class *class, int n)
 {
@@ -127,18 +126,15 @@ static int find_ended(struct series_remote *r, const struct series_class *class,
 
 	if (rc == 0)
 		keep_own(r, class, n, own, *set, sets, a);
-	for (time_us t = before; rc == 0 && *sets > 0; t += LOOK_DAYS * US_DAY) {
+	for (time_us t = before; rc == 0 && *sets > 0 && t <= now; t += LOOK_DAYS * US_DAY) {
 		struct labels *young;
 		size_t young_n;
-		bool last = t + LOOK_DAYS * US_DAY > now;
 
 		if (cancel != NULL && __atomic_load_n(cancel, __ATOMIC_RELAXED))
 			return err_set(e, ERR_CANCELLED, "it was stopped; what was done stays done");
-		rc = remote_list(r, m, mn, t, last ? NEWEST : t + LOOK_DAYS * US_DAY, a, &young, &young_n, e);
+		rc = remote_list(r, m, mn, t, t + LOOK_DAYS * US_DAY, a, &young, &young_n, e);
 		if (rc == 0)
 			subtract(*set, sets, young, young_n);
-		if (last)
-			break;
 	}
 	return rc == 0 ? subtract_young(r, c, before, a, *set, sets, e) : rc;
 }

@@ -214,7 +214,7 @@ static inline void engine_list(struct engine *g, const struct form *f, struct sb
 	sb_puts(b, "{\"status\":\"success\",\"isPartial\":false,\"data\":[");
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->s[i].gone || g->s[i].ms < f->from || g->s[i].ms > f->to ||
-		        !form_has(f, &g->s[i].labels))
+		        !form_has(f, &g->s[i].labels) || f->from == 0) /* 0 is none for VictoriaMetrics */
 			continue;
 		sb_puts(b, any ? "," : "");
 		engine_labels(b, &g->s[i].labels);
