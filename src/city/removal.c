@@ -414,7 +414,7 @@ struct carrying {
 	struct running run;
 	struct series_care engine;
 	enum series_erased erased; /* what a remote engine did, at worst */
-	bool cancelled; /* by who carries it out, not by who asked for it to stop */
+	bool cancelled;            /* by who carries it out, not by who asked for it to stop */
 };
 
 static void look_at_cancel(struct carrying *c)
@@ -512,7 +512,7 @@ static int carry_out(struct site *s, struct arena *a, struct removal *r, const s
 		return rc;
 	}
 	r->state = rc == 0 ? "done" : rc == ERR_CANCELLED ? "stopped" : "failed";
-	r->why = rc == 0                 ? series_erased_text(c.erased)
+	r->why = rc == 0               ? series_erased_text(c.erased)
 	         : rc == ERR_CANCELLED ? ""
 	                               : arena_strdup(a, err_str(&why, text, sizeof(text)));
 	metric_add(METRIC_SERIES_DELETED, r->removed);

@@ -89,7 +89,8 @@ static int read_parts(const char *text, struct arena *a, struct engine *g, int *
 		struct str url = str_trim(str_cut(&rest, ','));
 
 		if (*n == PARTS_MOST) {
-			err_set(e, ERR_INVALID, "an engine has at most %d parts that are watched", PARTS_MOST);
+			err_set(e, ERR_INVALID, "an engine has at most %d parts that are watched",
+			        PARTS_MOST);
 			return err_at(e, NULL, 0, 0, setting_rows[SET_SERIES_PARTS].key);
 		}
 		g->part[*n] = without_slash(a, arena_strndup(a, url.p, url.n));

@@ -387,7 +387,8 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 		return err_set(e, ERR_INVALID, "the time ends before it begins");
 	if (db->keep_logs)
 		return err_set(e, ERR_UNSUPPORTED,
-		        "readings are in a remote engine, too (setting series), which the serving program alone "
+		        "readings are in a remote engine, too (setting series), which the serving program "
+		        "alone "
 		        "works with: delete while the site is served");
 	rc = series_append(db, NULL, 0, e); /* what was posted before is in the log before it */
 	if (rc)

@@ -44,7 +44,8 @@ static int ask_began(struct series_remote *r, int part, double *began, struct er
 	return rc;
 }
 
-/* Whether any part was started anew. Of several parts one may be away: what it lost is seen when it is back. */
+/* Whether any part was started anew. Of several parts one may be away: what it lost is seen when it is back.
+ */
 static int ask_all(struct series_remote *r, bool *anew, struct err *e)
 {
 	int parts = r->engine.parts;
@@ -128,8 +129,9 @@ static void move_window(struct series_remote *r)
 
 /* ---- the folder ---- */
 
-/* What the engine has had for long goes, but never what it does not have. A series without readings is forgotten
- * by the second time: then nothing of before the first is sent again, for which its labels would be missing. */
+/* What the engine has had for long goes, but never what it does not have. A series without readings is
+ * forgotten by the second time: then nothing of before the first is sent again, for which its labels would be
+ * missing. */
 static void expire(struct series_remote *r)
 {
 	time_us before = clock_now(r->clock) - r->keep;

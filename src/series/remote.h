@@ -74,8 +74,8 @@ struct series_remote_state {
 	uint64_t refused; /* samples of messages that the engine will not have */
 	uint64_t again;   /* times that the window was sent again */
 	uint64_t failures;
-	uint64_t to_erase; /* deletions that the engine is still to be told */
-	uint64_t masked;   /* deletions that it did not carry out */
+	uint64_t to_erase;   /* deletions that the engine is still to be told */
+	uint64_t masked;     /* deletions that it did not carry out */
 	time_us whole_since; /* from here on the folder alone knows everything */
 	struct err why;      /* unless ok */
 };
@@ -94,8 +94,8 @@ enum series_erased {
 /* A sentence for a person; "" for the first. */
 const char *series_erased_text(enum series_erased x);
 /*
- * As series_delete, in folder and engine. Durable, and true of every answer, when it returns 0, also where the
- * engine is away; *out (may be NULL) is what it said within some seconds. ERR_UNAVAILABLE: a matcher on a
+ * As series_delete, in folder and engine. Durable, and true of every answer, when it returns 0, also where
+ * the engine is away; *out (may be NULL) is what it said within some seconds. ERR_UNAVAILABLE: a matcher on a
  * virtual label needs the engine's list of series, and it does not answer; nothing is deleted then. Stopped
  * (care->cancel) it has deleted nothing. removed has the series of both, the readings of the folder.
  */

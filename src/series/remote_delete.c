@@ -1,6 +1,6 @@
 /*
- * Asking for a deletion in folder and engine. It is a file of the queue before it is a record of the log, both
- * while nobody else writes there: so that its place in the log is known, and what was written before it.
+ * Asking for a deletion in folder and engine. It is a file of the queue before it is a record of the log,
+ * both while nobody else writes there: so that its place in the log is known, and what was written before it.
  *
  * Matchers on labels that are stored are kept as they are, and need no engine. Those on virtual labels speak
  * of the registry as it is now: what they select is kept as a list of label sets, of which the folder knows
@@ -15,8 +15,9 @@
 
 const char *series_erased_text(enum series_erased x)
 {
-	return x == SERIES_MASKED ? "no answer has them any more; the engine keeps them, since it deletes whole "
-	                            "series only, or its API for that is off"
+	return x == SERIES_MASKED
+	               ? "no answer has them any more; the engine keeps them, since it deletes whole "
+	                 "series only, or its API for that is off"
 	       : x == SERIES_ERASE_LATE
 	               ? "no answer has them any more; the engine is told as soon as it answers"
 	               : "";
@@ -166,8 +167,7 @@ static enum series_erased wait_for(struct series_remote *r, uint32_t number)
 
 	pthread_mutex_lock(&r->lock);
 	while ((state = remote_gone_state(r, number)) == GONE_WAITS && !r->stopping &&
-	        (r->state.ok || r->state.failures == 0) &&
-	        clock_monotonic() < until) {
+	        (r->state.ok || r->state.failures == 0) && clock_monotonic() < until) {
 		struct timespec t;
 
 		clock_gettime(CLOCK_MONOTONIC, &t);
@@ -294,14 +294,19 @@ static void moved(void *ctx, bool logged)
  * not logged: after a crash, or in a copy of the folder that was a moment behind. */
 int remote_delete_finish(struct series_remote *r, struct err *e)
 {
+	struct place end = remote_log_end(r);
 	int rc = 0;
 
 	for (struct gone *g = r->gone; g != NULL && rc >= 0; g = g->next) {
 		struct meant x = {.r = r, .g = g};
 		const struct deletion_hook hook = {move_here, moved, &x};
 		struct ids ids = {0};
+		uint64_t size;
+		char *log = remote_log_path(r, g->place.log, &size);
+		bool known = log != NULL || g->place.log > end.log;
 
-		if (g->aged || remote_place_cmp(g->place, r->safe) < 0) /* logs of before are not all here */
+		free(log);
+		if (g->aged || !known || remote_place_cmp(g->place, r->safe) < 0) /* it was logged long ago */
 			continue;
 		rc = remote_log_behind(r, g->place, e);
 		if (rc == 0)

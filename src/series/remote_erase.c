@@ -17,7 +17,8 @@
 #define SERIES_PATH "/api/v1/series"
 #define DELETE_PATH "/api/v1/admin/tsdb/delete_series"
 #define UNPROCESSABLE 422
-#define OLDEST US_SECOND /* in a list a start of 0 is none for VictoriaMetrics, which then looks at minutes */
+#define OLDEST US_SECOND /* in a list a start of 0 is none for VictoriaMetrics, which then looks at minutes  \
+	                  */
 #define NEWEST (INT64_C(4102444800) * US_SECOND) /* 2100: engines do not take every int64 */
 
 /* ---- which series there are ---- */
@@ -149,8 +150,8 @@ static int request(struct series_remote *r, const struct gone *g, struct sb *for
 		remote_put_times(form, g->from > 0 ? g->from : 0, g->to < NEWEST ? g->to : NEWEST);
 	rc = remote_post(r, SERIES_ERASE, DELETE_PATH, form, a, &status, &text, e);
 	if (rc == 0 && is_later(status, text))
-		rc = err_set(e, ERR_UNAVAILABLE, "the engine does not delete now, it answers %d: %.*s", status,
-		        (int)(text.n < 200 ? text.n : 200), text.p);
+		rc = err_set(e, ERR_UNAVAILABLE, "the engine does not delete now, it answers %d: %.*s",
+		        status, (int)(text.n < 200 ? text.n : 200), text.p);
 	if (rc == 0 && status / 100 != 2) {
 		atomic_store(&r->refuses, true);
 		LOG(SERIES_REMOTE,
@@ -201,8 +202,8 @@ static void add_empty(struct exact *x, struct str name, struct arena *a)
 	x->m[x->n++] = (struct matcher){.op = MATCH_EQ, .name = name, .value = STR_LIT("")};
 }
 
-static struct exact exact_of(struct series_remote *r, const struct labels *stored, struct matcher before,
-        struct arena *a)
+static struct exact exact_of(
+        struct series_remote *r, const struct labels *stored, struct matcher before, struct arena *a)
 {
 	struct labels ls = *stored;
 	struct exact x = {0};
@@ -253,7 +254,8 @@ static int erase_some(
 	remote_put_times(&form, OLDEST, NEWEST);
 	rc = list_raw(r, &form, a, &status, &there, &found, e);
 	if (rc < 0 && status / 100 == 4 && status != 429) {
-		LOG(SERIES_REMOTE, log_s("what", "what was deleted is kept from answers"), log_s("why", e->text));
+		LOG(SERIES_REMOTE, log_s("what", "what was deleted is kept from answers"),
+		        log_s("why", e->text));
 		rc = 0;
 		goto out;
 	}
@@ -291,16 +293,21 @@ static int erase_selected(struct series_remote *r, const struct gone *g, struct 
 
 int remote_erase(struct series_remote *r, struct gone *g, struct err *e)
 {
-	int rc = remote_probe(r, e);
+	int rc;
 
+	if (g->state == GONE_KEPT) { /* and it was said */
+		remote_gone_told(r, g, GONE_KEPT);
+		return 0;
+	}
+	rc = remote_probe(r, e);
 	if (rc < 0)
 		return rc;
 	rc = g->whole || atomic_load(&r->reads) ? 1 : 0;
 	if (rc == 1 && g->n > 0)
 		rc = erase_selected(r, g, e);
 	for (size_t i = 0; rc == 1 && i < g->sets; i += SETS_A_REQUEST)
-		rc = erase_some(r, g, g->set + i,
-		        g->sets - i < SETS_A_REQUEST ? g->sets - i : SETS_A_REQUEST, e);
+		rc = erase_some(
+		        r, g, g->set + i, g->sets - i < SETS_A_REQUEST ? g->sets - i : SETS_A_REQUEST, e);
 	if (rc < 0)
 		return rc;
 	remote_gone_told(r, g, rc == 1 ? GONE_TOLD : GONE_KEPT);

@@ -1,9 +1,9 @@
 /*
  * What was deleted, and is kept from every answer.
  *
- * DIR/queue/gone-NNNNNNNN is a deletion: a line of JSON with its time, its place in the log and what became of
- * it, and behind it, where it is one of label sets, a line for each. It goes when the engine has carried it out
- * and had time to make that durable; where the engine did not, it stays.
+ * DIR/queue/gone-NNNNNNNN is a deletion: a line of JSON with its time, its place in the log and what became
+ * of it, and behind it, where it is one of label sets, a line for each. It goes when the engine has carried
+ * it out and had time to make that durable; where the engine did not, it stays.
  */
 #include "series/remote_int.h"
 
@@ -220,8 +220,11 @@ int remote_gone_load(struct series_remote *r, struct err *e)
 		if (!series__numbered(*name, "gone", &number))
 			continue;
 		rc = load_one(path_join(a, dir, *name), number, at, e);
-		if (rc == 0)
+		if (rc == 0) {
+			/* Of a backup: what the engine got behind it cannot be sent again from here. */
+			(*at)->state = r->first ? GONE_KEPT : (*at)->state;
 			at = &(*at)->next;
+		}
 		if (number > atomic_load(&r->gone_last))
 			atomic_store(&r->gone_last, number);
 	}

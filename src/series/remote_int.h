@@ -1,6 +1,6 @@
-/* remote_int - shared by the files of the remote engine. Who calls what: remote.c (sending) remote_queue.c and
- * remote_message.c, remote_read.c (reading) remote_ask.c, remote_export.c and remote_labels.c; both know of
- * deletions by remote_gone.c. remote_delete.c and remote_retain.c ask for these, remote_erase.c tells the
+/* remote_int - shared by the files of the remote engine. Who calls what: remote.c (sending) remote_queue.c
+ * and remote_message.c, remote_read.c (reading) remote_ask.c, remote_export.c and remote_labels.c; both know
+ * of deletions by remote_gone.c. remote_delete.c and remote_retain.c ask for these, remote_erase.c tells the
  * engine.
  *
  * Locks: gone_lock is taken inside of commit_lock (series_int.h), and no other inside of it.
@@ -66,16 +66,17 @@ struct series_remote {
 	pthread_t thread;
 
 	/* the thread's alone */
-	struct place sent; /* everything before it has been taken once */
-	struct place safe; /* … for longer than the window, or before this program began: durable */
+	struct place sent;    /* everything before it has been taken once */
+	struct place safe;    /* … for longer than the window, or before this program began: durable */
 	struct place expired; /* how far sending was when readings last left the folder */
 	struct mark mark[REMOTE_MARKS];
 	int marks;
-	bool owns;    /* the folder has readings of before the engine: it keeps all it has */
+	bool owns;     /* the folder has readings of before the engine: it keeps all it has */
 	double *began; /* when each part of the engine was started, as it says; 0: not known */
-	bool failed;  /* since the last that went well */
-	bool took;    /* the engine has taken something */
-	bool more;    /* something waits that can be sent now */
+	bool first;    /* there was no file of places: a new folder, or one of a backup */
+	bool failed;   /* since the last that went well */
+	bool took;     /* the engine has taken something */
+	bool more;     /* something waits that can be sent now */
 	dur_us wait, idle_since, expired_when, asked;
 	struct series_point *p, *frame; /* of a message; of a record of the log */
 	size_t n, cap, frame_cap;
@@ -152,7 +153,8 @@ void remote_gone_free(struct gone *g);
 bool remote_gone_has(const struct gone *g, const struct labels *stored);
 /* Deletions that a series may have readings of; in the arena. NULL when it is full. */
 struct hidden *remote_hidden(struct series_remote *r, const struct labels *stored, struct arena *a, int *n);
-/* Takes points out that the engine has of before. stored: labels, without AFTER. False when the arena is full. */
+/* Takes points out that the engine has of before. stored: labels, without AFTER. False when the arena is
+ * full. */
 MUST_USE bool remote_hide(
         struct series_remote *r, const struct labels *stored, struct remote_series *s, struct arena *a);
 /* The first that waits and whose place is at or before `at`; NULL: none does. The thread's. */
@@ -179,7 +181,8 @@ MUST_USE int remote_list(struct series_remote *r, const struct matcher *m, int n
 /* Finishes deletions that a crash left between the file and the log. Nobody writes yet. */
 MUST_USE int remote_delete_finish(struct series_remote *r, struct err *e);
 
-/* remote_retain.c: before it nothing of the series is answered; INT64_MIN: everything is. With virtual labels. */
+/* remote_retain.c: before it nothing of the series is answered; INT64_MIN: everything is. With virtual
+ * labels. */
 time_us remote_horizon(struct series_remote *r, const struct labels *ls, time_us now);
 
 /* remote_read.c */
@@ -224,8 +227,8 @@ struct matcher *remote_matchers(struct series_remote *r, const struct series_que
         const struct virtual_labels *virt, struct arena *a, int *n);
 bool remote_is_virtual(const struct virtual_labels *virt, struct str name);
 
-/* remote_export.c: an object of texts. 1; 0 where it is none, negative when the arena is full. The brace is the
- * next token. */
+/* remote_export.c: an object of texts. 1; 0 where it is none, negative when the arena is full. The brace is
+ * the next token. */
 MUST_USE int remote_read_labels(struct json *j, struct arena *a, struct labels *out);
 /* The same of the lines of /api/v1/export; points as they come. */
 MUST_USE int remote_export_next(

@@ -24,7 +24,8 @@ int64_t remote_ms(time_us t)
 
 struct sending {
 	struct labels stored;
-	const struct series_point *p; /* of one series, in order of time; of one instant the last written counts */
+	const struct series_point
+	        *p; /* of one series, in order of time; of one instant the last written counts */
 	size_t n;
 	const struct hidden *hidden;
 	int hidden_n;

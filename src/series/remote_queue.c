@@ -51,6 +51,7 @@ static int first_place(struct series_remote *r, struct err *e)
 {
 	struct series_stats stats = {0};
 
+	r->first = true;
 	series_stats(r->db, &stats);
 	r->owns = stats.blocks > 0;
 	atomic_store(&r->whole_since, clock_now(r->clock));
@@ -99,9 +100,9 @@ int remote_place_load(struct series_remote *r, struct err *e)
 		goto out;
 	}
 	rc = file_read(a, path, 4096, &text, e);
-	if (rc == 0 &&
-	        sscanf(text.p, "safe %u %llu\nwhole %lld\nowns %d\ngone %u\nexpired %u %llu", &r->safe.log,
-	                &at, &whole, &owns, &gone, &r->expired.log, &expired_at) < 4) /* one of before there were deletions has none of them */
+	if (rc == 0 && sscanf(text.p, "safe %u %llu\nwhole %lld\nowns %d\ngone %u\nexpired %u %llu",
+	                       &r->safe.log, &at, &whole, &owns, &gone, &r->expired.log,
+	                       &expired_at) < 4) /* one of before there were deletions has none of them */
 		rc = err_set(e, ERR_CORRUPT,
 		        "%s cannot be read; without it everything in the log is sent again: remove it", path);
 	if (rc == 0)
@@ -111,8 +112,8 @@ int remote_place_load(struct series_remote *r, struct err *e)
 	r->owns = owns != 0;
 	atomic_store(&r->gone_last, gone);
 	r->expired.at = expired_at;
-	/* In a copy of the folder that was a moment behind the place may be past the logs, which the engine has
-	 * had then. */
+	/* In a copy of the folder that was a moment behind the place may be past the logs, which the engine
+	 * has had then. */
 	end = remote_log_end(r);
 	if (remote_place_cmp(r->safe, end) > 0)
 		r->safe = end;
@@ -199,8 +200,7 @@ static bool add_points(struct series_remote *r, const struct frame *f)
 	return whole;
 }
 
-int remote_log_read(
-        struct series_remote *r, const char *path, uint64_t size, uint64_t *next, struct err *e)
+int remote_log_read(struct series_remote *r, const char *path, uint64_t size, uint64_t *next, struct err *e)
 {
 	struct frame_reader in;
 	struct frame f;

@@ -72,8 +72,8 @@ static void subtract(struct labels *set, size_t *n, const struct labels *other, 
 }
 
 /* Of the folder's, which knows also what the engine has not got yet. */
-static int subtract_young(struct series_remote *r, const struct series_class *c, time_us before, struct arena *a,
-        struct labels *set, size_t *n, struct err *e)
+static int subtract_young(struct series_remote *r, const struct series_class *c, time_us before,
+        struct arena *a, struct labels *set, size_t *n, struct err *e)
 {
 	struct labels *young;
 	struct ids ids = {0};
@@ -98,8 +98,8 @@ static int subtract_young(struct series_remote *r, const struct series_class *c,
 }
 
 /* Those whose class is another one. */
-static void keep_own(struct series_remote *r, const struct series_class *class, int n, int own, struct labels *set,
-        size_t *sets, struct arena *a)
+static void keep_own(struct series_remote *r, const struct series_class *class, int n, int own,
+        struct labels *set, size_t *sets, struct arena *a)
 {
 	struct virtual_labels virt = remote_virtual(r->db);
 	size_t k = 0;
@@ -115,8 +115,9 @@ static void keep_own(struct series_remote *r, const struct series_class *class, 
 }
 
 /* Label sets of the class's series that ended before an instant. */
-static int find_ended(struct series_remote *r, const struct series_class *class, int n, int own, time_us before,
-        time_us now, const bool *cancel, struct arena *a, struct labels **set, size_t *sets, struct err *e)
+static int find_ended(struct series_remote *r, const struct series_class *class, int n, int own,
+        time_us before, time_us now, const bool *cancel, struct arena *a, struct labels **set, size_t *sets,
+        struct err *e)
 {
 	const struct series_class *c = &class[own];
 	struct matcher any = {.op = MATCH_NE, .name = STR_LIT(LABEL_NAME), .value = STR_LIT("")};

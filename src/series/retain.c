@@ -168,7 +168,8 @@ int series_retain(struct series_db *db, const struct series_class *class, int n,
 {
 	if (db->keep_logs)
 		return err_set(e, ERR_UNSUPPORTED,
-		        "readings are in a remote engine, too (setting series), which the serving program alone "
+		        "readings are in a remote engine, too (setting series), which the serving program "
+		        "alone "
 		        "works with: let it run while the site is served");
 	return series__retain(db, class, n, now, care, cancel, e);
 }

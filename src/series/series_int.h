@@ -67,8 +67,8 @@ struct deleting {
 };
 /* What is to happen at the place of the log where a deletion stands; both with commit held. */
 struct deletion_hook {
-	int (*before)(void *ctx, struct err *e);   /* negative: it is not logged */
-	void (*after)(void *ctx, bool logged); /* not called when before() failed */
+	int (*before)(void *ctx, struct err *e); /* negative: it is not logged */
+	void (*after)(void *ctx, bool logged);   /* not called when before() failed */
 	void *ctx;
 };
 struct deletion {

@@ -26,11 +26,11 @@ struct series_ship {
 /* What one look at the first folder found. */
 struct sight {
 	struct arena *a;
-	char **name;     /* of all files */
-	uint32_t heads;  /* newest checkpoint; 0: none */
-	uint32_t number; /* of the log that is written now, */
-	uint64_t synced; /* and its durable end */
-	struct ids logs; /* numbers, ascending */
+	char **name;              /* of all files */
+	uint32_t heads;           /* newest checkpoint; 0: none */
+	uint32_t number;          /* of the log that is written now, */
+	uint64_t synced;          /* and its durable end */
+	struct ids logs;          /* numbers, ascending */
 	struct queue_sight queue; /* with a remote engine */
 };
 
@@ -299,7 +299,8 @@ static int remove_others(struct series_ship *s, const struct sight *w, struct er
 			continue;
 		if (keep && !s->compared && sscanf(*name, "log-%8u", &number) == 1)
 			keep = begins(mine, there, number == w->number ? w->synced : UINT64_MAX);
-		if (!keep && s->db->keep_logs && sscanf(*name, "log-%8u", &number) == 1 && !file_exists(there))
+		if (!keep && s->db->keep_logs && sscanf(*name, "log-%8u", &number) == 1 &&
+		        !file_exists(there))
 			rc = to_queue(s, w, mine, *name, e);
 		else if (!keep && unlink(mine) < 0)
 			rc = err_errno(e, errno, "cannot remove %s", mine);

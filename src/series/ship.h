@@ -25,5 +25,8 @@ MUST_USE int series_ship_step(struct series_ship *s, struct err *e);
 /* Bytes of the log that the copy has not; at least that many. Any thread. */
 int64_t series_ship_behind(const struct series_ship *s);
 void series_ship_close(struct series_ship **s);
+/* What was deleted where there is a remote engine, from a folder of readings to a snapshot that was made of
+ * it, without which the engine's readings would come back. One that is gone meanwhile: ERR_NOTFOUND. */
+MUST_USE int series_copy_deletions(const char *from, const char *to, struct err *e);
 
 #endif

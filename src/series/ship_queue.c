@@ -1,6 +1,7 @@
 #include "series/ship_queue.h"
 #include "base/file.h"
 #include "series/series_int.h"
+#include "series/ship.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -33,8 +34,7 @@ int queue_list(const char *dir, struct arena *a, struct queue_sight *out, struct
 }
 
 /* Small, and written as a whole. */
-static int copy_if_changed(
-        const char *path, struct str text, size_t max_b, struct arena *a, struct err *e)
+static int copy_if_changed(const char *path, struct str text, size_t max_b, struct arena *a, struct err *e)
 {
 	struct err ignored = ERR_INIT;
 	struct str there;
@@ -58,12 +58,26 @@ int queue_copy(const char *from, const char *to, struct arena *a, const struct q
 			rc = file_read(
 			        temp, path_join(temp, queue_dir(temp, from), *name), GONE_MAX_B, &text, e);
 			if (rc == 0)
-				rc = copy_if_changed(path_join(temp, queue, *name), text, GONE_MAX_B, temp, e);
+				rc = copy_if_changed(
+				        path_join(temp, queue, *name), text, GONE_MAX_B, temp, e);
 		}
 		arena_free(&temp);
 	}
 	if (rc == 0 && w->place.p != NULL)
 		rc = copy_if_changed(path_join(a, queue, "place"), w->place, PLACE_MAX_B, a, e);
+	return rc;
+}
+
+int series_copy_deletions(const char *from, const char *to, struct err *e)
+{
+	struct arena *a = arena_new(0);
+	struct queue_sight w = {0};
+	int rc = file_exists(queue_dir(a, from)) ? queue_list(from, a, &w, e) : 0;
+
+	if (rc == 0 && w.name != NULL)
+		rc = queue_copy(from, to, a, &w, e);
+	ids_fini(&w.logs);
+	arena_free(&a);
 	return rc;
 }
 
@@ -78,9 +92,10 @@ int queue_drop(const char *from, const char *to, struct arena *a, const struct q
 	if (w->place.p == NULL || sscanf(w->place.p, "safe %u", &safe) != 1)
 		safe = 0;
 	for (; rc == 0 && *name != NULL; name++) {
-		bool drop = series__numbered(*name, "log", &x) ? x < safe
-		                                               : series__numbered(*name, "gone", &x) &&
-		                                                         !file_exists(path_join(a, there, *name));
+		bool drop = series__numbered(*name, "log", &x)
+		                    ? x < safe
+		                    : series__numbered(*name, "gone", &x) &&
+		                              !file_exists(path_join(a, there, *name));
 
 		if (drop && unlink(path_join(a, mine, *name)) < 0)
 			rc = err_errno(e, errno, "cannot remove %s/%s", mine, *name);

@@ -182,7 +182,8 @@ static inline void engine_export(struct engine *g, const struct form *f, struct 
 			continue;
 		sb_puts(b, "{\"metric\":");
 		engine_labels(b, &g->s[i].labels);
-		sb_printf(b, ",\"values\":[%.17g],\"timestamps\":[%lld]}\n", g->s[i].v, (long long)g->s[i].ms);
+		sb_printf(
+		        b, ",\"values\":[%.17g],\"timestamps\":[%lld]}\n", g->s[i].v, (long long)g->s[i].ms);
 	}
 }
 

@@ -51,7 +51,8 @@ static void rig_init(struct rig *x)
 	engine_init(&x->g);
 	x->so = (struct series_options){
 	        .dir = test_dir(), .clock = x->clock, .partition = US_DAY, .keep_logs = true};
-	x->ro = (struct series_remote_options){.clock = x->clock, .engine = {.ctx = &x->g, .ask = engine_ask}};
+	x->ro = (struct series_remote_options){
+	        .clock = x->clock, .engine = {.ctx = &x->g, .ask = engine_ask}};
 	rig_open(x);
 }
 
@@ -162,7 +163,8 @@ struct want {
 	int from, to;             /* seconds; -1: open */
 };
 
-static int try_remove(struct rig *x, struct want w, struct series_care *care, enum series_erased *out, struct err *e)
+static int try_remove(
+        struct rig *x, struct want w, struct series_care *care, enum series_erased *out, struct err *e)
 {
 	struct matcher m = {.op = MATCH_EQ, .name = str_of(w.name), .value = str_of(w.value)};
 
@@ -261,7 +263,8 @@ TEST(a_replay_brings_nothing_back)
 	check(strstr(engine_text(&x.g, x.a), "{thing=\"a\"}=1 ") == NULL);
 	check(strstr(engine_text(&x.g, x.a), "=9") == NULL);
 	forget(&x);
-	check_eq_s(answer(&x, "m"), "m{thing=\"a\"} 0=0 2=22 3=3; m{thing=\"b\"} 2=10; m{thing=\"c\"} 1=1 2=2");
+	check_eq_s(
+	        answer(&x, "m"), "m{thing=\"a\"} 0=0 2=22 3=3; m{thing=\"b\"} 2=10; m{thing=\"c\"} 1=1 2=2");
 	rig_fini(&x);
 }
 
@@ -294,7 +297,8 @@ TEST(an_engine_that_will_not_is_told_of)
 		int status;
 		const char *why;
 		bool prometheus;
-	} refusal[] = {{403, "no", false}, {404, "", false}, {500, "{\"error\":\"admin APIs disabled\"}", true}};
+	} refusal[] = {
+	        {403, "no", false}, {404, "", false}, {500, "{\"error\":\"admin APIs disabled\"}", true}};
 
 	for (size_t i = 0; i < ARRAY_LEN(refusal); i++) {
 		struct rig x;
@@ -359,8 +363,8 @@ static void virtual_values(void *ctx, struct str thing, struct arena *a, struct 
 	(void)ctx;
 	(void)a;
 	value[0] = str_is(thing, "a") && !moved ? STR_LIT("north")
-	           : thing.n > 0               ? STR_LIT("south")
-	                                       : STR_NULL;
+	           : thing.n > 0                ? STR_LIT("south")
+	                                        : STR_NULL;
 }
 static const struct series_virtual virt = {.names = virtual_names, .values = virtual_values};
 
@@ -380,7 +384,8 @@ TEST(virtual_labels_are_those_of_the_moment)
 	{
 		struct err e = ERR_INIT;
 
-		check_err(try_remove(&x, (struct want){"region", "north", -1, -1}, NULL, NULL, &e), ERR_UNAVAILABLE);
+		check_err(try_remove(&x, (struct want){"region", "north", -1, -1}, NULL, NULL, &e),
+		        ERR_UNAVAILABLE);
 		check_has(e.text, "-search.maxSeries");
 	}
 	x.g.lists = 0;
@@ -496,11 +501,15 @@ TEST(a_crash_between_file_and_log_is_made_good)
 
 TEST(a_damaged_file_is_told)
 {
-	static const char *const bad[] = {"", "{}", "nothing\n", "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":0,"
-	                                                        "\"sets\":1,\"whole\":true,\"aged\":false,\"match\":[]}\n",
-	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":7,\"sets\":0,\"match\":[\"a\",\"=\",\"b\"]}\n",
-	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":0,\"sets\":0,\"match\":[\"a\",\"?\",\"b\"]}\n",
-	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":0,\"sets\":0,\"match\":[\"a\",\"=~\",\"(\"]}\n"};
+	static const char *const bad[] = {"", "{}", "nothing\n",
+	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":0,"
+	        "\"sets\":1,\"whole\":true,\"aged\":false,\"match\":[]}\n",
+	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":7,\"sets\":0,\"match\":[\"a\",\"=\",\"b\"]"
+	        "}\n",
+	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":0,\"sets\":0,\"match\":[\"a\",\"?\",\"b\"]"
+	        "}\n",
+	        "{\"from\":1,\"to\":2,\"log\":1,\"at\":0,\"state\":0,\"sets\":0,\"match\":[\"a\",\"=~\",\"("
+	        "\"]}\n"};
 	struct rig x;
 	struct err e = ERR_INIT;
 	char *path;
@@ -528,14 +537,15 @@ TEST(what_is_older_than_its_class_is_not_answered)
 {
 	struct rig x;
 	struct matcher gas = {.op = MATCH_EQ, .name = STR_LIT("__name__"), .value = STR_LIT("m")};
-	struct series_class class[] = {{.m = &gas, .n = 1, .keep = US_HOUR, .five = 10 * US_DAY}, {.keep = SERIES_FOREVER}};
+	struct series_class class[] = {
+	        {.m = &gas, .n = 1, .keep = US_HOUR, .five = 10 * US_DAY}, {.keep = SERIES_FOREVER}};
 	struct series_care care[2] = {{0}, {0}};
 	struct err e = ERR_INIT;
 
 	rig_init(&x);
-	put(&x, "m", "a", 1, 1);                           /* ends */
-	put(&x, "m", "b", 1, 2);                           /* goes on */
-	put(&x, "n", "a", 1, 3);                           /* is kept */
+	put(&x, "m", "a", 1, 1); /* ends */
+	put(&x, "m", "b", 1, 2); /* goes on */
+	put(&x, "n", "a", 1, 3); /* is kept */
 	wait_for(x.g.sent == 3);
 	series_remote_set_classes(x.r, class, 2);
 	check_eq_s(answer(&x, "m|n"), "m{thing=\"a\"} 1=1; m{thing=\"b\"} 1=2; n{thing=\"a\"} 1=3");
@@ -624,6 +634,40 @@ TEST(a_copy_goes_on_sending)
 	forget(&x);
 	check_eq_s(answer(&x, "m"), "m{thing=\"a\"} 1=1 3=33 4=4");
 	check(strstr(engine_text(&x.g, x.a), "m{thing=\"a\"}=3 ") == NULL);
+	rig_fini(&x);
+}
+
+TEST(a_backup_masks_what_was_deleted)
+{
+	struct rig x;
+	const char *copy = test_path("copy");
+	struct err e = ERR_INIT;
+
+	rig_init(&x);
+	rig_close(&x);
+	x.so.dir = test_path("first");
+	rig_open(&x);
+	for (int i = 0; i < 4; i++)
+		put(&x, "m", "a", i, i);
+	put(&x, "m", "b", 1, 9);
+	settle(&x);
+	remove_it(&x, "thing", "a", 1, 2);
+	put(&x, "m", "a", 2, 22);
+	remove_it(&x, "thing", "b", -1, -1);
+	put(&x, "m", "b", 2, 10);
+	settle(&x);
+	check_ok(series_flush(x.db, &e), &e);
+	check_ok(series_snapshot(x.db, copy, NULL, &e), &e);
+	check_ok(series_copy_deletions(x.so.dir, copy, &e), &e);
+	put(&x, "m", "b", 3, 11); /* the engine alone has it then */
+	settle(&x);
+	x.g.deletes = 0;
+	rig_close(&x);
+	x.so.dir = copy;
+	rig_open(&x);
+	settle(&x);
+	check_eq_s(answer(&x, "m"), "m{thing=\"a\"} 0=0 2=22 3=3; m{thing=\"b\"} 2=10 3=11");
+	check_eq_i(x.g.deletes, 0);
 	rig_fini(&x);
 }
 
