@@ -341,7 +341,7 @@ struct hidden *remote_hidden(struct series_remote *r, const struct labels *store
 		most++;
 	h = arena_array(a, (size_t)most + 1, sizeof(*h));
 	for (const struct gone *g = r->gone; g != NULL && h != NULL; g = g->next)
-		if (remote_gone_has(g, stored))
+		if (g->sealed && remote_gone_has(g, stored))
 			h[(*n)++] = (struct hidden){.from = remote_ms(g->from),
 			        .to = remote_ms(g->to),
 			        .number = g->number,
