@@ -425,6 +425,26 @@ static int get_span(struct call *c, time_us *start, time_us *end, struct err *e)
 	return rc == 0 ? prom__time(c, "end", INT64_MAX, end, e) : rc;
 }
 
+int prom_exemplars(struct call *c, struct err *e)
+{
+	const char *text = form_get(c->form, "query");
+	struct promql_expr *x = NULL;
+	time_us start, end;
+	int rc = get_span(c, &start, &end, e);
+
+	if (rc < 0)
+		return rc;
+	if (end < start) /* in Prometheus' words, which name no parameter here */
+		return err_set(e, ERR_INVALID, "end timestamp must not be before start timestamp");
+	if (promql_parse(c->a, str_of(text != NULL ? text : ""), &x, e) < 0)
+		return parse_error("query", e);
+	prom__begin(c);
+	jw_array(&c->w);
+	jw_array_end(&c->w);
+	jw_object_end(&c->w);
+	return 0;
+}
+
 /* Series of all match[] that have a reading from `start` to `end`. */
 static int find_series(struct call *c, const char **match, struct found *f, struct err *e)
 {

@@ -56,6 +56,11 @@ static size_t may_leave(const struct mqtt__conn *c)
 	return c->holds_n > 0 ? c->holds[0].at : c->out.n;
 }
 
+static bool unsent(const struct mqtt__conn *c)
+{
+	return may_leave(c) > c->out_sent || mqtt__web_unsent(c);
+}
+
 void mqtt__drop_held(struct mqtt__conn *c)
 {
 	if (c->holds_n > 0)
@@ -67,7 +72,7 @@ void mqtt__drop_held(struct mqtt__conn *c)
 static void watch(struct mqtt__conn *c)
 {
 	bool reads = c->pauses == 0 && !c->ending && !c->server->shutting;
-	bool writes = may_leave(c) > c->out_sent || mqtt__tls_wants_out(c);
+	bool writes = unsent(c) || mqtt__tls_wants_out(c);
 	uint32_t events = (reads ? EPOLLIN : 0u) | (writes ? EPOLLOUT : 0u);
 	if (c->fd < 0 || events == c->events)
 		return;
@@ -440,8 +445,8 @@ static bool has_memory(struct mqtt__conn *c)
 void mqtt__readable(struct mqtt__conn *c)
 {
 	struct mqtt_server *s = c->server;
-	/* What TLS has unpacked is read to its end: epoll would not tell of it. */
-	for (int reads = 0; reads < READS_MOST || mqtt__tls_pending(c); reads++) {
+	/* What TLS or WebSocket has unpacked is read to its end: epoll would not tell of it. */
+	for (int reads = 0; reads < READS_MOST || mqtt__unread(c); reads++) {
 		if (c->pauses != 0 || c->ending || s->shutting || !has_memory(c))
 			return;
 		size_t rest = c->part ? c->part_end - c->part_at : 0;
@@ -476,7 +481,7 @@ void mqtt__readable(struct mqtt__conn *c)
 		k->n = fill + (size_t)got;
 		c->heard = s->now;
 		take_packets(c, k, at, k->n, own);
-		if ((size_t)got < room && !c->tls)
+		if ((size_t)got < room && !c->tls && !mqtt__unread(c))
 			return;
 	}
 }
@@ -493,8 +498,9 @@ static void forget_sent(struct mqtt__conn *c)
 
 static void flush(struct mqtt__conn *c)
 {
-	while (c->fd >= 0 && c->out_sent < may_leave(c)) {
-		ssize_t n = mqtt__write(c, c->out.p + c->out_sent, may_leave(c) - c->out_sent);
+	while (c->fd >= 0 && unsent(c)) {
+		size_t rest = may_leave(c) - c->out_sent;
+		ssize_t n = mqtt__write(c, rest > 0 ? c->out.p + c->out_sent : "", rest);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -509,7 +515,7 @@ static void flush(struct mqtt__conn *c)
 		c->out_sent += (size_t)n;
 		c->stuck = 0;
 	}
-	if (c->out_sent == may_leave(c))
+	if (!unsent(c))
 		c->stuck = 0;
 	else if (c->stuck == 0)
 		c->stuck = c->server->now;
@@ -538,6 +544,7 @@ static void hang_up(struct mqtt__conn *c)
 {
 	/* Data that will not be read makes close() a reset, which may cost the peer the last answer; by this
 	 * the answer is at least on its way first. */
+	mqtt__web_end(c);
 	mqtt__tls_end(c);
 	(void)shutdown(c->fd, SHUT_WR);
 	close(c->fd); /* which also takes it out of the epoll set */
@@ -575,8 +582,8 @@ void mqtt__finish_turn(struct mqtt__conn *c)
 		struct mqtt__chunk *k = c->part;
 		take_packets(c, k, c->part_at, c->part_end, c->part_own);
 	}
-	if (c->fd >= 0 && c->pauses == 0 && !c->ending && mqtt__tls_pending(c))
-		mqtt__readable(c); /* it was paused in the middle of a record */
+	if (c->fd >= 0 && c->pauses == 0 && !c->ending && mqtt__unread(c))
+		mqtt__readable(c); /* it was paused in the middle of a record, or said Close */
 	if (c->too_slow)
 		mqtt__wrong(c, mqtt__bad(MQTT_R_SLOW, "it does not take its messages as fast as they come"));
 	if (s->shutting && c->ending)

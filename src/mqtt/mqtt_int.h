@@ -410,7 +410,9 @@ struct mqtt__conn {
 	struct mqtt_server *server;
 	int fd; /* -1: the peer is gone, messages are still at work, or its will is still to be sent */
 	struct mqtt__tls *tls;
-	int version; /* MQTT_V311, MQTT_V5; 0 before its CONNECT */
+	struct mqtt__web *web; /* NULL: it does not speak WebSocket */
+	bool begun;            /* its first byte came */
+	int version;           /* MQTT_V311, MQTT_V5; 0 before its CONNECT */
 	bool connected, ending, dirty;
 	bool bridge;       /* a broker: it is spared what it sent itself, and told what is retained */
 	bool too_slow;     /* it is to be ended at the end of the turn */
@@ -516,11 +518,21 @@ void mqtt__peers_sweep(struct mqtt_server *s, bool all);
 bool mqtt__tls_begin(struct mqtt__conn *c);
 bool mqtt__tls_begin_client(struct mqtt__conn *c, const char *host, void *trust);
 void mqtt__tls_end(struct mqtt__conn *c); /* says goodbye if it can */
-/* As recv and send: -1 with errno EAGAIN when the socket is not ready. */
-ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n);
-ssize_t mqtt__write(struct mqtt__conn *c, const void *p, size_t n);
+/* As recv and send, of a socket with or without TLS: -1 with errno EAGAIN when it is not ready. */
+ssize_t mqtt__wire_recv(struct mqtt__conn *c, void *p, size_t n);
+ssize_t mqtt__wire_write(struct mqtt__conn *c, const void *p, size_t n);
 bool mqtt__tls_pending(const struct mqtt__conn *c); /* bytes are here that epoll knows nothing of */
 bool mqtt__tls_wants_out(const struct mqtt__conn *c);
+
+/* ---- MQTT over WebSocket (mqtt_web.c) ---- */
+
+/* As recv and send, of what is MQTT whether WebSocket is around it or not. */
+ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n);
+ssize_t mqtt__write(struct mqtt__conn *c, const void *p, size_t n);
+/* Frames wait for the socket: mqtt__write, of nothing if need be, sends them. */
+bool mqtt__web_unsent(const struct mqtt__conn *c);
+bool mqtt__unread(const struct mqtt__conn *c); /* mqtt__recv has something that epoll knows nothing of */
+void mqtt__web_end(struct mqtt__conn *c);      /* says Close if it can */
 
 /* ---- effects ---- */
 

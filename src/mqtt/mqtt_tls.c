@@ -89,7 +89,7 @@ static bool shake(struct mqtt__conn *c, ssize_t *n)
 	return t->shaken;
 }
 
-ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n)
+ssize_t mqtt__wire_recv(struct mqtt__conn *c, void *p, size_t n)
 {
 	ssize_t got = -1;
 	if (c->tls == NULL)
@@ -103,7 +103,7 @@ ssize_t mqtt__recv(struct mqtt__conn *c, void *p, size_t n)
 	return outcome(got);
 }
 
-ssize_t mqtt__write(struct mqtt__conn *c, const void *p, size_t n)
+ssize_t mqtt__wire_write(struct mqtt__conn *c, const void *p, size_t n)
 {
 	struct mqtt__tls *t = c->tls;
 	if (t == NULL)

@@ -1,4 +1,7 @@
-"""A foreign client (Eclipse Paho's, python3-paho-mqtt) says and hears what MQTT has, in both versions: i_paho.py PORT"""
+"""A foreign client (Eclipse Paho's, python3-paho-mqtt) says and hears what MQTT has, in both versions.
+
+i_paho.py PORT tcp|websockets
+"""
 import sys
 import time
 import warnings
@@ -8,7 +11,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions as Options
 
-PORT = int(sys.argv[1])
+PORT, TRANSPORT = int(sys.argv[1]), sys.argv[2]
 PATIENCE = 30
 
 
@@ -24,7 +27,8 @@ class Client:
         self.version, self.heard, self.answers = version, [], {}
         self.connack = self.end = None
         kind = {} if version == 5 else {'clean_session': clean}
-        self.c = paho.Client(name, protocol=paho.MQTTv5 if version == 5 else paho.MQTTv311, **kind)
+        self.c = paho.Client(name, protocol=paho.MQTTv5 if version == 5 else paho.MQTTv311,
+                             transport=TRANSPORT, **kind)
         self.c.on_message = lambda c, u, m: self.heard.append(m)
         self.c.on_connect = lambda c, u, flags, code, *p: setattr(self, 'connack', (flags, code, *p))
         self.c.on_subscribe = lambda c, u, mid, codes, *p: self.answers.update({mid: codes})

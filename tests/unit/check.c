@@ -279,9 +279,32 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* SplitMix64. */
+static _Thread_local uint64_t random_state;
+
+void test_seed(uint64_t seed)
+{
+	random_state = seed * UINT64_C(0xd1342543de82ef95);
+}
+
+uint64_t test_random(void)
+{
+	uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+uint64_t test_below(uint64_t n)
+{
+	return test_random() % n;
+}
+
 static bool run_one(const struct check_test *t)
 {
 	atomic_store(&failures, 0);
+	test_seed(0);
 	t->run();
 	leave_dir();
 	return atomic_load(&failures) == 0;

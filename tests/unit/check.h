@@ -79,6 +79,12 @@ const char *test_dir(void);
 /* test_dir() and a name, in memory that lasts until the test ends. */
 const char *test_path(const char *name);
 
+/* Numbers that look random and are the same in each run: every test, and every thread of its, begins with the
+ * same seed. */
+uint64_t test_random(void);      /* all 64 bits */
+uint64_t test_below(uint64_t n); /* 0 to n - 1; n > 0 */
+void test_seed(uint64_t seed);   /* begins anew, with a seed of its own */
+
 bool check__true(const char *file, int line, bool ok, const char *what);
 bool check__eq_i(const char *file, int line, int64_t a, int64_t b, const char *wa, const char *wb);
 bool check__eq_u(const char *file, int line, uint64_t a, uint64_t b, const char *wa, const char *wb);

@@ -11,42 +11,34 @@
 #define LINES 60
 #define STEPS 900
 
-static uint64_t state = 2463534242u;
-static uint64_t rnd(uint64_t below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
-}
-
 static double value(void)
 {
 	static const double odd[] = {0, -0.0, 1, -1, 1e21, 1e-7, 123456789.125, 0.1, 1e300, 5e-324};
 
-	switch (rnd(5)) {
-	case 0: return odd[rnd(ARRAY_LEN(odd))];
-	case 1: return rnd(2) ? (double)NAN : -(double)INFINITY;
-	case 2: return (double)rnd(1u << 30) / 7;
-	default: return (double)rnd(100000) / 100;
+	switch (test_below(5)) {
+	case 0: return odd[test_below(ARRAY_LEN(odd))];
+	case 1: return test_below(2) ? (double)NAN : -(double)INFINITY;
+	case 2: return (double)test_below(1u << 30) / 7;
+	default: return (double)test_below(100000) / 100;
 	}
 }
 
 /* Grids of seconds and of milliseconds, before 1970 too; some steps are left out. */
 static void fill(struct promql_line *l, struct arena *a, size_t most)
 {
-	time_us t = ((time_us)rnd(4000000000) - 100000000) * US_SECOND +
-	            (rnd(2) ? (time_us)rnd(1000) * US_MS : 0);
+	time_us t = ((time_us)test_below(4000000000) - 100000000) * US_SECOND +
+	            (test_below(2) ? (time_us)test_below(1000) * US_MS : 0);
 	struct label *label = arena_array(a, 2, sizeof(*label));
 
 	label[0] = (struct label){STR_LIT("__name__"), STR_LIT("level")};
-	label[1] = (struct label){STR_LIT("na\"me"), str_of(arena_printf(a, "风\n%d", (int)rnd(1000)))};
-	l->labels = (struct labels){label, (int)rnd(3)};
+	label[1] =
+	        (struct label){STR_LIT("na\"me"), str_of(arena_printf(a, "风\n%d", (int)test_below(1000)))};
+	l->labels = (struct labels){label, (int)test_below(3)};
 	l->t = arena_array(a, most + 1, sizeof(*l->t));
 	l->v = arena_array(a, most + 1, sizeof(*l->v));
 	for (size_t i = 0; i < most; i++) {
 		t += 15 * US_SECOND;
-		if (rnd(10) == 0)
+		if (test_below(10) == 0)
 			continue;
 		l->t[l->n] = t;
 		l->v[l->n++] = value();
@@ -86,11 +78,11 @@ TEST(a_long_answer_is_the_same_from_however_many_hands)
 		struct crew *crew = crew_new(round % 4);
 		struct arena *a = arena_new(0);
 		struct promql_line line[LINES] = {0};
-		size_t n = rnd(LINES), most = rnd(STEPS);
+		size_t n = test_below(LINES), most = test_below(STEPS);
 		struct sb text[3] = {SB_INIT, SB_INIT, SB_INIT};
 
 		for (size_t i = 0; i < n; i++)
-			fill(&line[i], a, rnd(4) == 0 ? 0 : most);
+			fill(&line[i], a, test_below(4) == 0 ? 0 : most);
 		for (int k = 0; k < 3; k++) {
 			struct jw w;
 

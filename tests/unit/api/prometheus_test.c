@@ -65,6 +65,7 @@ TEST(a_form_says_the_same_as_a_query)
 	        {"series", "match[]=ch4_lel"},
 	        {"labels", "match[]=ch4_lel"},
 	        {"format_query", "query=sum(a)"},
+	        {"query_exemplars", "query=ch4_lel&start=1783987140&end=" AT},
 	};
 	struct answer a;
 
@@ -236,6 +237,14 @@ TEST(what_grafana_asks_at_first)
 	check_has(get("/prometheus/api/v1/alerts"), "\"data\":{\"alerts\":[]}");
 	check_eq_s(get("/prometheus/api/v1/format_query?query=sum(a)%2Bb"),
 	        "{\"status\":\"success\",\"data\":\"sum(a) + b\"}");
+	check_eq_s(get("/prometheus/api/v1/query_exemplars?query=up&start=1&end=2"),
+	        "{\"status\":\"success\",\"data\":[]}");
+	check_has(get("/prometheus/api/v1/query_exemplars?query=up&start=5&end=1"),
+	        "\"errorType\":\"bad_data\",\"error\":\"end timestamp must not be before start timestamp\"");
+	check_has(get("/prometheus/api/v1/query_exemplars?query=)"),
+	        "1:2: parse error: unexpected right parenthesis ')'");
+	check_has(get("/prometheus/api/v1/query_exemplars?query=up&start=x"),
+	        "invalid parameter \\\"start\\\"");
 	city_close(&town);
 }
 

@@ -258,25 +258,18 @@ TEST(shifts_past_midnight)
 	calendar_free(&c);
 }
 
-static uint64_t rolled(uint64_t *seed)
-{
-	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
-	return *seed >> 16;
-}
-
 /* A part of a work day lies between the whole ones, also where a shift of the day before reaches into it. */
 TEST(parts_of_work_days_lie_in_between)
 {
 	static const struct calendar_period night[] = {{1320, 1800}}, short_day[] = {{90, 210}, {1439, 1441}};
 	struct calendar *c = week("America/New_York", night, 1);
 	struct err e = ERR_INIT;
-	uint64_t seed = 5;
 
 	check_ok(calendar_set_weekday(c, 6, short_day, 2, &e), &e);
 	calendar_add_holiday(c, 2026, 11, 26, "");
 	calendar_ready(c);
 	for (int i = 0; i < 2000; i++) {
-		time_us t = at("2026-10-20 00:00") + (time_us)(rolled(&seed) % (uint64_t)(60 * US_DAY)),
+		time_us t = at("2026-10-20 00:00") + (time_us)(test_random() % (uint64_t)(60 * US_DAY)),
 		        last = t;
 
 		for (int n = 0; n <= 12; n++) {
@@ -394,7 +387,6 @@ static void check_against_model(const char *zone_text, const char *start, const 
 	static struct model m;
 	struct calendar *c = calendar_new(zone(zone_text));
 	struct err e = ERR_INIT;
-	uint64_t seed = 7;
 	time_us t0 = 0;
 	bool ok = true;
 
@@ -409,8 +401,8 @@ static void check_against_model(const char *zone_text, const char *start, const 
 	calendar_ready(c);
 	build(&m, zone_text, t0, w);
 	for (int i = 0; i < 4000 && ok; i++) {
-		int a = (int)(rolled(&seed) % MODEL_MIN), b = (int)(rolled(&seed) % MODEL_MIN), want;
-		int work = 1 + (int)(rolled(&seed) % 3000);
+		int a = (int)(test_random() % MODEL_MIN), b = (int)(test_random() % MODEL_MIN), want;
+		int work = 1 + (int)(test_random() % 3000);
 		time_us t = t0 + a * US_MINUTE;
 
 		ok = calendar_between(c, t, t0 + b * US_MINUTE) == (m.worked[b] - m.worked[a]) * US_MINUTE;
@@ -482,7 +474,6 @@ static void check_laws(const char *zone_text)
 {
 	static const struct calendar_period p[] = {{480, 720}, {840, 1080}, {1320, 1500}};
 	struct calendar *c = week(zone_text, p, 3);
-	uint64_t seed = 11;
 	time_us base = at("1990-01-01 00:00");
 
 	for (int y = 2000; y < 2030; y++) {
@@ -491,8 +482,8 @@ static void check_laws(const char *zone_text)
 	}
 	calendar_ready(c);
 	for (int i = 0; i < 3000; i++) {
-		time_us t = base + (time_us)(rolled(&seed) % (uint64_t)(60 * 365 * US_DAY)), u, v;
-		dur_us w = 1 + (dur_us)(rolled(&seed) % (uint64_t)(i % 3 == 0 ? 3000 * US_DAY : 9 * US_HOUR));
+		time_us t = base + (time_us)(test_random() % (uint64_t)(60 * 365 * US_DAY)), u, v;
+		dur_us w = 1 + (dur_us)(test_random() % (uint64_t)(i % 3 == 0 ? 3000 * US_DAY : 9 * US_HOUR));
 
 		u = calendar_add(c, t, w);
 		v = calendar_sub(c, t, w);

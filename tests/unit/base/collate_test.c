@@ -7,15 +7,6 @@
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 
-static uint64_t next_random(uint64_t *x)
-{
-	/* splitmix64 */
-	uint64_t z = *x += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static int sign(int v)
 {
 	return (v > 0) - (v < 0);
@@ -58,7 +49,6 @@ TEST(keys_are_in_the_order_of_the_library)
 	        "10", "007", "a", "B", "é", "e\xcc\x81", "ａ", " ", "-", "號", "号", "𠀀", "カ", "\xff", ""};
 	UErrorCode rc = U_ZERO_ERROR;
 	UCollator *c = ucol_open("zh@collation=pinyin", &rc);
-	uint64_t seed = 1;
 
 	ucol_setAttribute(c, UCOL_NUMERIC_COLLATION, UCOL_ON, &rc);
 	check(U_SUCCESS(rc));
@@ -69,8 +59,8 @@ TEST(keys_are_in_the_order_of_the_library)
 		sb_puts(&a, "");
 		sb_puts(&b, "");
 		for (int i = 0; i < 4; i++) {
-			sb_puts(&a, pieces[next_random(&seed) % ARRAY_LEN(pieces)]);
-			sb_puts(&b, pieces[next_random(&seed) % ARRAY_LEN(pieces)]);
+			sb_puts(&a, pieces[test_random() % ARRAY_LEN(pieces)]);
+			sb_puts(&b, pieces[test_random() % ARRAY_LEN(pieces)]);
 		}
 		want = (int)ucol_strcollUTF8(c, a.p, (int32_t)a.n, b.p, (int32_t)b.n, &rc);
 		if (compare(sb_str(&a), sb_str(&b), 1000) != want)
@@ -201,7 +191,6 @@ TEST(folding_is_that_of_unicode)
 	        0x304b, 0xff76, 0xff9e, 0xfe0f, 0x1100, 0x1161, 0x11a8, 0xac00, 0x4e00, 0x2f800, 0xf900,
 	        0xfdfa, 0xff21, 0x3000, 0x130, 0x3b1, 0x3001, 0x302a, 0x1d400, 0xe0100, 0x9fff, 0x20000,
 	        0x30fc, 0x2026, 0x34f};
-	uint64_t seed = 7;
 	struct sb text = SB_INIT, got = SB_INIT;
 
 	for (int round = 0; round < 20000 && U_SUCCESS(rc); round++) {
@@ -211,9 +200,9 @@ TEST(folding_is_that_of_unicode)
 
 		sb_reset(&text);
 		for (int i = 0; i < 6; i++) {
-			uint32_t cp = odd[next_random(&seed) % ARRAY_LEN(odd)];
-			if (next_random(&seed) % 4 == 0)
-				cp = (uint32_t)(next_random(&seed) % 0x3000);
+			uint32_t cp = odd[test_random() % ARRAY_LEN(odd)];
+			if (test_random() % 4 == 0)
+				cp = (uint32_t)(test_random() % 0x3000);
 			sb_put(&text, c, utf8_encode(cp, c));
 		}
 		u_strFromUTF8(from, (int32_t)ARRAY_LEN(from), &from_n, text.p, (int32_t)text.n, &rc);

@@ -6,15 +6,6 @@
 #include <locale.h>
 #include <math.h>
 
-static uint64_t next_random(uint64_t *x)
-{
-	/* splitmix64 */
-	uint64_t z = *x += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 static double from_bits(uint64_t bits)
 {
 	double v;
@@ -84,13 +75,12 @@ TEST(doubles_at_the_edges)
 
 TEST(random_texts_read_as_the_system_reads_them)
 {
-	uint64_t x = 1;
 	for (int i = 0; i < 100000; i++) {
 		char text[64];
-		uint64_t r = next_random(&x), m = next_random(&x) >> (r & 63);
+		uint64_t r = test_random(), m = test_random() >> (r & 63);
 		int scale = (int)(r >> 8 & 1023) % (i % 2 ? 50 : 700);
 		snprintf(text, sizeof(text), "%s%" PRIu64 ".%" PRIu64 "e%d", r >> 63 ? "-" : "", m,
-		        next_random(&x) >> (r >> 20 & 63), r >> 62 & 1 ? -scale : scale);
+		        test_random() >> (r >> 20 & 63), r >> 62 & 1 ? -scale : scale);
 		double v = 0, want = strtod(text, NULL);
 		bool ok = num_double(str_of(text), false, &v);
 		if (ok != !isinf(want) || (ok && memcmp(&v, &want, sizeof(v)) != 0)) {
@@ -111,7 +101,7 @@ TEST(numbers_at_the_start_of_a_text)
 	        {"1e5", 1, 1}, {"1.e5", 0, 0}, {".5", 0, 0}, {"-", 0, 0}, {"", 0, 0},
 	        {"1234567890123456", 0, 0}, {"12345678.12345678", 0, 0}, {"1-2", 1, 1}, {"1.2.3", 3, 1.2},
 	        {"+1", 0, 0}, {"\xb5\xb1", 0, 0}};
-	uint64_t u, x = 1;
+	uint64_t u;
 	double v = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(short_ones); i++) {
@@ -124,13 +114,13 @@ TEST(numbers_at_the_start_of_a_text)
 	check(num_short("-0", &"-0"[2], &v) == 2 && signbit(v));
 	for (int i = 0; i < 20000; i++) {
 		char text[32];
-		size_t n = (size_t)(next_random(&x) % 22), got;
+		size_t n = (size_t)(test_random() % 22), got;
 		uint64_t want = 0;
 
 		/* Any byte but a digit behind n digits; the rest may be anything, so that eight at once are
 		 * misled. */
 		for (size_t k = 0; k < sizeof(text); k++)
-			text[k] = (char)(k < n ? '0' + next_random(&x) % 10 : next_random(&x));
+			text[k] = (char)(k < n ? '0' + test_random() % 10 : test_random());
 		if (text[n] >= '0' && text[n] <= '9')
 			text[n] = ' ';
 		for (size_t k = 0; k < n && k < 19; k++)
@@ -222,15 +212,14 @@ static bool round_trips(double v)
 
 TEST(random_doubles_round_trip_shortest)
 {
-	uint64_t x = 2;
 	for (int i = 0; i < 30000; i++) {
-		double v = from_bits(next_random(&x));
+		double v = from_bits(test_random());
 		if (!isfinite(v))
 			continue;
 		if (!round_trips(v))
 			return;
 		/* Decimals as devices send them. */
-		v = (double)(int64_t)(next_random(&x) >> 30) / (i % 3 == 0 ? 1e3 : i % 3 == 1 ? 1e6 : 1e1);
+		v = (double)(int64_t)(test_random() >> 30) / (i % 3 == 0 ? 1e3 : i % 3 == 1 ? 1e6 : 1e1);
 		if (!round_trips(i % 2 ? v : -v))
 			return;
 		/* Around a power of two, where the gaps on both sides differ, and below the normal range. */

@@ -6,12 +6,9 @@
 #define IDS 6000
 #define CLASSES 40
 
-static uint64_t state;
-
 static uint32_t any(uint32_t n)
 {
-	state = state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((state >> 33) % n);
+	return (uint32_t)test_below(n);
 }
 
 struct model {
@@ -184,13 +181,13 @@ static void play(bool filled)
 
 TEST(answers_as_a_list_does_after_many_at_once)
 {
-	state = 1;
+	test_seed(1);
 	play(true);
 }
 
 TEST(answers_as_a_list_does_after_one_by_one)
 {
-	state = 2;
+	test_seed(2);
 	play(false);
 }
 

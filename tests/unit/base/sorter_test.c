@@ -2,14 +2,6 @@
 
 #include "base/sorter.h"
 
-static unsigned state;
-
-static unsigned any(unsigned n)
-{
-	state = state * 1103515245u + 12345u;
-	return (state >> 8) % n;
-}
-
 /* So many pairs of random keys, long ones and prefixes of each other among them, with their number as value:
  * out in order, each once. */
 static void round_trip(size_t memory_b, unsigned pairs)
@@ -22,12 +14,12 @@ static void round_trip(size_t memory_b, unsigned pairs)
 	unsigned n = 0;
 	int rc;
 
-	state = pairs;
+	test_seed(pairs);
 	for (unsigned i = 0; i < pairs; i++) {
 		struct sb k = SB_INIT;
 
-		for (unsigned j = any(any(20) == 0 ? 6000 : 12); j > 0; j--)
-			sb_putc(&k, (char)any(3));
+		for (unsigned j = (unsigned)test_below((unsigned)test_below(20) == 0 ? 6000 : 12); j > 0; j--)
+			sb_putc(&k, (char)(unsigned)test_below(3));
 		check_ok(sorter_add(s, sb_str(&k), (struct str){(const char *)&i, sizeof(i)}, &e), &e);
 		sb_fini(&k);
 	}

@@ -2,12 +2,9 @@
 
 #include "base/time_int.h"
 
-static uint64_t seed = 42;
-
 static int64_t random_in(int64_t lo, int64_t hi)
 {
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return lo + (int64_t)((seed >> 11) % (uint64_t)(hi - lo + 1));
+	return lo + (int64_t)test_below((uint64_t)(hi - lo + 1));
 }
 
 static const struct zone *zone(const char *name)

@@ -1,15 +1,6 @@
 #include "base/words.h"
 #include "check.h"
 
-static uint64_t next_random(uint64_t *x)
-{
-	/* splitmix64 */
-	uint64_t z = *x += UINT64_C(0x9e3779b97f4a7c15);
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
 struct list {
 	struct sb b;
 	bool places;
@@ -189,7 +180,6 @@ TEST(any_bytes_may_come)
 {
 	static const char *const pieces[] = {"盐", "城", "abc", "É", "\xcc\x81", "Ａ", " ", "ｶ", "ﾞ",
 	        "\xe1\x86\xab", "가", "\xf3\xa0\x84\x80", "\xef\xb7\xba", "\xf0\xa0", "9", "。"};
-	uint64_t seed = 3;
 
 	for (int round = 0; round < 20000; round++) {
 		struct sb b = SB_INIT;
@@ -197,11 +187,11 @@ TEST(any_bytes_may_come)
 		struct str text;
 		char *exact;
 
-		for (uint64_t i = next_random(&seed) % 24; i > 0; i--) {
-			if (next_random(&seed) % 3 == 0)
-				sb_putc(&b, (char)next_random(&seed));
+		for (uint64_t i = test_random() % 24; i > 0; i--) {
+			if (test_random() % 3 == 0)
+				sb_putc(&b, (char)test_random());
 			else
-				sb_puts(&b, pieces[next_random(&seed) % ARRAY_LEN(pieces)]);
+				sb_puts(&b, pieces[test_random() % ARRAY_LEN(pieces)]);
 		}
 		/* In memory of its exact size, so that a read past the end is seen. */
 		exact = xcalloc(b.n ? b.n : 1, 1);

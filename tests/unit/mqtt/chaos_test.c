@@ -10,48 +10,42 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static unsigned draw(uint64_t *state, unsigned n)
-{
-	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (unsigned)(*state >> 33) % n;
-}
-
 /* A packet of either version that is mostly right. */
-static void make_packet(uint64_t *r, bool v5, struct sb *b)
+static void make_packet(bool v5, struct sb *b)
 {
 	static const char *const topics[] = {"a", "a/b", "b/c/d", "$x/y", "hidden/a", "refused/a", "lost/a"};
 	static const char *const filters[] = {
 	        "#", "+/b", "a/#", "b/+/d", "$share/g/a/#", "$share/g/#", "secret/a", "$x/#"};
 	static const unsigned char acks[] = {0x40, 0x50, 0x62, 0x70};
 	struct sb body = SB_INIT;
-	unsigned first, qos = draw(r, 3), id = 1 + draw(r, 6);
+	unsigned first, qos = (unsigned)test_below(3), id = 1 + (unsigned)test_below(6);
 	const char *text;
-	switch (draw(r, 8)) {
+	switch ((unsigned)test_below(8)) {
 	case 0:
 	case 1:
 	case 2:
-		first = 0x30 | qos << 1 | draw(r, 2);
-		text = topics[draw(r, ARRAY_LEN(topics))];
+		first = 0x30 | qos << 1 | (unsigned)test_below(2);
+		text = topics[(unsigned)test_below(ARRAY_LEN(topics))];
 		sb_putc(&body, 0);
 		sb_putc(&body, (char)strlen(text));
 		sb_puts(&body, text);
 		if (qos > 0)
 			sb_put(&body, (char[2]){0, (char)id}, 2);
-		if (v5 && draw(r, 2))
+		if (v5 && (unsigned)test_below(2))
 			sb_put(&body, "\3\x23\0\1", 4);
 		else if (v5)
 			sb_put(&body, "\5\2\0\0\0\1", 6);
-		for (unsigned n = draw(r, 50); n > 0; n--)
+		for (unsigned n = (unsigned)test_below(50); n > 0; n--)
 			sb_putc(&body, 'x');
 		break;
 	case 3:
-		first = acks[draw(r, 4)];
+		first = acks[(unsigned)test_below(4)];
 		sb_put(&body, (char[2]){0, (char)id}, 2);
 		break;
 	case 4:
 	case 5:
-		first = draw(r, 3) ? 0x82 : 0xa2;
-		text = filters[draw(r, ARRAY_LEN(filters))];
+		first = (unsigned)test_below(3) ? 0x82 : 0xa2;
+		text = filters[(unsigned)test_below(ARRAY_LEN(filters))];
 		sb_put(&body, "\0\1", 2);
 		if (v5)
 			sb_putc(&body, 0);
@@ -62,34 +56,34 @@ static void make_packet(uint64_t *r, bool v5, struct sb *b)
 			sb_putc(&body, (char)qos);
 		break;
 	case 6: first = 0xc0; break;
-	default: first = draw(r, 6) ? 0xc0 : 0xe0; break;
+	default: first = (unsigned)test_below(6) ? 0xc0 : 0xe0; break;
 	}
 	size_t from = b->n;
 	sb_putc(b, (char)first);
 	sb_putc(b, (char)body.n);
 	sb_putstr(b, sb_str(&body));
-	if (draw(r, 60) == 0)
-		b->p[from + draw(r, (unsigned)(b->n - from))] ^= (char)(1 << draw(r, 8));
+	if ((unsigned)test_below(60) == 0)
+		b->p[from + (unsigned)test_below((unsigned)(b->n - from))] ^=
+		        (char)(1 << (unsigned)test_below(8));
 	sb_fini(&body);
 }
 
 TEST(lives_through_anything)
 {
 	struct broker b = {0};
-	uint64_t r = 42;
 	broker_start(
 	        &b, (struct mqtt_options){.queue_n = 20, .retained = 4, .sessions = 3, .packet_max_b = 4096});
 	for (int round = 0; round < 300; round++) {
 		struct peer p[3];
 		struct sb out = SB_INIT;
 		for (int i = 0; i < 3; i++) {
-			char id[2] = {(char)('a' + draw(&r, 5)), 0};
-			bool v5 = draw(&r, 2);
+			char id[2] = {(char)('a' + (unsigned)test_below(5)), 0};
+			bool v5 = (unsigned)test_below(2);
 			static const char props[] = "\x11\0\0\0\x3c\x21\0\3\x22\0\2\x27\0\0\0\x30";
 			const struct hello h = {.id = id,
-			        .keep = draw(&r, 2),
-			        .props = {props, 5 + 3 * draw(&r, 2)},
-			        .will_topic = draw(&r, 3) ? NULL : "a/b",
+			        .keep = (unsigned)test_below(2),
+			        .props = {props, 5 + 3 * (unsigned)test_below(2)},
+			        .will_topic = (unsigned)test_below(3) ? NULL : "a/b",
 			        .will = "will",
 			        .will_qos = 1,
 			        .will_retain = true,
@@ -97,9 +91,9 @@ TEST(lives_through_anything)
 			check_has(peer_connect(&p[i], &b, v5 ? 5 : 4, h), "CONNACK");
 		}
 		for (int n = 0; n < 60; n++) {
-			int i = (int)draw(&r, 3);
+			int i = (int)(unsigned)test_below(3);
 			sb_reset(&out);
-			make_packet(&r, p[i].version == 5, &out);
+			make_packet(p[i].version == 5, &out);
 			raw_send(p[i].fd, out.p, out.n);
 		}
 		for (int i = 0; i < 3; i++)

@@ -4,21 +4,15 @@
 #include "check.h"
 #include "mqtt/mqtt_int.h"
 
-static unsigned next_random(uint64_t *state)
-{
-	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (unsigned)(*state >> 33);
-}
-
 /* Of few names and few levels, so that many match. */
-static void make(uint64_t *r, bool filter, char out[32])
+static void make(bool filter, char out[32])
 {
 	static const char *const names[] = {"a", "b", "", "$x", "+", "+", "#"};
 	size_t n = 0;
-	unsigned levels = 1 + next_random(r) % 4;
+	unsigned levels = 1 + (unsigned)test_below(4);
 	out[0] = '\0';
 	for (unsigned i = 0; i < levels; i++) {
-		unsigned pick = next_random(r) % (filter ? 7 : 4);
+		unsigned pick = (unsigned)test_below((filter ? 7 : 4));
 		n += (size_t)snprintf(out + n, 32 - n, "%s%s", i > 0 ? "/" : "", names[pick]);
 		if (pick == 6)
 			break;
@@ -34,11 +28,10 @@ TEST(matches_as_every_filter_by_itself)
 	struct mqtt__session s = {.subs = NULL};
 	struct mqtt__sub *subs[FILTERS];
 	char filters[FILTERS][32], topic[32];
-	uint64_t r = 7;
 	mqtt__tree_init(&t);
 	for (int i = 0; i < FILTERS; i++) {
 		do {
-			make(&r, true, filters[i]);
+			make(true, filters[i]);
 		} while (mqtt__sub_find(&t, &s, str_of(filters[i]), STR_NULL));
 		subs[i] = mqtt__sub_add(&t, &s, str_of(filters[i]), STR_NULL);
 		struct sb name = SB_INIT;
@@ -47,7 +40,7 @@ TEST(matches_as_every_filter_by_itself)
 		sb_fini(&name);
 	}
 	for (int i = 0; i < TOPICS; i++) {
-		make(&r, false, topic);
+		make(false, topic);
 		int want = 0;
 		for (int k = 0; k < FILTERS; k++) {
 			bool does = filter_takes(str_of(filters[k]), str_of(topic)), found = false;
@@ -78,11 +71,10 @@ TEST(finds_retained_topics_as_every_topic_by_itself)
 	struct mqtt__tree t;
 	struct mqtt__stored any = {.refs = 1};
 	char topics[TOPICS][32], filter[32];
-	uint64_t r = 11;
 	mqtt__tree_init(&t);
 	for (int i = 0; i < TOPICS; i++) {
 		do {
-			make(&r, false, topics[i]);
+			make(false, topics[i]);
 		} while (mqtt__tree_find(&t, str_of(topics[i])) &&
 		         mqtt__tree_find(&t, str_of(topics[i]))->retained);
 		mqtt__tree_get(&t, str_of(topics[i]))->retained = &any;
@@ -90,7 +82,7 @@ TEST(finds_retained_topics_as_every_topic_by_itself)
 	}
 	for (int i = 0; i < FILTERS; i++) {
 		int want = 0, got = 0;
-		make(&r, true, filter);
+		make(true, filter);
 		for (int k = 0; k < TOPICS; k++)
 			want += filter_takes(str_of(filter), str_of(topics[k]));
 		mqtt__tree_retained(&t, str_of(filter), count, &got);
@@ -157,12 +149,11 @@ static int each_topic(char topics[][32])
 TEST(filters_cover_and_meet_as_their_topics_say)
 {
 	char topics[400][32], a[32], b[32];
-	uint64_t r = 5;
 	int n = each_topic(topics);
 	for (int i = 0; i < 3000; i++) {
 		bool covers = true, meet = false;
-		make(&r, true, a);
-		make(&r, true, b);
+		make(true, a);
+		make(true, b);
 		for (int k = 0; k < n; k++) {
 			bool in_a = filter_takes(str_of(a), str_of(topics[k]));
 			bool in_b = filter_takes(str_of(b), str_of(topics[k]));

@@ -27,15 +27,6 @@ struct promql_cursor {
 	size_t at;
 };
 
-static uint64_t state = 88172645463325252u;
-static uint64_t rnd(uint64_t below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
-}
-
 /* The runs begin before the first point that is given, as those of a longer series would. */
 static void summarise(struct known *k, size_t s)
 {
@@ -68,10 +59,10 @@ static struct known *known_new(size_t skew)
 		k->l[s][1] = (struct label){STR_LIT("thing"), str_of(k->thing[s])};
 		k->even[s] = s % 3 > 0;
 		for (size_t i = 0; i < POINTS; i++) {
-			v = rnd(s % 4 == 0 ? 8 : 200) == 0 ? 0 : v + (double)rnd(50) / 4;
+			v = test_below(s % 4 == 0 ? 8 : 200) == 0 ? 0 : v + (double)test_below(50) / 4;
 			k->t[s][i] = (time_us)i * EVERY +
-			             (k->even[s] ? (time_us)s * US_MS : (time_us)rnd(3000) * US_MS);
-			k->v[s][i] = s % 10 == 9 && rnd(100) == 0 ? NAN : v;
+			             (k->even[s] ? (time_us)s * US_MS : (time_us)test_below(3000) * US_MS);
+			k->v[s][i] = s % 10 == 9 && test_below(100) == 0 ? NAN : v;
 		}
 		summarise(k, s);
 	}
@@ -188,18 +179,19 @@ TEST(what_a_storage_knows_changes_no_answer)
 	        {"topk(3, increase(m_total[", "m]))"}, {"max by (thing) (last_over_time(m_total[", "m]))"},
 	        {"timestamp(m_total offset ", "m)"}, {"max(m_total) - on() min(m_total offset ", "m)"}};
 
-	for (size_t skew = 0; skew < 2 * PROMQL_CHUNK; skew += 1 + rnd(40)) {
+	for (size_t skew = 0; skew < 2 * PROMQL_CHUNK; skew += 1 + test_below(40)) {
 		struct known *k = known_new(skew);
 
 		for (size_t q = 0; q < 3 * ARRAY_LEN(queries); q++) {
 			struct arena *a = arena_new(0);
 			struct promql_result plain = {0}, knowing = {0}, threaded = {0};
 			const char *const *around = queries[q % ARRAY_LEN(queries)];
-			char *query = arena_printf(a, "%s%d%s", around[0], 1 + (int)rnd(60), around[1]);
-			time_us from = ((time_us)rnd(9000) - 2000) * US_SECOND;
-			dur_us step = rnd(2) == 0 ? (dur_us)(1 + rnd(300)) * US_SECOND
-			                          : (dur_us)(1 + rnd(40)) * EVERY;
-			size_t steps = 1 + rnd(60);
+			char *query =
+			        arena_printf(a, "%s%d%s", around[0], 1 + (int)test_below(60), around[1]);
+			time_us from = ((time_us)test_below(9000) - 2000) * US_SECOND;
+			dur_us step = test_below(2) == 0 ? (dur_us)(1 + test_below(300)) * US_SECOND
+			                                 : (dur_us)(1 + test_below(40)) * EVERY;
+			size_t steps = 1 + test_below(60);
 
 			ask(k, false, 0, query, from, step, steps, a, &plain);
 			ask(k, true, 0, query, from, step, steps, a, &knowing);

@@ -32,35 +32,26 @@ struct promql_cursor {
 	double v[POINTS];
 };
 
-static uint64_t state = 99194853094755497u;
-static uint64_t rnd(uint64_t below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
-}
-
 static struct points *points_new(enum odd odd)
 {
 	struct points *p = xcalloc(1, sizeof *p);
 
 	p->odd = odd;
 	for (size_t s = 0; s < SERIES; s++) {
-		int64_t v = 5000 + (int64_t)rnd(4000);
-		time_us t = (time_us)rnd(1000) * US_SECOND;
+		int64_t v = 5000 + (int64_t)test_below(4000);
+		time_us t = (time_us)test_below(1000) * US_SECOND;
 
 		snprintf(p->thing[s], sizeof p->thing[s], "T-%02zu", s);
 		p->l[s][0] = (struct label){STR_LIT("__name__"), STR_LIT("m")};
 		p->l[s][1] = (struct label){STR_LIT("thing"), str_of(p->thing[s])};
 		for (size_t i = 0; i < POINTS; i++) {
 			/* Often on the edge of a window, now and then with hours of silence. */
-			t += rnd(300) == 0 ? (time_us)rnd(20000) * US_SECOND
-			                   : (time_us)(1 + rnd(3)) * 60 * US_SECOND;
-			v += (int64_t)rnd(41) - 20;
+			t += test_below(300) == 0 ? (time_us)test_below(20000) * US_SECOND
+			                          : (time_us)(1 + test_below(3)) * 60 * US_SECOND;
+			v += (int64_t)test_below(41) - 20;
 			p->t[s][i] = t;
 			p->v[s][i] = (double)v / (s % 2 ? 100 : 1);
-			if (rnd(100) == 0)
+			if (test_below(100) == 0)
 				p->v[s][i] = absent();
 		}
 		if (s == 7 && odd == ODD_NAN)
@@ -233,13 +224,13 @@ TEST(windows_of_the_storage_change_no_answer)
 		for (size_t q = 0; q < ARRAY_LEN(queries); q++) {
 			struct arena *a = arena_new(0);
 			struct promql_result plain = {0}, knowing = {0};
-			dur_us unit = rnd(3) == 0 ? US_HOUR : rnd(6) == 0 ? US_MINUTE : UNIT;
-			int minutes = (int)((1 + (time_us)rnd(30)) * unit / US_MINUTE);
+			dur_us unit = test_below(3) == 0 ? US_HOUR : test_below(6) == 0 ? US_MINUTE : UNIT;
+			int minutes = (int)((1 + (time_us)test_below(30)) * unit / US_MINUTE);
 			struct asked ask_for = {
 			        .query = arena_printf(a, "%s%d%s", queries[q][0], minutes, queries[q][1]),
-			        .from = (time_us)rnd(3 * US_DAY / unit) * unit - UNIT,
-			        .step = (1 + (time_us)rnd(20)) * unit,
-			        .steps = 1 + rnd(80)};
+			        .from = (time_us)test_below(3 * US_DAY / unit) * unit - UNIT,
+			        .step = (1 + (time_us)test_below(20)) * unit,
+			        .steps = 1 + test_below(80)};
 
 			if (unit == US_HOUR)
 				ask_for.from += UNIT;

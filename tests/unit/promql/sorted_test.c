@@ -8,23 +8,16 @@
 
 #define MOST 3000
 
-static uint64_t state = 362436069362436069u;
-static uint64_t rnd(uint64_t below)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state % below;
-}
-
 /* kind 1: many equal values, zeros of both signs; 2: infinities; 3: NaN. */
 static double any_value(int kind)
 {
-	switch (rnd(20)) {
+	switch (test_below(20)) {
 	case 0: return kind >= 2 ? INFINITY : 0;
 	case 1: return kind >= 2 ? -INFINITY : -0.0;
 	case 2: return kind >= 3 ? NAN : 1;
-	default: return kind >= 1 ? (double)rnd(9) - 4 : (double)(int64_t)(rnd(1u << 20) - (1 << 19)) / 1024;
+	default:
+		return kind >= 1 ? (double)test_below(9) - 4
+		                 : (double)(int64_t)(test_below(1u << 20) - (1 << 19)) / 1024;
 	}
 }
 
@@ -50,15 +43,15 @@ TEST(a_window_that_slides_is_as_one_that_stands_alone)
 	struct sorted sorted = {0};
 
 	for (int round = 0; round < 400; round++) {
-		struct samples in = {.v = v, .n = 1 + rnd(MOST)};
-		size_t length = 1 + rnd(in.n), step = 1 + rnd(rnd(2) ? 4 : length + 9);
+		struct samples in = {.v = v, .n = 1 + test_below(MOST)};
+		size_t length = 1 + test_below(in.n), step = 1 + test_below(test_below(2) ? 4 : length + 9);
 		struct window w = {.series = &in, .sorted = &sorted};
 
 		for (size_t i = 0; i < in.n; i++)
 			v[i] = any_value(round % 4);
 		sorted_begin(&sorted);
 		for (size_t end = 1; end <= in.n; end += step * (1 + in.n / 100)) {
-			double q = (double)rnd(101) / 100, quantile, mad;
+			double q = (double)test_below(101) / 100, quantile, mad;
 
 			w.base = end > length ? end - length : 0;
 			w.n = end - w.base;

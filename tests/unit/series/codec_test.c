@@ -6,13 +6,6 @@
 
 #include <math.h>
 
-static uint64_t state = 88172645463325252u;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
 static double any_bits(uint64_t u)
 {
 	double v;
@@ -50,18 +43,18 @@ static double value_of_kind(int kind, int i, int64_t *walk)
 	static const double odd[] = {0.0, -0.0, NAN, INFINITY, -INFINITY, 5e-324, 1.7976931348623157e308, 0.1,
 	        -273.15, 9007199254740993.0};
 
-	*walk += (int64_t)(rnd() % 11) - 5;
+	*walk += (int64_t)(test_random() % 11) - 5;
 	switch (kind) {
 	case 0: return (double)*walk / 100;
-	case 1: return any_bits(rnd());
-	case 2: return odd[rnd() % ARRAY_LEN(odd)];
-	case 3: return rnd() % 50 ? (double)*walk / 10 : any_bits(0x7ff0000000000002u);
+	case 1: return any_bits(test_random());
+	case 2: return odd[test_random() % ARRAY_LEN(odd)];
+	case 3: return test_random() % 50 ? (double)*walk / 10 : any_bits(0x7ff0000000000002u);
 	case 4: return (double)*walk / 7;
 	case 5: return 21.5;
-	case 6: return any_bits(0x7ff8000000000000u | (rnd() & 0xffff));
-	case 7: return (double)(int64_t)(rnd() >> 12) / 1e3;
+	case 6: return any_bits(0x7ff8000000000000u | (test_random() & 0xffff));
+	case 7: return (double)(int64_t)(test_random() >> 12) / 1e3;
 	case 8: return (double)i * 3;
-	default: return i % 40 ? 1 : 1e-6 * (double)(rnd() % 1000000);
+	default: return i % 40 ? 1 : 1e-6 * (double)(test_random() % 1000000);
 	}
 }
 
@@ -69,20 +62,20 @@ static time_us step_of_kind(int kind)
 {
 	switch (kind) {
 	case 0: return 10 * US_SECOND;
-	case 1: return 10 * US_SECOND + ((time_us)(rnd() % 401) - 200) * US_MS;
-	case 2: return 1 + (time_us)(rnd() % 3);
-	case 3: return rnd() % 40 ? US_MINUTE : 3 * US_HOUR;
-	case 4: return 1 + (time_us)(rnd() >> 20);
-	default: return 1 + (time_us)(rnd() >> 14);
+	case 1: return 10 * US_SECOND + ((time_us)(test_random() % 401) - 200) * US_MS;
+	case 2: return 1 + (time_us)(test_random() % 3);
+	case 3: return test_random() % 40 ? US_MINUTE : 3 * US_HOUR;
+	case 4: return 1 + (time_us)(test_random() >> 20);
+	default: return 1 + (time_us)(test_random() >> 14);
 	}
 }
 
 TEST(gives_back_every_bit)
 {
 	for (int round = 0; round < 3000; round++) {
-		int n = 1 + (int)(rnd() % (round % 16 ? HEAD_POINTS : CODEC_POINTS));
-		int values = (int)(rnd() % 10), times = (int)(rnd() % 6);
-		time_us t[CODEC_POINTS], now = (time_us)(rnd() >> 2) - (INT64_MAX >> 2);
+		int n = 1 + (int)(test_random() % (round % 16 ? HEAD_POINTS : CODEC_POINTS));
+		int values = (int)(test_random() % 10), times = (int)(test_random() % 6);
+		time_us t[CODEC_POINTS], now = (time_us)(test_random() >> 2) - (INT64_MAX >> 2);
 		double v[CODEC_POINTS];
 		int64_t walk = 2000;
 
@@ -127,15 +120,16 @@ TEST(reads_numbers_of_every_length_and_none_beyond_the_end)
 {
 	for (int round = 0; round < 200000; round++) {
 		uint8_t b[24];
-		size_t n = rnd() % 13, used = 0;
-		int more = (int)(rnd() % 12); /* bytes that are likely to be followed by others */
+		size_t n = test_random() % 13, used = 0;
+		int more = (int)(test_random() % 12); /* bytes that are likely to be followed by others */
 		uint64_t want = 0, got = 0;
 		uint8_t *exact = malloc(n + 1);
 		const uint8_t *p = exact;
 		bool ok;
 
 		for (size_t i = 0; i < sizeof(b); i++)
-			b[i] = (uint8_t)((rnd() & 0x7f) | ((int)i < more ? 0x80 : rnd() & 0x80));
+			b[i] = (uint8_t)((test_random() & 0x7f) |
+			                 ((int)i < more ? 0x80 : test_random() & 0x80));
 		memcpy(exact, b, n);
 		ok = slow_varint(exact, n, &used, &want);
 		check_eq_u(get_varint(&p, exact + n, &got), ok);
@@ -165,9 +159,9 @@ TEST(is_as_short_as_it_says)
 
 	for (int i = 0; i < CODEC_POINTS; i++) {
 		regular[i] = 1752480000 * US_SECOND + i * 10 * US_SECOND;
-		jitter[i] = regular[i] + ((time_us)(rnd() % 401) - 200) * US_MS;
-		if (rnd() % 10 >= 4)
-			walk += (rnd() & 1 ? 1 : -1) * (int64_t)(1 + rnd() % 5);
+		jitter[i] = regular[i] + ((time_us)(test_random() % 401) - 200) * US_MS;
+		if (test_random() % 10 >= 4)
+			walk += (test_random() & 1 ? 1 : -1) * (int64_t)(1 + test_random() % 5);
 		v[i] = (double)walk / 100;
 		constant[i] = 1;
 	}
@@ -202,7 +196,7 @@ TEST(survives_any_bytes)
 		uint8_t *exact;
 
 		if (round % 2) {
-			int n = 1 + (int)(rnd() % (round % 16 == 1 ? CODEC_POINTS : 256));
+			int n = 1 + (int)(test_random() % (round % 16 == 1 ? CODEC_POINTS : 256));
 			int64_t walk = 0;
 
 			for (int i = 0; i < n; i++) {
@@ -210,14 +204,14 @@ TEST(survives_any_bytes)
 				v[i] = value_of_kind(round / 7 % 10, i, &walk);
 			}
 			len = codec_encode(t, v, n, out);
-			for (uint64_t k = 1 + rnd() % 3; k; k--)
-				out[rnd() % len] ^= (uint8_t)(1u << rnd() % 8);
-			if (rnd() % 4 == 0)
-				len = rnd() % len;
+			for (uint64_t k = 1 + test_random() % 3; k; k--)
+				out[test_random() % len] ^= (uint8_t)(1u << test_random() % 8);
+			if (test_random() % 4 == 0)
+				len = test_random() % len;
 		} else {
-			len = rnd() % 64;
+			len = test_random() % 64;
 			for (size_t i = 0; i < len; i++)
-				out[i] = (uint8_t)rnd();
+				out[i] = (uint8_t)test_random();
 			if (len > 1)
 				out[1] &= 0x0a;
 		}

@@ -12,14 +12,6 @@ struct model {
 	double v[SERIES][SLOTS];
 };
 
-static uint64_t state;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
-
 /*
  * Half a day at 20 s, for which blocks keep windows, then 12 days at 10 min, for which they do not: in
  * files of a day, with writes that cross them. Many instants are full hours.
@@ -151,7 +143,7 @@ static struct series_window window_of(
 static void compare_windows(struct series_db *db, const struct model *m, int from, int to)
 {
 	static const int steps[] = {1, 3, 12, 24, 288, 2016};
-	dur_us step = steps[rnd() % ARRAY_LEN(steps)] * 5 * US_MINUTE;
+	dur_us step = steps[test_random() % ARRAY_LEN(steps)] * 5 * US_MINUTE;
 	struct arena *a = arena_new(0);
 	struct matcher x;
 	struct series_query q = {.m = &x, .n = 1, .from = instant(from), .to = instant(to)};
@@ -194,30 +186,31 @@ out:
 
 static double value(void)
 {
-	switch (rnd() % 20) {
+	switch (test_random() % 20) {
 	case 0: return NAN;
-	case 1: return (double)(rnd() % 1000000) / 7;
-	default: return (double)(rnd() % 5000) / 100;
+	case 1: return (double)(test_random() % 1000000) / 7;
+	default: return (double)(test_random() % 5000) / 100;
 	}
 }
 
 static void append_some(struct series_db *db, struct model *m, int *front)
 {
 	struct series_point p[600];
-	int n = 1 + (int)(rnd() % 600), k = (int)(rnd() % SERIES), kind = (int)(rnd() % 5);
-	int slot = (int)(rnd() % SLOTS);
+	int n = 1 + (int)(test_random() % 600), k = (int)(test_random() % SERIES),
+	    kind = (int)(test_random() % 5);
+	int slot = (int)(test_random() % SLOTS);
 	struct err e = ERR_INIT;
 	char thing[16];
 
 	for (int i = 0; i < n; i++) {
 		if (kind < 3) { /* in order, many series */
-			k = (int)(rnd() % SERIES);
-			slot = front[k] < SLOTS - 1 ? front[k]++ : (int)(rnd() % SLOTS);
+			k = (int)(test_random() % SERIES);
+			slot = front[k] < SLOTS - 1 ? front[k]++ : (int)(test_random() % SLOTS);
 		} else if (kind == 3) { /* a backlog of one series */
 			slot = (slot + 1) % SLOTS;
 		} else { /* anything */
-			k = (int)(rnd() % SERIES);
-			slot = (int)(rnd() % SLOTS);
+			k = (int)(test_random() % SERIES);
+			slot = (int)(test_random() % SLOTS);
 		}
 		name_of(k, thing, sizeof(thing));
 		p[i] = (struct series_point){id_of(db, "m", thing), instant(slot), value()};
@@ -249,10 +242,10 @@ static void told(void *ctx, const char *text)
 /* A window that ends at the newest point, as most do, or anywhere. */
 static void compare_some(struct series_db *db, const struct model *m, int op)
 {
-	int from = (int)(rnd() % SLOTS), to = SLOTS - 1;
+	int from = (int)(test_random() % SLOTS), to = SLOTS - 1;
 
 	if (op % 3 == 0)
-		to = from + (int)(rnd() % (uint64_t)(SLOTS - from));
+		to = from + (int)(test_random() % (uint64_t)(SLOTS - from));
 	compare(db, m, from, to, op % 2 ? "T-.*" : "T-[1-5]");
 }
 
@@ -265,26 +258,26 @@ static void run(uint64_t seed, size_t cache_b)
 	struct err e = ERR_INIT;
 	int front[SERIES] = {0};
 
-	state = seed * 0x9e3779b97f4a7c15u + 1;
+	test_seed(seed);
 	snprintf(dir, sizeof(dir), "m%llu", (unsigned long long)seed);
 	db = open_cached(test_path(dir), c, cache_b);
 	for (int op = 0; op < 60 && db; op++) {
-		switch (rnd() % 12) {
+		switch (test_random() % 12) {
 		case 0: check_ok(series_flush(db, &e), &e); break;
 		case 1:
 		case 2:
 			series_close(&db);
 			db = open_cached(test_path(dir), c, cache_b);
 			break;
-		case 3: expire(db, m, (int)(rnd() % 400)); break;
+		case 3: expire(db, m, (int)(test_random() % 400)); break;
 		default: append_some(db, m, front);
 		}
 		if (db)
 			compare_some(db, m, op);
 		if (db && op % 5 == 4) {
-			int from = (int)(rnd() % SLOTS);
+			int from = (int)(test_random() % SLOTS);
 
-			compare_windows(db, m, from, from + (int)(rnd() % (uint64_t)(SLOTS - from)));
+			compare_windows(db, m, from, from + (int)(test_random() % (uint64_t)(SLOTS - from)));
 		}
 	}
 	for (int i = 0; i < 2 && db; i++) {

@@ -5,14 +5,6 @@
 
 #include <math.h>
 
-static uint64_t state = 88172645463325252u;
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
-
 static struct series_window of(const double *v, int n)
 {
 	struct window a = {0};
@@ -48,18 +40,18 @@ TEST(sums_of_decimals_do_not_depend_on_how_they_are_cut)
 	double v[500];
 
 	for (int round = 0; round < 200; round++) {
-		int n = 1 + (int)(rnd() % 500), places = (int)(rnd() % 4);
+		int n = 1 + (int)(test_random() % 500), places = (int)(test_random() % 4);
 		int64_t exact = 0;
 		struct window joined = {0};
 
 		for (int i = 0; i < n; i++) {
-			int64_t x = (int64_t)(rnd() % 2000001) - 1000000;
+			int64_t x = (int64_t)(test_random() % 2000001) - 1000000;
 
 			exact += x;
 			v[i] = (double)x / pow(10, places);
 		}
 		for (int at = 0; at < n;) {
-			int k = 1 + (int)(rnd() % 60);
+			int k = 1 + (int)(test_random() % 60);
 			struct series_window w = of(v + at, k < n - at ? k : n - at);
 
 			window_join(&joined, &w);
@@ -84,14 +76,14 @@ TEST(sums_of_anything_are_as_good_as_they_can_be)
 
 static struct series_window any_window(int kind)
 {
-	struct series_window w = {.n = (uint32_t)(rnd() % 40), .nans = rnd() % 9 == 0};
+	struct series_window w = {.n = (uint32_t)(test_random() % 40), .nans = test_random() % 9 == 0};
 	double v[40];
 
 	for (uint32_t i = 0; i < w.n; i++)
 		v[i] = kind == 0   ? 7
-		       : kind == 1 ? (double)(rnd() % 5000) / 100
-		       : kind == 2 ? (double)rnd() / 7
-		                   : (double)((int64_t)rnd() >> rnd() % 60);
+		       : kind == 1 ? (double)(test_random() % 5000) / 100
+		       : kind == 2 ? (double)test_random() / 7
+		                   : (double)((int64_t)test_random() >> test_random() % 60);
 	if (w.n) {
 		uint32_t nans = w.nans;
 
@@ -107,7 +99,7 @@ TEST(lists_come_back_as_they_were)
 
 	for (int round = 0; round < 4000; round++) {
 		struct series_window w[WINDOW_LIST_MAX] = {0}, back[WINDOW_LIST_MAX] = {0};
-		int n = 1 + (int)(rnd() % WINDOW_LIST_MAX), kind = (int)(rnd() % 4);
+		int n = 1 + (int)(test_random() % WINDOW_LIST_MAX), kind = (int)(test_random() % 4);
 		const uint8_t *p = out;
 		bool decimal;
 		size_t len;
@@ -119,9 +111,10 @@ TEST(lists_come_back_as_they_were)
 		        !check_eq_mem(w, back, (size_t)n * sizeof(*w)))
 			return;
 		for (int i = 0; i < 20; i++) { /* whatever comes of it, it ends */
-			out[rnd() % len] ^= (uint8_t)(1 << rnd() % 8);
+			out[test_random() % len] ^= (uint8_t)(1 << test_random() % 8);
 			p = out;
-			(void)windows_get(&p, out + (rnd() % 2 ? len : rnd() % (len + 1)), back, n);
+			(void)windows_get(
+			        &p, out + (test_random() % 2 ? len : test_random() % (len + 1)), back, n);
 		}
 	}
 }
