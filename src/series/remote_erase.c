@@ -17,8 +17,9 @@
 #define SERIES_PATH "/api/v1/series"
 #define DELETE_PATH "/api/v1/admin/tsdb/delete_series"
 #define UNPROCESSABLE 422
-#define OLDEST US_SECOND /* in a list a start of 0 is none for VictoriaMetrics, which then looks at minutes  \
-	                  */
+#define OLDEST                                                                                               \
+	US_SECOND /* in a list a start of 0 is none for VictoriaMetrics, which then looks at minutes         \
+	           */
 #define NEWEST (INT64_C(4102444800) * US_SECOND) /* 2100: engines do not take every int64 */
 
 /* ---- which series there are ---- */
