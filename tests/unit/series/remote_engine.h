@@ -11,6 +11,7 @@
 #include "help.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #define ENGINE_MARK "mark" /* readings of it only tell how far it is */
@@ -26,15 +27,16 @@ struct engine {
 	struct arena *a;
 	struct sample *s;
 	size_t n, cap, durable;
-	bool prometheus; /* remote read, and deletes times */
-	int away;        /* no answer, if 1 */
-	int refuses;     /* status of a deletion; 0: it is carried out */
-	const char *why; /* its body */
-	int lists;       /* status of a list of series, unless 0 */
+	/* What a test sets and reads while the engine is asked. */
+	_Atomic bool prometheus;   /* remote read, and deletes times */
+	_Atomic int away;          /* no answer, if 1 */
+	_Atomic int refuses;       /* status of a deletion; 0: it is carried out */
+	_Atomic(const char *) why; /* its body */
+	_Atomic int lists;         /* status of a list of series, unless 0 */
+	_Atomic int deletes, sent; /* requests; samples */
 	int began;
 	bool fresh;
-	int deletes, sent; /* requests; samples */
-	char asked[4096];  /* the last deletion */
+	char asked[4096]; /* the last deletion */
 };
 
 static inline void engine_init(struct engine *g)

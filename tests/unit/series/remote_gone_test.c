@@ -282,9 +282,7 @@ TEST(what_is_deleted_before_it_was_sent_is_never_sent)
 	put(&x, "m", "a", 2, 3);
 	rig_close(&x); /* and it is known after a restart */
 	rig_open(&x);
-	pthread_mutex_lock(&x.g.lock);
 	x.g.away = 0;
-	pthread_mutex_unlock(&x.g.lock);
 	settle(&x);
 	check(strstr(engine_text(&x.g, x.a), "=1") == NULL);
 	check_eq_s(answer(&x, "m"), "m{thing=\"a\"} 2=3; m{thing=\"b\"} 1=2");
