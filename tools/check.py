@@ -666,7 +666,7 @@ def part_suite(words):
         tap_result('remote engine', rc, text, log)
 
     def remote_deletion(binary):
-        rc, text, log = run([TOP / 'tests/suite/remote_deletion.py'], 'suite-remote-deletion', timeout=420, env={'HEMING': str(binary)})
+        rc, text, log = run([TOP / 'tests/suite/remote_deletion.py'], 'suite-remote-deletion', timeout=900, env={'HEMING': str(binary)})
         tap_result('remote deletion', rc, text, log)
 
     jobs = []

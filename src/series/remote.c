@@ -197,13 +197,13 @@ static int erase(struct series_remote *r, struct err *e)
 /* One message, or none where nothing waits: up to the next deletion, which has its turn then. */
 static int step(struct series_remote *r, struct err *e)
 {
+	/* Which engine it is, before it is given anything. */
+	int rc = r->asked == 0 ? look_for_loss(r, false, e) : 0;
 	struct ids logs = {0};
-	struct place end = remote_logs(r, r->sent.log, &logs);
+	struct place end = remote_logs(r, r->sent.log, &logs), before = r->sent;
 	uint64_t size = 0, next = 0, stop, waiting;
 	bool fresh = false, last;
 	char *path = NULL;
-	struct place before = r->sent;
-	int rc = 0;
 
 	r->n = 0;
 	if (logs.n > 0 && logs.p[0] != r->sent.log)
@@ -212,8 +212,6 @@ static int step(struct series_remote *r, struct err *e)
 	path = remote_log_path(r, r->sent.log, &size);
 	if (last)
 		size = end.at;
-	if (r->asked == 0) /* which engine it is, before it is given anything */
-		rc = look_for_loss(r, false, e);
 	if (rc == 0)
 		rc = erase(r, e);
 	stop = remote_gone_next(r, r->sent);

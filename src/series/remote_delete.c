@@ -162,19 +162,19 @@ static bool is_cancelled(const struct series_care *care)
 /* Until the engine has said something, or seems to be away. */
 static enum series_erased wait_for(struct series_remote *r, uint32_t number)
 {
-	dur_us until = clock_monotonic() + SAID_WITHIN;
+	dur_us end = clock_monotonic() + SAID_WITHIN;
 	enum gone_state state;
 
 	pthread_mutex_lock(&r->lock);
 	while ((state = remote_gone_state(r, number)) == GONE_WAITS && !r->stopping &&
-	        (r->state.ok || r->state.failures == 0) && clock_monotonic() < until) {
-		struct timespec t;
+	        (r->state.ok || r->state.failures == 0) && clock_monotonic() < end) {
+		struct timespec until;
 
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		t.tv_nsec += LOOK_EVERY * 1000;
-		t.tv_sec += t.tv_nsec / 1000000000;
-		t.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&r->stepped, &r->lock, &t);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += LOOK_EVERY * 1000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&r->stepped, &r->lock, &until);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return state == GONE_TOLD ? SERIES_ERASED : state == GONE_KEPT ? SERIES_MASKED : SERIES_ERASE_LATE;

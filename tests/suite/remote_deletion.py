@@ -123,7 +123,7 @@ class Site(City):
             self.write([('del', {'job': 'tick'}, (BEGIN + 7150) * 1000, 0.0)])
             log, at = map(int, place()['safe'])
             return all((g['log'], g['at']) < (log, at) for g in settled.values()) and (log, at) > tuple(map(int, place()['expired']))
-        wait('the window is over', over, 240)
+        wait('the window is over', over, 400)
         self.stop()
         self.clock = 'manual:2026-08-%02dT02:00:00Z' % self.day
         self.day += 1

@@ -791,7 +791,7 @@ static void live_through(bool prometheus, unsigned random)
 	x.so.dir = test_path("first");
 	x.g.prometheus = prometheus;
 	rig_open(&x);
-	for (int i = 0; i < 60; i++) {
+	for (int i = 0; i < 40; i++) {
 		switch (next_random(&random) % 12) {
 		case 0: remove_some(&x, &m, &random); break;
 		case 1: remove_some(&x, &m, &random); break;
