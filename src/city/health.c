@@ -11,6 +11,7 @@
 #define MISSED_MOST 256           /* messages of one gap */
 #define SERIES_BATTERY (1u << 31) /* of a series' slot: what it measures is some kind's battery */
 #define SERIES_NOBODY (SERIES_BATTERY - 1)
+#define MET_AT_ONCE 256 /* new series */
 #define NO_GROUP UINT32_MAX
 #define COUNTED (1u << HEALTH_FLAGS) /* beside the flags: its group's tallies hold it */
 #define CHANGES_KEPT 65536           /* devices that health_changes remembers, a power of two */
@@ -465,10 +466,8 @@ static uint32_t sender_of(struct health *h, struct str code)
 	return no;
 }
 
-static uint32_t slot_of(struct health *h, series_id id)
+static uint32_t *slot_of(struct health *h, series_id id)
 {
-	uint32_t *slot;
-
 	if (id.v >= h->slots) {
 		size_t n = h->slots > 0 ? h->slots : 1024;
 
@@ -478,17 +477,26 @@ static uint32_t slot_of(struct health *h, series_id id)
 		memset(h->slot + h->slots, 0, (n - h->slots) * sizeof(*h->slot));
 		h->slots = n;
 	}
-	slot = &h->slot[id.v];
-	if (*slot == 0) {
-		struct labels ls = series_labels(h->series, id, h->temp);
-		struct str code = labels_get(&ls, "thing");
+	return &h->slot[id.v];
+}
+
+/* Whose series these are, which were not heard of before. */
+static void meet(struct health *h, const series_id *id, size_t n)
+{
+	static const char *const name[] = {"thing", LABEL_NAME};
+	struct str value[MET_AT_ONCE * ARRAY_LEN(name)];
+
+	must(n <= MET_AT_ONCE);
+	series_values(h->series, id, n, name, ARRAY_LEN(name), h->temp, value);
+	for (size_t i = 0; i < n; i++) {
+		struct str code = value[i * ARRAY_LEN(name)], metric = value[i * ARRAY_LEN(name) + 1];
+		uint32_t *slot = slot_of(h, id[i]);
 
 		*slot = code.n == 0 ? SERIES_NOBODY : sender_of(h, code) + 1;
-		if (code.n > 0 && is_battery(h->catalog, labels_get(&ls, LABEL_NAME)))
+		if (code.n > 0 && is_battery(h->catalog, metric))
 			*slot |= SERIES_BATTERY;
-		arena_reset(h->temp);
 	}
-	return *slot;
+	arena_reset(h->temp);
 }
 
 static void count_loss(struct heard *d, time_us t, time_us since)
@@ -512,7 +520,7 @@ static void count_loss(struct heard *d, time_us t, time_us since)
 
 static void hear(struct health *h, const struct series_point *p, time_us now)
 {
-	uint32_t slot = slot_of(h, p->id), no = (slot & ~SERIES_BATTERY) - 1;
+	uint32_t slot = *slot_of(h, p->id), no = (slot & ~SERIES_BATTERY) - 1;
 	struct heard *d;
 	double ahead = (double)(p->t - now) / 1e6;
 
@@ -531,6 +539,24 @@ static void hear(struct health *h, const struct series_point *p, time_us now)
 	look_at(h, no, now);
 }
 
+static void meet_new(struct health *h, const struct series_point *p, size_t n)
+{
+	series_id id[MET_AT_ONCE];
+	size_t met = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (LIKELY(*slot_of(h, p[i].id) != 0))
+			continue;
+		id[met++] = p[i].id;
+		if (met == MET_AT_ONCE) {
+			meet(h, id, met);
+			met = 0;
+		}
+	}
+	if (met > 0)
+		meet(h, id, met);
+}
+
 void health_observe(struct health *h, const struct series_point *p, size_t n, bool replay)
 {
 	time_us now;
@@ -539,6 +565,7 @@ void health_observe(struct health *h, const struct series_point *p, size_t n, bo
 		return;
 	pthread_mutex_lock(&h->lock);
 	now = keep_up(h);
+	meet_new(h, p, n);
 	for (size_t i = 0; i < n; i++)
 		hear(h, &p[i], now);
 	pthread_mutex_unlock(&h->lock);
@@ -546,23 +573,37 @@ void health_observe(struct health *h, const struct series_point *p, size_t n, bo
 
 /* ---- the start ---- */
 
-static void remember_series(struct health *h, series_id id)
+static void remember_series(struct health *h, const struct series_point *p)
 {
+	uint32_t slot = *slot_of(h, p->id);
 	struct heard *d;
-	uint32_t slot;
-	time_us t;
-	double v;
 
-	if (!series_latest(h->series, id, &t, &v))
-		return;
-	slot = slot_of(h, id);
 	if ((slot & ~SERIES_BATTERY) == SERIES_NOBODY)
 		return;
 	d = &h->device[(slot & ~SERIES_BATTERY) - 1];
-	if (d->seen == TIME_NONE || t > d->seen)
-		d->seen = t;
-	if ((slot & SERIES_BATTERY) != 0 && !isnan(v))
-		d->battery = (float)v;
+	if (d->seen == TIME_NONE || p->t > d->seen)
+		d->seen = p->t;
+	if ((slot & SERIES_BATTERY) != 0 && !isnan(p->v))
+		d->battery = (float)p->v;
+}
+
+/* Series from `first` on, n of them. */
+static void remember_some(struct health *h, uint32_t first, size_t n)
+{
+	series_id id[MET_AT_ONCE];
+	struct series_point p[MET_AT_ONCE];
+	size_t heard = 0;
+
+	must(n <= MET_AT_ONCE);
+	for (size_t i = 0; i < n; i++)
+		id[i] = (series_id){first + (uint32_t)i};
+	series_latest_many(h->series, id, n, p);
+	for (size_t i = 0; i < n; i++)
+		if (p[i].t != TIME_NONE)
+			p[heard++] = p[i];
+	meet_new(h, p, heard);
+	for (size_t i = 0; i < heard; i++)
+		remember_series(h, &p[i]);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -596,8 +637,8 @@ void health_begin(struct health *h, struct series_db *db)
 	pthread_mutex_lock(&h->lock);
 	h->series = db;
 	(void)keep_up(h);
-	for (uint32_t id = 1; id <= last && id != 0; id++)
-		remember_series(h, (series_id){id});
+	for (uint32_t id = 1; id <= last; id += MET_AT_ONCE)
+		remember_some(h, id, last - id < MET_AT_ONCE ? last - id + 1 : MET_AT_ONCE);
 	until = listened_until(h);
 	for (size_t i = 0; i < h->devices; i++) {
 		const struct heard *d = &h->device[i];

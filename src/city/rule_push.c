@@ -9,6 +9,7 @@
 #define REPLAY_MAX ((size_t)1 << 20)
 #define SERIES_OF_THING 1000  /* that are looked for one by one */
 #define CHANGES_FOLLOWED 1000 /* of things; more: everything is looked at again */
+#define MET_AT_ONCE 256       /* new series */
 
 enum op { OP_EQ, OP_NE, OP_GT, OP_LT, OP_GE, OP_LE };
 
@@ -188,7 +189,7 @@ static struct watched *compile(struct push *p, series_id id)
 	return w;
 }
 
-static struct watched *watched(struct push *p, series_id id)
+static struct watched **slot_of(struct push *p, series_id id)
 {
 	if (id.v >= p->slots) {
 		size_t n = p->slots > 0 ? p->slots : 1024;
@@ -199,9 +200,70 @@ static struct watched *watched(struct push *p, series_id id)
 		memset((void *)(p->slot + p->slots), 0, (n - p->slots) * sizeof(struct watched *));
 		p->slots = n;
 	}
-	if (p->slot[id.v] == NULL)
-		p->slot[id.v] = compile(p, id);
-	return p->slot[id.v];
+	return &p->slot[id.v];
+}
+
+static struct watched *watched(struct push *p, series_id id)
+{
+	struct watched **slot = slot_of(p, id);
+
+	if (*slot == NULL)
+		*slot = compile(p, id);
+	return *slot;
+}
+
+/* Some rule may look at series of this name. */
+static bool name_concerns(const struct catalog *c, struct str name)
+{
+	for (int i = 0; i < c->rules; i++) {
+		const struct alert_rule *x = &c->rule[i];
+		bool may = x->push;
+
+		for (int k = 0; k < x->matches && may; k++)
+			may = !str_is(x->match[k].name, LABEL_NAME) || matcher_matches(&x->match[k], name);
+		if (may)
+			return true;
+	}
+	return false;
+}
+
+/* Most series are of a name that no rule asks for: of these nothing else need be known. */
+static void pass_over(struct push *p, const series_id *id, size_t n)
+{
+	static const char *const name[] = {LABEL_NAME};
+	struct arena *a = arena_new(0);
+	struct str value[MET_AT_ONCE];
+	struct str before = STR_NULL;
+	bool concerns = true;
+
+	must(n <= MET_AT_ONCE);
+	series_values(p->r->s->series, id, n, name, 1, a, value);
+	for (size_t i = 0; i < n; i++) {
+		if (before.p == NULL || !str_eq(before, value[i]))
+			concerns = name_concerns(p->r->s->catalog, value[i]);
+		before = value[i];
+		if (!concerns)
+			*slot_of(p, id[i]) = &unwatched;
+	}
+	arena_free(&a);
+}
+
+static void pass_over_new(struct push *p, const struct series_point *x, size_t n)
+{
+	series_id id[MET_AT_ONCE];
+	size_t met = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (LIKELY(*slot_of(p, x[i].id) != NULL))
+			continue;
+		id[met++] = x[i].id;
+		if (met == MET_AT_ONCE) {
+			pass_over(p, id, met);
+			met = 0;
+		}
+	}
+	if (met > 0)
+		pass_over(p, id, met);
 }
 
 static bool look(struct push *p, const struct series_point *x, time_us now, bool replay)
@@ -267,6 +329,7 @@ void rules_observe(void *ctx, const struct series_point *x, size_t n, bool repla
 	if (registry_version(r->s->registry) != p->version)
 		follow_registry(p);
 	now = clock_now(r->s->clock);
+	pass_over_new(p, x, n);
 	for (size_t i = 0; i < n; i++)
 		told = look(p, &x[i], now, false) || told;
 	if (told)
@@ -277,6 +340,7 @@ void push__replay(struct push *p)
 {
 	time_us now = clock_now(p->r->s->clock);
 
+	pass_over_new(p, p->early, p->early_n);
 	for (size_t i = 0; i < p->early_n; i++)
 		look(p, &p->early[i], now, true);
 	free(p->early);

@@ -1,5 +1,5 @@
 /* A body of line protocol becomes points. */
-#include "ingest/ingest_int.h"
+#include "ingest/fresh.h"
 
 static struct str unescaped(struct arena *a, enum line_part part, struct str s)
 {
@@ -51,6 +51,7 @@ struct body {
 	const struct device *d;
 	struct line_reader r;
 	struct seen_reader names;
+	struct fresh fresh;
 	time_us now;
 	struct arena *a;
 	struct points *out;
@@ -139,35 +140,43 @@ static bool take_expected(struct body *b)
 
 /* ---- other lines ---- */
 
-/* NULL, or words; "" and e when nothing more can be taken. */
-static const char *take_field(struct body *b, const struct line *l, const struct line_pair *f, time_us t,
+/* A series that was not heard of yet: its point has its place when this returns NULL, its id later. */
+static const char *take_fresh(struct body *b, const struct line *l, const struct line_pair *f, time_us t,
         enum refusal *why, struct err *e)
 {
 	struct label label[LINE_TAGS + 1];
 	struct labels ls = {label, 0};
-	struct ingest *in = b->in;
+	struct seen_ask name = {.a = l->series, .b = f->name, .thing = thing_of(l)};
 	struct points *out = b->out;
+	const char *words = labels_of(l, f, b->a, &ls, why);
+
+	if (words == NULL)
+		words = ingest__admit(
+		        b->in, b->d, out->protocol != NULL ? out->protocol : "line", &ls, &name.lasting, why);
+	if (words != NULL)
+		return words;
+	if (f->type == LINE_TEXT)
+		return ingest__add_state(
+		        b->in, b->a, out, &ls, unescaped(b->a, LINE_STRING, f->value), t, why, e);
+	return fresh_add(&b->fresh, &name, &ls, out->n, 1, e) < 0 ? "" : NULL;
+}
+
+/* NULL, or words; "" and e when nothing more can be taken. */
+static const char *take_field(struct body *b, const struct line *l, const struct line_pair *f, time_us t,
+        enum refusal *why, struct err *e)
+{
 	bool text = f->type == LINE_TEXT;
-	struct seen_name *name = text ? NULL : seen_find(&b->names, SEEN_LINE, l->series, f->name);
-	bool lasting;
-	const char *words;
-	series_id id;
+	struct seen_name *name =
+	        text || fresh_some(&b->fresh) ? NULL : seen_find(&b->names, SEEN_LINE, l->series, f->name);
+	series_id id = {0};
 
 	if (name == NULL || !seen_answer(&b->names, name, &id)) {
-		words = labels_of(l, f, b->a, &ls, why);
-		if (words == NULL)
-			words = ingest__admit(
-			        in, b->d, out->protocol != NULL ? out->protocol : "line", &ls, &lasting, why);
-		if (words != NULL)
+		const char *words = take_fresh(b, l, f, t, why, e);
+
+		if (words != NULL || text)
 			return words;
-		if (text)
-			return ingest__add_state(
-			        in, b->a, out, &ls, unescaped(b->a, LINE_STRING, f->value), t, why, e);
-		if (series_resolve(in->site->series, &ls, &id, e) < 0)
-			return "";
-		seen_put(&b->names, SEEN_LINE, l->series, f->name, thing_of(l), id, lasting);
 	}
-	if (ingest__add(b->a, out, (struct series_point){id, t, f->number}))
+	if (ingest__add(b->a, b->out, (struct series_point){id, t, f->number}))
 		return NULL;
 	err_set(e, ERR_TOOBIG, "the body holds more readings than one request may; send it in parts");
 	return "";
@@ -197,6 +206,7 @@ static int take_line(struct body *b, const struct line *l, struct err *e)
 		}
 	}
 	if (words != NULL) {
+		fresh_back(&b->fresh, before.n);
 		out->n = before.n;
 		out->taken = before.taken;
 		out->old = before.old;
@@ -226,6 +236,8 @@ int ingest__lines(struct ingest *in, const struct device *d, struct str text, en
 		        e, ERR_TOOBIG, "the body holds more readings than one request may; send it in parts");
 	line_init(&b.r, text, unit);
 	seen_begin(in->seen, ingest__decisions(in), &b.names);
+	b.fresh = (struct fresh){
+	        .db = in->site->series, .names = &b.names, .form = SEEN_LINE, .a = a, .out = out};
 	while (rc == 0 && got != 0) {
 		if (take_expected(&b))
 			continue;
@@ -235,6 +247,8 @@ int ingest__lines(struct ingest *in, const struct device *d, struct str text, en
 		else if (got < 0)
 			ingest__bad(in, a, out, d->login, REFUSED_SYNTAX, l->no, b.r.bad);
 	}
+	if (rc == 0)
+		rc = fresh_end(&b.fresh, e);
 	seen_end(&b.names);
 	return rc;
 }

@@ -1,6 +1,7 @@
 /* Prometheus remote write over HTTP, 1.0 and 2.0. */
 #include "base/snappy.h"
 #include "ingest/door.h"
+#include "ingest/fresh.h"
 #include "ingest/refusal.h"
 
 #define UNPACKED_MAX (64 << 20)
@@ -18,6 +19,7 @@ struct request {                   /* lives in the request's arena */
 	time_us now;
 	struct points points;
 	struct seen_reader names;
+	struct fresh fresh;
 	size_t refused;    /* samples and histograms */
 	const char *first; /* of the words why */
 	int status;        /* when something was refused */
@@ -162,34 +164,37 @@ static bool may_write(const struct request *x, struct str thing)
 	return x->device.things == NULL || (thing.p != NULL && device_may(&x->device, thing));
 }
 
-static bool find_series(struct request *x, const struct prompb_series *s, series_id *id)
+enum found { KNOWN, FRESH, REFUSED };
+
+/* Also how it is named, where it is fresh. */
+static enum found find_series(
+        struct request *x, const struct prompb_series *s, series_id *id, struct seen_ask *name)
 {
 	const bool first = x->form == PROMPB_WRITE_1;
-	const enum seen_form form = first ? SEEN_WRITE : SEEN_WRITE_2;
-	struct str key = s->head;
 	const char *words = s->bad;
-	struct seen_name *name;
 	struct err e = ERR_INIT;
+	struct str key = s->head;
+	struct seen_name *seen;
 
 	if (!first)
 		key = (struct str){x->key, words == NULL ? make_key(&s->labels, x->key) : 0};
-	if (key.n > 0 && (name = seen_find(&x->names, form, key, STR_LIT(""))) != NULL &&
-	        seen_answer(&x->names, name, id))
-		return true;
+	if (key.n > 0 && !fresh_some(&x->fresh) &&
+	        (seen = seen_find(&x->names, x->fresh.form, key, STR_LIT(""))) != NULL &&
+	        seen_answer(&x->names, seen, id))
+		return KNOWN;
 	if (words == NULL)
 		words = judge_labels(&s->labels, x->form);
-	if (words == NULL && series_resolve(x->in->site->series, &s->labels, id, &e) < 0) {
+	if (words == NULL && series_labels_check(&s->labels, &e) < 0)
 		words = arena_strdup(http_arena(x->r), e.text);
-		if (e.code == ERR_BUSY)
-			x->status = 429;
-	}
 	if (words != NULL) {
 		refuse(x, REFUSED_NAME, s->samples, words);
-		return false;
+		return REFUSED;
 	}
-	if (key.n > 0)
-		seen_put(&x->names, form, key, STR_LIT(""), first ? thing_of(s) : STR_NULL, *id, true);
-	return true;
+	if (!first && (key.p = arena_memdup(http_arena(x->r), key.p, key.n)) == NULL)
+		key = STR_LIT(""); /* without a name it is looked up the slow way the next time, too */
+	*name = (struct seen_ask){
+	        .a = key, .b = STR_LIT(""), .thing = first ? thing_of(s) : STR_NULL, .lasting = true};
+	return FRESH;
 }
 
 static int add_samples(struct request *x, struct prompb_series *s, series_id id, struct err *e)
@@ -222,7 +227,11 @@ static int add_samples(struct request *x, struct prompb_series *s, series_id id,
 
 static int take_series(struct request *x, struct prompb_series *s, struct err *e)
 {
-	series_id id;
+	size_t at = x->points.n;
+	series_id id = {0};
+	struct seen_ask name;
+	enum found found;
+	int rc;
 
 	x->no++;
 	x->exemplars += s->exemplars;
@@ -238,11 +247,15 @@ static int take_series(struct request *x, struct prompb_series *s, struct err *e
 		        "the device may not write readings of this thing (label \"thing\")");
 		return 0;
 	}
-	if (!find_series(x, s, &id))
+	found = find_series(x, s, &id, &name);
+	if (found == REFUSED)
 		return 0;
 	if (s->known)
 		metric_words_put(x->in->words, &s->metadata);
-	return add_samples(x, s, id, e);
+	rc = add_samples(x, s, id, e);
+	if (rc == 0 && found == FRESH && x->points.n > at)
+		rc = fresh_add(&x->fresh, &name, &s->labels, at, x->points.n - at, e);
+	return rc;
 }
 
 /* A series that followed the one before it the last time, too, and has but samples. 0: it is another. */
@@ -284,6 +297,11 @@ static int take_message(struct request *x, struct str message, struct err *e)
 		return err_set(e, ERR_INVALID, "%s", m.bad);
 	x->key = arena_alloc(a, KEY_MAX_B);
 	seen_begin(x->in->seen, 0, &x->names);
+	x->fresh = (struct fresh){.db = x->in->site->series,
+	        .names = &x->names,
+	        .form = x->form == PROMPB_WRITE_1 ? SEEN_WRITE : SEEN_WRITE_2,
+	        .a = a,
+	        .out = &x->points};
 	while (rc == 0) {
 		int known = take_expected(x, &m, s, e);
 
@@ -295,6 +313,8 @@ static int take_message(struct request *x, struct str message, struct err *e)
 		if (rc == 0)
 			rc = take_series(x, s, e);
 	}
+	if (rc == 0)
+		rc = fresh_end(&x->fresh, e);
 	seen_end(&x->names);
 	if (rc == 0 && got < 0)
 		rc = err_set(e, ERR_INVALID, "%s", m.bad);

@@ -31,8 +31,10 @@ struct seen {
 
 static struct slots *slots_new(size_t n, struct slots *before)
 {
-	struct slots *t = xcalloc(1, sizeof(*t) + n * sizeof(t->slot[0]));
+	const size_t b = sizeof(struct slots) + n * sizeof(uint64_t);
+	struct slots *t = xrealloc(NULL, b);
 
+	memset(t, 0, b); /* each page would be read first, and be another when it is written */
 	t->n = n;
 	t->before = before;
 	return t;
@@ -272,22 +274,59 @@ static struct seen_name *add(struct seen *s, uint64_t hash, enum seen_form form,
 	return x;
 }
 
-void seen_put(struct seen_reader *r, enum seen_form form, struct str a, struct str b, struct str thing,
-        series_id id, bool lasting)
+static bool too_long(const struct seen_ask *x)
+{
+	return x->a.n == 0 || x->a.n > UINT16_MAX || x->b.n > UINT16_MAX;
+}
+
+/* The memory of all slots is asked for, and then of the names at them. */
+static void look_soon(const struct seen *s, const struct seen_ask *x, size_t n)
+{
+	const struct slots *t = atomic_load_explicit(&s->slots, memory_order_acquire);
+
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(&t->slot[first_slot(t, x[i].hash)]);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t slot =
+		        atomic_load_explicit(&t->slot[first_slot(t, x[i].hash)], memory_order_acquire);
+
+		if (slot != 0 && mark_of(slot) == mark_of(x[i].hash))
+			__builtin_prefetch(name_at(s, (uint32_t)slot));
+	}
+}
+
+void seen_find_many(const struct seen_reader *r, enum seen_form form, struct seen_ask *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i].hash = hash_of(form, x[i].a, x[i].b);
+	look_soon(r->seen, x, n);
+	for (size_t i = 0; i < n; i++) {
+		x[i].name = look(r->seen, x[i].hash, form, x[i].a, x[i].b);
+		x[i].known = x[i].name != NULL && seen_answer(r, x[i].name, &x[i].id);
+	}
+}
+
+static void add_unknown(struct seen_reader *r, enum seen_form form, struct seen_ask *x)
 {
 	struct seen *s = r->seen;
-	uint64_t hash = hash_of(form, a, b), answer = id.v | (uint64_t)(lasting ? 0 : r->decisions) << 32;
-	struct seen_name *x;
+	uint64_t answer = x->id.v | (uint64_t)(x->lasting ? 0 : r->decisions) << 32;
 
-	if (a.n == 0 || a.n > UINT16_MAX || b.n > UINT16_MAX)
-		return;
-	pthread_mutex_lock(&s->adding);
-	x = look(s, hash, form, a, b);
-	if (x != NULL)
-		atomic_store_explicit(&x->answer, answer, memory_order_relaxed);
+	x->name = look(s, x->hash, form, x->a, x->b); /* another reader may have been first */
+	if (x->name != NULL)
+		atomic_store_explicit(&x->name->answer, answer, memory_order_relaxed);
 	else
-		x = add(s, hash, form, a, b, thing, answer);
-	pthread_mutex_unlock(&s->adding);
-	if (x != NULL && x != r->last) /* which it is when it was found with an answer that is no more good */
-		seen_take(r, x);
+		x->name = add(s, x->hash, form, x->a, x->b, x->thing, answer);
+}
+
+void seen_put_many(struct seen_reader *r, enum seen_form form, struct seen_ask *x, size_t n)
+{
+	pthread_mutex_lock(&r->seen->adding);
+	for (size_t i = 0; i < n; i++)
+		if (!x[i].known && !too_long(&x[i]))
+			add_unknown(r, form, &x[i]);
+	pthread_mutex_unlock(&r->seen->adding);
+	for (size_t i = 0; i < n; i++)
+		if (x[i].name != NULL && x[i].name != r->last) /* which it is when it was found with an
+		                                                  answer that is no more good */
+			seen_take(r, x[i].name);
 }

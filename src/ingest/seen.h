@@ -56,10 +56,21 @@ struct seen_name *seen_expected(const struct seen_reader *r);
 struct seen_name *seen_find(struct seen_reader *r, enum seen_form form, struct str a, struct str b);
 /* It is what the sender said now. */
 void seen_take(struct seen_reader *r, struct seen_name *x);
-/* Adds these texts, or gives them this answer anew, and takes them. thing: what they name, a part of a; or
- * STR_NULL. lasting: not only until something is decided. */
-void seen_put(struct seen_reader *r, enum seen_form form, struct str a, struct str b, struct str thing,
-        series_id id, bool lasting);
+/*
+ * Many texts, of which the memory is asked for all before the first is looked at. seen_find_many() fills what
+ * is said below and takes none. Then those that are not known get their ids, and seen_put_many() adds them,
+ * or gives them this answer anew, and takes all in their order.
+ */
+struct seen_ask {
+	struct str a, b, thing; /* thing: what they name, a part of a; or STR_NULL */
+	series_id id;           /* output, where it is known */
+	bool lasting;           /* not only until something is decided */
+	bool known;             /* output: it has a good answer */
+	uint64_t hash;          /* output */
+	struct seen_name *name; /* output; NULL: none of these texts */
+};
+void seen_find_many(const struct seen_reader *r, enum seen_form form, struct seen_ask *x, size_t n);
+void seen_put_many(struct seen_reader *r, enum seen_form form, struct seen_ask *x, size_t n);
 
 static inline bool seen_is(const struct seen_name *x, enum seen_form form, struct str a, struct str b)
 {

@@ -1,6 +1,6 @@
 /* From what a protocol has read to points: names, times, states, rights; and what is refused. */
 #include "city/quarantine.h"
-#include "ingest/ingest_int.h"
+#include "ingest/fresh.h"
 
 #define BAD_KEPT 100
 
@@ -117,22 +117,24 @@ static const char *named(struct arena *a, struct str name, const char *words)
 	return with != NULL ? with : words;
 }
 
-/* Gateways mostly name the same in the same order. */
-static bool find_name(struct seen_reader *names, struct str thing, struct str metric, series_id *id)
+/* Gateways mostly name the same in the same order. some: new ones wait already, and this one may wait with
+ * them. */
+static bool find_name(
+        struct seen_reader *names, struct str thing, struct str metric, bool some, series_id *id)
 {
 	struct seen_name *x = seen_expected(names);
 
 	if (x != NULL && seen_is(x, SEEN_JSON, thing, metric))
 		seen_take(names, x);
 	else
-		x = seen_find(names, SEEN_JSON, thing, metric);
+		x = some ? NULL : seen_find(names, SEEN_JSON, thing, metric);
 	return x != NULL && seen_answer(names, x, id);
 }
 
 /* One reading; words when it is refused, "" and e when nothing more can be taken. */
-static const char *take(struct ingest *in, struct seen_reader *names, const struct device *d,
-        struct str thing, const struct reading *r, time_us now, struct arena *a, struct points *out,
-        enum refusal *why, struct err *e)
+static const char *take(struct ingest *in, struct fresh *fresh, const struct device *d, struct str thing,
+        const struct reading *r, time_us now, struct arena *a, struct points *out, enum refusal *why,
+        struct err *e)
 {
 	time_us t = r->t != TIME_NONE ? r->t : now;
 	const char *words = ingest__time(in, t, now, out, why);
@@ -143,7 +145,7 @@ static const char *take(struct ingest *in, struct seen_reader *names, const stru
 
 	if (words != NULL)
 		return words;
-	known = r->text.p == NULL && find_name(names, thing, r->metric, &id);
+	known = r->text.p == NULL && find_name(fresh->names, thing, r->metric, fresh_some(fresh), &id);
 	if (!known) {
 		label[0].value = ingest__name(a, r->metric, true);
 		*why = REFUSED_NAME;
@@ -162,10 +164,9 @@ static const char *take(struct ingest *in, struct seen_reader *names, const stru
 	}
 	if (r->text.p != NULL)
 		return ingest__add_state(in, a, out, &ls, r->text, t, why, e);
-	if (!known && series_resolve(in->site->series, &ls, &id, e) < 0)
+	if (!known && fresh_add(fresh, &(struct seen_ask){.a = thing, .b = r->metric, .lasting = lasting},
+	                      &ls, out->n, 1, e) < 0)
 		return "";
-	if (!known)
-		seen_put(names, SEEN_JSON, thing, r->metric, STR_NULL, id, lasting);
 	if (ingest__add(a, out, (struct series_point){id, t, r->v}))
 		return NULL;
 	err_set(e, ERR_TOOBIG, "too many readings at once; send them in parts");
@@ -177,6 +178,7 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 {
 	time_us now = clock_now(in->site->clock);
 	struct seen_reader names;
+	struct fresh fresh = {.db = in->site->series, .names = &names, .form = SEEN_JSON, .a = a, .out = out};
 	int rc = 0;
 
 	for (int i = 0; i < read->bads; i++)
@@ -195,7 +197,7 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 		} else if (!device_may(d, of)) {
 			words = "the device may not write readings of this thing";
 		} else {
-			words = take(in, &names, d, of, r, now, a, out, &why, e);
+			words = take(in, &fresh, d, of, r, now, a, out, &why, e);
 		}
 		if (words == NULL) {
 			out->taken++;
@@ -207,6 +209,8 @@ int ingest__readings(struct ingest *in, const struct device *d, const struct rea
 		else
 			ingest__bad(in, a, out, d->login, why, r->at, words);
 	}
+	if (rc == 0)
+		rc = fresh_end(&fresh, e);
 	seen_end(&names);
 	return rc;
 }

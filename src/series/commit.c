@@ -215,6 +215,10 @@ static void examine(struct series_db *db, struct member *m, size_t n)
 			series__labels_put(&db->out, l, k);
 		}
 		frame_end(&db->out, at);
+		/* Who adds others does not wait for all of these; none of them goes as long as commit is
+		 * held. */
+		pthread_rwlock_unlock(&db->index_lock);
+		pthread_rwlock_rdlock(&db->index_lock);
 	}
 	pthread_rwlock_unlock(&db->index_lock);
 }

@@ -1,6 +1,7 @@
 #include "series/index.h"
 
-#include "base/digest.h"
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 void ids_add(struct ids *s, uint32_t id)
 {
@@ -23,9 +24,12 @@ static int compare_ids(const void *a, const void *b)
 
 /* ---- tables ---- */
 
+/* All of it is written to at once: slots are read before they are written, in no order, and each page would
+ * first be one of zeros that all share, and then another. */
 static void table_init(struct index_table *t, uint32_t size)
 {
-	*t = (struct index_table){.slot = xcalloc(size, sizeof(*t->slot)), .size = size};
+	*t = (struct index_table){.slot = xrealloc(NULL, size * sizeof(*t->slot)), .size = size};
+	memset(t->slot, 0, size * sizeof(*t->slot));
 }
 
 static void table_place(struct index_table *t, struct index_slot s)
@@ -107,16 +111,16 @@ void index_init(struct index *x, size_t entry_b, size_t entry_at, const void *be
 
 void index_fini(struct index *x)
 {
-	for (uint32_t id = 1; id <= x->n; id++)
-		free(index_entry(x, id)->pair);
 	for (size_t i = 0; x->chunk && i < INDEX_CHUNKS; i++)
 		free(x->chunk[i]);
 	free(x->chunk);
 	for (size_t i = 1; i < x->pairs; i++) {
-		free(x->pair[i].value);
+		if (x->pair[i].value_n > SMALL_MOST_B)
+			free(x->pair[i].value);
 		if (x->pair[i].cap)
 			free(x->pair[i].ids.many);
 	}
+	small_fini(&x->small);
 	for (size_t i = 0; i < x->names; i++) {
 		free(x->name[i].name);
 		ids_fini(&x->name[i].pairs);
@@ -131,20 +135,16 @@ void index_fini(struct index *x)
 
 /* ---- names and pairs ---- */
 
-/* Any bytes, zeros too. */
-static char *copy_text(struct str s)
+static bool name_is(const struct index_name *m, struct str name)
 {
-	char *p = xcalloc(s.n + 1, 1);
-
-	memcpy(p, s.p, s.n);
-	return p;
+	return m->n == name.n && memcmp(m->name, name.p, name.n) == 0;
 }
 
 /* There are few names (metrics are values of one), so that a search through them is short. */
 static uint32_t find_name(const struct index *x, struct str name)
 {
 	for (uint32_t i = 0; i < x->names; i++)
-		if (x->name[i].n == name.n && memcmp(x->name[i].name, name.p, name.n) == 0)
+		if (name_is(&x->name[i], name))
 			return i;
 	return UINT32_MAX;
 }
@@ -152,30 +152,61 @@ static uint32_t find_name(const struct index *x, struct str name)
 static uint32_t add_name(struct index *x, struct str name)
 {
 	x->name = xgrow(x->name, &x->name_cap, x->names + 1, sizeof(*x->name));
-	x->name[x->names] = (struct index_name){.name = copy_text(name), .n = (uint32_t)name.n};
+	x->name[x->names] = (struct index_name){.name = xcalloc(name.n + 1, 1), .n = (uint32_t)name.n};
+	memcpy(x->name[x->names].name, name.p, name.n);
 	return (uint32_t)x->names++;
 }
 
-static uint32_t pair_hash(uint32_t name, struct str value)
+/* Of the label at that place of a set that is added. */
+static uint32_t name_at(struct index *x, int place, struct str name)
 {
-	return (uint32_t)(hash64(value.p, value.n, name) >> 16);
+	uint32_t *usual = &x->usual[place];
+
+	if (LIKELY(*usual < x->names && name_is(&x->name[*usual], name)))
+		return *usual;
+	*usual = find_name(x, name);
+	if (*usual == UINT32_MAX)
+		*usual = add_name(x, name);
+	return *usual;
 }
 
-/* False: a name is not known, so that no set has it. */
-static bool make_key(const struct index *x, const struct labels *ls, struct index_key *k)
+static uint64_t pair_hash(struct str name, struct str value)
+{
+	return XXH3_64bits_withSeed(value.p, value.n, XXH3_64bits(name.p, name.n));
+}
+
+void index_key(const struct labels *ls, struct index_key *out)
 {
 	uint64_t h = (uint64_t)ls->n;
 
 	for (int i = 0; i < ls->n; i++) {
-		k->name[i] = find_name(x, ls->l[i].name);
-		if (k->name[i] == UINT32_MAX)
-			return false;
-		k->pair[i] = pair_hash(k->name[i], ls->l[i].value);
-		h = (h ^ k->pair[i] ^ (uint64_t)k->name[i] << 32) * UINT64_C(0x9e3779b97f4a7c15);
+		uint64_t pair = pair_hash(ls->l[i].name, ls->l[i].value);
+
+		out->pair[i] = (uint32_t)pair;
+		h = (h ^ pair) * UINT64_C(0x9e3779b97f4a7c15);
 		h ^= h >> 29;
 	}
-	k->set = (uint32_t)(h >> 16);
-	return true;
+	out->set = (uint32_t)(h >> 16);
+}
+
+void index_soon(const struct index *x, const struct index_key *k, int n)
+{
+	__builtin_prefetch(&x->sets.slot[k->set & (x->sets.size - 1)]);
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch(&x->pair_table.slot[k->pair[i] & (x->pair_table.size - 1)]);
+}
+
+void index_sooner(const struct index *x, const struct index_key *k, int n)
+{
+	const struct index_slot *s = &x->sets.slot[k->set & (x->sets.size - 1)];
+
+	if (s->number && s->hash == k->set)
+		__builtin_prefetch(index_entry(x, s->number));
+	for (int i = 0; i < n; i++) {
+		s = &x->pair_table.slot[k->pair[i] & (x->pair_table.size - 1)];
+		if (s->number && s->hash == k->pair[i])
+			__builtin_prefetch(&x->pair[s->number]);
+	}
 }
 
 static uint32_t find_pair(const struct index *x, uint32_t name, struct str value, uint32_t h)
@@ -202,11 +233,12 @@ static uint32_t add_pair(struct index *x, uint32_t name, struct str value, uint3
 		x->pair = xgrow(x->pair, &x->pair_cap, x->pairs + 1, sizeof(*x->pair));
 		i = (uint32_t)x->pairs++;
 	}
-	x->pair[i] = (struct index_pair){.value = copy_text(value),
+	x->pair[i] = (struct index_pair){.value = small_take(&x->small, value.n),
 	        .value_n = (uint32_t)value.n,
 	        .name = name,
 	        .hash = h,
 	        .at = (uint32_t)x->name[name].pairs.n};
+	memcpy(x->pair[i].value, value.p, value.n);
 	table_add(&x->pair_table, h, i);
 	ids_add(&x->name[name].pairs, i);
 	return i;
@@ -220,7 +252,7 @@ static void remove_pair(struct index *x, uint32_t i)
 	table_remove(&x->pair_table, q->hash, i);
 	all->p[q->at] = all->p[--all->n];
 	x->pair[all->p[q->at]].at = q->at;
-	free(q->value);
+	small_give(&x->small, q->value, q->value_n);
 	if (q->cap)
 		free(q->ids.many);
 	*q = (struct index_pair){.at = x->pair_free};
@@ -301,22 +333,19 @@ static uint32_t find_set(const struct index *x, const struct labels *ls, uint32_
 	return 0;
 }
 
+uint32_t index_find_keyed(const struct index *x, const struct labels *ls, const struct index_key *k)
+{
+	return find_set(x, ls, k->set);
+}
+
 uint32_t index_find(const struct index *x, const struct labels *ls)
 {
 	struct index_key k;
 
-	return ls->n <= LABELS_MAX && make_key(x, ls, &k) ? find_set(x, ls, k.set) : 0;
-}
-
-void index_key(struct index *x, const struct labels *ls, struct index_key *out)
-{
-	while (!make_key(x, ls, out))
-		for (int i = 0; i < ls->n; i++)
-			if (find_name(x, ls->l[i].name) == UINT32_MAX)
-				add_name(x, ls->l[i].name);
-	__builtin_prefetch(&x->sets.slot[out->set & (x->sets.size - 1)], 1);
-	for (int i = 0; i < ls->n; i++)
-		__builtin_prefetch(&x->pair_table.slot[out->pair[i] & (x->pair_table.size - 1)]);
+	if (ls->n > LABELS_MAX)
+		return 0;
+	index_key(ls, &k);
+	return find_set(x, ls, k.set);
 }
 
 void index_expect(struct index *x, uint32_t sets)
@@ -346,30 +375,32 @@ uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id)
 
 	if (ls->n > LABELS_MAX)
 		return 0;
-	index_key(x, ls, &k);
+	index_key(ls, &k);
 	return index_add_keyed(x, ls, &k, id);
 }
 
 uint32_t index_add_keyed(struct index *x, const struct labels *ls, const struct index_key *k, uint32_t id)
 {
 	struct index_entry *s;
+	bool next = !id;
 
-	if (!id)
+	if (next)
 		id = x->n + 1;
 	if (id > SERIES_MAX || ls->n < 1 || ls->n > LABELS_MAX || find_set(x, ls, k->set))
 		return 0;
 	index_reserve(x, id);
 	s = index_entry(x, id);
-	if (s->pair)
+	if (!next && s->pair)
 		return 0;
-	s->pair = xcalloc((size_t)ls->n, sizeof(*s->pair));
+	s->pair = small_take(&x->small, (size_t)ls->n * sizeof(*s->pair));
 	s->n = (uint8_t)ls->n;
 	s->hash = k->set;
 	for (int i = 0; i < ls->n; i++) {
-		uint32_t p = find_pair(x, k->name[i], ls->l[i].value, k->pair[i]);
+		uint32_t name = name_at(x, i, ls->l[i].name);
+		uint32_t p = find_pair(x, name, ls->l[i].value, k->pair[i]);
 
 		if (!p)
-			p = add_pair(x, k->name[i], ls->l[i].value, k->pair[i]);
+			p = add_pair(x, name, ls->l[i].value, k->pair[i]);
 		pair_add_id(&x->pair[p], id);
 		s->pair[i] = p;
 	}
@@ -391,7 +422,7 @@ void index_remove(struct index *x, uint32_t id)
 		if (!q->n)
 			remove_pair(x, s->pair[i]);
 	}
-	free(s->pair);
+	small_give(&x->small, s->pair, s->n * sizeof(*s->pair));
 	*s = (struct index_entry){0};
 	x->alive--;
 	x->changes++;
@@ -425,12 +456,21 @@ static uint32_t entry_pair(const struct index *x, const struct index_entry *s, u
 	return 0;
 }
 
-struct str index_value(const struct index *x, uint32_t id, struct str name)
+uint32_t index_name_number(const struct index *x, struct str name)
 {
-	uint32_t m = find_name(x, name);
-	uint32_t p = m == UINT32_MAX ? 0 : entry_pair(x, index_entry(x, id), m);
+	return find_name(x, name);
+}
+
+struct str index_value_of(const struct index *x, uint32_t id, uint32_t name)
+{
+	uint32_t p = entry_pair(x, index_entry(x, id), name);
 
 	return p ? (struct str){x->pair[p].value, x->pair[p].value_n} : STR_NULL;
+}
+
+struct str index_value(const struct index *x, uint32_t id, struct str name)
+{
+	return index_value_of(x, id, find_name(x, name));
 }
 
 /* ---- matching ---- */
@@ -502,7 +542,8 @@ void index_match(const struct index *x, const struct matcher *m, int n, const bo
 		f[k].equality = m[i].op == MATCH_EQ && m[i].value.n > 0;
 		f[k].empty_ok = matcher_matches(&m[i], STR_NULL);
 		if (f[k].equality && f[k].name != UINT32_MAX)
-			f[k].pair = find_pair(x, f[k].name, m[i].value, pair_hash(f[k].name, m[i].value));
+			f[k].pair = find_pair(
+			        x, f[k].name, m[i].value, (uint32_t)pair_hash(m[i].name, m[i].value));
 		else if (!f[k].equality)
 			f[k].answer = xcalloc(x->pairs, 1);
 		k++;

@@ -10,6 +10,7 @@
 #define HEMING_SERIES_INDEX_H
 
 #include "base/labels.h"
+#include "base/small.h"
 
 #define SERIES_MAX 16000000
 #define LABELS_MAX 64
@@ -68,6 +69,9 @@ struct index {
 	uint32_t pair_free;
 	struct index_name *name;
 	size_t names, name_cap;
+	uint32_t
+	        usual[LABELS_MAX]; /* names of the set that was added last, by place: mostly the next one's */
+	struct small small;        /* numbers of entries, texts of values */
 };
 
 #define INDEX_CHUNK 4096u
@@ -91,17 +95,20 @@ static inline bool index_has(const struct index *x, uint32_t id)
 	return id >= 1 && id <= x->n && index_entry(x, id)->pair;
 }
 
-/* The hashes of a set. */
+/* The hashes of a set, which depend on its texts alone: made before any lock is held. */
 struct index_key {
 	uint32_t set;
-	uint32_t name[LABELS_MAX], pair[LABELS_MAX]; /* number and hash, of each label */
+	uint32_t pair[LABELS_MAX]; /* of each label */
 };
-/* Makes its names known, and has the memory ask for the places of the set: whoever adds many keys them first,
- * and waits once instead of for each. */
-void index_key(struct index *x, const struct labels *ls, struct index_key *out);
+void index_key(const struct labels *ls, struct index_key *out);
+/* Have the memory ask for the places of a set of n labels; and, once these are there, for what they name.
+ * Whoever has many sets does so for all of them first, and waits once instead of for each. */
+void index_soon(const struct index *x, const struct index_key *k, int n);
+void index_sooner(const struct index *x, const struct index_key *k, int n);
 
 /* 0: unknown. */
 uint32_t index_find(const struct index *x, const struct labels *ls);
+uint32_t index_find_keyed(const struct index *x, const struct labels *ls, const struct index_key *k);
 /* Adds a set. id 0: the next one; else this one. 0: the id is not free or past the limit, or there is such a
  * set. */
 uint32_t index_add(struct index *x, const struct labels *ls, uint32_t id);
@@ -115,6 +122,9 @@ void index_remove(struct index *x, uint32_t id);
 /* Views into the index, valid under its lock; out has room for LABELS_MAX. */
 int index_labels(const struct index *x, uint32_t id, struct label *out);
 struct str index_value(const struct index *x, uint32_t id, struct str name);
+/* The number of a name, for index_value_of(); UINT32_MAX: no set has it. */
+uint32_t index_name_number(const struct index *x, struct str name);
+struct str index_value_of(const struct index *x, uint32_t id, uint32_t name);
 const struct index_name *index_name(const struct index *x, struct str name);
 
 /* Appends the ids that match, ascending. A matcher with skip[i] is left out. */

@@ -18,6 +18,7 @@
 #define COMING 64
 
 struct coming {
+	uint32_t id;
 	struct label l[LABELS_MAX];
 	int n;
 	struct index_key key;
@@ -25,7 +26,7 @@ struct coming {
 
 struct recovery {
 	struct series_db *db;
-	struct coming *coming; /* NULL until a checkpoint is read; COMING series whose labels are looked at */
+	struct coming *coming; /* COMING series whose labels are looked at */
 	uint64_t points;
 	uint64_t size; /* of the file at hand */
 	uint32_t max_id;
@@ -81,8 +82,6 @@ static int take_heads(struct recovery *r, struct record *f, struct err *e)
 	const uint8_t *end = f->f.p + f->f.n;
 	int rc = 0;
 
-	if (!r->coming)
-		r->coming = xcalloc(COMING, sizeof(*r->coming));
 	for (size_t i = 0; i < f->series_n && !rc; i += COMING) {
 		size_t n = f->series_n - i < COMING ? f->series_n - i : COMING;
 
@@ -91,12 +90,45 @@ static int take_heads(struct recovery *r, struct record *f, struct err *e)
 			const uint8_t *p = f->series[i + k].labels;
 
 			must(series__labels_get(&p, end, w->l, &w->n));
-			index_key(&r->db->index, &(struct labels){w->l, w->n}, &w->key);
+			index_key(&(struct labels){w->l, w->n}, &w->key);
+			index_soon(&r->db->index, &w->key, w->n);
 		}
+		for (size_t k = 0; k < n; k++)
+			index_sooner(&r->db->index, &r->coming[k].key, r->coming[k].n);
 		for (size_t k = 0; k < n && !rc; k++)
 			rc = take_series(r, &f->series[i + k], &r->coming[k], e);
 	}
 	return rc;
+}
+
+/* New series as the log has them, some at a time, too. False where it is damaged. */
+static bool take_labels(struct recovery *r, const uint8_t *p, const uint8_t *end)
+{
+	const struct index *x = &r->db->index;
+	bool sound = true;
+
+	while (p < end && sound) {
+		size_t n = 0;
+
+		for (; n < COMING && p < end; n++) {
+			struct coming *w = &r->coming[n];
+			uint64_t id;
+
+			sound = get_varint(&p, end, &id) && id <= SERIES_MAX &&
+			        series__labels_get(&p, end, w->l, &w->n);
+			if (!sound)
+				break;
+			w->id = (uint32_t)id;
+			index_key(&(struct labels){w->l, w->n}, &w->key);
+			index_soon(x, &w->key, w->n);
+		}
+		for (size_t k = 0; k < n; k++)
+			index_sooner(x, &r->coming[k].key, r->coming[k].n);
+		for (size_t k = 0; k < n; k++)
+			add_series(r, r->coming[k].id, &(struct labels){r->coming[k].l, r->coming[k].n},
+			        &r->coming[k].key);
+	}
+	return sound;
 }
 
 /* False where a point is of an unknown series. */
@@ -133,7 +165,6 @@ static int take_record(struct recovery *r, struct record *f, struct err *e)
 {
 	const uint8_t *p = f->f.p, *end = p + (f->f.kind == FRAME_POINTS ? 0 : f->f.n);
 	uint64_t id, any;
-	struct label l[LABELS_MAX];
 	int rc;
 
 	switch (f->f.kind) {
@@ -148,18 +179,7 @@ static int take_record(struct recovery *r, struct record *f, struct err *e)
 		if (id <= r->size / LEAST_SERIES_B)
 			index_expect(&r->db->index, (uint32_t)id);
 		return true;
-	case FRAME_SERIES:
-		while (p < end) {
-			struct labels ls = {l, 0};
-			struct index_key k;
-
-			if (!get_varint(&p, end, &id) || id > SERIES_MAX ||
-			        !series__labels_get(&p, end, l, &ls.n))
-				return false;
-			index_key(&r->db->index, &ls, &k);
-			add_series(r, (uint32_t)id, &ls, &k);
-		}
-		return true;
+	case FRAME_SERIES: return take_labels(r, p, end);
 	case FRAME_POINTS: return take_points(r, f) && f->sound;
 	case FRAME_HEADS: rc = take_heads(r, f, e); return rc < 0 ? rc : f->sound;
 	case FRAME_DELETE: {
@@ -235,7 +255,7 @@ static int load_file(struct recovery *r, const char *what, uint32_t number, bool
 
 int series__recover(struct series_db *db, struct err *e)
 {
-	struct recovery r = {.db = db};
+	struct recovery r = {.db = db, .coming = xcalloc(COMING, sizeof(struct coming))};
 	struct arena *a = arena_new(0);
 	struct ids logs = {0}, heads = {0};
 	struct err start = ERR_INIT;

@@ -342,6 +342,26 @@ struct labels series_labels(struct series_db *db, series_id id, struct arena *a)
 	return out;
 }
 
+void series_values(struct series_db *db, const series_id *id, size_t n, const char *const *name, int names,
+        struct arena *a, struct str *out)
+{
+	pthread_rwlock_rdlock(&db->index_lock);
+	for (int k = 0; k < names; k++) {
+		uint32_t number = index_name_number(&db->index, str_of(name[k]));
+
+		for (size_t i = 0; i < n; i++) {
+			struct str v = index_has(&db->index, id[i].v)
+			                       ? index_value_of(&db->index, id[i].v, number)
+			                       : STR_NULL;
+
+			if (v.p)
+				v.p = arena_strndup(a, v.p, v.n);
+			out[i * (size_t)names + (size_t)k] = v.p ? v : STR_NULL;
+		}
+	}
+	pthread_rwlock_unlock(&db->index_lock);
+}
+
 int series_list(struct series_db *db, const struct matcher *m, int n, size_t limit, struct arena *a,
         struct series_latest_row **out, size_t *count, struct err *e)
 {

@@ -192,7 +192,7 @@ void series_set_virtual(struct series_db *db, const struct series_virtual *v)
 
 /* ---- writing ---- */
 
-static int check_labels(const struct labels *ls, struct err *e)
+int series_labels_check(const struct labels *ls, struct err *e)
 {
 	size_t bytes = 0;
 
@@ -213,42 +213,110 @@ static int check_labels(const struct labels *ls, struct err *e)
 	return 0;
 }
 
-static uint32_t find(struct series_db *db, const struct labels *ls)
-{
-	uint32_t id = index_find(&db->index, ls);
+/*
+ * Sets that are looked at together: their hashes are made without any lock, and the memory is asked for the
+ * places of all before the first is looked at. The index is held for writing only to add those that are new.
+ */
+#define SOME_SETS 64
+struct resolving {
+	struct series_db *db;
+	const struct labels *ls;
+	size_t n;
+	struct index_key key[SOME_SETS];
+	uint32_t id[SOME_SETS]; /* 0: unknown */
+};
 
-	if (id && atomic_load_explicit(&series__at(db, id)->idle, memory_order_relaxed))
-		atomic_store(&series__at(db, id)->idle, false); /* somebody means to write to it */
+static uint32_t find(struct resolving *r, size_t i)
+{
+	uint32_t id = index_find_keyed(&r->db->index, &r->ls[i], &r->key[i]);
+
+	if (id && atomic_load_explicit(&series__at(r->db, id)->idle, memory_order_relaxed))
+		atomic_store(&series__at(r->db, id)->idle, false); /* somebody means to write to it */
 	return id;
+}
+
+/* False when some are unknown. */
+static bool find_all(struct resolving *r)
+{
+	const struct index *x = &r->db->index;
+	bool all = true;
+
+	pthread_rwlock_rdlock(&r->db->index_lock);
+	for (size_t i = 0; i < r->n; i++)
+		index_soon(x, &r->key[i], r->ls[i].n);
+	for (size_t i = 0; i < r->n; i++)
+		index_sooner(x, &r->key[i], r->ls[i].n);
+	for (size_t i = 0; i < r->n; i++) {
+		r->id[i] = find(r, i);
+		all = all && r->id[i];
+	}
+	pthread_rwlock_unlock(&r->db->index_lock);
+	return all;
+}
+
+static void add_unknown(struct resolving *r)
+{
+	struct series_db *db = r->db;
+
+	pthread_rwlock_wrlock(&db->index_lock);
+	for (size_t i = 0; i < r->n; i++) {
+		struct series *s;
+
+		if (r->id[i])
+			continue;
+		r->id[i] = index_add_keyed(&db->index, &r->ls[i], &r->key[i], 0);
+		if (!r->id[i]) { /* somebody was quicker, or it is the one before; or there is room for no
+			            more */
+			r->id[i] = find(r, i);
+			continue;
+		}
+		s = series__at(db, r->id[i]);
+		s->last = series__last(db, r->id[i]);
+		s->tail = (struct block_tail){.last = TIME_NONE, .n = HEAD_POINTS};
+	}
+	metric_set(METRIC_SERIES_COUNT, db->index.alive);
+	pthread_rwlock_unlock(&db->index_lock);
+}
+
+static int resolve_some(struct resolving *r, series_id *out, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < r->n; i++) {
+		rc = series_labels_check(&r->ls[i], e);
+		if (rc)
+			r->n = i; /* those before it are taken */
+		else
+			index_key(&r->ls[i], &r->key[i]);
+	}
+	if (!find_all(r))
+		add_unknown(r);
+	for (size_t i = 0; i < r->n; i++) {
+		if (!r->id[i])
+			return err_set(e, ERR_BUSY, "no more than %d series are taken", SERIES_MAX);
+		out[i].v = r->id[i];
+	}
+	return rc;
+}
+
+int series_resolve_many(
+        struct series_db *db, const struct labels *ls, size_t n, series_id *out, struct err *e)
+{
+	struct resolving r;
+	int rc = 0;
+
+	r.db = db;
+	for (size_t at = 0; at < n && !rc; at += SOME_SETS) {
+		r.ls = ls + at;
+		r.n = n - at < SOME_SETS ? n - at : SOME_SETS;
+		rc = resolve_some(&r, out + at, e);
+	}
+	return rc;
 }
 
 int series_resolve(struct series_db *db, const struct labels *ls, series_id *out, struct err *e)
 {
-	uint32_t id;
-	int rc;
-
-	pthread_rwlock_rdlock(&db->index_lock);
-	id = find(db, ls);
-	pthread_rwlock_unlock(&db->index_lock);
-	if (!id) {
-		rc = check_labels(ls, e);
-		if (rc)
-			return rc;
-		pthread_rwlock_wrlock(&db->index_lock);
-		id = find(db, ls);
-		if (!id && (id = index_add(&db->index, ls, 0))) {
-			struct series *s = series__at(db, id);
-
-			s->last = series__last(db, id);
-			s->tail = (struct block_tail){.last = TIME_NONE, .n = HEAD_POINTS};
-			metric_set(METRIC_SERIES_COUNT, db->index.alive);
-		}
-		pthread_rwlock_unlock(&db->index_lock);
-	}
-	if (!id)
-		return err_set(e, ERR_BUSY, "no more than %d series are taken", SERIES_MAX);
-	out->v = id;
-	return 0;
+	return series_resolve_many(db, ls, 1, out, e);
 }
 
 bool series_post(struct series_db *db, struct series_batch *b)

@@ -81,6 +81,12 @@ void series_set_virtual(struct series_db *db, const struct series_virtual *v);
 /* The id of a label set, made if new (ERR_BUSY past the limit of series). The set is copied. It
  * becomes durable with the first batch that uses it. */
 MUST_USE int series_resolve(struct series_db *db, const struct labels *ls, series_id *out, struct err *e);
+/* The same for many, which takes a fraction of the time of one at a time where they are new. The first that
+ * cannot be taken ends it: ids of those before it are in `out`. */
+MUST_USE int series_resolve_many(
+        struct series_db *db, const struct labels *ls, size_t n, series_id *out, struct err *e);
+/* Whether it is one that series_resolve would take: sorted, neither too many nor too long. */
+MUST_USE int series_labels_check(const struct labels *ls, struct err *e);
 struct series_batch {
 	struct queue_node node;       /* first */
 	const struct series_point *p; /* borrowed until done */
@@ -241,6 +247,10 @@ bool series_latest(struct series_db *db, series_id id, time_us *t, double *v);
 void series_latest_many(struct series_db *db, const series_id *id, size_t n, struct series_point *p);
 /* The labels of one id as stored (no virtual labels), copied into the arena. */
 struct labels series_labels(struct series_db *db, series_id id, struct arena *a);
+/* What n ids store under some names, copied into the arena: of id[i] under name[k] in out[i * names + k],
+ * STR_NULL where there is nothing. A look at many costs little more than one at one. */
+void series_values(struct series_db *db, const series_id *id, size_t n, const char *const *name, int names,
+        struct arena *a, struct str *out);
 /* Label sets that match (n 0: all), at most `limit`; latest[i] as series_latest where not NULL. */
 struct series_latest_row {
 	series_id id;

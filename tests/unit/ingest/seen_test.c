@@ -10,9 +10,20 @@ static bool found(struct seen_reader *r, enum seen_form form, struct str a, stru
 	return x != NULL && seen_answer(r, x, id);
 }
 
+static void put_as(struct seen_reader *r, enum seen_form form, struct str a, struct str b, struct str thing,
+        series_id id, bool lasting)
+{
+	struct seen_ask x = {.a = a, .b = b, .thing = thing, .id = id, .lasting = lasting};
+
+	seen_find_many(r, form, &x, 1);
+	if (!x.known)
+		x.id = id;
+	seen_put_many(r, form, &x, 1);
+}
+
 static void put(struct seen_reader *r, const char *a, const char *b, uint32_t id)
 {
-	seen_put(r, SEEN_LINE, str_of(a), str_of(b), STR_NULL, (series_id){id}, true);
+	put_as(r, SEEN_LINE, str_of(a), str_of(b), STR_NULL, (series_id){id}, true);
 }
 
 TEST(finds_what_was_put)
@@ -38,6 +49,46 @@ TEST(finds_what_was_put)
 	seen_free(&s);
 }
 
+TEST(many_are_looked_for_and_put_together)
+{
+	enum { N = 50 };
+	struct seen *s = seen_new(1000);
+	struct seen_reader r;
+	struct seen_ask x[N];
+	char text[N][32];
+
+	seen_begin(s, 1, &r);
+	for (uint32_t i = 0; i < N; i += 3) {
+		snprintf(text[i], sizeof(text[i]), "cpu,host=%u", i % 40);
+		put(&r, text[i], "v", 1000 + i % 40);
+	}
+	for (uint32_t i = 0; i < N; i++) { /* the last ten are as the first ten */
+		snprintf(text[i], sizeof(text[i]), "cpu,host=%u", i % 40);
+		x[i] = (struct seen_ask){.a = str_of(text[i]), .b = STR_LIT("v"), .lasting = true};
+	}
+	seen_find_many(&r, SEEN_LINE, x, N);
+	for (uint32_t i = 0; i < N; i++) {
+		bool was_put = i % 40 % 3 == 0 || (i % 40 < 10 && (i % 40 + 40) % 3 == 0);
+
+		check_eq_i(x[i].known, was_put);
+		if (was_put)
+			check_eq_u(x[i].id.v, 1000 + i % 40);
+		x[i].id.v = 1000 + i % 40;
+	}
+	seen_put_many(&r, SEEN_LINE, x, N);
+	check(seen_expected(&r) != NULL &&
+	        str_eq((struct str){seen_expected(&r)->text, 11}, STR_LIT("cpu,host=10")));
+	seen_end(&r);
+	seen_begin(s, 1, &r);
+	for (uint32_t i = 0; i < N; i++) {
+		series_id id = {0};
+
+		check(found(&r, SEEN_LINE, str_of(text[i]), STR_LIT("v"), &id) && id.v == 1000 + i % 40);
+	}
+	seen_end(&r);
+	seen_free(&s);
+}
+
 TEST(pair_and_form_are_the_key)
 {
 	struct seen *s = seen_new(100);
@@ -52,7 +103,7 @@ TEST(pair_and_form_are_the_key)
 	check_eq_i(id.v, 1);
 	/* A measurement without tags and a thing may have one name. */
 	check(!found(&r, SEEN_JSON, STR_LIT("ab"), STR_LIT("c"), &id));
-	seen_put(&r, SEEN_JSON, STR_LIT("ab"), STR_LIT("c"), STR_NULL, (series_id){3}, true);
+	put_as(&r, SEEN_JSON, STR_LIT("ab"), STR_LIT("c"), STR_NULL, (series_id){3}, true);
 	check(found(&r, SEEN_LINE, STR_LIT("ab"), STR_LIT("c"), &id));
 	check_eq_i(id.v, 1);
 	seen_end(&r);
@@ -97,7 +148,7 @@ TEST(an_answer_may_end_with_a_decision)
 	series_id id = {0};
 
 	seen_begin(s, 7, &r);
-	seen_put(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), STR_NULL, (series_id){1}, false);
+	put_as(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), STR_NULL, (series_id){1}, false);
 	put(&r, "b", "v", 2);
 	check(found(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), &id));
 	seen_end(&r);
@@ -105,7 +156,7 @@ TEST(an_answer_may_end_with_a_decision)
 	check(!found(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), &id));
 	check(found(&r, SEEN_LINE, STR_LIT("b"), STR_LIT("v"), &id));
 	check(seen_find(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v")) != NULL);
-	seen_put(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), STR_NULL, (series_id){3}, false);
+	put_as(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), STR_NULL, (series_id){3}, false);
 	check(seen_expected(&r) != NULL && seen_expected(&r)->text[0] == 'b'); /* it follows not itself */
 	check(found(&r, SEEN_LINE, STR_LIT("a,thing=X"), STR_LIT("v"), &id));
 	check_eq_i(id.v, 3);
@@ -156,7 +207,7 @@ TEST(long_names_fill_it_too)
 	seen_begin(s, 1, &r);
 	for (uint32_t i = 1; i <= 1000; i++) {
 		memcpy(longest, &i, sizeof(i));
-		seen_put(&r, SEEN_WRITE, (struct str){longest, UINT16_MAX}, STR_LIT(""), STR_NULL,
+		put_as(&r, SEEN_WRITE, (struct str){longest, UINT16_MAX}, STR_LIT(""), STR_NULL,
 		        (series_id){i}, true);
 		if (found(&r, SEEN_WRITE, (struct str){longest, UINT16_MAX}, STR_LIT(""), &id)) {
 			check_eq_i(id.v, i);
@@ -164,8 +215,8 @@ TEST(long_names_fill_it_too)
 		}
 	}
 	check(kept > 100 && kept < 1000);
-	seen_put(&r, SEEN_WRITE, (struct str){longest, sizeof(longest)}, STR_LIT(""), STR_NULL,
-	        (series_id){1}, true);
+	put_as(&r, SEEN_WRITE, (struct str){longest, sizeof(longest)}, STR_LIT(""), STR_NULL, (series_id){1},
+	        true);
 	check(!found(&r, SEEN_WRITE, (struct str){longest, sizeof(longest)}, STR_LIT(""), &id));
 	seen_end(&r);
 	seen_free(&s);
@@ -198,7 +249,7 @@ static void *read_all(void *arg)
 			} else if (found(&r, SEEN_LINE, a, STR_LIT("v"), &id)) {
 				wrong_ones += id.v != i + 1;
 			} else {
-				seen_put(&r, SEEN_LINE, a, STR_LIT("v"), STR_NULL, (series_id){i + 1}, true);
+				put_as(&r, SEEN_LINE, a, STR_LIT("v"), STR_NULL, (series_id){i + 1}, true);
 			}
 		}
 		seen_end(&r);

@@ -197,3 +197,38 @@ TEST(answers_as_a_list_that_is_searched_from_end_to_end)
 	arena_free(&a);
 	free(all);
 }
+
+/* Ids far apart lie in chunks of their own, and long texts in memory of their own. */
+TEST(keeps_many_and_long_ones)
+{
+	static const uint32_t at[] = {
+	        1, INDEX_CHUNK - 1, INDEX_CHUNK, 2 * INDEX_CHUNK, 7 * INDEX_CHUNK + 7, 100 * INDEX_CHUNK};
+	char text[4000];
+	struct index x;
+
+	memset(text, 'x', sizeof(text));
+	index_init(&x, sizeof(struct thing), offsetof(struct thing, index), &(long){-1}, sizeof(long));
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		struct label l[2] = {
+		        {STR_LIT("__name__"), STR_LIT("m")}, {STR_LIT("thing"), {text, 250 + i * 100}}};
+		struct labels ls = {l, 2};
+
+		check_eq_u(index_add(&x, &ls, at[i]), at[i]);
+		check_eq_u(index_add(&x, &ls, 0), 0);
+		check_eq_i(*(long *)index_beside(&x, at[i]), -1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
+		struct label l[LABELS_MAX];
+		struct labels ls = {l, index_labels(&x, at[i], l)};
+
+		check_eq_u(ls.l[1].value.n, 250 + i * 100);
+		check_eq_u(index_find(&x, &ls), at[i]);
+		check(str_is(index_value(&x, at[i], STR_LIT("__name__")), "m"));
+		check(index_value(&x, at[i], STR_LIT("site")).p == NULL);
+		if (i % 2)
+			index_remove(&x, at[i]);
+	}
+	check_eq_u(x.alive, 3);
+	check_eq_u(count(&x, MATCH_EQ, "__name__", "m", MATCH_RE, "thing", "x+"), 3);
+	index_fini(&x);
+}
