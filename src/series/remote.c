@@ -41,7 +41,7 @@ static int ask_began(struct series_remote *r, int part, double *began, struct er
 			*began = strtod(at + sizeof(name) - 1, NULL);
 	}
 	arena_free(&a);
-	return rc;
+	return rc == ERR_TOOBIG ? 0 : rc; /* it is there, and says more than anybody reads */
 }
 
 /* Whether any part was started anew. Of several parts one may be away: what it lost is seen when it is back.
@@ -89,8 +89,10 @@ static int look_for_loss(struct series_remote *r, bool fresh, struct err *e)
 		return 0;
 	r->asked = now;
 	rc = ask_all(r, &anew, e);
-	if (rc < 0)
+	if (rc < 0) {
+		r->asked = 0; /* it is away until it was asked again */
 		return rc;
+	}
 	if (anew || r->failed)
 		send_again(r, anew ? "the engine was started anew" : "the engine was away");
 	if (r->failed) /* readers need not wait any longer either */

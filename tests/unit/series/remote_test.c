@@ -275,6 +275,21 @@ TEST(an_engine_that_is_away_gets_all_of_it_later)
 	rig_fini(&g);
 }
 
+TEST(one_that_is_away_is_so_while_nothing_is_sent)
+{
+	struct rig g;
+
+	rig_init(&g, T0);
+	rig_close(&g);
+	set_status(&g.f, -1);
+	rig_open(&g);
+	wait_for(look(&g).failures > 1); /* asked again, though there is nothing to send */
+	check(!look(&g).ok);
+	set_status(&g.f, 0);
+	wait_for(look(&g).ok);
+	rig_fini(&g);
+}
+
 TEST(what_an_engine_lost_is_sent_again)
 {
 	struct rig g;
