@@ -177,6 +177,8 @@ void call_etag(struct call *c, int64_t version);
 MUST_USE int call_reason(const char *reason, struct err *e);
 /* Text of a body's member, "" when missing. */
 const char *body_text(const struct call *c, const char *name);
+/* The member `variables` of the body as JSON, nothing if it is no object. */
+struct str body_variables(const struct call *c);
 /* A list of codes as words by blanks; NULL when missing. ERR_INVALID where one has a blank. */
 MUST_USE int body_words(struct call *c, const char *name, const char **out, struct err *e);
 

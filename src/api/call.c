@@ -178,6 +178,22 @@ int call_reason(const char *reason, struct err *e)
 	return ERR_INVALID;
 }
 
+struct str body_variables(const struct call *c)
+{
+	const struct doc *d = doc_get(c->body, "variables");
+	struct str out = STR_NULL;
+	struct sb b = SB_INIT;
+	struct jw w;
+
+	if (d == NULL || d->type != DOC_MAP)
+		return out;
+	jw_init(&w, &b);
+	doc_write_json(d, &w);
+	out = str_of(arena_strndup(c->a, b.p, b.n));
+	sb_fini(&b);
+	return out;
+}
+
 const char *body_text(const struct call *c, const char *name)
 {
 	const struct doc *d = doc_get(c->body, name);

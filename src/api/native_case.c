@@ -439,23 +439,6 @@ int case_handover_post(struct call *c, struct err *e)
 	return rc;
 }
 
-/* The member `variables` of the body as JSON. */
-static struct str variables_of(struct call *c)
-{
-	const struct doc *d = doc_get(c->body, "variables");
-	struct str out = STR_NULL;
-	struct sb b = SB_INIT;
-	struct jw w;
-
-	if (d == NULL || d->type != DOC_MAP)
-		return out;
-	jw_init(&w, &b);
-	doc_write_json(d, &w);
-	out = str_of(arena_strndup(c->a, b.p, b.n));
-	sb_fini(&b);
-	return out;
-}
-
 int case_complete_post(struct call *c, struct err *e)
 {
 	struct sb faults = SB_INIT;
@@ -466,7 +449,7 @@ int case_complete_post(struct call *c, struct err *e)
 		return rc;
 	a.faults = &faults;
 	a.chinese = problem_in_chinese(c->r);
-	rc = case_complete(c->site, &a, body_text(c, "outcome"), variables_of(c), &c->who, e);
+	rc = case_complete(c->site, &a, body_text(c, "outcome"), body_variables(c), &c->who, e);
 	if (faults.n > 0)
 		c->faults = (struct str){arena_strndup(c->a, faults.p, faults.n), faults.n};
 	sb_fini(&faults);
@@ -479,7 +462,7 @@ int case_message_post(struct call *c, struct err *e)
 	int rc = begin_step(c, &a, e);
 
 	if (rc == 0)
-		rc = case_message(c->site, &a, body_text(c, "name"), variables_of(c), &c->who, e);
+		rc = case_message(c->site, &a, body_text(c, "name"), body_variables(c), &c->who, e);
 	return end_step(c, &a, rc, e);
 }
 

@@ -1,6 +1,6 @@
-/* Flows as the packs declare them, and cases that go on with another version. */
+/* Flows as the packs declare them, what begins their cases, and cases that go on with another version. */
 #include "api/api_int.h"
-#include "city/case.h"
+#include "city/flow_start.h"
 
 int flows_get(struct call *c, struct err *e)
 {
@@ -86,4 +86,50 @@ int flow_migrate_post(struct call *c, struct err *e)
 	jw_array_end(&c->w);
 	jw_object_end(&c->w);
 	return rc;
+}
+
+static struct flow_sent sent_of(struct call *c)
+{
+	/* What is read after the step must see it. */
+	store_read_end(&c->tx);
+	return (struct flow_sent){
+	        .name = body_text(c, "name"), .key = body_text(c, "key"), .variables = body_variables(c)};
+}
+
+int message_post(struct call *c, struct err *e)
+{
+	const struct flow_sent m = sent_of(c);
+	struct flow_case *out = NULL;
+	struct jw *w = &c->w;
+	int n = 0, rc = flow_message(c->site, &m, &c->who, c->a, &out, &n, e);
+
+	if (rc < 0)
+		return rc;
+	jw_object(w);
+	jw_key(w, "cases");
+	jw_array(w);
+	for (int i = 0; i < n; i++) {
+		jw_object(w);
+		jw_kid(w, "id", out[i].id);
+		jw_kstr(w, "code", out[i].code);
+		jw_kbool(w, "begun", out[i].begun);
+		jw_object_end(w);
+	}
+	jw_array_end(w);
+	jw_object_end(w);
+	return 0;
+}
+
+int signal_post(struct call *c, struct err *e)
+{
+	const struct flow_sent m = sent_of(c);
+	int waiting = 0, starting = 0, rc = flow_signal(c->site, &m, &c->who, &waiting, &starting, e);
+
+	if (rc < 0)
+		return rc;
+	jw_object(&c->w);
+	jw_kint(&c->w, "waiting", waiting);
+	jw_kint(&c->w, "starting", starting);
+	jw_object_end(&c->w);
+	return 0;
 }

@@ -3,8 +3,11 @@
 #include "base/crew.h"
 #include "base/num.h"
 
-#define PAIR_MOST 80         /* bytes of a pair and its comma */
-#define BLOCK 4096           /* bytes that are put together before they go to the text */
+#define PAIR_MOST 80 /* bytes of a pair and its comma */
+#define PAIR_USUAL 28
+#define LABELS_USUAL 200
+#define EXPECTED_MOST (16u << 20)
+#define BLOCK 64             /* pairs that room is made for at once */
 #define VALUES_OF_GROUP 4000 /* that are written at once by one of the crew */
 
 /* Digits of n at the end of text, two at a time; where they begin. */
@@ -125,23 +128,28 @@ static size_t put_seconds(char *to, time_us t, struct seconds *known)
 	return known->n;
 }
 
+/* Straight into the text's own room. */
 static void write_values(struct sb *b, const struct promql_line *l, struct seconds *known)
 {
-	char block[BLOCK + PAIR_MOST];
-	size_t n = 0;
+	for (size_t i = 0, end; i < l->n; i = end) {
+		char *to;
+		size_t n = 0, most;
 
-	for (size_t i = 0; i < l->n; i++) {
-		if (i > 0)
-			block[n++] = ',';
-		block[n++] = '[';
-		n += put_seconds(block + n, l->t[i], &known[i % SECONDS]);
-		n = put_value(block, n, l->v[i], false);
-		if (n >= BLOCK) {
-			sb_put(b, block, n);
-			n = 0;
+		end = l->n - i < BLOCK ? l->n : i + BLOCK;
+		most = (end - i) * PAIR_MOST;
+		to = sb_more(b, most);
+		if (to == NULL)
+			return;
+		for (size_t k = i; k < end; k++) {
+			if (k > 0)
+				to[n++] = ',';
+			to[n++] = '[';
+			n += put_seconds(to + n, l->t[k], &known[k % SECONDS]);
+			n = put_value(to, n, l->v[k], false);
 		}
+		to[n] = '\0';
+		b->n -= most - n;
 	}
-	sb_put(b, block, n);
 }
 
 /* Lines from … to - 1 with commas between them. */
@@ -182,6 +190,19 @@ static void write_group(void *ctx, size_t i, int hand)
 	write_lines(&g->text, gs->l, g->from, g->to);
 }
 
+/* Room for the whole, about: a long text is not moved while it grows. */
+static void expect_text(struct sb *b, const struct promql_line *l, size_t n)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < n; i++)
+		most += l[i].n * PAIR_USUAL + LABELS_USUAL;
+	if (most < EXPECTED_MOST && (b->max == 0 || most < b->max - b->n) && sb_more(b, most) != NULL) {
+		b->n -= most;
+		b->p[b->n] = '\0';
+	}
+}
+
 /* Groups of lines, of many values each. */
 static void divide(struct groups *gs, size_t n, size_t max)
 {
@@ -208,6 +229,7 @@ void prom__lines(struct jw *w, const struct promql_line *l, size_t n, struct cre
 		divide(&gs, n, w->b->max);
 	if (gs.n < 2) {
 		jw_raw(w, STR_LIT(""));
+		expect_text(w->b, l, n);
 		write_lines(w->b, l, 0, n);
 	} else {
 		crew_run(crew, gs.n, 1, NULL, write_group, &gs);

@@ -78,6 +78,7 @@ static void *work(void *arg)
 	struct crew *c = h->c;
 	uint64_t seen = 0;
 
+	thread_yield_to_others();
 	pthread_mutex_lock(&c->lock);
 	while (!c->closing) {
 		struct job *j = open_job(c);
@@ -139,19 +140,14 @@ void crew_free(struct crew **cp)
 	free(c);
 }
 
-static void wake(struct crew *c)
-{
-	pthread_cond_broadcast(&c->wake);
-}
-
 void crew_call(struct crew *c)
 {
 	if (c == NULL || c->hands == 0)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->calls++;
-	wake(c);
 	pthread_mutex_unlock(&c->lock);
+	pthread_cond_broadcast(&c->wake);
 }
 
 static void open_to_all(struct crew *c, struct job *j)
@@ -160,8 +156,8 @@ static void open_to_all(struct crew *c, struct job *j)
 	j->next = c->jobs;
 	c->jobs = j;
 	atomic_store(&c->any, true);
-	wake(c);
 	pthread_mutex_unlock(&c->lock);
+	pthread_cond_broadcast(&c->wake); /* not under the lock, which the hands take next */
 }
 
 static void close_and_wait(struct crew *c, struct job *j)

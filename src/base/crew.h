@@ -2,8 +2,9 @@
  * crew - a few threads that lend a hand: many like pieces of one caller's work are done by it and by them.
  *
  * The caller works, too, and waits for what others have begun, not for the threads: one that comes late on a
- * busy machine finds nothing to do. Several callers share the hands; however many they are, no more threads
- * than these work beside them. Who does which piece is chance: what comes out must not depend on it.
+ * busy machine finds nothing to do. Hands give way to all other threads. Several callers share the hands;
+ * however many they are, no more threads than these work beside them. Who does which piece is chance: what
+ * comes out must not depend on it.
  */
 #ifndef HEMING_CREW_H
 #define HEMING_CREW_H

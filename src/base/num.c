@@ -390,29 +390,30 @@ static void shortest_digits(double v, struct digits *g)
  */
 static size_t put_short(double v, char *to)
 {
-	char back[16], *p = back + sizeof(back);
-	size_t n;
+	char *at = to, *p;
 	if (!(v >= 0.001 && v < 1e9))
 		return 0;
-	uint64_t thousandths = (uint64_t)(v * 1000 + 0.5);
+	int64_t thousandths = (int64_t)(v * 1000 + 0.5);
 	if ((double)thousandths / 1000 != v)
 		return 0;
 	uint32_t whole = (uint32_t)(thousandths / 1000), rest = (uint32_t)(thousandths % 1000);
-	if (rest > 0) {
-		int places = 3;
-		for (; rest % 10 == 0; rest /= 10)
-			places--;
-		for (; places > 0; places--, rest /= 10)
-			*--p = (char)('0' + rest % 10);
-		*--p = '.';
-	}
-	do {
+	at++;
+	for (size_t n = 1; n < ARRAY_LEN(whole_tens) && whole >= whole_tens[n]; n++)
+		at++;
+	p = at;
+	for (; whole >= 10; whole /= 10)
 		*--p = (char)('0' + whole % 10);
-		whole /= 10;
-	} while (whole > 0);
-	n = (size_t)(back + sizeof(back) - p);
-	memcpy(to, p, n);
-	return n;
+	*--p = (char)('0' + whole);
+	if (rest > 0) {
+		*at++ = '.';
+		*at++ = (char)('0' + rest / 100);
+		rest %= 100;
+		if (rest > 0)
+			*at++ = (char)('0' + rest / 10);
+		if (rest % 10 > 0)
+			*at++ = (char)('0' + rest % 10);
+	}
+	return (size_t)(at - to);
 }
 
 static char *put_plain(const struct digits *g, char *p)

@@ -69,6 +69,29 @@ const struct bpmn_element *bpmn_element_at(const struct bpmn_def *d, int i);
 int bpmn_check(
         const struct bpmn_def *d, void (*tell)(void *ctx, bool error, int line, const char *text), void *ctx);
 
+/* ---- start events of the process, for those who begin instances ---- */
+
+struct bpmn_start {
+	const struct bpmn_element *element;
+	enum { BPMN_BY_NOBODY, BPMN_BY_TIMER, BPMN_BY_MESSAGE, BPMN_BY_SIGNAL, BPMN_BY_CONDITION } by;
+	const char *name; /* of the message or signal; the text of the timer; "" */
+};
+/* The start event at the place i of bpmn_element_at; false: there is none of the process itself. */
+bool bpmn_start_at(const struct bpmn_def *d, int i, struct bpmn_start *out);
+
+struct bpmn_services;
+/* The text of one of these attributes as written, NULL: it is not there. */
+const char *bpmn_start_text(const struct bpmn_def *d, const struct bpmn_start *start, const char *name);
+/* What it says of its case: a context of category, title, region, thing, org and level, as far as they are
+ * said; FEEL sees the variables. ERR_UNPROCESSED: it cannot be said. */
+MUST_USE int bpmn_start_says(const struct bpmn_def *d, const struct bpmn_start *start,
+        const struct feel_value *variables, const struct bpmn_services *sv, struct arena *a,
+        struct feel_value *out, struct err *e);
+/* The firing of a timer: the first (left is NULL), or that after `*at`, with what was left then. *at is
+ * TIME_NONE when there is none. ERR_UNPROCESSED: its time cannot be said. */
+MUST_USE int bpmn_start_due(const struct bpmn_def *d, const struct bpmn_start *start,
+        const struct bpmn_services *sv, struct arena *a, time_us *at, const char **left, struct err *e);
+
 /* ---- state ---- */
 
 /* What replaced values took is given back only with the state: one that lives for many steps is to be written

@@ -21,13 +21,14 @@
 struct bpmn__span {
 	enum { SPAN_AT, SPAN_AFTER, SPAN_EVERY } what;
 	time_us at;   /* SPAN_AT */
+	              /* SPAN_EVERY: the first firing, TIME_NONE: one duration after the beginning */
 	int months;   /* SPAN_AFTER, SPAN_EVERY: calendar months … */
 	dur_us rest;  /* … and the rest */
-	int64_t left; /* SPAN_EVERY: firings still to come, -1 for no end */
+	int64_t left; /* SPAN_EVERY: firings still to come, from `at` on where it is said; -1 for no end */
 };
 
-/* ISO 8601 date-time, duration or R[n]/duration; z: zone of a date-time without one. False and words in
- * *why if it is none of them. */
+/* ISO 8601 date-time, duration, R[n]/duration or R[n]/date-time/duration; z: zone of a date-time without one.
+ * False and words in *why if it is none of them. */
 MUST_USE bool bpmn__span_parse(
         struct str text, const struct zone *z, struct bpmn__span *out, const char **why);
 /* The text that reads back as the same span. */
@@ -84,10 +85,11 @@ struct bpmn__loop {
 	struct feel_expr *result;             /* … this, of each instance */
 };
 
-/* What goes into a called process, or comes out of it. */
+/* What goes into a called process, or comes out of it; what a start event says of the case that it begins. */
 struct bpmn__map {
 	const char *name;
-	struct feel_expr *value;
+	struct feel_expr *value; /* NULL: text */
+	const char *text;
 };
 
 struct bpmn__node {
@@ -112,9 +114,11 @@ struct bpmn__node {
 	struct bpmn__map *give, *back; /* call: what goes in and comes out; none: all variables */
 	int n_give, n_back;
 	struct bpmn__timer timer;
-	struct feel_expr *expr; /* condition of an event, org of a user task; NULL if none */
-	const char *org;        /* user task: a fixed org, "" if none */
-	const char *result;     /* business rule: variable of the result */
+	struct feel_expr *expr;       /* condition of an event, org of a user task; NULL if none */
+	const char *org;              /* user task: a fixed org, "" if none */
+	const char *result;           /* business rule: variable of the result */
+	const struct bpmn__map *said; /* start event of the process: what it says of the case */
+	int n_said;
 };
 
 struct bpmn__flow {

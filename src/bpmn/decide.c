@@ -1,8 +1,6 @@
 /* Deciding: what an input sets going. run_int.h says how a run works. */
 #include "bpmn/run_int.h"
 
-#define EVALUATION_MAX 1000000 /* steps of one expression */
-
 static int refuse(struct run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static int refuse(struct run *r, const char *fmt, ...)
 {
@@ -255,7 +253,7 @@ int bpmn_decide(const struct bpmn_def *d, const struct bpmn_state *s, const stru
 	OBJ_CHECK(d, BPMN__DEF_MAGIC);
 	OBJ_CHECK(s, BPMN__STATE_MAGIC);
 	*out = (struct bpmn_events){0};
-	r.scope = (struct feel_scope){.now = sv->now, .zone = r.zone, .max_steps = EVALUATION_MAX};
+	r.scope = (struct feel_scope){.now = sv->now, .zone = r.zone, .max_steps = RUN__EVALUATION_MAX};
 	rc = bpmn__state_draft(&r.s, s, a, e);
 	if (rc == 0 && in->type != BPMN_MIGRATE)
 		rc = bpmn__state_bind(&r.s, d, sv, e);

@@ -3,11 +3,6 @@
 
 /* ---- timers ---- */
 
-struct due {
-	time_us at;
-	struct str cycle; /* what is left of a cycle after this firing; "" if nothing */
-};
-
 /* The instant a span from `from`. */
 static bool span_end(struct run *r, const struct bpmn__timer *t, const struct bpmn__span *span, time_us from,
         time_us *at, const char **why)
@@ -30,27 +25,63 @@ static bool span_end(struct run *r, const struct bpmn__timer *t, const struct bp
 	return *at != TIME_NONE;
 }
 
-/* The text of a cycle after one firing fewer; "" when that was the last. */
-static struct str cycle_left(struct run *r, struct bpmn__span span)
+static struct str cycle_text(struct run *r, const struct bpmn__span *span)
 {
 	struct sb b = SB_INIT;
 	struct str s;
 
+	bpmn__span_write(span, &b);
+	s = run__keep(r, b.p, b.n);
+	sb_fini(&b);
+	return s;
+}
+
+/* The text of a cycle after one firing fewer; "" when that was the last. */
+static struct str cycle_left(struct run *r, struct bpmn__span span)
+{
 	if (span.left == 1)
 		return STR_NULL;
 	if (span.left > 0)
 		span.left--;
-	bpmn__span_write(&span, &b);
-	s = run__keep(r, b.p, b.n);
-	sb_fini(&b);
-	return s;
+	return cycle_text(r, &span);
+}
+
+/* The first firing later than `after` of a cycle whose first is said; at TIME_NONE when all are over. */
+static bool grid_after(struct run *r, const struct bpmn__timer *t, struct bpmn__span span, time_us after,
+        struct run__due *out, const char **why)
+{
+	/* No more than have surely passed: a month has at most 31 days, and clocks are moved by hours. */
+	__int128 longest = (__int128)span.months * 31 * US_DAY + span.rest;
+	int64_t k = *t->calendar == '\0' && after > span.at ? (int64_t)((after - span.at) / longest) : 0;
+	time_us at = span.at;
+
+	*out = (struct run__due){.at = TIME_NONE};
+	k = k > 2 ? k - 2 : 0;
+	if (k > 0)
+		at = time_add(r->zone, span.at, (int)(span.months * k), span.rest * k);
+	for (int i = 0; i < 100000 && at <= after; i++) {
+		time_us before = at;
+
+		if (++k, *t->calendar == '\0')
+			at = time_add(r->zone, span.at, (int)(span.months * k), span.rest * k);
+		else if (!span_end(r, t, &span, before, &at, why))
+			return false;
+		if (at <= before)
+			return true;
+	}
+	if (at <= after || (span.left >= 0 && k >= span.left))
+		return true;
+	*out = (struct run__due){.at = at};
+	if (span.left < 0 || k + 1 < span.left)
+		out->cycle = cycle_text(r, &span);
+	return true;
 }
 
 static bool value_span(struct run *r, const struct feel_value *v, struct bpmn__span *span, const char **why)
 {
 	const dur_us most = 1000 * 366 * US_DAY;
 
-	*span = (struct bpmn__span){.left = -1};
+	*span = (struct bpmn__span){.at = TIME_NONE, .left = -1};
 	switch (v->type) {
 	case FEEL_STRING: return bpmn__span_parse(v->string, r->zone, span, why);
 	case FEEL_DAYS:
@@ -77,16 +108,14 @@ static bool value_span(struct run *r, const struct feel_value *v, struct bpmn__s
 	}
 }
 
-/* When the timer of a node is due. False: it cannot be said, because of *why; or the expression is null,
- * then *why is NULL. */
-static bool timer_due(struct run *r, const struct feel_scope *seen, const struct bpmn__node *n,
-        struct due *out, const char **why)
+bool run__timer_due(struct run *r, const struct feel_scope *seen, const struct bpmn__node *n,
+        struct run__due *out, const char **why)
 {
 	struct bpmn__span span;
 	struct feel_value v;
 	char words[300];
 
-	*out = (struct due){.at = TIME_NONE};
+	*out = (struct run__due){.at = TIME_NONE};
 	if (n->timer.expr == NULL) {
 		if (!bpmn__span_parse(str_of(n->timer.text), r->zone, &span, why))
 			return false;
@@ -101,6 +130,8 @@ static bool timer_due(struct run *r, const struct feel_scope *seen, const struct
 	}
 	if (span.what == SPAN_AT)
 		out->at = span.at;
+	else if (span.what == SPAN_EVERY && span.at != TIME_NONE)
+		return grid_after(r, &n->timer, span, r->sv->now - 1, out, why);
 	else if (!span_end(r, &n->timer, &span, r->sv->now, &out->at, why))
 		return false;
 	if (span.what == SPAN_EVERY)
@@ -109,7 +140,7 @@ static bool timer_due(struct run *r, const struct feel_scope *seen, const struct
 }
 
 static void set_timer(struct run *r, const struct bpmn_def *d, const struct bpmn__node *n, uint32_t owner,
-        const struct due *due)
+        const struct run__due *due)
 {
 	run__emit(r, &(struct bpmn_event){.type = BPMN_TIMER_SET,
 	                     .element = n->pub.id,
@@ -121,29 +152,40 @@ static void set_timer(struct run *r, const struct bpmn_def *d, const struct bpmn
 	                     .text = due->cycle});
 }
 
-/* After a firing: the next one of a cycle. Those that were missed are passed over and count as fired. */
-static void next_of_cycle(struct run *r, const struct bpmn__wait *w, const struct bpmn__node *n)
+bool run__cycle_next(struct run *r, const struct bpmn__node *n, struct run__due *due)
 {
 	struct bpmn__span span;
-	struct due due = {.at = w->at};
 	const char *why;
 	time_us before;
 
-	if (w->text.n == 0 || !bpmn__span_parse(w->text, r->zone, &span, &why))
-		return;
+	if (due->cycle.n == 0 || !bpmn__span_parse(due->cycle, r->zone, &span, &why))
+		return false;
+	if (span.at != TIME_NONE)
+		return grid_after(
+		               r, &n->timer, span, due->at > r->sv->now ? due->at : r->sv->now, due, &why) &&
+		       due->at != TIME_NONE;
 	for (int i = 0; i < 100000; i++) {
-		before = due.at;
-		if (!span_end(r, &n->timer, &span, before, &due.at, &why) || due.at <= before)
-			return;
-		if (due.at > r->sv->now)
+		before = due->at;
+		if (!span_end(r, &n->timer, &span, before, &due->at, &why) || due->at <= before)
+			return false;
+		if (due->at > r->sv->now)
 			break;
 		if (span.left > 0 && --span.left == 0)
-			return;
+			return false;
 	}
-	if (due.at <= r->sv->now && !span_end(r, &n->timer, &span, r->sv->now, &due.at, &why))
-		return;
-	due.cycle = cycle_left(r, span);
-	set_timer(r, w->def, n, w->owner, &due);
+	if (due->at <= r->sv->now && !span_end(r, &n->timer, &span, r->sv->now, &due->at, &why))
+		return false;
+	due->cycle = cycle_left(r, span);
+	return true;
+}
+
+/* After a firing: the next one of a cycle. */
+static void next_of_cycle(struct run *r, const struct bpmn__wait *w, const struct bpmn__node *n)
+{
+	struct run__due due = {.at = w->at, .cycle = w->text};
+
+	if (run__cycle_next(r, n, &due))
+		set_timer(r, w->def, n, w->owner, &due);
 }
 
 static void drop_wait(struct run *r, const struct bpmn__wait *w)
@@ -227,7 +269,7 @@ static uint32_t waiter(const struct run *r, const struct bpmn__node *n, uint32_t
 bool run__arm(struct run *r, uint32_t token, const struct bpmn_event *open, const int *node, int n)
 {
 	const struct bpmn_def *d = run__token(r, token)->def;
-	struct due *due = arena_array(r->a, (size_t)n, sizeof *due);
+	struct run__due *due = arena_array(r->a, (size_t)n, sizeof *due);
 	const char *why = NULL;
 
 	if (due == NULL) {
@@ -237,7 +279,8 @@ bool run__arm(struct run *r, uint32_t token, const struct bpmn_event *open, cons
 	for (int i = 0; i < n; i++) {
 		const struct bpmn__node *x = &d->node[node[i]];
 
-		if (x->trigger != TRIGGER_TIMER || timer_due(r, run__seen(r, token, false), x, &due[i], &why))
+		if (x->trigger != TRIGGER_TIMER ||
+		        run__timer_due(r, run__seen(r, token, false), x, &due[i], &why))
 			continue;
 		if (why == NULL && x->kind != KIND_CATCH)
 			continue;

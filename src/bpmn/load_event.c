@@ -141,9 +141,36 @@ static int event_definition(struct loader *l, const struct xml *x, const struct 
 	        DEFINITIONS[which].attr, DEFINITIONS[which].root);
 }
 
+/* What the start event of a process says of the case that it begins: texts, or FEEL behind "=". */
+static int said(struct loader *l, const struct xml *x, struct bpmn__node *n)
+{
+	static const char *const ABOUT[] = {"category", "title", "region", "thing", "org", "level"};
+	struct bpmn__map *all = arena_array(l->d->a, ARRAY_LEN(ABOUT), sizeof(*all));
+
+	n->said = all;
+	for (size_t i = 0; i < ARRAY_LEN(ABOUT); i++) {
+		const char *text = xml_attr_ns(x, BPMN__NS_OWN, ABOUT[i], "");
+		struct bpmn__map *m = &all[n->n_said];
+		char what[40];
+		int rc;
+
+		if (*text == '\0')
+			continue;
+		*m = (struct bpmn__map){.name = ABOUT[i], .text = load__keep(l, text)};
+		snprintf(what, sizeof(what), "the attribute %s", ABOUT[i]);
+		if (*text == '=' && (rc = load__feel(l, x, text, what, &m->value)) < 0)
+			return rc;
+		n->n_said++;
+	}
+	return 0;
+}
+
 int load__event(struct loader *l, const struct xml *x, struct bpmn__node *n, bool handler)
 {
 	int rc;
+
+	if (n->kind == KIND_START && n->parent < 0 && (rc = said(l, x, n)) < 0)
+		return rc;
 
 	for (const struct xml *c = x->child; c != NULL; c = c->next) {
 		size_t i;

@@ -139,6 +139,8 @@ static void arm_token(struct run *r, const struct bpmn_input *in, uint32_t token
 	const struct bpmn__node *n = run__node(t);
 	int node = t->node, *targets;
 
+	if (t->doing == DOING_STUCK) /* done: it waits for nothing any more */
+		return;
 	if (n->kind == KIND_CATCH || n->kind == KIND_RECEIVE)
 		arm_new(r, in, token, token, &node, 1);
 	if (n->kind == KIND_EVENT_GATEWAY) {

@@ -18,6 +18,7 @@
 /* Instances of one activity, and processes that call one another. */
 #define RUN__INSTANCES_MAX 1000
 #define RUN__CALLS_MAX 16
+#define RUN__EVALUATION_MAX 1000000 /* steps of one expression */
 
 struct run {
 	const struct bpmn_def *d;
@@ -82,6 +83,18 @@ void run__merge(struct run *r, uint32_t key, bool inside, const struct feel_valu
 bool run__is_reserved(struct str name);
 
 /* ---- event.c: timers, waits, what happens to who waits ---- */
+
+struct run__due {
+	time_us at;       /* TIME_NONE: never */
+	struct str cycle; /* what is left of a cycle after this firing; "" if nothing */
+};
+/* When the timer of a node is due. False: it cannot be said, because of *why; or the expression is null,
+ * then *why is NULL. */
+bool run__timer_due(struct run *r, const struct feel_scope *seen, const struct bpmn__node *n,
+        struct run__due *out, const char **why);
+/* The firing of a cycle that comes after that at due->at: changes *due, false if there is none. Those that
+ * were missed are passed over and count as fired. */
+bool run__cycle_next(struct run *r, const struct bpmn__node *n, struct run__due *due);
 
 /*
  * Does `open`, if it is not NULL, and sets the timers and waits for the events `node` (n of them) on behalf

@@ -1,4 +1,4 @@
-/* The texts of timers: ISO 8601 date-time, duration, or R[n]/duration. */
+/* The texts of timers: ISO 8601 date-time, duration, or R[n]/duration, perhaps with a date-time between. */
 #include "bpmn/bpmn_int.h"
 
 #include "base/num.h"
@@ -7,7 +7,7 @@ bool bpmn__span_parse(struct str text, const struct zone *z, struct bpmn__span *
 {
 	struct str rest = str_trim(text), head;
 
-	*out = (struct bpmn__span){.left = -1};
+	*out = (struct bpmn__span){.at = TIME_NONE, .left = -1};
 	if (rest.n == 0) {
 		*why = "the text of the timer is empty";
 		return false;
@@ -20,6 +20,14 @@ bool bpmn__span_parse(struct str text, const struct zone *z, struct bpmn__span *
 		if (head.n > 0 && (!num_int(head, &out->left) || out->left < 1)) {
 			*why = "the number of repetitions must be a whole number from 1 up, as in R3/PT1H";
 			return false;
+		}
+		if (rest.p != NULL && rest.n > 0 && rest.p[0] != 'P') {
+			head = str_cut(&rest, '/');
+			if (!time_parse(head, z, &out->at)) {
+				*why = "a cycle may begin at a date-time, as in "
+				       "R/2027-01-01T08:00:00+08:00/P1D";
+				return false;
+			}
 		}
 		if (rest.p == NULL || !dur_parse_iso(rest, &out->months, &out->rest)) {
 			*why = "a cycle is R[n]/duration, as in R3/PT1H";
@@ -59,6 +67,10 @@ void bpmn__span_write(const struct bpmn__span *span, struct sb *b)
 		if (span->left >= 0)
 			sb_printf(b, "%lld", (long long)span->left);
 		sb_putc(b, '/');
+		if (span->at != TIME_NONE) {
+			sb_puts(b, time_format(span->at, zone_utc(), buf));
+			sb_putc(b, '/');
+		}
 	}
 	sb_putc(b, 'P');
 	if (span->months != 0)

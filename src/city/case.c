@@ -25,7 +25,7 @@ static const char *text(const char *s)
 
 static int check_words(const struct case_open *in, struct err *e)
 {
-	static const char *const sources[] = {"alarm", "hotline", "patrol", "manual", "import"};
+	static const char *const sources[] = {"alarm", "hotline", "patrol", "manual", "import", "flow"};
 	bool known = false;
 
 	if (*text(in->title) == '\0' || utf8_length(str_of(in->title)) > TITLE_MAX)
@@ -35,7 +35,7 @@ static int check_words(const struct case_open *in, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(sources); i++)
 		known = known || strcmp(text(in->source), sources[i]) == 0;
 	if (!known)
-		return bad_field(e, "source", "alarm, hotline, patrol, manual or import is needed");
+		return bad_field(e, "source", "alarm, hotline, patrol, manual, import or flow is needed");
 	if (in->level < 0 || in->level > 4)
 		return bad_field(
 		        e, "level", "a level from 1 (red) to 4 (blue) is needed, 0 for the category's");
@@ -122,7 +122,9 @@ static struct feel_value start_variables(
         struct stepping *x, const struct case_open *in, const char *org, const struct thing *thing)
 {
 	struct arena *a = x->a;
-	struct feel_value v = {.type = FEEL_CONTEXT}, desk = {.type = FEEL_CONTEXT};
+	struct feel_value v = in->event != NULL ? feel_copy(a, in->event->variables)
+	                                        : (struct feel_value){.type = FEEL_CONTEXT},
+	                  desk = {.type = FEEL_CONTEXT};
 
 	put_text(a, &desk, "org", dispatch__desk(x->snap));
 	feel_put(a, &v, STR_LIT("alarm"),
@@ -173,11 +175,33 @@ static int write_row(struct stepping *x, const char *reporter, struct err *e)
 	        NULL, e);
 }
 
-static int begin_flow(struct stepping *x, const struct feel_value *variables, const char *note, struct err *e)
+/* The key goes over to it from a case that is closed. */
+static int write_event(struct stepping *x, const struct case_event *event, struct err *e)
 {
-	const struct bpmn_input start = {.type = BPMN_START, .name = STR_LIT(""), .variables = variables};
+	const struct str flow = str_of(event->flow->code), key = str_of(event->key);
+	int rc = sql_case_begun_free(x->tx, &(struct sql_case_begun_free_in){flow, key}, NULL, e);
+
+	return rc < 0 ? rc
+	              : sql_case_begun_add(x->tx,
+	                        &(struct sql_case_begun_add_in){.case_id = x->c.id,
+	                                .flow = flow,
+	                                .element = str_of(event->element),
+	                                .key = key,
+	                                .depth = event->depth},
+	                        NULL, e);
+}
+
+static int begin_flow(struct stepping *x, const struct case_event *event, const struct feel_value *variables,
+        const char *note, struct err *e)
+{
+	const char *element = event != NULL ? event->element : "";
+	const struct bpmn_input start = {.type = BPMN_START, .name = str_of(element), .variables = variables};
 	struct step_entry j;
-	int rc = step__history(x, "opened", "", "", note, "", e);
+	int rc;
+
+	if (event != NULL)
+		note = *note != '\0' ? arena_printf(x->a, "%s; %s", event->note, note) : event->note;
+	rc = step__history(x, "opened", "", "", note, element, e);
 
 	if (rc == 0)
 		rc = step__count(x, "opened", x->c.opened, 1, e);
@@ -192,6 +216,8 @@ static int begin_flow(struct stepping *x, const struct feel_value *variables, co
 	jw_kstr(&j.w, "thing", x->c.thing);
 	jw_kstr(&j.w, "unit", x->c.unit);
 	jw_ktime(&j.w, "deadline", x->c.deadline);
+	if (event != NULL)
+		jw_kstr(&j.w, "event", event->note);
 	rc = step__entry_end(x, &j, "case.opened", e);
 	if (rc == 0 && x->c.deadline != TIME_NONE)
 		rc = sql_timer_put(x->tx,
@@ -216,7 +242,7 @@ int case__open(struct store_tx *tx, struct site *s, const struct snapshot *snap,
 	int rc;
 
 	step__begin(&x, tx, s, by);
-	x.flow = flow_of(s, k);
+	x.flow = in->event != NULL ? in->event->flow : flow_of(s, k);
 	if (x.flow == NULL) {
 		rc = err_set(e, ERR_UNPROCESSED, "no pack has a flow that a case could take");
 		goto out;
@@ -255,11 +281,13 @@ int case__open(struct store_tx *tx, struct site *s, const struct snapshot *snap,
 	rc = next_code(tx, s, x.c.opened, x.a, &x.c.code, e);
 	if (rc == 0)
 		rc = write_row(&x, text(in->reporter), e);
+	if (rc == 0 && in->event != NULL)
+		rc = write_event(&x, in->event, e);
 	if (rc < 0)
 		goto out;
 	x.state = bpmn_state_new();
 	variables = start_variables(&x, in, org, thing);
-	rc = begin_flow(&x, &variables, d->note, e);
+	rc = begin_flow(&x, in->event, &variables, d->note, e);
 	if (rc < 0)
 		goto out;
 	*id = x.c.id;

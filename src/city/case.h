@@ -16,7 +16,7 @@
 struct city_case {
 	int64_t id;
 	const char *code;                               /* AJ-20260714-0001 */
-	const char *category, *title, *detail, *source; /* source: alarm hotline patrol manual import */
+	const char *category, *title, *detail, *source; /* source: alarm hotline patrol manual import flow */
 	const char *state;                              /* "open", "closed", "void" */
 	const char *stage; /* stage of the open task: "handle" … ; "" when closed */
 	int level;
@@ -32,6 +32,14 @@ struct city_case {
 	double lon, lat; /* NaN if none */
 	bool demo;
 };
+struct case_event { /* of a flow's start event */
+	const struct flow_def *flow;
+	const char *element;
+	const struct feel_value *variables; /* what it brings, a context */
+	const char *key;                    /* what later messages about the case say, "" none */
+	int depth;                          /* of cases that began one another */
+	const char *note;                   /* for the history */
+};
 struct case_open {
 	const char *category, *title, *detail, *source, *region, *thing;
 	const char *reporter;                   /* who told it, "" */
@@ -41,6 +49,7 @@ struct case_open {
 	const struct feel_value *alarm_context; /* NULL if none */
 	const char *org;                        /* "": the decision table's */
 	time_us opened, deadline;               /* TIME_NONE: now, by the category */
+	const struct case_event *event;         /* that begins it; NULL: the category says the flow */
 };
 /* Inside a write. Region of the thing or the place decides the reporting unit. */
 MUST_USE int case_open_in(struct store_tx *tx, struct site *s, const struct case_open *in,

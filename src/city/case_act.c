@@ -427,19 +427,19 @@ static bool has_outcome(const char *outcomes, const char *outcome)
 	return false;
 }
 
-static int read_variables(struct stepping *x, struct str json, struct feel_value *out, struct err *e)
+int step__read_variables(
+        struct arena *a, const struct snapshot *snap, struct str json, struct feel_value *out, struct err *e)
 {
 	const struct feel_value *org;
 
 	*out = (struct feel_value){.type = FEEL_CONTEXT};
-	if (json.n > 0 && (feel_read_json(x->a, json, out, e) < 0 || out->type != FEEL_CONTEXT)) {
+	if (json.n > 0 && (feel_read_json(a, json, out, e) < 0 || out->type != FEEL_CONTEXT)) {
 		err_set(e, ERR_INVALID, "a JSON object is needed");
 		return err_at(e, NULL, 0, 0, "variables"), ERR_INVALID;
 	}
 	org = feel_get(out, "org");
-	if (org != NULL &&
-	        (org->type != FEEL_STRING ||
-	                snapshot_org(x->snap, arena_strndup(x->a, org->string.p, org->string.n)) == NULL)) {
+	if (org != NULL && (org->type != FEEL_STRING || snapshot_org(snap, arena_strndup(a, org->string.p,
+	                                                                           org->string.n)) == NULL)) {
 		err_set(e, ERR_INVALID, "no org has this code");
 		return err_at(e, NULL, 0, 0, "variables.org"), ERR_INVALID;
 	}
@@ -478,7 +478,7 @@ static int complete(struct stepping *x, struct case_task *t, const struct acting
 	struct feel_value variables;
 	struct step_entry j;
 	const struct form_def *form = step__form(x, t);
-	int rc = read_variables(x, w->variables, &variables, e);
+	int rc = step__read_variables(x->a, x->snap, w->variables, &variables, e);
 
 	if (rc == 0 && form != NULL)
 		rc = step__fill_form(x, t, form, w->outcome, &variables, w->act, e);
@@ -535,33 +535,36 @@ static int complete_write(struct store_tx *tx, void *arg, struct err *e)
 	return rc;
 }
 
+int step__message(struct stepping *x, const char *name, const struct feel_value *variables, struct err *e)
+{
+	const struct bpmn_input in = {.type = BPMN_MESSAGE, .name = str_of(name), .variables = variables};
+	struct step_entry j;
+	int rc = step__history(x, "received", "", "", name, "", e);
+
+	if (rc < 0)
+		return rc;
+	step__entry(x, &j);
+	jw_kstr(&j.w, "message", name);
+	rc = step__entry_end(x, &j, "case.received", e);
+	return rc < 0 ? rc : step__run(x, &in, e);
+}
+
 static int message_write(struct store_tx *tx, void *arg, struct err *e)
 {
 	struct acting *w = arg;
-	struct bpmn_input in = {.type = BPMN_MESSAGE, .name = str_of(w->message)};
 	struct feel_value variables;
-	struct step_entry j;
 	struct stepping x;
 	int rc = step__load(&x, tx, w->s, w->by, w->act->id, e);
 
 	if (rc == 0 && strcmp(x.c.state, "open") != 0)
 		rc = err_set(e, ERR_STATE, "the case %s is %s", x.c.code, x.c.state);
 	if (rc == 0)
-		rc = read_variables(&x, w->variables, &variables, e);
+		rc = step__read_variables(x.a, x.snap, w->variables, &variables, e);
 	if (rc == 0)
-		rc = step__history(&x, "received", "", "", w->message, "", e);
-	if (rc < 0)
-		goto out;
-	step__entry(&x, &j);
-	jw_kstr(&j.w, "message", w->message);
-	rc = step__entry_end(&x, &j, "case.received", e);
-	in.variables = &variables;
-	if (rc == 0)
-		rc = step__run(&x, &in, e);
+		rc = step__message(&x, w->message, &variables, e);
 	if (rc == 0)
 		rc = step__save(&x, false, e);
 	w->closed = rc == 0 && x.closed_now;
-out:
 	step__end(&x);
 	return rc;
 }

@@ -107,10 +107,31 @@ bool step__waits_for_signal(struct stepping *x);
 MUST_USE int step__listen(struct stepping *x, struct err *e);
 /* To the other cases. */
 MUST_USE int step__send_signal(struct stepping *x, struct str name, struct err *e);
+/* To all cases but that one (0: to all), with variables, a JSON object or "". waiting: how many there are,
+ * NULL at will. */
+MUST_USE int signal__send(struct store_tx *tx, int64_t but, struct str name, time_us at, struct str variables,
+        int *waiting, struct err *e);
 /* Is that column of a row of `timer` a signal? */
 bool step__is_signal(struct str element, struct str *name);
 /* The step of a case that hears a signal. */
-MUST_USE int step__hear(struct stepping *x, struct str name, struct err *e);
+MUST_USE int step__hear(struct stepping *x, struct str name, struct str variables, struct err *e);
+
+/* ---- flow_start.c ---- */
+
+/* What a step sends begins the cases of the flows that start by it, each in a transaction of its own. */
+MUST_USE int step__begin_others(
+        struct stepping *x, bool signal, struct str name, const struct feel_value *variables, struct err *e);
+
+/* ---- case_act.c ---- */
+
+/* Variables that somebody gives to a flow: a JSON object, or nothing. */
+MUST_USE int step__read_variables(
+        struct arena *a, const struct snapshot *snap, struct str json, struct feel_value *out, struct err *e);
+/* The step of a case that gets a message. */
+MUST_USE int step__message(
+        struct stepping *x, const char *name, const struct feel_value *variables, struct err *e);
+/* Failures of the store, which pass: the same may go well later. */
+bool step__passes(int rc);
 
 /* ---- case_form.c ---- */
 

@@ -103,14 +103,34 @@ int step__listen(struct stepping *x, struct err *e)
 	return rc;
 }
 
+int signal__send(struct store_tx *tx, int64_t but, struct str name, time_us at, struct str variables,
+        int *waiting, struct err *e)
+{
+	struct str element = str_of(arena_printf(store_arena(tx), "%c" STR_FMT, MARK, STR_ARG(name)));
+	struct sql_timer_signal_waits_row r = {0};
+	int rc = 0;
+
+	if (waiting != NULL) {
+		rc = sql_timer_signal_waits(
+		        tx, &(struct sql_timer_signal_waits_in){element, SIGNAL_NEVER}, &r, e);
+		*waiting = (int)r.n;
+	}
+	if (rc < 0)
+		return rc;
+	return sql_timer_signal(tx,
+	        &(struct sql_timer_signal_in){.case_id = but,
+	                .element = element,
+	                .at = at,
+	                .never = SIGNAL_NEVER,
+	                .variables = variables},
+	        NULL, e);
+}
+
 int step__send_signal(struct stepping *x, struct str name, struct err *e)
 {
-	return sql_timer_signal(x->tx,
-	        &(struct sql_timer_signal_in){.case_id = x->c.id,
-	                .element = str_of(arena_printf(x->a, "%c" STR_FMT, MARK, STR_ARG(name))),
-	                .at = x->now,
-	                .never = SIGNAL_NEVER},
-	        NULL, e);
+	int rc = signal__send(x->tx, x->c.id, name, x->now, STR_LIT(""), NULL, e);
+
+	return rc < 0 ? rc : step__begin_others(x, true, name, NULL, e);
 }
 
 bool step__is_signal(struct str element, struct str *name)
@@ -121,9 +141,10 @@ bool step__is_signal(struct str element, struct str *name)
 	return true;
 }
 
-int step__hear(struct stepping *x, struct str name, struct err *e)
+int step__hear(struct stepping *x, struct str name, struct str variables, struct err *e)
 {
-	const struct bpmn_input in = {.type = BPMN_SIGNAL, .name = name};
+	struct feel_value brought = {.type = FEEL_CONTEXT};
+	const struct bpmn_input in = {.type = BPMN_SIGNAL, .name = name, .variables = &brought};
 	const char *kept = arena_strndup(x->a, name.p, name.n);
 	struct step_entry j;
 	/* Heard once, by all in the case that wait for it; who waits on waits for the next. */
@@ -133,6 +154,8 @@ int step__hear(struct stepping *x, struct str name, struct err *e)
 	                .never = SIGNAL_NEVER},
 	        NULL, e);
 
+	if (rc == 0 && variables.n > 0)
+		rc = feel_read_json(x->a, variables, &brought, e);
 	if (rc == 0)
 		rc = step__history(x, "received", "", "", kept, "", e);
 	if (rc < 0)

@@ -383,7 +383,11 @@ static int on_event(struct stepping *x, const struct bpmn_event *ev, struct err 
 		return step__history(
 		        x, "decided", element_name(x, ev), "", keep(x, ev->text), ev->element, e);
 	case BPMN_ESCALATED: return on_escalated(x, ev, e);
-	case BPMN_MESSAGE_SENT: return on_message(x, ev, e);
+	case BPMN_MESSAGE_SENT: {
+		int rc = on_message(x, ev, e);
+
+		return rc < 0 ? rc : step__begin_others(x, false, ev->text, &ev->value, e);
+	}
 	case BPMN_SIGNAL_SENT: return on_signal(x, ev, e);
 	case BPMN_ENDED: x->closed_now = true; return 0;
 	case BPMN_STARTED:

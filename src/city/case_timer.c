@@ -21,20 +21,23 @@ static int fire_write(struct store_tx *tx, void *arg, struct err *e)
 	const struct bpmn_input in = {.type = BPMN_TIMER, .key = f->key, .name = STR_LIT("")};
 	struct sql_timer_get_row row;
 	struct stepping x = {0};
-	struct str signal = STR_NULL;
+	struct str signal = STR_NULL, variables = STR_NULL;
 	int rc;
 
 	f->fired = f->overdue = f->closed = false;
 	rc = sql_timer_get(tx, &(struct sql_timer_get_in){f->case_id, f->key}, &row, e);
 	if (rc <= 0 || row.at > store_now(tx))
 		return rc < 0 ? rc : 0;
-	if (step__is_signal(row.element, &signal))
+	if (step__is_signal(row.element, &signal)) {
 		signal.p = arena_strndup(store_arena(tx), signal.p, signal.n);
+		variables = (struct str){
+		        arena_strndup(store_arena(tx), row.variables.p, row.variables.n), row.variables.n};
+	}
 	rc = step__load(&x, tx, f->s, &who_system, f->case_id, e);
 	if (rc < 0)
 		goto out;
 	if (signal.p != NULL)
-		rc = step__hear(&x, signal, e);
+		rc = step__hear(&x, signal, variables, e);
 	else {
 		rc = sql_timer_drop(tx, &(struct sql_timer_drop_in){f->case_id, f->key}, NULL, e);
 		if (rc == 0)
@@ -79,7 +82,7 @@ static int put_off(struct store_tx *tx, void *arg, struct err *e)
 	        NULL, e);
 }
 
-static bool passes(int rc)
+bool step__passes(int rc)
 {
 	return rc == ERR_UNAVAILABLE || rc == ERR_BUSY || rc == ERR_FULL || rc == ERR_IO ||
 	       rc == ERR_CANCELLED || rc == ERR_TIMEOUT;
@@ -101,7 +104,7 @@ int case_timers(struct site *s, time_us now, int limit, int *fired, time_us *nex
 			break;
 		}
 		rc = store_write(s->store, "fire a timer", fire_write, &f[i], &why);
-		if (rc < 0 && !passes(rc)) {
+		if (rc < 0 && !step__passes(rc)) {
 			LOG(RULE_FAULT, log_s("what", "timer"), log_i("case", f[i].case_id),
 			        log_s("why", why.text));
 			rc = store_write(s->store, "put a timer off", put_off, &f[i], &why);

@@ -117,6 +117,8 @@ int pack__load_flows(struct store_tx *tx, struct catalog *c, struct err *e)
 		f->pack = arena_strndup(c->arena, row.pack.p, row.pack.n);
 		f->file = file;
 		f->version = (int)row.version;
+		f->at = row.at;
+		f->live = catalog_flow(c, f->code, 0) == f && !row.gone;
 		f->xml = arena_strndup(c->arena, row.xml.p, row.xml.n);
 		f->def = def;
 	}

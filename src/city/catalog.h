@@ -157,6 +157,8 @@ struct flow_def {
 	const char *pack; /* "" where that was not noted when it came */
 	const char *file; /* within the pack */
 	int version;      /* of this site, from 1; running cases keep theirs */
+	time_us at;       /* when it came in */
+	bool live;        /* the newest, and its pack still has it: its start events begin cases */
 	const char *xml;
 	struct bpmn_def *def;
 };

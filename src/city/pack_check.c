@@ -1,4 +1,5 @@
 /* What of a pack refers to what: unknown codes, doubled codes, trees that bite their tail. */
+#include "city/flow_start.h"
 #include "city/indicator.h"
 #include "city/pack_int.h"
 
@@ -156,6 +157,21 @@ static void check_calendars(struct pack_data *d)
 	}
 }
 
+/* A start event that something outside triggers, and that could begin no case. */
+static void check_start(struct pack_data *d, const struct flow_def *f, int element)
+{
+	struct bpmn_start start;
+	const char *lacks;
+
+	if (!bpmn_start_at(f->def, element, &start) || start.by == BPMN_BY_NOBODY ||
+	        start.by == BPMN_BY_CONDITION)
+		return;
+	lacks = flow_start_lacks(d->catalog, f, &start, d->a);
+	if (lacks != NULL)
+		pack__tell(d, false, f->file, start.element->line, 0, start.element->id,
+		        "no case begins by this start event: %s", lacks);
+}
+
 static void check_flows(struct pack_data *d)
 {
 	const struct catalog *c = d->catalog;
@@ -167,8 +183,10 @@ static void check_flows(struct pack_data *d)
 		if (strcmp(f->pack, d->pack) != 0)
 			continue;
 		bpmn_check(f->def, tell_flow, &finding);
-		for (int k = 0; k < bpmn_elements(f->def); k++)
+		for (int k = 0; k < bpmn_elements(f->def); k++) {
 			check_element(d, f->file, bpmn_element_at(f->def, k));
+			check_start(d, f, k);
+		}
 	}
 }
 

@@ -389,6 +389,8 @@ static int put_flow(struct pack_run *r, const struct flow_def *f, const char *fi
 
 	hash_text(str_of(f->xml), hash);
 	if (rc == 0)
+		rc = sql_flow_here(r->tx, &(struct sql_flow_here_in){str_of(f->code)}, NULL, e);
+	if (rc == 0)
 		rc = sql_flow_newest(r->tx, &(struct sql_flow_newest_in){str_of(f->code)}, &row, e);
 	if (rc < 0 || (rc > 0 && str_is(row.hash, hash)))
 		return rc < 0 ? rc : 0;
@@ -406,7 +408,7 @@ static int put_flow(struct pack_run *r, const struct flow_def *f, const char *fi
 static int put_flows(struct pack_run *r, const struct job *j, struct err *e)
 {
 	const struct catalog *c = r->d->catalog;
-	int rc = 0;
+	int rc = sql_flow_gone(r->tx, &(struct sql_flow_gone_in){str_of(r->head->code)}, NULL, e);
 
 	for (int i = 0; rc == 0 && i < j->n; i++)
 		for (int k = 0; pack__in_folder(&j->file[i], "flows") && rc == 0 && k < c->flows; k++)
@@ -735,6 +737,8 @@ static int drop_pack(struct pack_run *r, struct err *e)
 	struct jw w;
 	int rc = sql_pack_file_drop(r->tx, &(struct sql_pack_file_drop_in){str_of(r->head->code)}, NULL, e);
 
+	if (rc == 0)
+		rc = sql_flow_gone(r->tx, &(struct sql_flow_gone_in){str_of(r->head->code)}, NULL, e);
 	if (rc == 0)
 		rc = sql_pack_drop(r->tx, &(struct sql_pack_drop_in){str_of(r->head->code)}, NULL, e);
 	if (rc < 0)

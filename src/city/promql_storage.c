@@ -129,15 +129,16 @@ static int open_cursor(void *ctx, const struct matcher *m, int n, time_us from, 
         struct promql_cursor **out, struct err *e)
 {
 	struct site *s = ctx;
-	const struct series_query q = {.m = m, .n = n, .from = from, .to = to};
+	struct series_query q = {.m = m, .n = n, .from = from, .to = to};
 	struct promql_cursor *c = arena_alloc(a, sizeof(*c));
 	int rc;
 
 	if (c == NULL)
 		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	q.scaled = s->remote == NULL || series_remote_local(s->remote, from);
 	if (asks_health(m, n))
 		rc = open_health(s, &q, 0, a, c, e);
-	else if (s->remote == NULL || series_remote_local(s->remote, from))
+	else if (q.scaled)
 		rc = series_select(s->series, &q, a, &c->c, e);
 	else
 		rc = series_remote_select(s->remote, &q, a, &c->r, e);
@@ -159,6 +160,7 @@ static int next_series(struct promql_cursor *c, struct promql_series *out, struc
 		*out = (struct promql_series){.labels = v.labels,
 		        .t = v.t,
 		        .v = v.v,
+		        .scaled = v.scaled,
 		        .n = v.n,
 		        .lasting = v.lasting,
 		        .plain = v.plain,

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/thread.h"
+#include "city/flow_start.h"
 #include "city/health.h"
 #include "city/rule_int.h"
 
@@ -143,18 +144,36 @@ static bool leads(struct rules *r)
 	return r->leads;
 }
 
+static void sooner(time_us *next, time_us at)
+{
+	if (at != TIME_NONE && at < *next)
+		*next = at;
+}
+
+/* Timers of cases and start events of flows; one may ask for the other. */
 static int fire_timers(struct rules *r, time_us now, time_us *next, struct err *e)
 {
-	time_us at = TIME_NONE;
-	int fired = 0, rc;
+	time_us at = TIME_NONE, start = TIME_NONE;
+	int fired = 0, begun = 0, rc = 0;
 
-	if (!leads(r))
+	if (!leads(r)) {
+		r->starts_set = false;
 		return 0;
-	do
+	}
+	if (!r->starts_set)
+		rc = flow_timers_set(r->s, e);
+	r->starts_set = rc == 0;
+	while (rc == 0) {
 		rc = case_timers(r->s, now, TIMERS_AT_ONCE, &fired, &at, e);
-	while (rc == 0 && fired > 0 && at != TIME_NONE && at <= now);
-	if (rc == 0 && at != TIME_NONE && at < *next)
-		*next = at;
+		if (rc == 0)
+			rc = flow_begin(r->s, now, TIMERS_AT_ONCE, &begun, &start, e);
+		if (begun == 0 && (fired == 0 || at == TIME_NONE || at > now))
+			break;
+	}
+	if (rc == 0) {
+		sooner(next, at);
+		sooner(next, start);
+	}
 	return rc;
 }
 

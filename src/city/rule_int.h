@@ -85,6 +85,7 @@ struct rules {
 	struct err trouble;    /* of the last round, under the lock; code 0: none */
 	dur_us lease_asked;
 	bool leads;
+	bool starts_set; /* the timers of start events are those of the flows */
 };
 
 /* Reads the open alarms back. */

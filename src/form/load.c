@@ -452,6 +452,28 @@ static void read_by_type(struct loader *l, const struct doc *x, struct form__fie
 		        l, x, f, *f->key != '\0' ? arena_printf(l->a, "%s%s.", above, f->key) : above, depth);
 }
 
+/* Components that form-js has and this program does not, and what to do instead. */
+static const char *why_not(const char *type)
+{
+	static const struct {
+		const char *type, *why;
+	} known[] = {
+	        {"filepicker",
+	                ": what it submits are names of files in the browser, and a case keeps no files; "
+	                "give the register a field of type file"},
+	        {"iframe", ": the pages show nothing from elsewhere; put what is to be read into a text or "
+	                   "html"},
+	        {"documentPreview",
+	                ": a case keeps no files that it could show; give the register a field of "
+	                "type file"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(known[i].type, type) == 0)
+			return known[i].why;
+	return "";
+}
+
 static void read_component(
         struct loader *l, const struct doc *x, struct form__field *f, const char *above, int depth)
 {
@@ -472,9 +494,7 @@ static void read_component(
 	}
 	if (which < 0) {
 		tell(l, true, x, "type", "components of type \"%s\" are not taken here%s", type,
-		        strcmp(type, "filepicker") == 0
-		                ? ": files of a form are not kept; give the register a field of type file"
-		                : "");
+		        why_not(type));
 		return;
 	}
 	if (++l->fields == FIELDS_MAX)

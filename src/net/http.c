@@ -293,16 +293,24 @@ bool http__answer_begin(struct http_req *r)
 
 void http__answer_end(struct http_req *r, int status, struct MHD_Response *response)
 {
+	struct http_server *s = r->server;
+	bool resume;
+
 	for (const struct header *h = r->header; h != NULL; h = h->next)
 		MHD_add_response_header(response, h->name, h->value);
 	MHD_add_response_header(response, "X-Request-Id", r->id);
 	r->response = response;
 	r->status = status;
-	if (r->suspended) {
-		r->suspended = false;
-		MHD_resume_connection(r->mhd);
-	}
+	resume = r->suspended;
+	r->suspended = false;
+	if (resume)
+		atomic_fetch_add(&s->resuming, 1);
 	pthread_mutex_unlock(&r->lock);
+	/* Not under the lock, which the loop takes as soon as it has woken up. */
+	if (resume) {
+		MHD_resume_connection(r->mhd);
+		atomic_fetch_sub(&s->resuming, 1);
+	}
 	req_unref(r);
 }
 
@@ -340,6 +348,9 @@ static void give_up(struct http_server *s)
 		req_unref(all[i]);
 	}
 	free(all);
+	while (atomic_load(&s->resuming) >
+	        0) /* for a moment: the library ends no connection that is suspended */
+		usleep(100);
 }
 
 static void on_completed(

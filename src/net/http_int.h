@@ -35,6 +35,7 @@ struct http_server {
 	struct http_proxies *proxies;
 	atomic_size_t body_bytes;
 	atomic_int at_work;   /* requests whose answer is not complete */
+	atomic_int resuming;  /* answers that are there, and about to be told to the library */
 	pthread_mutex_t lock; /* of what follows; may be taken inside a request's lock, not around it */
 	struct conn *conns;
 	struct http_stream *streams;

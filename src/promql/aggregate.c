@@ -4,7 +4,7 @@
 #include <xxhash.h>
 
 #include "base/num.h"
-#include "promql/promql_int.h"
+#include "promql/aggregate_int.h"
 
 static const char *const names[] = {
         [AGG_SUM] = "sum",
@@ -36,16 +36,6 @@ const char *aggregate_name(enum aggregate g)
 	return names[g];
 }
 
-/* The input, and which group each of its series belongs to. */
-struct groups {
-	struct vec in;
-	uint32_t *of; /* by series of `in` */
-	struct labels *labels;
-	bool *drop_name;
-	size_t n;
-	size_t *first, *member; /* members of group i: member[first[i]] … member[first[i + 1] - 1] */
-};
-
 static struct labels group_labels(struct eval *ev, const struct node *x, const struct labels *ls)
 {
 	if (x->group == GROUP_WITHOUT)
@@ -55,266 +45,50 @@ static struct labels group_labels(struct eval *ev, const struct node *x, const s
 	return LABELS_NONE;
 }
 
-static bool make_groups(struct eval *ev, const struct node *x, const struct grid *g, struct groups *gr)
+bool groups_make(struct eval *ev, const struct node *x, const struct member *in, size_t n, struct groups *gr)
 {
 	struct label_map map = {0};
 
-	memset(gr, 0, sizeof *gr);
-	eval_vector(ev, x->arg[0], g, &gr->in);
-	gr->of = ev_array(ev, gr->in.n, sizeof *gr->of);
-	gr->member = ev_array(ev, gr->in.n, sizeof *gr->member);
-	for (size_t i = 0; i < gr->in.n && ev->rc == 0; i++) {
-		struct labels key = group_labels(ev, x, &gr->in.s[i].labels);
+	gr->of = ev_array(ev, n, sizeof *gr->of);
+	gr->member = ev_array(ev, n, sizeof *gr->member);
+	for (size_t i = 0; i < n && ev->rc == 0; i++) {
+		struct labels key = group_labels(ev, x, in[i].labels);
 		bool is_new;
 
 		gr->of[i] = label_map_get(ev, &map, &key, &is_new);
 	}
+	gr->members = n;
 	gr->n = map.n;
 	gr->labels = map.key;
 	gr->drop_name = ev_array(ev, gr->n, sizeof *gr->drop_name);
 	gr->first = ev_array(ev, gr->n + 1, sizeof *gr->first);
 	if (ev->rc != 0)
 		return false;
-	for (size_t i = 0; i < gr->in.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		gr->first[gr->of[i] + 1]++;
-		gr->drop_name[gr->of[i]] = gr->drop_name[gr->of[i]] || gr->in.s[i].drop_name;
+		gr->drop_name[gr->of[i]] = gr->drop_name[gr->of[i]] || in[i].drop_name;
 	}
 	for (size_t i = 0; i < gr->n; i++)
 		gr->first[i + 1] += gr->first[i];
 	/* Members stay in the order of the input. */
-	for (size_t i = gr->in.n; i-- > 0;)
+	for (size_t i = n; i-- > 0;)
 		gr->member[--gr->first[gr->of[i] + 1]] = i;
 	/* The countdown left first[i + 1] where group i begins. */
 	for (size_t i = 0; i < gr->n; i++)
 		gr->first[i] = gr->first[i + 1];
 	if (gr->n > 0)
-		gr->first[gr->n] = gr->in.n;
+		gr->first[gr->n] = n;
 	return true;
 }
 
-static const double *member_column(const struct groups *gr, size_t m)
+/* Groups of the evaluated operand. */
+static bool make_groups(struct eval *ev, const struct node *x, struct groups *gr)
 {
-	return gr->in.s[gr->member[m]].v;
-}
+	struct member *in = ev_array(ev, gr->in.n, sizeof *in);
 
-/* ---- sum, avg and their like: column by column into the group's ---- */
-
-/* The running state of one group at every step. */
-struct state {
-	double *v, *c, *n, *mean;
-	double full;   /* columns that had a sample at every step; n is of the others */
-	bool stepwise; /* some mean has taken over */
-	bool odd;      /* not all columns were tame */
-};
-
-/* Whether all of them are numbers, none absent, and of a size that two can be added. Bits of doubles are in
- * the order of what they stand for. */
-static bool all_tame(const double *v, size_t n)
-{
-	const uint64_t most = double_bits(0x1p1000), top = UINT64_C(1) << 63;
-	uint64_t over = 0;
-
-	for (size_t k = 0; k < n; k++)
-		over |= (double_bits(v[k]) & (top - 1)) + (top - most);
-	return over < top;
-}
-
-/* kahan_add of whole columns. Knuth's sum of two finds the same loss, without a branch. */
-static void add_tame(struct state *st, const double *restrict in, size_t steps)
-{
-	double *restrict v = st->v, *restrict c = st->c;
-
-	for (size_t k = 0; k < steps; k++) {
-		double s = v[k] + in[k], part = s - v[k];
-
-		c[k] += (v[k] - (s - part)) + (in[k] - part);
-		v[k] = s;
-	}
-	st->full++;
-}
-
-/* So few tame columns do not add up to what is not. */
-#define FEW (1 << 20)
-
-static bool can_add(struct state *st, const double *in, size_t steps)
-{
-	if (!all_tame(in, steps)) {
-		st->odd = true;
-		return false;
-	}
-	return (!st->odd && st->full < FEW) || all_tame(st->v, steps);
-}
-
-static void add_sum(struct state *st, const double *in, size_t steps)
-{
-	if (can_add(st, in, steps)) {
-		add_tame(st, in, steps);
-		return;
-	}
-	for (size_t k = 0; k < steps; k++)
-		if (!is_absent(in[k])) {
-			kahan_add(in[k], &st->v[k], &st->c[k]);
-			st->n[k]++;
-		}
-}
-
-/* st->mean is absent while the plain sum serves; it takes over once that would overflow. */
-static void add_avg(struct state *st, const double *in, size_t steps)
-{
-	if (!st->stepwise && can_add(st, in, steps)) {
-		add_tame(st, in, steps);
-		return;
-	}
-	for (size_t k = 0; k < steps; k++) {
-		double n, q, s, c;
-
-		if (is_absent(in[k]))
-			continue;
-		n = ++st->n[k] + st->full;
-		if (is_absent(st->mean[k])) {
-			s = st->v[k];
-			c = st->c[k];
-			kahan_add(in[k], &s, &c);
-			if (n == 1 || !isinf(s)) {
-				st->v[k] = s;
-				st->c[k] = c;
-				continue;
-			}
-			st->stepwise = true;
-			st->mean[k] = st->v[k] / (n - 1);
-			st->c[k] /= n - 1;
-		}
-		q = (n - 1) / n;
-		st->mean[k] *= q;
-		st->c[k] *= q;
-		kahan_add(in[k] / n, &st->mean[k], &st->c[k]);
-	}
-}
-
-static void add_variance(struct state *st, const double *in, size_t steps)
-{
-	for (size_t k = 0; k < steps; k++) {
-		double delta;
-
-		if (is_absent(in[k]))
-			continue;
-		if (++st->n[k] == 1) {
-			st->mean[k] = in[k];
-			st->v[k] = isnan(in[k]) || isinf(in[k]) ? NAN : 0;
-			continue;
-		}
-		delta = in[k] - st->mean[k];
-		st->mean[k] += delta / st->n[k];
-		st->v[k] += delta * (in[k] - st->mean[k]);
-	}
-}
-
-static void add_extreme(struct state *st, const double *in, size_t steps, bool min)
-{
-	for (size_t k = 0; k < steps; k++) {
-		if (is_absent(in[k]))
-			continue;
-		if (st->n[k]++ == 0 || isnan(st->v[k]) || (min ? in[k] < st->v[k] : in[k] > st->v[k]))
-			st->v[k] = in[k];
-	}
-}
-
-static void add_count(struct state *st, const double *in, size_t steps)
-{
-	for (size_t k = 0; k < steps; k++)
-		st->n[k] += !is_absent(in[k]);
-}
-
-static double finish(enum aggregate agg, const struct state *st, size_t k)
-{
-	double n = st->n[k] + st->full;
-
-	if (n == 0)
-		return absent();
-	switch (agg) {
-	case AGG_SUM: return isinf(st->v[k]) ? st->v[k] : st->v[k] + st->c[k];
-	case AGG_AVG: return is_absent(st->mean[k]) ? st->v[k] / n + st->c[k] / n : st->mean[k] + st->c[k];
-	case AGG_STDVAR: return st->v[k] / n;
-	case AGG_STDDEV: return sqrt(st->v[k] / n);
-	case AGG_COUNT: return n;
-	case AGG_GROUP: return 1;
-	default: return st->v[k];
-	}
-}
-
-#define SLICE 64 /* steps that are taken at once */
-
-struct simple {
-	enum aggregate agg;
-	const struct groups *gr;
-	size_t steps;
-	const struct series *out; /* by group */
-	struct state st;
-};
-
-static void ask_ahead(const double *v, size_t n)
-{
-	for (size_t k = 0; k < n; k += 64 / sizeof *v)
-		__builtin_prefetch(v + k);
-}
-
-/* All groups at the steps of one slice. */
-static void aggregate_slice(void *ctx, size_t slice, int hand)
-{
-	const struct simple *a = ctx;
-	const struct groups *gr = a->gr;
-	size_t from = slice * SLICE, steps = a->steps - from < SLICE ? a->steps - from : SLICE;
-
-	(void)hand;
-	for (size_t i = 0; i < gr->n; i++) {
-		struct state st = {.v = a->out[i].v + from,
-		        .c = a->st.c + from,
-		        .n = a->st.n + from,
-		        .mean = a->st.mean + from};
-
-		for (size_t k = 0; k < steps; k++) {
-			st.v[k] = st.c[k] = st.n[k] = 0;
-			st.mean[k] = absent();
-		}
-		for (size_t m = gr->first[i]; m < gr->first[i + 1]; m++) {
-			const double *in = member_column(gr, m) + from;
-
-			if (m + 1 < gr->in.n)
-				ask_ahead(member_column(gr, m + 1) + from, steps);
-
-			switch (a->agg) {
-			case AGG_SUM: add_sum(&st, in, steps); break;
-			case AGG_AVG: add_avg(&st, in, steps); break;
-			case AGG_STDDEV:
-			case AGG_STDVAR: add_variance(&st, in, steps); break;
-			case AGG_MIN:
-			case AGG_MAX: add_extreme(&st, in, steps, a->agg == AGG_MIN); break;
-			default: add_count(&st, in, steps); break;
-			}
-		}
-		for (size_t k = 0; k < steps; k++)
-			st.v[k] = finish(a->agg, &st, k);
-	}
-}
-
-static void aggregate_simple(
-        struct eval *ev, enum aggregate agg, const struct grid *g, const struct groups *gr, struct vec *out)
-{
-	struct simple a = {.agg = agg, .gr = gr, .steps = g->n};
-
-	a.st.c = ev_array(ev, g->n, sizeof *a.st.c);
-	a.st.n = ev_array(ev, g->n, sizeof *a.st.n);
-	a.st.mean = ev_array(ev, g->n, sizeof *a.st.mean);
-	for (size_t i = 0; i < gr->n && !ev_failed(ev); i++) {
-		struct series *s = vec_add(ev, out);
-
-		if (s == NULL || (s->v = ev_column(ev, g->n)) == NULL)
-			return;
-		s->labels = gr->labels[i];
-		s->drop_name = gr->drop_name[i];
-	}
-	a.out = out->s;
-	ev_spread(ev, (g->n + SLICE - 1) / SLICE, 1, gr->in.n * g->n, aggregate_slice, &a);
+	for (size_t i = 0; in != NULL && i < gr->in.n; i++)
+		in[i] = (struct member){&gr->in.s[i].labels, gr->in.s[i].drop_name};
+	return in != NULL && groups_make(ev, x, in, gr->in.n, gr);
 }
 
 /* ---- quantile ---- */
@@ -569,7 +343,7 @@ static void aggregate_choose(struct eval *ev, const struct node *x, const struct
 
 void aggregate_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
 {
-	struct groups gr;
+	struct groups gr = {0};
 	double *p = NULL;
 
 	if (x->param != NULL && x->param->type == PROMQL_SCALAR)
@@ -585,7 +359,14 @@ void aggregate_eval(struct eval *ev, const struct node *x, const struct grid *g,
 			sb_fini(&b);
 		}
 	}
-	if (!make_groups(ev, x, g, &gr))
+	/* A tally may take the operand's series as they come, and is then done. */
+	if (x->agg < AGG_TOPK) {
+		if (tally_operand(ev, x, g, &gr.in, &out->vec))
+			return;
+	} else {
+		eval_vector(ev, x->arg[0], g, &gr.in);
+	}
+	if (!make_groups(ev, x, &gr))
 		return;
 	switch (x->agg) {
 	case AGG_TOPK:
@@ -597,6 +378,6 @@ void aggregate_eval(struct eval *ev, const struct node *x, const struct grid *g,
 		break;
 	case AGG_QUANTILE: aggregate_quantile(ev, x, g, p, &gr, &out->vec); break;
 	case AGG_COUNT_VALUES: aggregate_count_values(ev, x, g, &gr, &out->vec); break;
-	default: aggregate_simple(ev, x->agg, g, &gr, &out->vec); break;
+	default: tally_groups(ev, x->agg, g, &gr, &out->vec); break;
 	}
 }

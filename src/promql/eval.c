@@ -288,7 +288,7 @@ void eval_node(struct eval *ev, const struct node *x, const struct grid *g, stru
 	case N_CALL: call_eval(ev, x, g, out); return;
 	case N_SELECTOR:
 		if (x->range == NULL) {
-			select_instant(ev, x, g, TELL_VALUES, &out->vec);
+			select_instant(ev, x, g, TELL_VALUES, &out->vec, NULL);
 			return;
 		}
 		break;
@@ -329,13 +329,14 @@ static void finish_labels(struct eval *ev, struct vec *v, size_t steps)
 static void result_line(struct eval *ev, struct promql_line *line, const struct labels *labels,
         const time_us *t, const double *v, size_t n)
 {
+	time_us *own_t = arena_array_raw(ev->a, n, sizeof *own_t);
+	double *own_v = arena_array_raw(ev->a, n, sizeof *own_v);
+
 	*line = (struct promql_line){.labels = *labels};
-	line->t = arena_array_raw(ev->a, n, sizeof *line->t);
-	line->v = arena_array_raw(ev->a, n, sizeof *line->v);
-	if (n == 0 || line->t == NULL || line->v == NULL)
+	if (n == 0 || own_t == NULL || own_v == NULL)
 		return; /* eval_done looks whether the arena failed */
-	memcpy(line->t, t, n * sizeof *t);
-	memcpy(line->v, v, n * sizeof *v);
+	line->t = memcpy(own_t, t, n * sizeof *t);
+	line->v = memcpy(own_v, v, n * sizeof *v);
 	line->n = n;
 }
 
@@ -380,7 +381,7 @@ static void matrix_result(
 	while (s != NULL && source_next(ev, s, &in)) {
 		const time_us *t = NULL;
 		const double *v = NULL;
-		size_t n = matrix_samples(ev, x, &in, &tm, end, &t, &v);
+		size_t n = samples_unscale(ev, &in) ? matrix_samples(ev, x, &in, &tm, end, &t, &v) : 0;
 
 		if (n == 0)
 			continue;
@@ -419,26 +420,36 @@ static void vector_result(struct eval *ev, struct vec *v, time_us t, struct prom
 	out->n = v->n;
 }
 
+/* Lines that have a value at every step share their times, and have the column as it is. */
 static void range_result(struct eval *ev, struct vec *v, const struct grid *g, struct promql_result *out)
 {
-	time_us *t = ev_array(ev, g->n, sizeof *t);
+	time_us *all = ev_array(ev, g->n, sizeof *all), *t = ev_array(ev, g->n, sizeof *t);
 	double *d = ev_array(ev, g->n, sizeof *d);
 
 	finish_labels(ev, v, g->n);
 	if (ev->rc != 0)
 		return;
+	for (size_t k = 0; k < g->n; k++)
+		all[k] = grid_time(g, k);
 	vec_compact(v, g->n);
 	vec_sort(v);
 	out->line = ev_array(ev, v->n, sizeof *out->line);
 	for (size_t i = 0; i < v->n && !ev_failed(ev); i++) {
-		size_t n = 0;
+		const struct series *s = &v->s[i];
+		size_t n = 0, full = 0;
 
+		while (full < g->n && !is_absent(s->v[full]))
+			full++;
+		if (full == g->n) {
+			out->line[out->n++] = (struct promql_line){s->labels, all, s->v, g->n};
+			continue;
+		}
 		for (size_t k = 0; k < g->n; k++)
-			if (!is_absent(v->s[i].v[k])) {
-				t[n] = grid_time(g, k);
-				d[n++] = v->s[i].v[k];
+			if (!is_absent(s->v[k])) {
+				t[n] = all[k];
+				d[n++] = s->v[k];
 			}
-		result_line(ev, &out->line[out->n++], &v->s[i].labels, t, d, n);
+		result_line(ev, &out->line[out->n++], &s->labels, t, d, n);
 	}
 }
 

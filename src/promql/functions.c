@@ -341,7 +341,7 @@ static void stamp(
 	const struct node *arg = node_bare(x->arg[0]);
 
 	if (arg->kind == N_SELECTOR) {
-		select_instant(ev, arg, g, told, out);
+		select_instant(ev, arg, g, told, out, NULL);
 	} else {
 		eval_vector(ev, arg, g, out);
 		for (size_t i = 0; i < out->n && ev->rc == 0; i++)
@@ -448,7 +448,7 @@ static const struct function table[] = {
         MATH("asinh", asinh),
         MATH("atan", atan),
         MATH("atanh", atanh),
-        WINDOW("avg_over_time", w_avg, 0),
+        WINDOW("avg_over_time", w_avg, FN_SCALED),
         MATH("ceil", ceil),
         WINDOW("changes", w_marks, FN_NEEDS_CHANGES | FN_ANCHORED),
         OTHER("clamp", V, fn_clamp, 3, 0, V, S, S),
@@ -456,18 +456,18 @@ static const struct function table[] = {
         OTHER("clamp_min", V, fn_clamp_min, 2, 0, V, S),
         MATH("cos", cos),
         MATH("cosh", cosh),
-        WINDOW("count_over_time", w_count, 0),
+        WINDOW("count_over_time", w_count, FN_SCALED),
         DAY("day_of_month", d_day_of_month),
         DAY("day_of_week", d_day_of_week),
         DAY("day_of_year", d_day_of_year),
         DAY("days_in_month", d_days_in_month),
         MATH("deg", m_deg),
-        WINDOW("delta", w_delta, EXTENDED),
+        WINDOW("delta", w_delta, EXTENDED | FN_SCALED),
         WINDOW("deriv", w_deriv, 0),
         {"double_exponential_smoothing", V, {M, S, S}, 3, 0, FN_WINDOW, NULL, w_smoothing, NULL, FN_FAILS},
         OTHER("end", S, fn_end, 0, 0, S),
         MATH("exp", exp),
-        WINDOW("first_over_time", w_first, FN_KEEPS_NAME),
+        WINDOW("first_over_time", w_first, FN_KEEPS_NAME | FN_SCALED),
         MATH("floor", floor),
         OTHER("histogram_avg", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_count", V, fn_histogram_only, 1, 0, V),
@@ -478,31 +478,31 @@ static const struct function table[] = {
         OTHER("histogram_stdvar", V, fn_histogram_only, 1, 0, V),
         OTHER("histogram_sum", V, fn_histogram_only, 1, 0, V),
         DAY("hour", d_hour),
-        WINDOW("idelta", w_idelta, 0),
-        WINDOW("increase", w_increase, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),
+        WINDOW("idelta", w_idelta, FN_SCALED),
+        WINDOW("increase", w_increase, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED | FN_SCALED),
         OTHER("info", V, fn_info, 2, 1, V, V),
-        WINDOW("irate", w_irate, 0),
+        WINDOW("irate", w_irate, FN_SCALED),
         OTHER("label_join", V, fn_label_join, 4, -1, V, T, T, T),
         OTHER("label_replace", V, fn_label_replace, 5, 0, V, T, T, T, T),
-        WINDOW("last_over_time", w_last, FN_KEEPS_NAME),
+        WINDOW("last_over_time", w_last, FN_KEEPS_NAME | FN_SCALED),
         MATH("ln", log),
         MATH("log10", log10),
         MATH("log2", log2),
         WINDOW("mad_over_time", w_mad, 0),
         OTHER("max_of", S, fn_max_of, 2, 0, S, S),
-        WINDOW("max_over_time", w_max, 0),
+        WINDOW("max_over_time", w_max, FN_SCALED),
         OTHER("min_of", S, fn_min_of, 2, 0, S, S),
-        WINDOW("min_over_time", w_min, 0),
+        WINDOW("min_over_time", w_min, FN_SCALED),
         DAY("minute", d_minute),
         DAY("month", d_month),
         OTHER("pi", S, fn_pi, 0, 0, S),
         {"predict_linear", V, {M, S}, 2, 0, FN_WINDOW, NULL, w_predict_linear, NULL, 0},
-        WINDOW("present_over_time", w_present, 0),
+        WINDOW("present_over_time", w_present, FN_SCALED),
         {"quantile_over_time", V, {S, M}, 2, 0, FN_WINDOW, NULL, w_quantile, NULL, 0},
         MATH("rad", m_rad),
         OTHER("range", S, fn_range, 0, 0, S),
-        WINDOW("rate", w_rate, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED),
-        WINDOW("resets", w_marks, FN_NEEDS_RESETS | FN_ANCHORED),
+        WINDOW("rate", w_rate, FN_COUNTER | FN_NEEDS_RESETS | EXTENDED | FN_SCALED),
+        WINDOW("resets", w_marks, FN_NEEDS_RESETS | FN_ANCHORED | FN_SCALED),
         OTHER("round", V, fn_round, 2, 1, V, S),
         OTHER("scalar", S, fn_scalar, 1, 0, V),
         MATH("sgn", m_sgn),
@@ -518,7 +518,7 @@ static const struct function table[] = {
         WINDOW("stddev_over_time", w_stddev, 0),
         WINDOW("stdvar_over_time", w_stdvar, 0),
         OTHER("step", S, fn_step, 0, 0, S),
-        WINDOW("sum_over_time", w_sum, 0),
+        WINDOW("sum_over_time", w_sum, FN_SCALED),
         MATH("tan", tan),
         MATH("tanh", tanh),
         OTHER("time", S, fn_time, 0, 0, S),
@@ -558,7 +558,7 @@ void call_eval(struct eval *ev, const struct node *x, const struct grid *g, stru
 	switch (x->fn->kind) {
 	case FN_MATH:
 	case FN_DATE: map_vector(ev, x, g, &out->vec); break;
-	case FN_WINDOW: call_window(ev, x, g, out); break;
+	case FN_WINDOW: call_window(ev, x, g, out, NULL); break;
 	case FN_OTHER: x->fn->run(ev, x, g, out); break;
 	}
 }

@@ -195,8 +195,8 @@ FN_RUN(fn_info)
 		}
 		f.n_data = f.n_data > 0 ? x->arg[1]->n_own : 0;
 	}
-	select_instant(ev, &selector, g, TELL_VALUES, &f.series);
-	select_instant(ev, &selector, g, TELL_TIMES, &f.stamp);
+	select_instant(ev, &selector, g, TELL_VALUES, &f.series, NULL);
+	select_instant(ev, &selector, g, TELL_TIMES, &f.stamp, NULL);
 	if (ev->rc == 0 && f.series.n != f.stamp.n)
 		ev_fail(ev, ERR_UNPROCESSED, "the info series changed while they were read");
 	f.base_sig = sign(ev, &f.base, &f.map);

@@ -21,10 +21,35 @@ static bool whole_runs(const struct window *w, size_t *first, size_t *end, size_
 	return true;
 }
 
-static void add_all(const double *v, size_t n, double *sum, double *c)
+/* Scaled values are too small for anything else than Knuth's sum of two, which finds the same without a
+ * branch.
+ */
+static void add_scaled(const struct scaled *in, size_t n, double *sum, double *c)
 {
-	for (size_t i = 0; i < n; i++)
-		kahan_add(v[i], sum, c);
+	double some[PROMQL_CHUNK], all = *sum, lost = *c;
+
+	scaled_get(in, n, 1, some);
+	for (size_t i = 0; i < n; i++) {
+		double s = all + some[i], part = s - all;
+
+		lost += (all - (s - part)) + (some[i] - part);
+		all = s;
+	}
+	*sum = all;
+	*c = lost;
+}
+
+/* Samples from … to - 1 of the window. */
+static void add_all(const struct window *w, size_t from, size_t to, double *sum, double *c)
+{
+	for (size_t i = from, n; w->v == NULL && i < to; i += n) {
+		const struct scaled s = scaled_from(w->scaled, i);
+
+		n = to - i < PROMQL_CHUNK ? to - i : PROMQL_CHUNK;
+		add_scaled(&s, n, sum, c);
+	}
+	for (size_t i = from; w->v != NULL && i < to; i++)
+		kahan_add(w->v[i], sum, c);
 }
 
 /* The sum of the window and what was lost of it: of whole runs where they are known, if none is infinite. */
@@ -34,18 +59,18 @@ static double window_sum(const struct window *w, double *lost)
 	double sum = 0, c = 0;
 
 	if (whole_runs(w, &first, &end, &from, &to)) {
-		add_all(w->v, from, &sum, &c);
+		add_all(w, 0, from, &sum, &c);
 		for (size_t i = first; i < end; i++) {
 			kahan_add(w->series->chunks.sum[i], &sum, &c);
 			c += w->series->chunks.lost[i];
 		}
-		add_all(w->v + to, w->n - to, &sum, &c);
+		add_all(w, to, w->n, &sum, &c);
 		*lost = c;
 		if (isfinite(sum) && isfinite(c))
 			return sum;
 		sum = c = 0;
 	}
-	add_all(w->v, w->n, &sum, &c);
+	add_all(w, 0, w->n, &sum, &c);
 	*lost = c;
 	return sum;
 }
@@ -62,7 +87,7 @@ double w_avg(const struct window *w)
 	double c, sum = window_sum(w, &c), mean = 0;
 	bool stepwise = false;
 
-	if (isfinite(sum))
+	if (isfinite(sum)) /* as it is of scaled values */
 		return sum / (double)w->n + c / (double)w->n;
 	sum = w->v[0];
 	c = 0;
@@ -122,30 +147,43 @@ static double plain_greatest(const double *v, size_t n)
 	return m[0];
 }
 
-/* Without NaN, of the window's ends and of what is known of the runs between them. */
-static double window_extreme(
-        const struct window *w, double (*best)(const double *v, size_t n), const double *run)
+/* The least or the greatest of samples from … to - 1 of the window, without NaN. */
+static double extreme(const struct window *w, size_t from, size_t to, bool least)
 {
+	const struct scaled s = scaled_from(w->scaled, from);
+	size_t n = to - from;
+
+	if (w->v == NULL)
+		return least ? scaled_least(&s, n) : scaled_greatest(&s, n);
+	return least ? plain_least(w->v + from, n) : plain_greatest(w->v + from, n);
+}
+
+/* Without NaN, of the window's ends and of what is known of the runs between them. */
+static double window_extreme(const struct window *w, bool least)
+{
+	const struct promql_chunks *c = &w->series->chunks;
 	size_t first, end, from, to;
 	double of[3];
 	size_t n = 0;
 
 	if (!whole_runs(w, &first, &end, &from, &to))
-		return best(w->v, w->n);
-	of[n++] = best(run + first, end - first);
+		return extreme(w, 0, w->n, least);
+	of[n++] = least ? plain_least(c->least + first, end - first)
+	                : plain_greatest(c->greatest + first, end - first);
 	if (from > 0)
-		of[n++] = best(w->v, from);
+		of[n++] = extreme(w, 0, from, least);
 	if (to < w->n)
-		of[n++] = best(w->v + to, w->n - to);
-	return best(of, n);
+		of[n++] = extreme(w, to, w->n, least);
+	return least ? plain_least(of, n) : plain_greatest(of, n);
 }
 
 double w_min(const struct window *w)
 {
-	double m = w->v[0];
+	double m;
 
 	if (w->plain)
-		return window_extreme(w, plain_least, w->series->chunks.least);
+		return window_extreme(w, true);
+	m = w->v[0];
 	for (size_t i = 1; i < w->n; i++)
 		if (w->v[i] < m || isnan(m))
 			m = w->v[i];
@@ -154,10 +192,11 @@ double w_min(const struct window *w)
 
 double w_max(const struct window *w)
 {
-	double m = w->v[0];
+	double m;
 
 	if (w->plain)
-		return window_extreme(w, plain_greatest, w->series->chunks.greatest);
+		return window_extreme(w, false);
+	m = w->v[0];
 	for (size_t i = 1; i < w->n; i++)
 		if (w->v[i] > m || isnan(m))
 			m = w->v[i];
@@ -206,12 +245,12 @@ double w_count(const struct window *w)
 
 double w_last(const struct window *w)
 {
-	return w->v[w->n - 1];
+	return window_value(w, w->n - 1);
 }
 
 double w_first(const struct window *w)
 {
-	return w->v[0];
+	return window_value(w, 0);
 }
 
 double w_present(const struct window *w)

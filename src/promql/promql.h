@@ -15,6 +15,7 @@
 
 #include "base/crew.h"
 #include "base/labels.h"
+#include "base/scaled.h"
 #include "base/time.h"
 
 /* ---- storage ---- */
@@ -34,12 +35,13 @@ struct promql_chunks {
 struct promql_series {
 	struct labels labels; /* sorted, with __name__; lives at least as long as the cursor's arena */
 	const time_us *t;     /* ascending, unique; valid until the next call on the cursor */
-	const double *v;      /* staleness markers included */
+	const double *v;      /* staleness markers included; NULL where the values are scaled */
+	struct scaled scaled; /* .p NULL: they are not; else the series is plain and lasting */
 	size_t n;
-	bool lasting;  /* t and v are valid until the cursor is closed, and other threads may read them */
-	bool plain;    /* surely no NaN, and so no staleness marker, among v; false where that is not known */
-	dur_us period; /* each sample is that much after the one before; 0: not known */
-	time_us first; /* t[0] where the period is known: then t is not looked at */
+	bool lasting; /* t and values are valid until the cursor is closed, and other threads may read them */
+	bool plain; /* surely no NaN, and so no staleness marker, among them; false where that is not known */
+	dur_us period;               /* each sample is that much after the one before; 0: not known */
+	time_us first;               /* t[0] where the period is known: then t is not looked at */
 	struct promql_chunks chunks; /* n is 0 where nothing is known */
 	/*
 	 * The start timestamps: since when each sample counts. 0: not known; NULL: none is. Counters that
@@ -127,8 +129,8 @@ struct promql_sample {
 };
 struct promql_line { /* one series of a range result */
 	struct labels labels;
-	time_us *t;
-	double *v;
+	const time_us *t; /* other lines may share them */
+	const double *v;
 	size_t n;
 };
 struct promql_result {

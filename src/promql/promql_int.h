@@ -353,15 +353,18 @@ static inline time_us timing_end(const struct timing *tm, time_us t)
 
 /* The values of the samples, when they were taken, or since when they count (0: not known); in seconds. */
 enum told { TELL_VALUES, TELL_TIMES, TELL_STARTS };
-void select_instant(
-        struct eval *ev, const struct node *x, const struct grid *g, enum told told, struct vec *out);
+struct fold;
+/* fold (may be NULL) is offered the series; where it takes them *out stays empty. */
+void select_instant(struct eval *ev, const struct node *x, const struct grid *g, enum told told,
+        struct vec *out, struct fold *fold);
 
 /* The samples of one series, as a range selector or a subquery gives them one after another. */
 struct samples {
 	struct labels labels;
 	bool drop_name;
 	const time_us *t;
-	const double *v;
+	const double *v;      /* NULL: the values are … */
+	struct scaled scaled; /* … these; else .p is NULL */
 	size_t n;
 	bool lasting;  /* until the source is closed */
 	bool plain;    /* no NaN */
@@ -376,18 +379,32 @@ static inline time_us sample_time(const struct samples *s, size_t i)
 	return s->period > 0 ? s->first + (time_us)i * s->period : s->t[i];
 }
 
+static inline double sample_value(const struct samples *s, size_t i)
+{
+	return s->v != NULL ? s->v[i] : scaled_at(&s->scaled, i);
+}
+/* Asks memory for what will be looked at; past the end it does no harm. */
+static inline void sample_ahead(const struct samples *s, size_t i)
+{
+	uintptr_t p = (uintptr_t)s->scaled.p;
+
+	p = s->v != NULL ? (uintptr_t)s->v + i * sizeof *s->v : p + i * (size_t)s->scaled.width;
+	__builtin_prefetch((const void *)p);
+}
+/* As doubles in any case, in the arena where they were not; false on failure. */
+bool samples_unscale(struct eval *ev, struct samples *s);
+
 /* Looks for later and later samples. Steps usually lie as many samples apart as those before. */
 struct seek {
 	size_t at;     /* what was found last */
 	size_t stride; /* how far that was */
 };
 #define SEEK_START ((struct seek){0, 1})
-/* Asks for the value that is looked at some steps from now: most of a long query is waiting for memory. Past
- * the end it does no harm. */
+/* Asks for the value that is looked at some steps from now: most of a long query is waiting for memory. */
 #define SEEK_AHEAD 16
 static inline void seek_ahead(const struct seek *k, const struct samples *s)
 {
-	__builtin_prefetch((const char *)s->v + (k->at + SEEK_AHEAD * k->stride) * sizeof *s->v);
+	sample_ahead(s, k->at + SEEK_AHEAD * k->stride);
 }
 /* seek_after where the guess did not serve. */
 size_t seek_far(struct seek *k, const struct samples *s, time_us x);
@@ -455,16 +472,31 @@ struct rows {
 	size_t work; /* samples and steps that wait */
 	bool called; /* the crew, for so much */
 	double *spare;
-	dur_us step; /* between two that are looked at; 0: it is one */
+	size_t steps;
+	size_t reach;   /* so many rows ahead memory is asked */
+	dur_us step;    /* between two that are looked at; 0: it is one */
+	bool drop_name; /* of all results */
 	/* Works on one row, as hand 0 … CREW_MOST - 1; may not touch struct eval, unless serial. */
 	void (*one)(void *ctx, struct row *r, int hand);
 	void *ctx;
 	bool serial;
 };
 /* Adds a series; one that does not last is worked on at once, and left out if it has no value. */
-bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in, size_t steps);
-/* Works on those that wait. */
+bool rows_add(struct eval *ev, struct rows *rows, const struct samples *in);
+/* Works on those that wait, each into a column of its own. */
 void rows_work(struct eval *ev, struct rows *rows);
+/* Asks memory for what the row will look at first … */
+void rows_ahead(const struct rows *rows, const struct row *r);
+/* … and how many rows before its turn: more where rows are short. */
+size_t rows_reach(const struct rows *rows);
+
+/* Who would rather work on rows itself than have their columns (tally.c). */
+struct fold {
+	bool (*take)(struct fold *f, struct eval *ev, struct rows *rows); /* false: it does not */
+	bool taken;
+};
+/* Has rows taken, or works on them. */
+bool rows_taken(struct eval *ev, struct rows *rows, struct fold *fold);
 
 /* ---- functions (functions.c, range.c, histogram.c, label.c) ---- */
 
@@ -491,7 +523,8 @@ struct stretch {
 };
 struct window {
 	const time_us *t;
-	const double *v;
+	const double *v;      /* NULL, for functions that know it (FN_SCALED): they are … */
+	struct scaled scaled; /* … these */
 	size_t n;
 	time_us first, last;          /* t[0], t[n - 1] */
 	struct stretch *stretch;      /* of the window before */
@@ -509,6 +542,11 @@ struct window {
 	const struct node *call;
 	struct eval *ev;
 };
+
+static inline double window_value(const struct window *w, size_t i)
+{
+	return w->v != NULL ? w->v[i] : scaled_at(&w->scaled, i);
+}
 
 enum fn_kind {
 	FN_MATH,   /* double -> double, name dropped */
@@ -536,7 +574,8 @@ struct function {
 #define FN_NEEDS_CHANGES 8 /* window.mark: changes */
 #define FN_ANCHORED 16     /* knows the modifier */
 #define FN_SMOOTHED 32
-#define FN_FAILS 64 /* the window function may fail the evaluation */
+#define FN_FAILS 64   /* the window function may fail the evaluation */
+#define FN_SCALED 128 /* it takes scaled values, unless the range is anchored or smoothed */
 
 /* The answer of a window function from what the storage knows of whole spans of time; false: it has to come
  * from the samples, and `out` is as it was. */
@@ -544,12 +583,23 @@ bool call_rollup(struct eval *ev, const struct node *x, const struct node *range
         struct value *out);
 const struct function *function_find(struct str name);
 void call_eval(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
-void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out);
+/* fold as for select_instant. */
+void call_window(
+        struct eval *ev, const struct node *x, const struct grid *g, struct value *out, struct fold *fold);
 
+/* ---- anchored and smoothed ranges (extended.c) ---- */
+
+/* Takes the samples around the window that the modifiers look at. */
+void window_widen(
+        const struct samples *in, const struct window *w, dur_us lookback, size_t *from, size_t *to);
+/* The change from one end to the other, of a counter or not; absent() if no sample is after the start. */
+double window_extended_change(const struct window *w, bool counter);
 /* The samples of an anchored or smoothed range, with one at either end of it; t and v have room for two more
  * than there are. 0: nothing is there. */
 size_t window_extended(const struct node *x, const struct samples *in, time_us start, time_us end,
         dur_us lookback, time_us *t, double *v);
+
+/* ---- functions that are no windows ---- */
 
 #define FN_RUN(name) void name(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
 FN_RUN(fn_label_replace);

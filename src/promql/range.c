@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/wide.h"
 #include "promql/promql_int.h"
 
 /* Functions of a window of samples, and the loop that slides the window over a series. */
@@ -40,116 +41,8 @@ static double reset_sum(const struct window *w)
 	double sum = 0;
 
 	for (size_t i = 0; i < w->marks; i++)
-		sum += w->v[w->mark[i] - w->base - 1];
+		sum += window_value(w, w->mark[i] - w->base - 1);
 	return sum;
-}
-
-/* The value at t on the line from sample i to the next. A fall of a counter is taken as a start from 0. */
-static double edge(const struct window *w, size_t i, time_us t, bool counter, bool left)
-{
-	double y1 = w->v[i], y2 = w->v[i + 1];
-
-	if (counter && y2 < y1) {
-		if (left)
-			y1 = 0;
-		else
-			y2 += y1;
-	}
-	return y1 + (y2 - y1) * ((double)(t - w->t[i]) / (double)(w->t[i + 1] - w->t[i]));
-}
-
-/* Of a window that holds the outer samples: which of them lie at its ends or around them, and what is read
- * there. */
-struct ends {
-	size_t first, last;
-	double left, right;
-};
-
-/* False if no sample is after the start. */
-static bool find_ends(const struct window *w, bool counter, struct ends *e)
-{
-	*e = (struct ends){.last = w->n - 1};
-	while (e->first + 1 < w->n && w->t[e->first + 1] <= w->start)
-		e->first++;
-	if (w->smoothed)
-		for (e->last = e->first; e->last < w->n - 1 && w->t[e->last] < w->end;)
-			e->last++;
-	if (w->t[e->last] <= w->start)
-		return false;
-	e->left = w->smoothed && w->t[e->first] < w->start && e->first < e->last
-	                  ? edge(w, e->first, w->start, counter, true)
-	                  : w->v[e->first];
-	e->right = w->smoothed && e->last > 0 && w->t[e->last] > w->end
-	                   ? edge(w, e->last - 1, w->end, counter, false)
-	                   : w->v[e->last];
-	return true;
-}
-
-/*
- * `anchored` and `smoothed`: the change between the window's two ends, read from the samples there
- * or drawn between those around them; nothing is extrapolated.
- */
-static double extended_change(const struct window *w, bool counter)
-{
-	struct ends e;
-	double sum, prev;
-
-	if (!find_ends(w, counter, &e))
-		return absent();
-	sum = e.right - e.left;
-	if (!counter)
-		return sum;
-	prev = e.left;
-	for (size_t i = e.first; i <= e.last; i++) {
-		if (w->t[i] <= w->start || w->t[i] >= w->end)
-			continue;
-		if (w->v[i] < prev)
-			sum += prev;
-		prev = w->v[i];
-	}
-	if (e.right < prev)
-		sum += prev;
-	return sum;
-}
-
-/* Takes the samples around the window that the modifiers look at. */
-static void widen(const struct samples *in, const struct window *w, dur_us lookback, size_t *from, size_t *to)
-{
-	if ((w->anchored || w->smoothed) && *from > 0 && in->t[*from - 1] > w->start - lookback)
-		--*from;
-	if (w->smoothed && *to < in->n && in->t[*to] <= w->end + lookback)
-		++*to;
-}
-
-size_t window_extended(const struct node *x, const struct samples *in, time_us start, time_us end,
-        dur_us lookback, time_us *t, double *v)
-{
-	struct window w = {.start = start, .end = end, .anchored = x->anchored, .smoothed = x->smoothed};
-	size_t from = 0, to, n = 0;
-	struct ends e;
-
-	while (from < in->n && in->t[from] <= start)
-		from++;
-	for (to = from; to < in->n && in->t[to] <= end;)
-		to++;
-	widen(in, &w, lookback, &from, &to);
-	if (from == to)
-		return 0;
-	w.t = in->t + from;
-	w.v = in->v + from;
-	w.n = to - from;
-	if (!find_ends(&w, false, &e))
-		return 0;
-	t[n] = start;
-	v[n++] = e.left;
-	for (size_t i = e.first; i <= e.last; i++)
-		if (w.t[i] > start && w.t[i] < end) {
-			t[n] = w.t[i];
-			v[n++] = w.v[i];
-		}
-	t[n] = end;
-	v[n++] = e.right;
-	return n;
 }
 
 /* Whether a distance of microseconds is 1.1 gaps or more; by seconds where rounding decides. */
@@ -187,13 +80,15 @@ static void stretch_fit(struct stretch *s, const struct window *w, bool rate)
 		s->factor /= seconds(w->range);
 }
 
+#define FAR_FROM_ZERO 1.000001
+
 /* The factor of a counter, which is not drawn out below zero. */
 static double counter_factor(const struct stretch *s, double first, double diff, bool rate, dur_us range)
 {
 	double sampled = (double)s->sampled, to_zero, factor;
 
 	/* Mostly it is far from zero, which a division need not show. */
-	if (first * sampled > s->start * diff * 1.000001)
+	if (first * sampled > s->start * diff * FAR_FROM_ZERO)
 		return s->factor;
 	to_zero = sampled * (first / diff);
 	if (!(to_zero < s->start))
@@ -221,24 +116,25 @@ static double change_since_zero(const struct window *w, bool rate)
 static inline __attribute__((always_inline)) double change(const struct window *w, bool counter, bool rate)
 {
 	struct stretch *s = w->stretch;
-	double diff;
+	double first, diff;
 
 	if (w->anchored || w->smoothed) {
-		diff = extended_change(w, counter);
+		diff = window_extended_change(w, counter);
 		return is_absent(diff) || !rate ? diff : diff / seconds(w->range);
 	}
 	if (counter && began_inside(w))
 		return change_since_zero(w, rate);
 	if (w->n < 2)
 		return absent();
-	diff = w->v[w->n - 1] - w->v[0];
+	first = window_value(w, 0);
+	diff = window_value(w, w->n - 1) - first;
 	if (counter)
 		diff += reset_sum(w);
 	if (s->n != w->n || s->sampled != w->last - w->first || s->to_start != w->first - w->start ||
 	        s->to_end != w->end - w->last)
 		stretch_fit(s, w, rate);
-	if (counter && diff > 0 && w->v[0] >= 0)
-		return diff * counter_factor(s, w->v[0], diff, rate, w->range);
+	if (counter && diff > 0 && first >= 0)
+		return diff * counter_factor(s, first, diff, rate, w->range);
 	return diff * s->factor;
 }
 
@@ -264,15 +160,15 @@ double w_irate(const struct window *w)
 
 	if (w->n < 2)
 		return absent();
-	last = w->v[w->n - 1];
-	prev = w->v[w->n - 2];
+	last = window_value(w, w->n - 1);
+	prev = window_value(w, w->n - 2);
 	anew = last < prev || (w->series->since != NULL && begins_anew(w->series, w->base + w->n - 1));
 	return (anew ? last : last - prev) / seconds(w->t[w->n - 1] - w->t[w->n - 2]);
 }
 
 double w_idelta(const struct window *w)
 {
-	return w->n < 2 ? absent() : w->v[w->n - 1] - w->v[w->n - 2];
+	return w->n < 2 ? absent() : window_value(w, w->n - 1) - window_value(w, w->n - 2);
 }
 
 /* resets() and changes(): how many marks lie in the window. An anchored one begins with the sample before it.
@@ -317,42 +213,62 @@ struct marks {
 	size_t n, cap;
 };
 
+/* Adds where v[0 … n) falls, of which v[0] is the series' sample `at`; v[-1] is there, too. */
+static void mark_falls(struct marks *m, const double *v, size_t n, size_t at)
+{
+	for (size_t i = 0; i < n;) {
+		while (i + 8 <= n && !falls(v + i)) /* as most counters do not */
+			i += 8;
+		for (size_t end = i + 8 < n ? i + 8 : n; i < end; i++)
+			if (v[i] < v[i - 1])
+				m->p[m->n++] = (uint32_t)(at + i);
+	}
+}
+
+/* Run by run, as far as these are not known to have none. */
+static void find_falls(struct marks *m, const struct samples *in)
+{
+	const struct promql_chunks *c = &in->chunks;
+	double some[PROMQL_CHUNK + 1];
+
+	for (size_t i = 1, to; i < in->n; i = to) {
+		size_t run = (i + c->skew) / PROMQL_CHUNK;
+
+		to = (run + 1) * PROMQL_CHUNK - c->skew;
+		to = to < in->n ? to : in->n;
+		if (run < c->n ? !c->falls[run] : c->even_end)
+			continue;
+		if (in->v == NULL) {
+			const struct scaled s = scaled_from(in->scaled, i - 1);
+
+			scaled_get(&s, to - i + 1, 1, some);
+			mark_falls(m, some + 1, to - i, i);
+		} else {
+			mark_falls(m, in->v + i, to - i, i);
+		}
+	}
+}
+
 /* Where the series falls, or changes, from one sample to the next. */
 static void make_marks(struct marks *m, const struct samples *in, uint8_t flags)
 {
 	const double *v = in->v;
-	uint32_t *mark = m->p = xgrow(m->p, &m->cap, in->n, sizeof *m->p);
-	size_t n = 0;
 
+	m->p = xgrow(m->p, &m->cap, in->n, sizeof *m->p);
+	m->n = 0;
 	if ((flags & FN_NEEDS_RESETS) && in->since != NULL) {
 		for (size_t i = 1; i < in->n; i++)
 			if (v[i] < v[i - 1] || begins_anew(in, i))
-				mark[n++] = (uint32_t)i;
+				m->p[m->n++] = (uint32_t)i;
 	} else if (flags & FN_NEEDS_RESETS) {
-		for (size_t i = 1; i < in->n;) {
-			size_t run = (i + in->chunks.skew) / PROMQL_CHUNK;
-			size_t to = (run + 1) * PROMQL_CHUNK - in->chunks.skew;
-
-			if (to > in->n)
-				to = in->n;
-			if (run < in->chunks.n ? !in->chunks.falls[run] : in->chunks.even_end) {
-				i = to;
-				continue;
-			}
-			while (i + 8 <= to && !falls(v + i)) /* as most counters do not */
-				i += 8;
-			for (size_t end = i + 8 < to ? i + 8 : to; i < end; i++)
-				if (v[i] < v[i - 1])
-					mark[n++] = (uint32_t)i;
-		}
+		find_falls(m, in);
 	} else if (flags & FN_NEEDS_CHANGES) {
 		/* Written always, kept where it is a change: no branch to guess. */
 		for (size_t i = 1; i < in->n; i++) {
-			mark[n] = (uint32_t)i;
-			n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));
+			m->p[m->n] = (uint32_t)i;
+			m->n += v[i] != v[i - 1] && !(isnan(v[i]) && isnan(v[i - 1]));
 		}
 	}
-	m->n = n;
 }
 
 /* Names the function's range modifiers cannot serve. */
@@ -411,6 +327,10 @@ struct sliding {
 	struct window window; /* what all series have in common */
 	struct marks marks[CREW_MOST];
 	struct sorted sorted[CREW_MOST];
+	struct unscaled {
+		double *v;
+		size_t cap;
+	} unscaled[CREW_MOST]; /* the series at hand */
 };
 
 /* What one series needs while the window slides over it. */
@@ -434,7 +354,8 @@ static inline __attribute__((always_inline)) bool slide_step(
 	while (s->end_mark < m->n && m->p[s->end_mark] < to)
 		s->end_mark++;
 	w->t = r->in.t + from;
-	w->v = r->in.v + from;
+	w->v = r->in.v != NULL ? r->in.v + from : NULL;
+	w->scaled = scaled_from(r->in.scaled, from);
 	w->n = to - from;
 	w->first = sample_time(&r->in, from);
 	w->last = sample_time(&r->in, to - 1);
@@ -471,7 +392,8 @@ static bool slide_seek(struct slider *s, struct row *r, size_t first, size_t end
 		from = seek_after(&lo, in, w->start);
 		to = seek_after(&hi, in, w->end);
 		seek_ahead(&hi, in);
-		widen(in, w, s->sl->lookback, &from, &to);
+		if (w->anchored || w->smoothed)
+			window_widen(in, w, s->sl->lookback, &from, &to);
 		if (from >= to)
 			r->v[k] = absent();
 		else if (!slide_step(s, r, k, from, to))
@@ -480,49 +402,119 @@ static bool slide_seek(struct slider *s, struct row *r, size_t first, size_t end
 	return true;
 }
 
-/*
- * Steps first … end - 1 of an even series, whose windows all lie alike over so many samples, all among those
- * there are: `from` and `to` are those of the first.
- */
-static bool slide_paced(
-        struct slider *s, struct row *r, size_t first, size_t end, size_t from, size_t to, size_t stride)
+/* Steps first … end - 1 of an even series, whose windows all lie alike over so many samples, all among those
+ * there are: that of the first holds samples from … to - 1. */
+struct paced {
+	size_t first, end, from, to, stride;
+};
+
+/* n samples from the i-th on, a stride apart. */
+static void take_apart(const struct samples *in, size_t i, size_t n, size_t stride, double *out)
 {
-	const struct sliding *sl = s->sl;
-	bool rate = sl->f->window == w_rate;
-	bool counter = (rate || sl->f->window == w_increase) && r->in.since == NULL;
-	const double *v = r->in.v;
-	uint32_t next; /* mark */
+	if (in->v == NULL) {
+		const struct scaled s = scaled_from(in->scaled, i);
 
-	slide_time(s, first);
-	for (size_t k = first; k < end; k++, from += stride, to += stride) {
-		double diff;
+		scaled_get(&s, n, stride, out);
+		return;
+	}
+	for (size_t k = 0; k < n; k++)
+		out[k] = in->v[i + k * stride];
+}
 
-		seek_ahead(&(struct seek){to, stride}, &r->in);
-		if (k > first) {
-			s->w.at += sl->g->step;
-			s->w.start += sl->g->step;
-			s->w.end += sl->g->step;
-		}
-		while (counter && s->first_mark < s->m->n && s->m->p[s->first_mark] <= from)
-			s->first_mark++;
-		next = s->first_mark < s->m->n ? s->m->p[s->first_mark] : UINT32_MAX;
-		/* The first one fits the stretch, which is the same for all. */
-		if (!counter || k == first || next < to || to - from < 2) {
-			if (!slide_step(s, r, k, from, to))
-				return false;
+/* Whether a fall lies in the window from … to - 1; windows are asked about in order. */
+static bool meets_mark(struct slider *s, size_t from, size_t to)
+{
+	while (s->first_mark < s->m->n && s->m->p[s->first_mark] <= from)
+		s->first_mark++;
+	return s->first_mark < s->m->n && s->m->p[s->first_mark] < to;
+}
+
+#define SOME_STEPS 64
+
+/* From the two ends of windows to their change, which goes into `high`, and the answer for a counter that is
+ * far from zero; whether some is not. */
+static ALWAYS_INLINE bool changes(const struct stretch *st, const double *restrict low, double *restrict high,
+        double *restrict v, size_t n)
+{
+	double sampled = (double)st->sampled, start = st->start, factor = st->factor;
+	uint64_t near_zero = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double diff = high[i] - low[i] + 0.0;
+
+		v[i] = diff * factor;
+		near_zero |= (uint64_t)((diff > 0) & (low[i] >= 0) &
+		                        !(low[i] * sampled > start * diff * FAR_FROM_ZERO));
+		high[i] = diff;
+	}
+	return near_zero != 0;
+}
+
+static WIDE bool changes_wide(const struct stretch *st, const double *restrict low, double *restrict high,
+        double *restrict v, size_t n)
+{
+	return changes(st, low, high, v, n);
+}
+
+/*
+ * So many steps from the k-th on of a counter without start timestamps, whose first window holds samples from
+ * … to - 1. All are taken to be two ends and one factor; those that are not are done again.
+ */
+static bool slide_counter(
+        struct slider *s, struct row *r, size_t k, size_t n, size_t from, size_t to, size_t stride)
+{
+	const struct stretch *st = s->w.stretch;
+	bool rate = s->sl->f->window == w_rate, marked = meets_mark(s, from, to + (n - 1) * stride),
+	     near_zero;
+	double low[SOME_STEPS], high[SOME_STEPS], *v = r->v + k;
+
+	take_apart(&r->in, from, n, stride, low);
+	take_apart(&r->in, to - 1, n, stride, high);
+	near_zero = wide_here() ? changes_wide(st, low, high, v, n) : changes(st, low, high, v, n);
+	for (size_t i = 0; i < n && near_zero; i++)
+		if (high[i] > 0 && low[i] >= 0)
+			v[i] = high[i] * counter_factor(st, low[i], high[i], rate, s->sl->tm->range);
+	for (size_t i = 0; i < n && marked; i++, from += stride, to += stride) {
+		if (!meets_mark(s, from, to))
 			continue;
-		}
-		diff = v[to - 1] - v[from] + 0.0;
-		r->v[k] = diff * (diff > 0 && v[from] >= 0 ? counter_factor(s->w.stretch, v[from], diff, rate,
-		                                                     sl->tm->range)
-		                                           : s->w.stretch->factor);
+		slide_time(s, k + i);
+		if (!slide_step(s, r, k + i, from, to))
+			return false;
 	}
 	return true;
 }
 
-static void slide(void *ctx, struct row *r, int hand)
+static bool slide_paced(struct slider *s, struct row *r, const struct paced *p)
 {
-	struct sliding *sl = ctx;
+	bool counter = (s->sl->f->window == w_rate || s->sl->f->window == w_increase) && r->in.since == NULL;
+	size_t from = p->from, to = p->to;
+
+	for (size_t k = p->first, n; k < p->end; k += n, from += n * p->stride, to += n * p->stride) {
+		n = 1;
+		/* The first one fits the stretch, which is the same for all. */
+		if (counter && k > p->first && to - from > 1) {
+			n = p->end - k < SOME_STEPS ? p->end - k : SOME_STEPS;
+			if (!slide_counter(s, r, k, n, from, to, p->stride))
+				return false;
+			continue;
+		}
+		sample_ahead(&r->in, to + SEEK_AHEAD * p->stride);
+		slide_time(s, k);
+		if (!slide_step(s, r, k, from, to))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the function, or a range that is drawn out, does not take scaled values as they are. */
+static bool needs_doubles(const struct sliding *sl, const struct samples *in)
+{
+	return in->scaled.p != NULL && (!(sl->f->flags & FN_SCALED) || in->since != NULL ||
+	                                       sl->window.anchored || sl->window.smoothed);
+}
+
+static void slide_row(struct sliding *sl, struct row *r, int hand)
+{
 	const struct samples *in = &r->in;
 	struct stretch stretch = {0};
 	struct slider s = {.sl = sl, .m = &sl->marks[hand], .w = sl->window};
@@ -544,9 +536,10 @@ static void slide(void *ctx, struct row *r, int hand)
 		end = pace_from(&hi, sl->g, (int64_t)in->n + 1);
 	}
 	if (first < end) {
-		if (!slide_seek(&s, r, 0, first) ||
-		        !slide_paced(&s, r, first, end, (size_t)pace_at(&lo, first),
-		                (size_t)pace_at(&hi, first), (size_t)lo.stride))
+		const struct paced p = {first, end, (size_t)pace_at(&lo, first), (size_t)pace_at(&hi, first),
+		        (size_t)lo.stride};
+
+		if (!slide_seek(&s, r, 0, first) || !slide_paced(&s, r, &p))
 			return;
 		k = end;
 	}
@@ -555,6 +548,25 @@ static void slide(void *ctx, struct row *r, int hand)
 	for (k = 0; k < sl->steps; k++)
 		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	r->any = all != 0;
+}
+
+static void slide(void *ctx, struct row *r, int hand)
+{
+	struct sliding *sl = ctx;
+	struct unscaled *u = &sl->unscaled[hand];
+	struct row own; /* others look at where the row's samples are */
+
+	if (!needs_doubles(sl, &r->in)) {
+		slide_row(sl, r, hand);
+		return;
+	}
+	own = *r;
+	u->v = xgrow(u->v, &u->cap, own.in.n, sizeof *u->v);
+	scaled_get(&own.in.scaled, own.in.n, 1, u->v);
+	own.in.v = u->v;
+	own.in.scaled.p = NULL;
+	slide_row(sl, &own, hand);
+	r->any = own.any;
 }
 
 static void check_quantile(struct eval *ev, const struct node *at, const double *q, size_t n)
@@ -568,7 +580,8 @@ static void check_quantile(struct eval *ev, const struct node *at, const double 
 		}
 }
 
-void call_window(struct eval *ev, const struct node *x, const struct grid *g, struct value *out)
+void call_window(
+        struct eval *ev, const struct node *x, const struct grid *g, struct value *out, struct fold *fold)
 {
 	const struct function *f = x->fn;
 	const struct node *range = range_node(x), *range_arg = range;
@@ -577,7 +590,13 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	struct samples in;
 	struct sliding sl = {
 	        .f = f, .tm = &tm, .g = g, .steps = g->n, .lookback = ev->lookback, .cancel = ev->cancel};
-	struct rows rows = {.one = slide, .ctx = &sl, .step = g->step, .serial = f->flags & FN_FAILS};
+	struct rows rows = {.one = slide,
+	        .ctx = &sl,
+	        .steps = g->n,
+	        .step = g->step,
+	        .drop_name = !(f->flags & FN_KEEPS_NAME),
+	        .serial = f->flags & FN_FAILS};
+	bool taken;
 
 	if (!modifiers_fit(ev, f, range) || call_rollup(ev, x, range, g, out))
 		return;
@@ -599,24 +618,25 @@ void call_window(struct eval *ev, const struct node *x, const struct grid *g, st
 	if (tm.pinned && sl.scalars == 0)
 		sl.steps = 1;
 	while (s != NULL && source_next(ev, s, &in) && in.n <= UINT32_MAX / 2)
-		if (!rows_add(ev, &rows, &in, g->n))
+		if (!rows_add(ev, &rows, &in))
 			break;
-	rows_work(ev, &rows);
+	taken = rows_taken(ev, &rows, tm.pinned ? NULL : fold);
 	source_close(s);
 	for (int i = 0; i < CREW_MOST; i++) {
 		free(sl.marks[i].p);
+		free(sl.unscaled[i].v);
 		sorted_fini(&sl.sorted[i]);
 	}
 	for (size_t i = 0; i < rows.n && ev->rc == 0; i++) {
 		struct row *r = &rows.row[i];
-		struct series *o = r->any ? vec_add(ev, &out->vec) : NULL;
+		struct series *o = r->any && !taken ? vec_add(ev, &out->vec) : NULL;
 
+		if (r->any && (f->flags & FN_COUNTER))
+			check_counter(ev, range_arg, &r->in.labels);
 		if (o == NULL)
 			continue;
-		if (f->flags & FN_COUNTER)
-			check_counter(ev, range_arg, &r->in.labels);
 		o->labels = r->in.labels;
-		o->drop_name = r->in.drop_name || !(f->flags & FN_KEEPS_NAME);
+		o->drop_name = r->in.drop_name || rows.drop_name;
 		o->v = r->v;
 		for (size_t k = sl.steps; k < g->n; k++)
 			o->v[k] = o->v[0];

@@ -35,6 +35,7 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	*out = (struct samples){.labels = s.labels,
 	        .t = s.t,
 	        .v = s.v,
+	        .scaled = s.scaled,
 	        .n = s.n,
 	        .lasting = s.lasting,
 	        .plain = s.plain,
@@ -43,6 +44,21 @@ static bool next_samples(struct eval *ev, struct promql_cursor *c, struct sample
 	        .chunks = s.chunks,
 	        .since = s.since};
 	return rc > 0 && ev_count(ev, s.n);
+}
+
+bool samples_unscale(struct eval *ev, struct samples *s)
+{
+	double *v;
+
+	if (s->scaled.p == NULL)
+		return true;
+	v = ev_raw(ev, s->n);
+	if (v == NULL)
+		return false;
+	scaled_get(&s->scaled, s->n, 1, v);
+	s->v = v;
+	s->scaled.p = NULL;
+	return true;
 }
 
 /* ---- instant selectors ---- */
@@ -86,15 +102,17 @@ size_t seek_far(struct seek *k, const struct samples *s, time_us x)
 
 static double interpolate(const struct samples *s, size_t i, time_us t)
 {
-	double part = (double)(t - s->t[i]) / (double)(s->t[i + 1] - s->t[i]);
+	double part = (double)(t - s->t[i]) / (double)(s->t[i + 1] - s->t[i]), v = sample_value(s, i);
 
-	return s->v[i] + (s->v[i + 1] - s->v[i]) * part;
+	return v + (sample_value(s, i + 1) - v) * part;
 }
 
 /* The time or the start of sample i - 1, or the value at t drawn between it and the next. */
 static double read_odd(const struct samples *s, size_t i, time_us t, dur_us lookback, enum told told)
 {
-	if (is_absent(s->v[i - 1]))
+	double v = sample_value(s, i - 1);
+
+	if (is_absent(v))
 		return absent();
 	if (told == TELL_STARTS)
 		return s->since != NULL ? (double)(s->since[i - 1] / US_MS) / 1e3 : 0;
@@ -102,7 +120,7 @@ static double read_odd(const struct samples *s, size_t i, time_us t, dur_us look
 		return (double)(s->t[i - 1] / US_MS) / 1e3;
 	if (s->t[i - 1] != t && i < s->n && s->t[i] <= t + lookback)
 		return interpolate(s, i - 1, t);
-	return s->v[i - 1];
+	return v;
 }
 
 struct laying {
@@ -128,7 +146,7 @@ static bool lay_steps(const struct laying *l, const struct row *r, size_t from, 
 		if (at == 0 || sample_time(s, at - 1) <= t - l->lookback)
 			r->v[k] = absent();
 		else
-			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->told) : s->v[at - 1];
+			r->v[k] = odd ? read_odd(s, at, t, l->lookback, l->told) : sample_value(s, at - 1);
 		all |= double_bits(r->v[k]) ^ ABSENT_BITS;
 	}
 	return all != 0;
@@ -152,7 +170,12 @@ static void lay(void *ctx, struct row *r, int hand)
 	from = pace_from(&p, g, 1);
 	to = pace_from(&p, g, (int64_t)s->n + 1);
 	at = from < to ? (size_t)pace_at(&p, from) - 1 : 0;
-	for (size_t k = from; k < to; k++, at += (size_t)p.stride) {
+	if (s->v == NULL && from < to) {
+		const struct scaled first = scaled_from(s->scaled, at);
+
+		scaled_get(&first, to - from, (size_t)p.stride, r->v + from);
+	}
+	for (size_t k = from; s->v != NULL && k < to; k++, at += (size_t)p.stride) {
 		seek_ahead(&(struct seek){at, (size_t)p.stride}, s);
 		r->v[k] = s->v[at];
 	}
@@ -195,15 +218,16 @@ static void drop_markers(struct eval *ev, struct samples *s)
 	s->period = 0;
 }
 
-void select_instant(
-        struct eval *ev, const struct node *x, const struct grid *g, enum told told, struct vec *out)
+void select_instant(struct eval *ev, const struct node *x, const struct grid *g, enum told told,
+        struct vec *out, struct fold *fold)
 {
 	struct timing tm;
 	struct promql_cursor *c = NULL;
 	struct samples in;
 	struct grid pin = {0, 0, 1};
 	struct laying l = {.g = g, .lookback = ev->lookback, .smoothed = x->smoothed, .told = told};
-	struct rows rows = {.one = lay, .ctx = &l, .step = g->step};
+	struct rows rows = {.one = lay, .ctx = &l, .steps = g->n, .step = g->step};
+	bool taken;
 	time_us first, last;
 
 	if (!timing_of(ev, x, &tm))
@@ -222,12 +246,12 @@ void select_instant(
 			continue;
 		if (x->smoothed || x->anchored)
 			drop_markers(ev, &in);
-		if (!rows_add(ev, &rows, &in, g->n))
+		if (!rows_add(ev, &rows, &in))
 			break;
 	}
-	rows_work(ev, &rows);
+	taken = rows_taken(ev, &rows, tm.pinned ? NULL : fold);
 	ev->storage->close(c);
-	for (size_t i = 0; i < rows.n && ev->rc == 0; i++) {
+	for (size_t i = 0; !taken && i < rows.n && ev->rc == 0; i++) {
 		struct row *r = &rows.row[i];
 		struct series *s = r->any ? vec_add(ev, out) : NULL;
 

@@ -1,5 +1,6 @@
 #include "series/ahead.h"
 
+#include "base/thread.h"
 #include "series/bytes.h"
 
 #define AHEAD_B (16u << 20) /* what may wait to be taken, in memory */
@@ -193,7 +194,7 @@ int ahead_open(struct ahead **out, const char *path, struct err *e)
 	}
 	must(pthread_mutex_init(&a->lock, NULL) == 0);
 	must(pthread_cond_init(&a->cond, NULL) == 0);
-	must(pthread_create(&a->thread, NULL, read_on, a) == 0);
+	thread_start(&a->thread, "ahead", read_on, a);
 	*out = a;
 	return 0;
 }

@@ -34,11 +34,7 @@ static void push_points(
 
 static void seal_head(struct series_db *db, struct series *s, uint32_t id)
 {
-	time_us t[HEAD_POINTS];
-	double v[HEAD_POINTS];
-
-	must(head_decode(&s->head, t, v));
-	push_points(db, s, id, t, v, s->head.n);
+	push_block(db, s, block_of_head(id, &s->head));
 	head_clear(&s->head);
 }
 

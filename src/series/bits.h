@@ -11,7 +11,7 @@
 
 static inline int bit_length(uint64_t x)
 {
-	return x ? 64 - __builtin_clzll(x) : 0;
+	return 64 - __builtin_clzll(x | 1) - !x; /* without a branch: zeros come as chance has it */
 }
 
 struct bit_writer {

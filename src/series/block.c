@@ -70,10 +70,13 @@ static void summarise(const time_us *t, const double *v, int n, int windows, str
 {
 	struct window a[BLOCK_WINDOWS + 1] = {0};
 
-	for (int i = 0; i < n; i++) {
-		time_us at = windows ? window_end(t[i], BLOCK_STEP) - window_end(t[0], BLOCK_STEP) : 0;
+	for (int i = 0, j; i < n; i = j) {
+		time_us end = windows ? window_end(t[i], BLOCK_STEP) : t[n - 1];
+		time_us at = windows ? end - window_end(t[0], BLOCK_STEP) : 0;
 
-		window_point(&a[at / BLOCK_STEP], v[i]);
+		for (j = i + 1; j < n && t[j] <= end;)
+			j++;
+		window_points(&a[at / BLOCK_STEP], v + i, j - i);
 	}
 	for (int i = 0; i < (windows ? windows : 1); i++) {
 		window_done(&a[i]);
@@ -125,6 +128,49 @@ struct block *block_new(uint32_t series, const time_us *t, const double *v, int 
 	*b = (struct block){.series = series, .len = (uint32_t)len, .n = n, .t0 = t[0], .t1 = t[n - 1]};
 	memcpy(b->data, out, len);
 	return b;
+}
+
+struct block *block_of_head(uint32_t series, const struct head *h)
+{
+	struct block *b = xrealloc(NULL, sizeof(*b) + h->used);
+
+	*b = (struct block){.series = series,
+	        .len = h->used,
+	        .n = h->n,
+	        .raw = true,
+	        .unit = h->unit,
+	        .exp = h->exp,
+	        .t0 = h->first,
+	        .t1 = h->last};
+	memcpy(b->data, h->p, h->used);
+	return b;
+}
+
+void block_points(const struct block *b, time_us *t, double *v)
+{
+	if (b->raw) {
+		const struct head h = {.p = (uint8_t *)b->data,
+		        .used = (uint16_t)b->len,
+		        .n = (uint16_t)b->n,
+		        .unit = b->unit,
+		        .exp = b->exp,
+		        .first = b->t0,
+		        .last = b->t1};
+
+		must(head_decode(&h, t, v));
+	} else {
+		must(block_decode(b->series, b->t0, b->data, b->len, t, v) == b->n);
+	}
+}
+
+struct block *block_encoded(const struct block *raw)
+{
+	time_us t[HEAD_POINTS];
+	double v[HEAD_POINTS];
+
+	must(raw->raw);
+	block_points(raw, t, v);
+	return block_new(raw->series, t, v, raw->n, BLOCK_DENSE);
 }
 
 /* Skips what format 1 says of its points. */

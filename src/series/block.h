@@ -26,12 +26,19 @@ struct block {
 	struct block *younger; /* of the same series */
 	uint32_t series, len;
 	int n;
+	bool raw;          /* data are the bytes of a head … */
+	uint8_t unit, exp; /* … with these; block_encoded makes a block for the files of it */
 	time_us t0, t1;
 	uint8_t data[];
 };
 
 /* 1 <= n <= CODEC_POINTS, times ascending and unique. dense: BLOCK_DENSE or BLOCK_PACKED_DENSE. */
 struct block *block_new(uint32_t series, const time_us *t, const double *v, int n, int dense);
+/* A full head as it is: encoding it costs ten times as much, and is not for whoever appends. */
+struct block *block_of_head(uint32_t series, const struct head *h);
+struct block *block_encoded(const struct block *raw);
+/* Of either kind, in memory and so sound: b->n points. t and v: CODEC_POINTS each. */
+void block_points(const struct block *b, time_us *t, double *v);
 /* Checks everything; the number of points, or -1. t and v: CODEC_POINTS each. */
 int block_decode(uint32_t series, time_us t0, const uint8_t *p, size_t len, time_us *t, double *v);
 /* The windows that a block keeps, and its last instant, without a look at its points. 0: it keeps none;
@@ -73,6 +80,7 @@ size_t points_merge(const time_us *ta, const double *va, size_t na, const time_u
 /* ---- files ---- */
 
 struct partition;
+struct packer;
 struct block_files {
 	char *dir;
 	dur_us span;
@@ -81,6 +89,7 @@ struct block_files {
 	struct partition **part; /* lock; by start, then generation */
 	size_t n, cap;           /* lock */
 	uint32_t generation;     /* lock; greatest ever used */
+	struct packer *packer;   /* writing thread; NULL: no file is being packed */
 	/* A damaged row or file; called on the writing thread. */
 	void (*damaged)(void *ctx, const char *what, int64_t at, const void *p, size_t n);
 	void *ctx;
@@ -91,7 +100,8 @@ struct block_tail {
 	int n;
 };
 struct block_item {
-	struct block *b;
+	struct block *b; /* encoded */
+	bool made;       /* for the item, whose it is */
 	struct block_tail *tail;
 	size_t order; /* of sealing; set by files_write */
 };
@@ -111,11 +121,14 @@ MUST_USE int files_remove_broken(
 MUST_USE int files_max_id(struct block_files *f, uint32_t *max, struct err *e);
 /* Newest point of a series, looked up: 1, or 0 if there is none. */
 MUST_USE int files_latest(struct block_files *f, uint32_t series, time_us *t, double *v, struct err *e);
-/* Packs a file that ends before that time, and was not packed since it was last written: its blocks become
- * long ones, some series at a call, and when all are through its pages full ones. Returns PACK_MORE while it
- * is at that, PACK_DONE when one is packed, 0 when there is none to pack. */
+/* Packs a file that ends before that time, is not larger than most_b, and was not packed since it was last
+ * written: a thread makes another one, which takes its place at a later call. Returns PACK_MORE while it is
+ * at that (`wait`: after a moment), PACK_DONE when one is packed, 0 when there is none to pack or to wait
+ * for. */
 enum { PACK_DONE = 1, PACK_MORE };
-MUST_USE int files_pack(struct block_files *f, time_us before, struct err *e);
+MUST_USE int files_pack(struct block_files *f, time_us before, int64_t most_b, bool wait, struct err *e);
+/* Leaves the file as it is. */
+void files_pack_stop(struct block_files *f);
 /* What was taken out: points, of which `rolled` live on in windows; bytes of blocks, less what took their
  * place. */
 struct thinned {

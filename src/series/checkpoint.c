@@ -223,29 +223,47 @@ static void remove_old(struct series_db *db, uint32_t number, uint32_t before)
 	arena_free(&a);
 }
 
+/* Another log, unless the one at hand is empty. Making it durable takes two syncs: no commit waits for them.
+ */
+static int next_log(struct series_db *db, uint32_t *number, struct err *e)
+{
+	struct wal next = {.fd = -1}, old;
+	uint32_t max_id;
+	bool used;
+	int rc = 0;
+
+	pthread_mutex_lock(&db->commit_lock);
+	if (db->refusing[0])
+		rc = err_set(e, ERR_UNAVAILABLE, "%s", db->refusing);
+	used = db->wal.synced > db->wal.begun;
+	if (!used)
+		db->wal.since = clock_now(db->clock);
+	*number = db->wal.number + used; /* which only this thread changes */
+	pthread_mutex_unlock(&db->commit_lock);
+	if (rc || !used)
+		return rc;
+	pthread_rwlock_rdlock(&db->index_lock);
+	max_id = db->index.n;
+	pthread_rwlock_unlock(&db->index_lock);
+	rc = wal_start(&next, db->dir, *number, max_id, clock_now(db->clock), e);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&db->commit_lock);
+	old = db->wal;
+	db->wal = next;
+	atomic_store(&db->log_b, db->wal.synced);
+	pthread_mutex_unlock(&db->commit_lock);
+	wal_close(&old);
+	return 0;
+}
+
 int series__checkpoint(struct series_db *db, bool gently, struct err *e)
 {
 	char *temp = xasprintf("%s/heads.new", db->dir), *path = NULL;
 	uint32_t number, before = db->checkpoint_now ? 0 : db->checkpoint; /* not a damaged one */
 	uint64_t size;
-	int fd = -1, rc = 0;
+	int fd = -1, rc = next_log(db, &number, e);
 
-	pthread_mutex_lock(&db->commit_lock);
-	if (db->refusing[0]) {
-		rc = err_set(e, ERR_UNAVAILABLE, "%s", db->refusing);
-	} else if (db->wal.synced > db->wal.begun) { /* an empty one will do */
-		uint32_t max_id;
-
-		pthread_rwlock_rdlock(&db->index_lock);
-		max_id = db->index.n;
-		pthread_rwlock_unlock(&db->index_lock);
-		rc = wal_start(&db->wal, db->dir, db->wal.number + 1, max_id, clock_now(db->clock), e);
-	} else {
-		db->wal.since = clock_now(db->clock);
-	}
-	number = db->wal.number;
-	atomic_store(&db->log_b, db->wal.synced);
-	pthread_mutex_unlock(&db->commit_lock);
 	if (rc)
 		goto out;
 

@@ -91,7 +91,7 @@ static int64_t times_choose(const int64_t *t, int n, int64_t *x, struct row *o)
 	mean = (int64_t)(span / (uint64_t)(n - 1));
 	for (size_t i = 0; i < ARRAY_LEN(grain); i++) {
 		int64_t p = round_to(mean, grain[i]);
-		uint64_t range = line_range(t, n, p);
+		uint64_t range = i && p == period ? best : line_range(t, n, p);
 
 		if (range < best) {
 			best = range;
@@ -127,27 +127,22 @@ struct exceptions {
 /* The exponent, or -1. An exception takes its neighbour's integer, so that it costs no bits there. */
 static int values_decimal(const double *v, int n, int64_t *x, struct exceptions *ex)
 {
-	int e = 0, leading = 0;
-	int64_t any;
+	int e = 0, leading = 0, finer;
 
-	ex->n = 0;
-	for (int i = 0; i < n; i++) {
-		int f;
-
-		if (decimal_at(v[i], e, &any))
-			continue;
-		f = decimal_find(v[i], e + 1, &any);
-		if (f >= 0)
-			e = f;
-		else if (++ex->n > exceptions_most(n))
-			return -1;
-	}
 	ex->n = 0;
 	for (int i = 0; i < n; i++) {
 		if (LIKELY(decimal_at(v[i], e, &x[i])))
 			continue;
+		finer = decimal_find(v[i], e + 1, &x[i]);
+		if (finer >=
+		        0) { /* from the beginning; those before fit the finer exponent, too, if not all */
+			e = finer;
+			ex->n = 0;
+			i = -1;
+			continue;
+		}
 		if (ex->n == exceptions_most(n))
-			return -1; /* integers that fitted a smaller exponent do not fit this one */
+			return -1;
 		ex->at[ex->n] = (uint16_t)i;
 		ex->bits[ex->n++] = bits_of(v[i]);
 		x[i] = i ? x[i - 1] : 0;

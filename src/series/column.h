@@ -6,6 +6,9 @@
  * good; whatever else changes a series (a late point, an expiry, a broken block) counts the series'
  * `settled` up, and its column is good no more.
  *
+ * Values that are short decimals are held as whole numbers (scaled.h), at a half or a quarter of the bytes:
+ * those that come are held like those before them, or the column is made anew.
+ *
  * Points do not change and do not move while anybody has the column: it grows behind what its readers
  * know of, or is copied into a larger one, without what nobody has asked for since. Past their size those go
  * that were kept for longest; one that was read meanwhile stays for another round. So whoever reads one does
@@ -17,6 +20,7 @@
 #ifndef HEMING_SERIES_COLUMN_H
 #define HEMING_SERIES_COLUMN_H
 
+#include "base/scaled.h"
 #include "series/series.h"
 
 #include <pthread.h>
@@ -27,7 +31,10 @@ struct column {
 	time_us from, last; /* it holds all points of [from, last] */
 	time_us asked;      /* earliest instant asked for since it was made; INT64_MAX: by nobody */
 	time_us *t;
-	double *v;
+	double *v;   /* NULL: the values are scaled … */
+	void *whole; /* … and these of `width` bytes */
+	struct scaling scaling;
+	int width;
 	size_t n, even; /* from this point on, which is at even_t, each is `period` after the one before */
 	time_us even_t;
 	dur_us period;
@@ -49,6 +56,11 @@ struct columns {
 
 void columns_init(struct columns *c, size_t most_b);
 void columns_fini(struct columns *c); /* nobody reads any more */
+
+/* Its values from one point on, where they are scaled; else .p is NULL. */
+struct scaled column_scaled(const struct column *x, size_t from);
+/* Values of any column, as doubles. */
+void column_get(const struct column *x, size_t from, size_t n, double *out);
 
 /* The column at *slot for one more reader, if it is good and begins early enough; else NULL. */
 struct column *columns_take(struct columns *c, struct column **slot, uint32_t settled, time_us from);

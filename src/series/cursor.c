@@ -245,6 +245,7 @@ int cursor__open(struct series_db *db, const struct series_query *q, bool aside,
 	        .to = q->to,
 	        .max_points = q->max_points,
 	        .cancel = q->cancel,
+	        .scaled = q->scaled,
 	        .aside = aside};
 	rc = select__kept(db, q, a, &c->found, e);
 	if (!rc && q->cancel && __atomic_load_n(q->cancel, __ATOMIC_RELAXED))
@@ -330,10 +331,9 @@ void cursor__read_memory(struct series_cursor *c, const struct reading *r, uint3
 	double v[CODEC_POINTS];
 
 	for (struct block *b = r->block; b; b = b->next) {
-		int n = block_decode(id, b->t0, b->data, b->len, t, v);
-
-		must(n == b->n);
-		cursor__add(c, r, t, v, (size_t)n);
+		must(b->series == id);
+		block_points(b, t, v);
+		cursor__add(c, r, t, v, (size_t)b->n);
 	}
 	if (r->head.n) {
 		must(head_decode(&r->head, t, v));
@@ -360,13 +360,16 @@ static int read_layers(struct series_cursor *c, const struct reading *r, uint32_
 static void join_column(struct series_cursor *c, struct layer *l)
 {
 	struct points read = c->all;
+	const struct column *x = l->column;
+	double *v = xrealloc(NULL, (x->n + 1) * sizeof(*v));
 
+	column_get(x, 0, x->n, v);
 	c->all = c->other;
 	c->other = read;
 	c->all.n = 0;
-	points_room(&c->all, l->column->n + read.n);
-	c->all.n = points_merge(
-	        l->column->t, l->column->v, l->column->n, read.t, read.v, read.n, c->all.t, c->all.v);
+	points_room(&c->all, x->n + read.n);
+	c->all.n = points_merge(x->t, v, x->n, read.t, read.v, read.n, c->all.t, c->all.v);
+	free(v);
 	columns_leave(l->column);
 	l->column = NULL;
 }
@@ -445,11 +448,26 @@ bool cursor__step(struct series_cursor *c, uint32_t *id, struct layer **l)
 	return true;
 }
 
+/* Points lo … lo + out->n - 1 of a column: as they lie there, or the values as doubles beside it. */
+static void view_points(struct series_cursor *c, const struct column *x, size_t lo, struct series_view *out)
+{
+	out->t = x->t + lo;
+	out->scaled = column_scaled(x, lo);
+	if (x->v) {
+		out->v = x->v + lo;
+	} else if (!c->scaled) {
+		points_room(&c->all, out->n);
+		column_get(x, lo, out->n, c->all.v);
+		out->v = c->all.v;
+		out->scaled.p = NULL;
+		out->lasting = false;
+	}
+}
+
 int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 {
 	time_us to = c->to;
 	const time_us *t;
-	const double *v;
 	struct layer *l;
 	size_t lo = 0, n;
 	bool plain = false;
@@ -469,7 +487,6 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 			keep_column(c, l, id);
 	}
 	t = l->column ? l->column->t : c->all.t;
-	v = l->column ? l->column->v : c->all.v;
 	n = c->all.n;
 	if (l->column) {
 		/* It may have more by now: the reader's view stands still. */
@@ -493,9 +510,11 @@ int series_next(struct series_cursor *c, struct series_view *out, struct err *e)
 		out->period = l->period;
 		out->first = l->even_t + (time_us)(lo - l->even) * l->period;
 	}
-	if (n > lo) {
+	if (n > lo && l->column) {
+		view_points(c, l->column, lo, out);
+	} else if (n > lo) {
 		out->t = t + lo;
-		out->v = v + lo;
+		out->v = c->all.v + lo;
 	}
 	if (plain && n > lo) {
 		size_t first = lo / SERIES_CHUNK, end = n / SERIES_CHUNK;

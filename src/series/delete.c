@@ -106,7 +106,7 @@ static void find_last(struct series *s, bool filed, time_us t, double v)
 	for (const struct block *b = s->sealed; b; b = b->younger) {
 		if (s->last->t != TIME_NONE && b->t1 < s->last->t)
 			continue;
-		must(block_decode(b->series, b->t0, b->data, b->len, ts, vs) == b->n);
+		block_points(b, ts, vs);
 		s->last->t = b->t1;
 		s->last->v = vs[b->n - 1];
 	}

@@ -5,11 +5,13 @@
  */
 #include "series/files_int.h"
 
+#include "base/fault.h"
 #include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -137,6 +139,96 @@ static struct partition *add_partition(
 	return p;
 }
 
+/* Of a start or a packing that was cut off. */
+static void remove_unfinished(const char *dir, const char *name)
+{
+	static const char *const ends[] = {PACKING_PART, PACKING_WHOLE};
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		size_t k = strlen(ends[i]);
+		time_us start, last;
+		uint32_t generation;
+		char *base, *path;
+
+		if (n < k || strcmp(name + n - k, ends[i]) != 0)
+			continue;
+		base = xasprintf("%.*s", (int)(n - k), name);
+		path = xasprintf("%s/%s", dir, name);
+		if (file_name_parse(base, &start, &last, &generation))
+			unlink(path);
+		free(path);
+		free(base);
+	}
+}
+
+/* The generation that a packed file took the place of; 0: none. */
+static int64_t replaces(const struct partition *p)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	int64_t generation = 0;
+
+	if (sqlite3_open_v2(p->path, &db, flags, NULL) == SQLITE_OK &&
+	        sqlite3_prepare_v2(db, "SELECT generation FROM replaces", -1, &st, NULL) == SQLITE_OK &&
+	        sqlite3_step(st) == SQLITE_ROW)
+		generation = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return generation;
+}
+
+/* files lock, or nobody else there yet. The caller has the list's reference then. */
+static void take_out(struct block_files *f, const struct partition *p)
+{
+	size_t keep = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		if (f->part[i] != p)
+			f->part[keep++] = f->part[i];
+	f->n = keep;
+}
+
+/* A crash came between a packed file and the end of the one whose place it took: there are two of one span,
+ * which is rare, and so worth a look into the later one. */
+static void remove_replaced(struct block_files *f)
+{
+	for (size_t i = 1; i < f->n; i++) {
+		struct partition *old = f->part[i - 1], *p = f->part[i];
+
+		if (old->start != p->start || old->last != p->last || replaces(p) != old->generation)
+			continue;
+		old->dead = true;
+		take_out(f, old);
+		files__unref(f, old);
+		i--;
+	}
+}
+
+int files__replace(struct block_files *f, struct partition *old, const char *fresh, struct err *e)
+{
+	const uint32_t generation = f->generation + 1;
+	char *path = xasprintf(
+	        "%s/blocks-%lld-%lld-%u.db", f->dir, (long long)old->start, (long long)old->last, generation);
+	int rc = rename(fresh, path) < 0 ? err_errno(e, errno, "cannot name the block file %s", path) : 0;
+
+	if (!rc && (rc = file_sync_dir(f->dir, e)) < 0)
+		unlink(path);
+	free(path);
+	if (rc)
+		return rc;
+	if (fault(FAULT_CRASH_PACK))
+		raise(SIGKILL);
+	pthread_mutex_lock(&f->lock);
+	add_partition(f, old->start, old->last, generation)->packed = 1;
+	take_out(f, old);
+	old->dead = true;
+	pthread_mutex_unlock(&f->lock);
+	files__unref(f, old);
+	return 0;
+}
+
 int files_open(struct block_files *f, const char *dir, dur_us span, bool sync, struct err *e)
 {
 	struct arena *a = arena_new(0);
@@ -152,7 +244,10 @@ int files_open(struct block_files *f, const char *dir, dur_us span, bool sync, s
 
 		if (file_name_parse(*name, &start, &last, &generation))
 			add_partition(f, start, last, generation);
+		else
+			remove_unfinished(dir, *name);
 	}
+	remove_replaced(f);
 	arena_free(&a);
 	if (rc)
 		files_close(f);
@@ -161,6 +256,7 @@ int files_open(struct block_files *f, const char *dir, dur_us span, bool sync, s
 
 void files_close(struct block_files *f)
 {
+	files_pack_stop(f);
 	for (size_t i = 0; i < f->n; i++)
 		files__unref(f, f->part[i]);
 	free(f->part);
@@ -381,6 +477,7 @@ void files_expire(struct block_files *f, time_us t)
 	for (size_t i = 0; i < f->n; i++) {
 		if (f->part[i]->last < t) {
 			f->part[i]->dead = true;
+			files__packing_lost(f, f->part[i]);
 			gone[n++] = f->part[i];
 		} else {
 			f->part[keep++] = f->part[i];

@@ -62,8 +62,7 @@ struct partition {
 	sqlite3 *db;          /* writing thread, as the rest */
 	sqlite3_stmt *st[W_ALL];
 	bool writing;
-	int packed;       /* 1: its pages are full, nothing was written since; -1: not known */
-	uint32_t packing; /* series up to this one have long blocks already */
+	int packed; /* 1: its pages are full, nothing was written since; -1: not known */
 	/* Known once it was opened for writing: it is of format BLOCK_FILE_ROLLED; table `done` is there. */
 	bool rolled, marked;
 };
@@ -85,6 +84,12 @@ void files__unref(struct block_files *f, struct partition *p); /* the last one f
 void files__close_reader(struct reader *r);
 MUST_USE int files__open_writer(struct block_files *f, struct partition *p, struct err *e);
 void files__close_writer(struct partition *p);
+/* `fresh` becomes the file of that span, as its next generation; the old one goes when no view has it. */
+MUST_USE int files__replace(struct block_files *f, struct partition *old, const char *fresh, struct err *e);
+/* files_pack.c: it is written to, or gone; what is made of it is of no use. */
+void files__packing_lost(struct block_files *f, const struct partition *p);
+#define PACKING_PART ".pack" /* what is made of it, long blocks in pages of which some room is left … */
+#define PACKING_WHOLE ".new" /* … and in full ones */
 /* 1, 0, negative as files__read_err. */
 MUST_USE int files__is_packed(const struct partition *p, struct err *e);
 /* files_write.c: in the file's transaction, which files__begin begins. `fresh`: points come that were not

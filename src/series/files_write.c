@@ -410,6 +410,7 @@ int files__begin(struct block_files *f, struct partition *p, bool fresh, struct 
 
 	if (rc || (p->writing && !(fresh && p->marked)))
 		return rc;
+	files__packing_lost(f, p);
 	if (!p->writing && files__step(p, W_BEGIN) != SQLITE_DONE)
 		return files__sql_err(e, p->db, p, "the block file cannot be written");
 	p->writing = true;

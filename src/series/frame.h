@@ -65,6 +65,7 @@ int frame_next(struct frame_reader *r, struct frame *out, bool *torn);
 /* Bytes of the file for the quarantine, at most n; returns how many. */
 size_t frame_raw(struct frame_reader *r, uint64_t at, uint8_t *p, size_t n);
 
+#define WAL_BARE_B (FRAME_HEAD_B + 12) /* a log with nothing but its first frame is no longer */
 struct wal {
 	int fd; /* -1: none */
 	uint32_t number;

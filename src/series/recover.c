@@ -11,6 +11,7 @@
 #include "series/bytes.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define QUARANTINE_MAX_B (16u << 20)
@@ -218,7 +219,7 @@ static void set_aside(struct recovery *r, struct ahead *in, const char *what, ui
 	r->damaged = true;
 }
 
-/* `tail`: the newest log, whose last frame may never have been finished. */
+/* `tail`: the log that was written last, whose last frame may never have been finished. */
 static int load_file(struct recovery *r, const char *what, uint32_t number, bool tail, struct err *e)
 {
 	struct series_db *db = r->db;
@@ -253,6 +254,21 @@ static int load_file(struct recovery *r, const char *what, uint32_t number, bool
 	return rc;
 }
 
+/* What follows the log is at most one that was begun and never written to: its last frame may be torn. */
+static bool is_tail(const struct series_db *db, const struct ids *logs, size_t i)
+{
+	bool bare = true;
+
+	for (i++; i < logs->n && bare; i++) {
+		char *path = wal_path(db->dir, "log", logs->p[i]);
+		struct stat st;
+
+		bare = stat(path, &st) == 0 && st.st_size <= WAL_BARE_B;
+		free(path);
+	}
+	return bare;
+}
+
 int series__recover(struct series_db *db, struct err *e)
 {
 	struct recovery r = {.db = db, .coming = xcalloc(COMING, sizeof(struct coming))};
@@ -283,7 +299,7 @@ int series__recover(struct series_db *db, struct err *e)
 	}
 	for (size_t i = 0; i < logs.n && !rc; i++)
 		if (logs.p[i] >= db->checkpoint)
-			rc = load_file(&r, "log", logs.p[i], i + 1 == logs.n, e);
+			rc = load_file(&r, "log", logs.p[i], is_tail(db, &logs, i), e);
 	if (rc)
 		goto out;
 	if (r.damaged) { /* blocks whose labels are lost keep their ids */

@@ -231,8 +231,10 @@ static void look_at_memory(struct series_db *db, const struct looking *l, uint32
 	time_us t[CODEC_POINTS];
 	double v[CODEC_POINTS];
 
-	for (const struct block *b = s->sealed; b; b = b->younger)
-		look_at_points(l, t, block_decode(id, b->t0, b->data, b->len, t, v));
+	for (const struct block *b = s->sealed; b; b = b->younger) {
+		block_points(b, t, v);
+		look_at_points(l, t, b->n);
+	}
 	if (s->head.n && head_decode(&s->head, t, v))
 		look_at_points(l, t, (int)s->head.n);
 	for (uint32_t i = 0; s->late && i < s->late->n; i++)

@@ -7,6 +7,9 @@ enum { ROW_SAME, ROW_PACKED, ROW_LEVEL, ROW_DELTA, ROW_DELTA2, ROW_TABLE, ROW_RU
 #define ESCAPE 24         /* a Rice quotient from here on is written as length and bits */
 #define RICE_FIRST_MAX 31 /* what five bits hold */
 #define TABLE_BITS 8      /* of the longest code of a table: once in 256 integers is rare enough */
+#define LONG_ROW 256      /* of one so long … */
+#define LOOK_AT 16        /* … so many … */
+#define LOOK_OF 64        /* … of so many are looked at to choose a form */
 #define PACKED_MAX 56     /* bits of a packed integer */
 
 /* ---- Rice codes whose parameter follows the mean of what went before ---- */
@@ -96,14 +99,23 @@ static void packed_width(uint64_t range, int *width, uint64_t *shorter)
 	*shorter = (UINT64_C(1) << *width) - range - 1;
 }
 
-static uint64_t row_symbol(const struct row *o, const int64_t *x, int i)
+/* What the forms of codes write of the integers, from the first symbol on; returns how many symbols. */
+static int row_symbols(const struct row *o, const int64_t *x, int n, uint64_t *z)
 {
 	switch (o->form == ROW_TABLE ? o->k : o->form) {
-	case ROW_LEVEL: return zigzag(wrap_sub(x[i], o->base));
-	case ROW_DELTA: return zigzag(wrap_sub(x[i], x[i - 1]));
+	case ROW_LEVEL:
+		for (int i = 0; i < n; i++)
+			z[i] = zigzag(wrap_sub(x[i], o->base));
+		return n;
+	case ROW_DELTA:
+		for (int i = 1; i < n; i++)
+			z[i - 1] = zigzag(wrap_sub(x[i], x[i - 1]));
+		return n - 1;
 	default:
-		return zigzag(i == 1 ? wrap_sub(x[1], x[0])
-		                     : wrap_sub(wrap_sub(x[i], x[i - 1]), wrap_sub(x[i - 1], x[i - 2])));
+		z[0] = zigzag(wrap_sub(x[1], x[0]));
+		for (int i = 2; i < n; i++)
+			z[i - 1] = zigzag(wrap_sub(wrap_sub(x[i], x[i - 1]), wrap_sub(x[i - 1], x[i - 2])));
+		return n - 1;
 	}
 }
 
@@ -172,26 +184,24 @@ static bool table_codes(const uint8_t *len, int symbols, uint16_t *code)
 }
 
 /* Takes the place of *o, which is a form of Rice codes, if it is shorter. */
-static void table_choose(const int64_t *x, int n, struct row *o)
+static void table_choose(const uint64_t *z, int n, struct row *o)
 {
 	struct row t = *o;
-	int count[ROW_TABLE_SYMBOLS] = {0}, first = o->form == ROW_LEVEL ? 0 : 1;
+	int count[ROW_TABLE_SYMBOLS] = {0};
 
 	t.form = ROW_TABLE;
 	t.k = o->form;
 	t.range = 0;
-	for (int i = first; i < n; i++) {
-		uint64_t z = row_symbol(&t, x, i);
-
-		if (z >= ROW_TABLE_SYMBOLS)
+	for (int i = 0; i < n; i++) {
+		if (z[i] >= ROW_TABLE_SYMBOLS)
 			return;
-		count[z]++;
-		t.range = z > t.range ? z : t.range;
+		count[z[i]]++;
+		t.range = z[i] > t.range ? z[i] : t.range;
 	}
 	table_lengths(count, (int)t.range + 1, t.len);
 	t.bits = 6 + 4 * ((size_t)t.range + 1);
-	for (uint64_t z = 0; z <= t.range; z++)
-		t.bits += (size_t)count[z] * t.len[z];
+	for (uint64_t s = 0; s <= t.range; s++)
+		t.bits += (size_t)count[s] * t.len[s];
 	if (t.bits < o->bits)
 		*o = t;
 }
@@ -264,19 +274,16 @@ static bool runs_get(struct bit_reader *r, const struct row *o, int64_t *x, int 
 	return r->at <= r->end;
 }
 
-static void table_put(struct bit_writer *w, const struct row *o, const int64_t *x, int n)
+static void table_put(struct bit_writer *w, const struct row *o, const uint64_t *z, int n)
 {
 	uint16_t code[ROW_TABLE_SYMBOLS] = {0};
 
 	must(table_codes(o->len, (int)o->range + 1, code));
 	put_bits(w, o->range, 6);
-	for (uint64_t z = 0; z <= o->range; z++)
-		put_bits(w, o->len[z], 4);
-	for (int i = o->k == ROW_LEVEL ? 0 : 1; i < n; i++) {
-		uint64_t z = row_symbol(o, x, i);
-
-		put_bits(w, code[z], o->len[z]);
-	}
+	for (uint64_t s = 0; s <= o->range; s++)
+		put_bits(w, o->len[s], 4);
+	for (int i = 0; i < n; i++) /* all n are there. NOLINTNEXTLINE(clang-analyzer-core.*) */
+		put_bits(w, code[z[i]], o->len[z[i]]);
 }
 
 static bool table_get(struct bit_reader *r, const struct row *o, int64_t *x, int n)
@@ -320,10 +327,12 @@ void row_choose(const int64_t *x, int n, struct row *o)
 {
 	int64_t min = x[0], max = x[0], level;
 	uint64_t range, sum = 0;
-	size_t score[ROW_FORMS] = {0}, packed = SIZE_MAX;
-	uint64_t first[ROW_FORMS] = {0};
+	size_t score[ROW_FORMS] = {0}, packed = SIZE_MAX, looked = 0;
+	uint64_t first[ROW_FORMS] = {0}, z[ROW_MOST];
+	int symbols;
 	struct rice s;
 
+	must(n >= 1 && n <= ROW_MOST);
 	*o = (struct row){.form = ROW_SAME, .base = x[0]};
 	for (int i = 1; i < n; i++) {
 		min = x[i] < min ? x[i] : min;
@@ -337,14 +346,16 @@ void row_choose(const int64_t *x, int n, struct row *o)
 		sum += (uint64_t)x[i] - (uint64_t)min; /* may wrap: then the level is merely a poor one */
 	level = wrap_add(min, (int64_t)((sum + (uint64_t)n / 2) / (uint64_t)n));
 
-	/* Bit lengths tell the forms apart and are not misled by a few outliers, as sums would be. */
-	for (int i = 1; i < n; i++) {
+	/* Bit lengths tell the forms apart and are not misled by a few outliers, as sums would be; some of a
+	 * long row do it. */
+	for (int i = 1; i < n; i += n >= LONG_ROW && i % LOOK_OF == LOOK_AT ? LOOK_OF - LOOK_AT + 1 : 1) {
 		int64_t d = wrap_sub(x[i], x[i - 1]);
 		int64_t before = i > 1 ? wrap_sub(x[i - 1], x[i - 2]) : 0;
 
 		score[ROW_LEVEL] += (size_t)bit_length(zigzag(wrap_sub(x[i], level)));
 		score[ROW_DELTA] += (size_t)bit_length(zigzag(d));
 		score[ROW_DELTA2] += (size_t)bit_length(zigzag(wrap_sub(d, before)));
+		looked++;
 	}
 	first[ROW_LEVEL] = (uint64_t)bit_length(zigzag(wrap_sub(x[0], level)));
 	o->form = ROW_DELTA;
@@ -353,13 +364,14 @@ void row_choose(const int64_t *x, int n, struct row *o)
 	if (score[ROW_DELTA2] < score[o->form])
 		o->form = ROW_DELTA2;
 	o->base = o->form == ROW_LEVEL ? level : x[0];
-	o->k = (int)(score[o->form] / (size_t)(n - 1));
+	o->k = (int)(score[o->form] / looked);
 	o->k = o->k > 0 ? o->k - 1 : 0;
 	if (o->k > RICE_FIRST_MAX)
 		o->k = RICE_FIRST_MAX;
 	rice_init(&s, o->k);
-	for (int i = o->form == ROW_LEVEL ? 0 : 1; i < n; i++)
-		o->bits += (size_t)rice_cost(&s, row_symbol(o, x, i));
+	symbols = row_symbols(o, x, n, z);
+	for (int i = 0; i < symbols; i++)
+		o->bits += (size_t)rice_cost(&s, z[i]);
 
 	if (bit_length(range) <= PACKED_MAX) {
 		uint64_t shorter;
@@ -372,7 +384,7 @@ void row_choose(const int64_t *x, int n, struct row *o)
 				packed -= (uint64_t)x[i] - (uint64_t)min < shorter;
 	}
 	if (o->form != ROW_DELTA2)
-		table_choose(x, n, o);
+		table_choose(z, symbols, o);
 	runs_choose(x, n, o);
 	if (packed < o->bits)
 		*o = (struct row){.form = ROW_PACKED, .base = min, .range = range, .bits = packed};
@@ -402,35 +414,35 @@ bool row_head_get(const uint8_t **p, const uint8_t *end, struct row *o)
 
 void row_put(struct bit_writer *w, const struct row *o, const int64_t *x, int n)
 {
+	uint64_t shorter, z[ROW_MOST];
 	struct rice s;
-	uint64_t shorter;
-	int width;
+	int width, symbols;
 
 	if (o->form == ROW_SAME)
 		return;
 	if (o->form == ROW_PACKED) {
 		packed_width(o->range, &width, &shorter);
 		for (int i = 0; i < n; i++) {
-			uint64_t z = (uint64_t)x[i] - (uint64_t)o->base;
+			uint64_t d = (uint64_t)x[i] - (uint64_t)o->base;
 
-			if (z < shorter)
-				put_bits(w, z, width - 1);
-			else
-				put_bits(w, z + shorter, width);
+			bool longer = d >= shorter;
+
+			put_bits(w, d + (longer ? shorter : 0), width - 1 + longer);
 		}
-		return;
-	}
-	if (o->form == ROW_TABLE) {
-		table_put(w, o, x, n);
 		return;
 	}
 	if (o->form == ROW_RUNS) {
 		(void)runs_each(o, x, n, w);
 		return;
 	}
+	symbols = row_symbols(o, x, n, z);
+	if (o->form == ROW_TABLE) {
+		table_put(w, o, z, symbols);
+		return;
+	}
 	rice_init(&s, o->k);
-	for (int i = o->form == ROW_LEVEL ? 0 : 1; i < n; i++)
-		rice_put(w, &s, row_symbol(o, x, i));
+	for (int i = 0; i < symbols; i++) /* all of them are there. NOLINTNEXTLINE(clang-analyzer-core.*) */
+		rice_put(w, &s, z[i]);
 }
 
 /* False past the end of the bits. A symbol is at most ESCAPE + 6 + 64 bits, and so lies in the padding. */

@@ -1,5 +1,5 @@
 /*
- * row - a row of integers (a few thousand at most) in one of seven forms, whichever is shortest.
+ * row - a row of integers (ROW_MOST at most) in one of seven forms, whichever is shortest.
  *
  * All the same; packed in the width of its range (uniform jitter, white noise); Rice-coded (Rice 1979)
  * distances from a level, differences, or differences of differences, with a parameter that follows the
@@ -15,6 +15,7 @@
 #include "series/bits.h"
 
 #define ROW_TABLE_SYMBOLS 64
+#define ROW_MOST 2048
 
 struct row {
 	int form, k;

@@ -8,7 +8,9 @@
 
 #define BATCH 4096 /* blocks in one transaction */
 #define SLICE 256  /* series looked at while the committer waits */
+#define REST_S 1   /* until the sealer looks after things again by itself */
 #define PACK_EVERY (5 * US_MINUTE)
+#define PACK_WAIT_B (INT64_C(512) << 20) /* for the packing of larger files nobody waits */
 
 void series__seal_wake(struct series_db *db)
 {
@@ -50,6 +52,24 @@ static void forget_blocks(struct series_db *db, size_t n)
 	atomic_fetch_add(&db->written_n, n);
 }
 
+/* Full heads become blocks here, off the committer's way: what is read of them meanwhile is the heads. */
+static void encode(struct block_item *item, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!item[i].b->raw)
+			continue;
+		item[i].b = block_encoded(item[i].b);
+		item[i].made = true;
+	}
+}
+
+static void free_encoded(struct block_item *item, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (item[i].made)
+			free(item[i].b);
+}
+
 /* What stands before the next deletion, or that itself. *n 0: there is nothing left to do. */
 static int drain_some(struct series_db *db, struct block_item *item, size_t *n, struct err *e)
 {
@@ -69,6 +89,7 @@ static int drain_some(struct series_db *db, struct block_item *item, size_t *n, 
 	}
 	if (!*n)
 		return 0;
+	encode(item, *n);
 	rc = files_write(&db->files, item, *n, e);
 	/* From the commit on a new view sees the blocks; until they leave the memory none is opened. */
 	if (!rc) {
@@ -82,6 +103,7 @@ static int drain_some(struct series_db *db, struct block_item *item, size_t *n, 
 		files_rollback(&db->files, item, *n);
 	else
 		LOG(SERIES_SEAL, log_i("blocks", (int64_t)*n));
+	free_encoded(item, *n);
 	return rc;
 }
 
@@ -150,12 +172,13 @@ static int flush(struct series_db *db, struct err *e)
 	return rc ? rc : series__checkpoint(db, false, e);
 }
 
-/* The room that points left goes back to the disk; what came meanwhile is written in between. */
+/* The room that points left goes back to the disk, where that does not take long; what came meanwhile is
+ * written in between. */
 static int pack_all(struct series_db *db, struct err *e)
 {
 	int rc;
 
-	while ((rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e)) > 0) {
+	while ((rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, PACK_WAIT_B, true, e)) > 0) {
 		rc = series__drain(db, atomic_load(&db->sealed_n), e);
 		if (rc)
 			break;
@@ -285,21 +308,16 @@ static bool checkpoint_due(struct series_db *db)
 	return used && clock_now(db->clock) - since >= db->head_age;
 }
 
-/* A file whose time is over, now and then: some of it each time that the sealer looks after everything else,
- * and in between a rest of twice as long as that took. */
+/* A file whose time is over, now and then: a thread is at it while the sealer looks after everything else. */
 static int pack(struct series_db *db, struct err *e)
 {
-	dur_us began = clock_monotonic(), took;
 	int rc;
 
-	if (began - db->packed_at < PACK_EVERY)
+	if (!db->files.packer && clock_monotonic() - db->packed_at < PACK_EVERY)
 		return 0;
-	rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, e);
-	took = clock_monotonic() - began;
+	rc = files_pack(&db->files, clock_now(db->clock) - US_HOUR, INT64_MAX, false, e);
 	if (rc != PACK_MORE)
-		db->packed_at = began + took;
-	else if (2 * took < db->rest)
-		db->rest = 2 * took;
+		db->packed_at = clock_monotonic();
 	return rc;
 }
 
@@ -308,7 +326,6 @@ static void routine(struct series_db *db)
 	struct err e = ERR_INIT;
 	int rc = 0;
 
-	db->rest = US_SECOND;
 	remove_broken(db);
 	if (atomic_load(&db->fifo_n) >= FIFO_WAKE || db->seal_error[0] || deletion_due(db))
 		rc = series__drain(db, atomic_load(&db->sealed_n), &e);
@@ -337,16 +354,13 @@ void *series__seal_run(void *arg)
 {
 	struct series_db *db = arg;
 
-	db->rest = US_SECOND;
 	for (;;) {
 		struct timespec until;
 		struct job *j = NULL;
 		bool stop;
 
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += db->rest * 1000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
+		until.tv_sec += REST_S;
 		pthread_mutex_lock(&db->job_lock);
 		while (!db->stopping && !db->wake && !db->jobs)
 			if (pthread_cond_timedwait(&db->job_cond, &db->job_lock, &until) == ETIMEDOUT)

@@ -60,6 +60,7 @@ struct series_cursor {
 	const bool *cancel;
 	bool broken; /* a block of the series at hand could not be read */
 	struct points all, other;
+	bool scaled;             /* values may be given so */
 	bool aside;              /* columns are neither looked at nor made */
 	struct windows *windows; /* of a cursor over windows */
 	struct grid *rollups;    /* where roll-ups go instead of their points; NULL: they give points */

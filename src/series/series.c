@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/metric.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -158,8 +159,8 @@ int series_open(const struct series_options *o, struct series_db **out, struct e
 		return rc;
 	}
 	atomic_store(&db->log_b, db->wal.synced);
-	must(pthread_create(&db->committer, NULL, series__commit_run, db) == 0);
-	must(pthread_create(&db->sealer, NULL, series__seal_run, db) == 0);
+	thread_start(&db->committer, "committer", series__commit_run, db);
+	thread_start(&db->sealer, "sealer", series__seal_run, db);
 	*out = db;
 	return 0;
 }

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/labels.h"
 #include "base/queue.h"
+#include "base/scaled.h"
 
 struct series_db;
 typedef struct {
@@ -174,6 +175,7 @@ struct series_query {
 	time_us from, to;              /* both inclusive */
 	size_t max_series, max_points; /* 0: none. Past them ERR_TOOBIG says which. */
 	const bool *cancel;            /* polled if not NULL: ERR_CANCELLED */
+	bool scaled;                   /* values may come as series_view.scaled */
 };
 /*
  * What is known of runs of SERIES_CHUNK points, so that they need not be looked at: run i begins at point
@@ -189,12 +191,13 @@ struct series_chunks {
 };
 struct series_view {
 	series_id id;
-	struct labels labels; /* sorted, virtual labels among them; lives in the cursor's arena */
-	const time_us *t;     /* ascending, unique; valid until the next series_next */
-	const double *v;
+	struct labels labels;        /* sorted, virtual labels among them; lives in the cursor's arena */
+	const time_us *t;            /* ascending, unique; valid until the next series_next */
+	const double *v;             /* NULL where they are scaled */
+	struct scaled scaled;        /* .p is NULL where they are not, and unless that was asked for */
 	size_t n;                    /* may be 0 */
-	bool lasting;                /* t and v are valid until the cursor is freed */
-	bool plain;                  /* surely no NaN, and so no staleness marker, among v */
+	bool lasting;                /* t and values are valid until the cursor is freed */
+	bool plain;                  /* surely no NaN, and so no staleness marker, among them */
 	dur_us period;               /* each point is that much after the one before; 0: not known */
 	time_us first;               /* t[0] where the period is known, so that t need not be looked at */
 	struct series_chunks chunks; /* n is 0 unless plain */

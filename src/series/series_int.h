@@ -162,7 +162,6 @@ struct series_db {
 	bool stopping, wake;      /* jobs */
 	char seal_error[512];     /* jobs; why the last attempt failed, "" if it did not */
 	dur_us packed_at;         /* sealer; monotonic */
-	dur_us rest;              /* sealer; until it looks after things again by itself */
 	bool checkpoint_now;      /* sealer */
 	uint64_t checkpoint_b;    /* sealer; size of the last checkpoint */
 	uint32_t checkpoint;      /* sealer; its number: the first log that it does not cover. 0: none */

@@ -144,8 +144,14 @@ int series_repair(const char *dir, void (*tell)(void *ctx, const char *text), vo
 	struct arena *a = arena_new(0);
 	int lock = -1, rc = series__lock(dir, &lock, e), done = 0;
 	uint32_t greatest = 0;
+	struct block_files files;
 	char **name = NULL;
 
+	if (!rc) { /* what a crash has left of files goes */
+		rc = files_open(&files, dir, US_DAY, true, e);
+		if (!rc)
+			files_close(&files);
+	}
 	if (!rc)
 		rc = file_list(a, dir, &name, e);
 	for (size_t i = 0; !rc && name[i]; i++)

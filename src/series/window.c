@@ -43,7 +43,8 @@ static void sum_float(struct window *a, double v)
 	a->sum = s;
 }
 
-static void sum_add(struct window *a, double v)
+/* v is no decimal at the exponent of the sum, or there is none any more. */
+static void sum_odd(struct window *a, double v)
 {
 	static const int64_t pow10[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 	const int64_t most = (int64_t)DECIMAL_LIMIT - 1;
@@ -67,7 +68,18 @@ static void sum_add(struct window *a, double v)
 	a->e = e;
 }
 
-void window_point(struct window *a, double v)
+static inline void sum_add(struct window *a, double v)
+{
+	const int64_t most = (int64_t)DECIMAL_LIMIT - 1;
+	int64_t x;
+
+	if (LIKELY(a->e >= 0 && decimal_at(v, a->e, &x) && llabs(a->x + x) <= most))
+		a->x += x;
+	else
+		sum_odd(a, v);
+}
+
+static inline void add_point(struct window *a, double v)
 {
 	struct series_window *w = &a->w;
 
@@ -81,6 +93,20 @@ void window_point(struct window *a, double v)
 	w->max = v > w->max ? v : w->max;
 	w->last = v;
 	sum_add(a, v);
+}
+
+void window_point(struct window *a, double v)
+{
+	add_point(a, v);
+}
+
+void window_points(struct window *a, const double *v, int n)
+{
+	struct window b = *a;
+
+	for (int i = 0; i < n; i++)
+		add_point(&b, v[i]);
+	*a = b;
 }
 
 void window_join(struct window *a, const struct series_window *b)

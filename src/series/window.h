@@ -44,6 +44,7 @@ static inline time_us window_end(time_us t, dur_us step)
 }
 
 void window_point(struct window *a, double v);
+void window_points(struct window *a, const double *v, int n);
 /* Everything of b is later than what a has. */
 void window_join(struct window *a, const struct series_window *b);
 /* Brings w.sum up to date. */

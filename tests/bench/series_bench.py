@@ -316,8 +316,11 @@ class Heming(Engine):
 
     @staticmethod
     def packed(path):
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            return db.execute('SELECT count(*) FROM packed').fetchone()[0] > 0
+        try:
+            with contextlib.closing(sqlite3.connect(f'file:{path}?mode=ro', uri=True)) as db:
+                return db.execute('SELECT count(*) FROM packed').fetchone()[0] > 0
+        except sqlite3.OperationalError:  # the packed one has just taken its place
+            return False
 
     def bytes(self, data):
         """Of the block files, by the readings that they hold: the rest is in the log for an hour at most."""

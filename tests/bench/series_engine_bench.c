@@ -2,9 +2,12 @@
  * series_engine_bench [folder [SERIES [ROUNDS]]] - the engine alone, without any protocol, beside what the
  * disk of the machine needs for a sync. Readings: a walk with two decimals every 10 s, milliseconds of
  * jitter.
+ *
+ * series_engine_bench folder stalls [SECONDS [OLD]] - the worst answers at 200,000 readings a second while
+ * checkpoints, snapshots, expiry, a deletion and the packing of OLD million readings go on, and what the
+ * engine did then.
  */
-#include "series/head.h"
-#include "series/series.h"
+#include "series/series_int.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -435,6 +438,33 @@ static void bench_year(const char *root)
 	clock_free(&c);
 }
 
+/* Names as a city has them: a kind, one of 200 places, and the thing. As many at once as the doors resolve.
+ */
+static void resolve_city(struct series_db *db, series_id *id, int from, int n)
+{
+	enum { SOME = 64 };
+	static struct {
+		char thing[32], place[32], kind[32];
+		struct label l[4];
+	} x[SOME];
+	struct labels ls[SOME];
+
+	for (int at = from, some; at < from + n; at += some) {
+		some = from + n - at < SOME ? from + n - at : SOME;
+		for (int i = 0; i < some; i++) {
+			snprintf(x[i].thing, sizeof(x[i].thing), "SN-%08d", at + i);
+			snprintf(x[i].place, sizeof(x[i].place), "3209%02d", (at + i) % 200);
+			snprintf(x[i].kind, sizeof(x[i].kind), "metric_%d", (at + i) % 20);
+			x[i].l[0] = (struct label){STR_LIT("__name__"), str_of(x[i].kind)};
+			x[i].l[1] = (struct label){STR_LIT("kind"), str_of(x[i].kind)};
+			x[i].l[2] = (struct label){STR_LIT("place"), str_of(x[i].place)};
+			x[i].l[3] = (struct label){STR_LIT("thing"), str_of(x[i].thing)};
+			ls[i] = (struct labels){x[i].l, 4};
+		}
+		must(series_resolve_many(db, ls, (size_t)some, id + (at - from), NULL) == 0);
+	}
+}
+
 /* ---- writing beside what else goes on ---- */
 
 enum { PACE = 200000, PACERS = 4, PACE_BATCH = 1000, PACE_S = 8 };
@@ -496,6 +526,176 @@ static void bench_pace(const char *root, dur_us head_age, const char *what)
 	        (double)all[n / 2] / 1e3, (double)all[n * 99 / 100] / 1e3, (double)all[n - 1] / 1e3);
 	series_close(&db);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	clock_free(&c);
+}
+
+/* ---- the worst answers ---- */
+
+enum { WORST = 12, CARE_MOST = 4096, OLD_SERIES = 10000 };
+
+struct span {
+	dur_us from, to;
+	const char *what;
+};
+struct carer {
+	struct series_db *db;
+	const char *root;
+	const series_id *old;
+	_Atomic bool stop;
+	struct span did[CARE_MOST];
+	_Atomic size_t n;
+	pthread_t thread;
+};
+
+static void begin(struct carer *w, const char *what)
+{
+	w->did[w->n] = (struct span){.from = clock_monotonic(), .to = INT64_MAX, .what = what};
+	w->n++;
+}
+static void end(struct carer *w)
+{
+	w->did[w->n - 1].to = clock_monotonic();
+}
+
+/* A late reading of each old series makes their file one to be packed again. */
+static void *care_on(void *arg)
+{
+	struct carer *w = arg;
+	static struct series_point p[OLD_SERIES];
+	struct arena *a = arena_new(0);
+	struct matcher m;
+	char dir[300];
+
+	snprintf(dir, sizeof(dir), "%s/snapshot", w->root);
+	must(matcher_init(&m, a, MATCH_EQ, STR_LIT("thing"), STR_LIT("WL-000007"), NULL) == 0);
+	for (int turn = 0; !w->stop && w->n + 8 < CARE_MOST; turn++) {
+		for (int i = 0; i < OLD_SERIES; i++)
+			p[i] = (struct series_point){w->old[i], T0 - US_MINUTE - turn * US_MS, turn};
+		begin(w, "late readings");
+		must(series_append(w->db, p, OLD_SERIES, NULL) == 0);
+		end(w);
+		begin(w, "expiry, packing");
+		must(series_expire(w->db, T0 - 30 * US_DAY, NULL) == 0);
+		end(w);
+		begin(w, "snapshot");
+		must(series_snapshot(w->db, dir, NULL, NULL) == 0);
+		end(w);
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		begin(w, "deletion");
+		must(series_delete(w->db, &m, 1, T0, T0 + US_HOUR, NULL, NULL) == 0);
+		end(w);
+		for (int i = 0; i < 20 && !w->stop; i++)
+			usleep(100000);
+	}
+	arena_free(&a);
+	return NULL;
+}
+
+struct answer {
+	dur_us due, took, sync;
+};
+struct long_pacer {
+	struct series_db *db;
+	const series_id *id;
+	int number, posts;
+	struct answer *answer;
+	pthread_t thread;
+};
+
+static void *pace_long(void *arg)
+{
+	struct long_pacer *w = arg;
+	const dur_us every = US_SECOND * PACERS * PACE_BATCH / PACE;
+	dur_us first = clock_monotonic() + every * w->number / PACERS;
+	struct series_point p[PACE_BATCH];
+
+	for (int i = 0; i < w->posts; i++) {
+		dur_us due = first + i * every, wait = due - clock_monotonic();
+
+		for (int k = 0; k < PACE_BATCH; k++)
+			p[k] = (struct series_point){w->id[k],
+			        T0 + 60 * US_DAY + (time_us)i * US_SECOND + k % 400 * US_MS,
+			        (double)(2000 + (i + k) % 37) / 100};
+		if (wait > 0)
+			usleep((useconds_t)wait);
+		must(series_append(w->db, p, PACE_BATCH, NULL) == 0);
+		w->answer[i] =
+		        (struct answer){due, clock_monotonic() - due, atomic_load(&w->db->last_sync_us)};
+	}
+	return NULL;
+}
+
+/* The longest that a commit waited for the disk from when it was due to its answer. */
+static dur_us longest_sync(const struct answer *all, size_t n, const struct answer *x)
+{
+	dur_us most = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		dur_us at = all[i].due + all[i].took;
+
+		if (at >= x->due && at <= x->due + x->took && all[i].sync > most)
+			most = all[i].sync;
+	}
+	return most;
+}
+
+static int worse(const void *a, const void *b)
+{
+	const struct answer *x = a, *y = b;
+
+	return (x->took < y->took) - (x->took > y->took);
+}
+
+static void bench_stalls(const char *root, int secs, int old_millions)
+{
+	struct clock *c = clock_new_real();
+	char dir[256];
+	struct series_db *db;
+	static series_id id[PACERS * PACE_BATCH], old[OLD_SERIES];
+	static struct long_pacer w[PACERS];
+	static struct carer care;
+	const int posts = PACE * secs / PACE_BATCH / PACERS;
+	struct answer *all = calloc((size_t)posts * PACERS, sizeof(*all));
+	size_t n = (size_t)posts * PACERS;
+
+	snprintf(dir, sizeof(dir), "%s/stalls", root);
+	db = open_aged(dir, c, 2 * US_SECOND);
+	make_series(db, old, OLD_SERIES);
+	ingest(db, old, OLD_SERIES, old_millions * 100);
+	must(series_flush(db, NULL) == 0);
+	resolve_city(db, id, 0, ARRAY_LEN(id));
+	care = (struct carer){.db = db, .root = root, .old = old};
+	must(pthread_create(&care.thread, NULL, care_on, &care) == 0);
+	for (int i = 0; i < PACERS; i++) {
+		w[i] = (struct long_pacer){.db = db,
+		        .id = id + (size_t)i * PACE_BATCH,
+		        .number = i,
+		        .posts = posts,
+		        .answer = all + (size_t)i * (size_t)posts};
+		must(pthread_create(&w[i].thread, NULL, pace_long, &w[i]) == 0);
+	}
+	for (int i = 0; i < PACERS; i++)
+		pthread_join(w[i].thread, NULL);
+	care.stop = true;
+	pthread_join(care.thread, NULL);
+	qsort(all, n, sizeof(*all), worse);
+	printf("%d s at 200,000 points/s beside care: median %.2f ms, p99 %.2f ms, greatest %.2f ms; %zu "
+	       "things "
+	       "done\n",
+	        secs, (double)all[n / 2].took / 1e3, (double)all[n / 100].took / 1e3,
+	        (double)all[0].took / 1e3, (size_t)care.n);
+	for (size_t i = 0; i < WORST && i < n; i++) {
+		printf("  %7.2f ms, longest sync %7.2f ms, while:", (double)all[i].took / 1e3,
+		        (double)longest_sync(all, n, &all[i]) / 1e3);
+		for (size_t k = 0; k < care.n; k++)
+			if (care.did[k].from < all[i].due + all[i].took && care.did[k].to > all[i].due)
+				printf(" %s (%.0f ms)", care.did[k].what,
+				        (double)(care.did[k].to - care.did[k].from) / 1e3);
+		printf("\n");
+	}
+	series_close(&db);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(all);
 	clock_free(&c);
 }
 
@@ -569,33 +769,6 @@ static double resident_mib(void)
 	must(f && fscanf(f, "%ld %ld", &any, &pages) == 2);
 	fclose(f);
 	return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
-}
-
-/* Names as a city has them: a kind, one of 200 places, and the thing. As many at once as the doors resolve.
- */
-static void resolve_city(struct series_db *db, series_id *id, int from, int n)
-{
-	enum { SOME = 64 };
-	static struct {
-		char thing[32], place[32], kind[32];
-		struct label l[4];
-	} x[SOME];
-	struct labels ls[SOME];
-
-	for (int at = from, some; at < from + n; at += some) {
-		some = from + n - at < SOME ? from + n - at : SOME;
-		for (int i = 0; i < some; i++) {
-			snprintf(x[i].thing, sizeof(x[i].thing), "SN-%08d", at + i);
-			snprintf(x[i].place, sizeof(x[i].place), "3209%02d", (at + i) % 200);
-			snprintf(x[i].kind, sizeof(x[i].kind), "metric_%d", (at + i) % 20);
-			x[i].l[0] = (struct label){STR_LIT("__name__"), str_of(x[i].kind)};
-			x[i].l[1] = (struct label){STR_LIT("kind"), str_of(x[i].kind)};
-			x[i].l[2] = (struct label){STR_LIT("place"), str_of(x[i].place)};
-			x[i].l[3] = (struct label){STR_LIT("thing"), str_of(x[i].thing)};
-			ls[i] = (struct labels){x[i].l, 4};
-		}
-		must(series_resolve_many(db, ls, (size_t)some, id + (at - from), NULL) == 0);
-	}
 }
 
 static void bench_many(const char *root, int n, int rounds)
@@ -674,6 +847,13 @@ int main(int argc, char **argv)
 	if (!mkdtemp(dir)) {
 		fprintf(stderr, "%s cannot be made\n", dir);
 		return 1;
+	}
+	if (argc > 2 && strcmp(argv[2], "stalls") == 0) {
+		bench_disk(dir);
+		bench_stalls(dir, argc > 3 ? (int)strtol(argv[3], NULL, 10) : 60,
+		        argc > 4 ? (int)strtol(argv[4], NULL, 10) : 30);
+		nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+		return 0;
 	}
 	if (argc > 2) {
 		bench_many(

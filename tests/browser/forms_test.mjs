@@ -9,7 +9,7 @@ let city;
 
 before(async () => {
 	if (!lacking)
-		city = await openCity({ packs: [join(top, 'tests/data/packs/permit')] });
+		city = await openCity({ packs: [join(top, 'tests/data/packs/permit'), join(top, 'tests/data/packs/starts')] });
 });
 after(async () => { await city?.close(); });
 
@@ -70,4 +70,54 @@ test('another outcome asks for something else, in English and in the light', { s
 	await by('act-pass').waitFor();
 	assert.deepEqual(tab.faults, []);
 	await page.context().close();
+});
+
+test('the demo case has a form, on the phone too', { skip: lacking }, async () => {
+	const { id } = await city.api('duty', '/api/v1/cases', 'POST', { category: 'gas-leak', title: '路边有燃气味', region: '320902', source: 'hotline', org: 'zhujian-320902' });
+
+	for (const [lang, theme, width] of [['zh', 'light', 390], ['en', 'dark', 1440]]) {
+		const tab = await openPage(city, { lang, theme, width, height: 900 }), { page, by } = tab;
+
+		await signIn(tab, city, 'worker');
+		await page.goto(`${city.url}/#/cases/${id}`);
+		await by('act-done').click();
+		await page.getByLabel('属实').check();
+		await page.getByLabel('关闭或隔离').waitFor();
+		await page.getByLabel('还需后续整改').check();
+		await by('form-send').click();
+		await page.getByText(lang === 'zh' ? '必填' : 'Field is required.').waitFor();
+		await by('task-form').scrollIntoViewIfNeeded();
+		await page.screenshot({ path: join(shots, `form-demo-${lang}.png`), fullPage: true });
+		assert.deepEqual(await axeFinds(page), []);
+		assert.equal(await sideways(page), false);
+		assert.deepEqual(tab.faults, []);
+		await page.context().close();
+	}
+});
+
+test('a service that could not be done is failed by its error code', { skip: lacking }, async () => {
+	const { id } = await city.api('duty', '/api/v1/cases', 'POST', { category: 'repair', title: '泵站检修', region: '320902', source: 'hotline' });
+
+	for (const [lang, theme, width] of [['zh', 'light', 390], ['en', 'dark', 1440]]) {
+		const tab = await openPage(city, { lang, theme, width, height: 900 }), { page, by } = tab;
+
+		await signIn(tab, city, 'duty');
+		await page.goto(`${city.url}/#/cases/${id}`);
+		await by('act-failed').click();
+		await page.getByLabel(lang === 'zh' ? '错误代码' : 'Error code').fill(lang === 'zh' ? 'UNKNOWN' : 'NO_PARTS');
+		await by('more').scrollIntoViewIfNeeded();
+		await page.screenshot({ path: join(shots, `error-code-${lang}.png`) });
+		assert.deepEqual(await axeFinds(page), []);
+		assert.equal(await sideways(page), false);
+		await by('confirm').click();
+		// A code that nothing catches is looked at by the desk, which tries again; the other one is caught.
+		if (lang === 'zh') {
+			await by('act-retry').click();
+			await by('act-failed').waitFor();
+		} else {
+			await by('act-ordered').waitFor();
+		}
+		assert.deepEqual(tab.faults, []);
+		await page.context().close();
+	}
 });

@@ -40,6 +40,9 @@ test('a leak becomes a case on the open page, is handled by keys, verified and c
 	await worker.page.locator('[data-test=tab-handling][aria-pressed=true]').filter({ hasText: '1' }).waitFor(); // the page goes with who claims
 	await worker.by('note').fill('已关阀，浓度恢复');
 	await worker.by('act-done').click();
+	await worker.page.getByLabel('属实').check();
+	await worker.page.getByLabel('关闭或隔离').check();
+	await worker.by('form-send').click();
 	await worker.page.locator('[data-test=said]').filter({ hasText: '已办结' }).waitFor().catch(() => undefined);
 
 	await desk.page.locator('[data-test=tab-to_verify]').filter({ hasText: '1' }).waitFor();
@@ -47,6 +50,11 @@ test('a leak becomes a case on the open page, is handled by keys, verified and c
 	await desk.by('act-pass').waitFor();
 	assert.match(await desk.by('history').innerText(), /已关阀，浓度恢复/);
 	await desk.by('act-pass').click();
+	// What the worker filled in, and nobody changes here.
+	await desk.page.getByText('关闭或隔离').waitFor();
+	assert.equal(await desk.page.getByLabel('属实').isChecked(), true);
+	await desk.page.getByLabel('监测数据').check();
+	await desk.by('form-send').click();
 	await desk.by('act-close').click();
 	await desk.by('confirm').click();
 	await desk.page.locator('[data-test=tab-to_verify]').filter({ hasText: '0' }).waitFor();
@@ -82,6 +90,8 @@ test('the desk hands over, a returned case is dispatched again', { skip: lacking
 	await worker.page.locator('[data-test=tab-handling][aria-pressed=true]').waitFor();
 	await worker.by('note').fill('不属于本单位');
 	await worker.by('act-returned').click();
+	await worker.page.getByLabel('不属于本单位').check();
+	await worker.by('form-send').click();
 	await desk.by('act-dispatch').waitFor();
 	await desk.page.keyboard.press('d');
 	await desk.by('to-org').selectOption('chengguan');

@@ -40,7 +40,7 @@ static int any_next(struct promql_cursor *c, struct promql_series *out, struct e
 
 		if (!matchers_match(c->m, c->n, &ls))
 			continue;
-		*out = (struct promql_series){ls, times, values, ARRAY_LEN(times)};
+		*out = (struct promql_series){.labels = ls, .t = times, .v = values, .n = ARRAY_LEN(times)};
 		return 1;
 	}
 	return 0;

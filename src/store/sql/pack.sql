@@ -45,13 +45,23 @@ INSERT INTO flow (code, version, file, xml, hash, at, pack) VALUES (:code, :vers
 
 -- flow_all: all versions, newest first
 -- many
--- out: code text, version int, file text, xml text, pack text
-SELECT code, version, file, xml, pack FROM flow ORDER BY version DESC, code;
+-- out: code text, version int, file text, xml text, pack text, at int, gone bool
+SELECT code, version, file, xml, pack, at, gone FROM flow ORDER BY version DESC, code;
 
 -- flow_own: a flow that nobody noted an owner for is the pack's that brings it
 -- do
 -- in: code text, pack text
 UPDATE flow SET pack = :pack WHERE code = :code AND pack = '';
+
+-- flow_gone: a pack has none of its flows any more; those that it does are told one by one
+-- do
+-- in: pack text
+UPDATE flow SET gone = TRUE WHERE pack = :pack;
+
+-- flow_here: a pack has this one
+-- do
+-- in: code text
+UPDATE flow SET gone = FALSE WHERE code = :code AND gone;
 
 -- pack_drop: forgets a pack
 -- do

@@ -17,8 +17,8 @@ DELETE FROM timer WHERE case_id = :case_id;
 -- timer_get: when a timer is due
 -- one
 -- in: case_id int, key int
--- out: at int, element text
-SELECT at, element FROM timer WHERE case_id = :case_id AND key = :key;
+-- out: at int, element text, variables text
+SELECT at, element, variables FROM timer WHERE case_id = :case_id AND key = :key;
 
 -- timer_first: timers in order of their time
 -- many
@@ -37,12 +37,18 @@ UPDATE timer SET at = :at WHERE case_id = :case_id AND key = :key;
 -- out: key int
 SELECT key FROM timer WHERE case_id = :case_id AND element LIKE '~%';
 
--- timer_signal: a signal to all other cases that wait for it
+-- timer_signal_waits: how many cases wait for a signal
+-- one
+-- in: element text, never int
+-- out: n int
+SELECT count(DISTINCT case_id) FROM timer WHERE at = :never AND element = :element;
+
+-- timer_signal: a signal, and what it brings, to all other cases that wait for it
 -- do
--- in: case_id int, element text, at int, never int
-UPDATE timer SET at = :at WHERE at = :never AND element = :element AND case_id <> :case_id;
+-- in: case_id int, element text, at int, never int, variables text
+UPDATE timer SET at = :at, variables = :variables WHERE at = :never AND element = :element AND case_id <> :case_id;
 
 -- timer_heard: a case has heard a signal
 -- do
 -- in: case_id int, element text, never int
-UPDATE timer SET at = :never WHERE case_id = :case_id AND element = :element;
+UPDATE timer SET at = :never, variables = '' WHERE case_id = :case_id AND element = :element;

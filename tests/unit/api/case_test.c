@@ -97,6 +97,32 @@ TEST(a_message_to_a_case)
 	city_close(&town);
 }
 
+/* The pack of tests/scenario/c_begun.scn. */
+TEST(messages_and_signals_begin_cases)
+{
+	const char *const packs[] = {YANCHENG, SOURCE "/tests/data/packs/starts", NULL};
+	struct answer a;
+
+	city_open_bare(&town, "site", packs, true);
+	city_accounts(&town, false);
+	duty = sign_in(&town, "duty");
+	a = ask("POST", "/api/v1/messages", duty,
+	        "{\"name\":\"call\",\"key\":\"T-1\",\"variables\":{\"about\":\"灯\",\"where\":\"320902\"}}");
+	check_eq_i(a.status, 200);
+	check_shape(&a, "FlowCases");
+	check_has(a.body, "\"begun\":true");
+	check_eq_i(ask("POST", "/api/v1/messages", duty, "{\"name\":\"call\",\"key\":\"T-1\"}").status, 409);
+	check_eq_i(ask("POST", "/api/v1/messages", duty, "{\"name\":\"none\"}").status, 404);
+	a = ask("POST", "/api/v1/messages", duty, "{\"name\":\"call\",\"variables\":{\"where\":\"99\"}}");
+	check_eq_i(a.status, 400);
+	check_shape(&a, "Problem");
+	a = ask("POST", "/api/v1/signals", duty, "{\"name\":\"inspect-all\",\"variables\":{\"n\":1}}");
+	check_eq_i(a.status, 200);
+	check_shape(&a, "FlowSignalled");
+	check_eq_i(ask("POST", "/api/v1/signals", duty, "{\"name\":\"\"}").status, 400);
+	city_close(&town);
+}
+
 /* The pack of tests/scenario/c_form.scn, which looks at what a form takes. */
 TEST(the_form_of_a_task)
 {

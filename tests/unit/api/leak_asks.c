@@ -164,6 +164,8 @@ static const struct {
         {"CaseHandover", {"{\"org\":\"works\",\"note\":\"n\"}"}},
         {"CaseComplete", {"{\"outcome\":\"done\",\"note\":\"n\"}"}},
         {"CaseMessage", {"{\"name\":\"m\"}"}},
+        {"FlowMessage", {"{\"name\":\"m\",\"key\":\"k\"}"}},
+        {"FlowSignal", {"{\"name\":\"m\"}"}},
         {"SeriesRemovalIn", {"{\"selectors\":[\"hush\",\"{thing=\\\"X-9\\\"}\"],\"reason\":\"looking\"}",
                                     "{\"selectors\":[\"{kind=\\\"vault\\\"}\"],\"reason\":\"looking\"}",
                                     "{\"selectors\":[\"{region=~\\\"1002.*\\\"}\"],\"end\":\"2026-07-14T08:"

@@ -29,19 +29,21 @@ static void fill(struct promql_line *l, struct arena *a, size_t most)
 	time_us t = ((time_us)test_below(4000000000) - 100000000) * US_SECOND +
 	            (test_below(2) ? (time_us)test_below(1000) * US_MS : 0);
 	struct label *label = arena_array(a, 2, sizeof(*label));
+	time_us *at = arena_array(a, most + 1, sizeof(*at));
+	double *v = arena_array(a, most + 1, sizeof(*v));
 
 	label[0] = (struct label){STR_LIT("__name__"), STR_LIT("level")};
 	label[1] =
 	        (struct label){STR_LIT("na\"me"), str_of(arena_printf(a, "风\n%d", (int)test_below(1000)))};
 	l->labels = (struct labels){label, (int)test_below(3)};
-	l->t = arena_array(a, most + 1, sizeof(*l->t));
-	l->v = arena_array(a, most + 1, sizeof(*l->v));
+	l->t = at;
+	l->v = v;
 	for (size_t i = 0; i < most; i++) {
 		t += 15 * US_SECOND;
 		if (test_below(10) == 0)
 			continue;
-		l->t[l->n] = t;
-		l->v[l->n++] = value();
+		at[l->n] = t;
+		v[l->n++] = value();
 	}
 }
 

@@ -68,7 +68,7 @@ static void open_gate(void *arg)
 	pthread_mutex_unlock(&gate.lock);
 }
 
-/* Were slow jobs to take all four threads, nobody would open the gate. */
+/* Were slow jobs to take all threads, nobody would open the gate. */
 TEST(slow_jobs_leave_room_for_quick_ones)
 {
 	struct work *w = work_new(4, 100);
@@ -81,7 +81,7 @@ TEST(slow_jobs_leave_room_for_quick_ones)
 	check_eq_i(gate.inside, 10);
 }
 
-TEST(one_thread_runs_slow_jobs_too)
+TEST(one_thread_has_another_for_slow_jobs)
 {
 	struct work *w = work_new(1, 10);
 	int one = 1;
@@ -100,7 +100,7 @@ TEST(refuses_past_its_limit)
 	check(work_submit(w, false, wait_at_gate, NULL));
 	wait_inside(1);
 	check(work_submit(w, false, count, &one));
-	check(work_submit(w, true, count, &one));
+	check(work_submit(w, false, count, &one));
 	check(!work_submit(w, false, count, &one));
 	check(!work_submit(w, true, count, &one));
 	open_gate(NULL);

@@ -91,6 +91,23 @@ TEST(renamed_elements_go_where_they_are_told)
 	play_end(&p);
 }
 
+/* Done, without a way out: it waits for nothing any more, in no version. */
+TEST(what_is_done_and_stuck_waits_for_nothing_new)
+{
+	BEGIN(START END USER("a") USER("b") FLOW("f", "s", "a") FLOW_IF("k", "a", "b", "x = 1")
+	                FLOW("l", "b", "e"));
+	const char *next = START END USER("a") USER("b") FLOW("f", "s", "a") FLOW_IF("k", "a", "b", "x = 1")
+	        FLOW("l", "b", "e") BOUNDARY("late", "a", "true", TIMER_IN("timeDuration", "PT1H"))
+	                FLOW("r", "late", "e");
+
+	play_start(&p, NULL);
+	check_eq_s(play_done(&p, "a", NULL), "done:a incident:a");
+	check_eq_s(migrate(&p, next, NULL), "migrated");
+	check_eq_s(play_open(&p), "");
+	check_eq_s(play_named(&p, BPMN_SET, NULL, "{\"x\":1}"), "open:b");
+	play_end(&p);
+}
+
 TEST(what_it_waits_for_is_the_new_versions)
 {
 	BEGIN(ONE_TASK REMIND);

@@ -12,7 +12,8 @@ unsigned model_roll(struct model *m, unsigned n)
 static int add(struct model *m, enum what what, int scope)
 {
 	must(m->n < MODEL_NODES);
-	m->node[m->n] = (struct mnode){.what = what, .scope = scope, .host = -1, .times = -1, .until = -1};
+	m->node[m->n] = (struct mnode){
+	        .what = what, .scope = scope, .host = -1, .times = -1, .until = -1, .again = -1};
 	return m->n++;
 }
 
@@ -50,6 +51,13 @@ static void repeat(struct model *m, int activity)
 
 	if (model_roll(m, 4) != 0)
 		return;
+	if (model_roll(m, 3) == 0) {
+		x->standard = x->sequential = true;
+		x->before = model_roll(m, 2);
+		x->again = model_roll(m, 4) ? (int)model_roll(m, MODEL_VARS) : -1;
+		x->times = x->again >= 0 && model_roll(m, 2) ? MODEL_NO_END : 1 + (int)model_roll(m, 3);
+		return;
+	}
 	x->times = (int)model_roll(m, 4);
 	x->sequential = model_roll(m, 2);
 	if (model_roll(m, 3) == 0)
@@ -95,6 +103,20 @@ static struct block activity(struct model *m, enum what what, int scope)
 	return b;
 }
 
+/* Something to do: by a person, a service, or whoever sends the message. */
+static struct block make_task(struct model *m, int scope)
+{
+	unsigned which = model_roll(m, 5);
+	struct block b = activity(m, which == 0 ? W_SERVICE : which == 1 ? W_RECEIVE : W_TASK, scope);
+	int a = b.in;
+
+	if (which == 0 && model_roll(m, 2) == 0)
+		add_boundary(m, a, T_ERROR, true, &b);
+	if (which == 1)
+		m->node[a].trig = T_MESSAGE;
+	return b;
+}
+
 static int add_catch(struct model *m, int scope)
 {
 	static const enum trig TRIGS[] = {T_TIMER, T_MESSAGE, T_SIGNAL};
@@ -118,6 +140,8 @@ static struct block make_catch(struct model *m, int scope)
 	for (unsigned n = 2 + model_roll(m, 2); n > 0; n--) {
 		int c = add_catch(m, scope), t = add(m, W_TASK, scope);
 
+		if (m->node[c].trig == T_MESSAGE && model_roll(m, 2) == 0)
+			m->node[c].what = W_RECEIVE;
 		join(m, gate, c, -1, false);
 		join(m, c, t, -1, false);
 		join(m, t, merge, -1, false);
@@ -278,7 +302,7 @@ static struct block make(struct model *m, int depth, struct inside in)
 	struct block a, b;
 
 	if (depth <= 0 || m->n > MODEL_NODES / 2)
-		return activity(m, W_TASK, in.scope);
+		return make_task(m, in.scope);
 	switch (model_roll(m, 13)) {
 	case 0: return make_split(m, W_XOR, depth, in);
 	case 1: return make_split(m, W_AND, depth, in);
@@ -288,7 +312,7 @@ static struct block make(struct model *m, int depth, struct inside in)
 	case 5:
 	case 6: return make_sub(m, depth, in);
 	case 7: return make_call(m, depth, in);
-	case 8: return activity(m, W_TASK, in.scope);
+	case 8: return make_task(m, in.scope);
 	case 9: return make_catch(m, in.scope);
 	case 10: return make_throw(m, in.scope);
 	default:
@@ -297,6 +321,42 @@ static struct block make(struct model *m, int depth, struct inside in)
 		join(m, a.out, b.in, -1, false);
 		return (struct block){a.in, b.out};
 	}
+}
+
+static bool in_first(const struct model *m, int node)
+{
+	while (m->node[node].scope >= 0)
+		node = m->node[node].scope;
+	return node == 0;
+}
+
+static bool is_activity(enum what what)
+{
+	return what == W_TASK || what == W_SERVICE || what == W_RECEIVE || what == W_SUB || what == W_CALL;
+}
+
+int model_add_timer(struct model *m)
+{
+	int host = (int)model_roll(m, (unsigned)m->n), event, end;
+
+	/* What may run twice in one place: nobody could tell one timer from the other. */
+	for (int s = m->node[host].scope; s >= 0; s = m->node[s].scope)
+		if (m->node[s].what == W_HANDLER)
+			return -1;
+	for (int f = 0; f < m->f; f++)
+		if (m->flow[f].to == host && m->node[m->flow[f].from].what == W_BOUNDARY &&
+		        !m->node[m->flow[f].from].interrupting)
+			return -1;
+	/* What an event-based gateway leads to has no boundary events. */
+	if (!is_activity(m->node[host].what) || !in_first(m, host) || model_waiter(m, host) != host ||
+	        m->n + 2 > MODEL_NODES || m->f + 1 > MODEL_FLOWS)
+		return -1;
+	event = add(m, W_BOUNDARY, m->node[host].scope);
+	end = add(m, W_END, m->node[host].scope);
+	m->node[event].trig = T_TIMER;
+	m->node[event].host = host;
+	join(m, event, end, -1, false);
+	return event;
 }
 
 void model_make(struct model *m, uint64_t seed)
@@ -320,6 +380,8 @@ static const char *const NAMES[] = {[W_START] = "startEvent",
         [W_TERMINATE] = "endEvent",
         [W_ERROR] = "endEvent",
         [W_TASK] = "userTask",
+        [W_SERVICE] = "serviceTask",
+        [W_RECEIVE] = "receiveTask",
         [W_XOR] = "exclusiveGateway",
         [W_AND] = "parallelGateway",
         [W_OR] = "inclusiveGateway",
@@ -331,17 +393,34 @@ static const char *const NAMES[] = {[W_START] = "startEvent",
         [W_THROW] = "intermediateThrowEvent",
         [W_EVENT_GATE] = "eventBasedGateway"};
 
+const char *model_node_id(const struct model *m, int node, char buf[16])
+{
+	snprintf(buf, 16, "%c%d", m->renamed && node > 0 && in_first(m, node) ? 'k' : 'n', node);
+	return buf;
+}
+
+const char *model_flow_id(const struct model *m, int flow, char buf[16])
+{
+	snprintf(buf, 16, "%c%d", m->renamed && in_first(m, m->flow[flow].from) ? 'g' : 'f', flow);
+	return buf;
+}
+
 static void write_attributes(const struct model *m, int i, struct sb *b)
 {
 	const struct mnode *x = &m->node[i];
+	char id[16];
 
-	sb_printf(b, "<%s id='n%d'", NAMES[x->what], i);
+	sb_printf(b, "<%s id='%s'", NAMES[x->what], model_node_id(m, i, id));
 	for (int k = 0; k < m->f; k++)
 		if (m->flow[k].from == i && m->flow[k].dflt)
-			sb_printf(b, " default='f%d'", k);
+			sb_printf(b, " default='%s'", model_flow_id(m, k, id));
 	if (x->host >= 0)
-		sb_printf(b, " attachedToRef='n%d' cancelActivity='%s'", x->host,
+		sb_printf(b, " attachedToRef='%s' cancelActivity='%s'", model_node_id(m, x->host, id),
 		        x->interrupting ? "true" : "false");
+	if (x->what == W_SERVICE)
+		sb_puts(b, " h:topic='t'");
+	if (x->what == W_RECEIVE)
+		sb_printf(b, " messageRef='m%d'", i);
 	if (x->what == W_HANDLER)
 		sb_puts(b, " triggeredByEvent='true'");
 	if (x->what == W_START && m->node[x->scope].what == W_HANDLER && !m->node[x->scope].interrupting)
@@ -374,7 +453,15 @@ static void write_inside(const struct model *m, int i, struct sb *b)
 {
 	const struct mnode *x = &m->node[i];
 
-	if (x->times >= 0) {
+	if (x->standard) {
+		sb_printf(b, "<standardLoopCharacteristics testBefore='%s'", x->before ? "true" : "false");
+		if (x->times < MODEL_NO_END)
+			sb_printf(b, " loopMaximum='%d'", x->times);
+		sb_putc(b, '>');
+		if (x->again >= 0)
+			sb_printf(b, "<loopCondition>v%d</loopCondition>", x->again);
+		sb_puts(b, "</standardLoopCharacteristics>");
+	} else if (x->times >= 0) {
 		sb_printf(b,
 		        "<multiInstanceLoopCharacteristics "
 		        "isSequential='%s'><loopCardinality>%d</loopCardinality>",
@@ -389,12 +476,14 @@ static void write_inside(const struct model *m, int i, struct sb *b)
 		sb_puts(b, "<terminateEventDefinition/>");
 	if (x->what == W_START)
 		write_trigger(&m->node[x->scope], x->scope, b);
-	else if (x->what != W_HANDLER)
+	else if (x->what != W_HANDLER && x->what != W_RECEIVE)
 		write_trigger(x, i, b);
 }
 
 static void write_scope(const struct model *m, int scope, struct sb *b)
 {
+	char id[16], from[16], to[16];
+
 	for (int i = 0; i < m->n; i++) {
 		const struct mnode *x = &m->node[i];
 
@@ -409,8 +498,8 @@ static void write_scope(const struct model *m, int scope, struct sb *b)
 	for (int k = 0; k < m->f; k++) {
 		if (m->node[m->flow[k].from].scope != scope)
 			continue;
-		sb_printf(b, "<sequenceFlow id='f%d' sourceRef='n%d' targetRef='n%d'>", k, m->flow[k].from,
-		        m->flow[k].to);
+		sb_printf(b, "<sequenceFlow id='%s' sourceRef='%s' targetRef='%s'>", model_flow_id(m, k, id),
+		        model_node_id(m, m->flow[k].from, from), model_node_id(m, m->flow[k].to, to));
 		if (m->flow[k].var >= 0)
 			sb_printf(b, "<conditionExpression>v%d</conditionExpression>", m->flow[k].var);
 		sb_puts(b, "</sequenceFlow>\n");

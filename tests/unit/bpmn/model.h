@@ -15,7 +15,7 @@
 
 #include "bpmn/bpmn.h"
 
-enum { MODEL_NODES = 400, MODEL_FLOWS = 600, MODEL_VARS = 5 };
+enum { MODEL_NODES = 400, MODEL_FLOWS = 600, MODEL_VARS = 5, MODEL_NO_END = 1000000 };
 
 enum what {
 	W_PROCESS, /* node 0, and each that is called */
@@ -24,6 +24,8 @@ enum what {
 	W_TERMINATE,
 	W_ERROR,
 	W_TASK,
+	W_SERVICE, /* may fail: by the error that is caught, or by another, which is an incident */
+	W_RECEIVE,
 	W_XOR,
 	W_AND,
 	W_OR,
@@ -47,7 +49,10 @@ struct mnode {
 	int called;        /* the process */
 	int times;         /* carried out so often, -1: once, no instances */
 	bool sequential;
-	int until; /* variable: enough when true, -1: never */
+	int until;     /* variable: enough when true, -1: never */
+	bool standard; /* a standard loop: at most so often … */
+	int again;     /* … while this variable is true, -1: always */
+	bool before;   /* looked at before the first time, too */
 };
 struct mflow {
 	int from, to;
@@ -59,12 +64,19 @@ struct model {
 	struct mflow flow[MODEL_FLOWS];
 	int n, f;
 	uint64_t seed;
+	bool renamed; /* elements of the first process are k0, k1, … and its flows g0, g1, …: another version
+	               */
 };
 
 unsigned model_roll(struct model *m, unsigned n); /* below n */
 /* The element that waits for the event `node`: its host, its event-based gateway, or itself. */
 int model_waiter(const struct model *m, int node);
 void model_make(struct model *m, uint64_t seed);
+/* A version that has one boundary timer more, which is given back: -1 if there is no place for it. */
+int model_add_timer(struct model *m);
+/* The id that an element or a flow of the model has in this version. */
+const char *model_node_id(const struct model *m, int node, char buf[16]);
+const char *model_flow_id(const struct model *m, int flow, char buf[16]);
 void model_write(const struct model *m, struct sb *b); /* the body for play_begin, with the messages' names */
 
 /* What runs: a process, an activity as a whole, one of its instances, an event sub-process, what waits. */
@@ -81,6 +93,7 @@ struct inst {
 	bool body;               /* the kids are its instances */
 	int begun, completed;    /* of them */
 	bool scope, interrupted; /* scope: tokens run inside */
+	bool stuck;              /* an incident */
 	bool own_vars, var[MODEL_VARS];
 };
 
@@ -96,6 +109,12 @@ void ref_complete(const struct model *m, struct inst *task, const bool *vars);
 /* The event happens for which this one waits: a boundary or catching event, a handler. */
 void ref_happens(const struct model *m, struct inst *waiting, int event);
 void ref_signal(const struct model *m, struct inst *root);
+/* A new version has this boundary event: all that run there wait for it. */
+void ref_arm(const struct model *m, struct inst *i, int boundary);
+/* Also begins again what is stuck. */
 void ref_set(const struct model *m, struct inst *root, const bool *vars);
+/* The service fails; known: by the error that is caught. */
+void ref_fail(const struct model *m, struct inst *service, bool known);
+int ref_stuck(const struct inst *root);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "check.h"
 
-enum { MODELS = 400, INPUTS = 40, KEYS = 20000 };
+enum { MODELS = 800, INPUTS = 40, KEYS = 20000 };
 
 /* What the events said of each key: where its token lies, and which instance it is. */
 struct place {
@@ -19,6 +19,11 @@ struct side {
 	struct play p;
 	struct place *key;
 };
+
+/* How often what is rare was played. */
+static struct {
+	int failed, stuck, again, received, repeated, moved;
+} played;
 
 static uint64_t models(void)
 {
@@ -32,7 +37,7 @@ static int number(const char *id)
 	return (int)strtol(id + 1, NULL, 10);
 }
 
-static void follow(struct side *x)
+static void follow(struct side *x, const struct model *m)
 {
 	for (size_t i = 0; i < x->p.ev.n; i++) {
 		const struct bpmn_event *e = &x->p.ev.e[i];
@@ -41,9 +46,13 @@ static void follow(struct side *x)
 		if (e->type == BPMN_TOKEN) {
 			must(e->key < KEYS);
 			x->key[e->key] = (struct place){.scope = e->scope, .node = number(e->element)};
+		} else if (e->type == BPMN_INCIDENT) {
+			played.stuck++;
 		} else if (e->type == BPMN_VARIABLE && e->scope != 0 && str_is(e->text, "loopCounter") &&
-		           feel_number_to_int(e->value.number, &n))
+		           feel_number_to_int(e->value.number, &n)) {
 			x->key[e->scope].counter = (int)n;
+			played.repeated += n > 1 && m->node[x->key[e->scope].node].standard;
+		}
 	}
 }
 
@@ -66,7 +75,7 @@ static const char *open_path(
 	int node = number(o->element);
 	const char *s;
 
-	if (o->what == BPMN_OPEN_TASK) {
+	if (o->what == BPMN_OPEN_TASK || o->what == BPMN_OPEN_SERVICE) {
 		path(x, o->key, &b);
 		b.p[b.n - 1] = '\0';                /* without the last "/" */
 	} else if (m->node[node].what == W_START) { /* of a handler */
@@ -153,6 +162,8 @@ static void give(
 
 	if (o->what == BPMN_OPEN_TASK)
 		in.type = BPMN_COMPLETE;
+	else if (o->what == BPMN_OPEN_SERVICE)
+		in.type = model_roll(m, 2) ? BPMN_COMPLETE : BPMN_ERROR;
 	else
 		in.type = m->node[event].trig == T_TIMER     ? BPMN_TIMER
 		          : m->node[event].trig == T_MESSAGE ? BPMN_MESSAGE
@@ -162,13 +173,15 @@ static void give(
 		in.name = str_of(arena_printf(x->p.a, "n%d", event));
 	if (in.type == BPMN_SIGNAL)
 		in.name = STR_LIT("sig");
+	if (in.type == BPMN_ERROR)
+		in.name = model_roll(m, 2) ? STR_LIT("E1") : STR_LIT("other");
 	if (in.type == BPMN_SET)
 		in.key = 0;
 	if (in.type == BPMN_COMPLETE || in.type == BPMN_SET)
 		in.variables = random_vars(x, m, var);
 	if (m->node[event].what == W_HANDLER)
 		*(strrchr(up, '/') ? strrchr(up, '/') : up) = '\0';
-	else if (in.type != BPMN_COMPLETE) {
+	else if (in.type != BPMN_COMPLETE && in.type != BPMN_ERROR) {
 		up[strlen(up) - strlen(o->element)] = '\0';
 		up = arena_printf(x->p.a, "%sn%d", up, model_waiter(m, node));
 	}
@@ -178,9 +191,13 @@ static void give(
 		return;
 	switch (in.type) {
 	case BPMN_COMPLETE: ref_complete(m, at, var); return;
+	case BPMN_ERROR:
+		ref_fail(m, at, str_is(in.name, "E1"));
+		played.failed++;
+		return;
 	case BPMN_SIGNAL: ref_signal(m, root); return;
 	case BPMN_SET: ref_set(m, root, var); return;
-	default: ref_happens(m, at, event);
+	default: played.received += m->node[event].what == W_RECEIVE; ref_happens(m, at, event);
 	}
 }
 
@@ -188,21 +205,71 @@ static bool one_input(struct side *x, struct model *m, struct inst *root, uint32
 {
 	struct bpmn_open *o, *pick;
 	size_t n = bpmn_state_open(x->p.s, x->p.a, &o);
-	const char *where;
+	const char *where = "another try";
+	int stuck = ref_stuck(root);
 
-	if (!check(n > 0))
+	if (!check(n > 0 || stuck > 0))
 		return false;
-	pick = &o[model_roll(m, (unsigned)n)];
-	if (pick->what == BPMN_OPEN_WAIT)
-		pick = oldest(o, n, pick->element);
-	where = open_path(x, m, pick, owner);
-	give(x, m, root, pick, where);
-	follow(x);
+	if (stuck > 0 && (n == 0 || model_roll(m, 4) == 0)) {
+		bool var[MODEL_VARS];
+		const struct bpmn_input in = {.type = BPMN_SET, .variables = random_vars(x, m, var)};
+
+		play_step(&x->p, &in);
+		ref_set(m, root, var);
+		played.again++;
+	} else {
+		pick = &o[model_roll(m, (unsigned)n)];
+		if (pick->what == BPMN_OPEN_WAIT)
+			pick = oldest(o, n, pick->element);
+		where = open_path(x, m, pick, owner);
+		give(x, m, root, pick, where);
+	}
+	follow(x, m);
 	owners(x, owner);
 	if (check_ok(x->p.rc, &x->p.e) && same(x, m, root, owner))
 		return true;
 	check_fail("after %s", where);
 	return false;
+}
+
+/* All goes on with another version, which has other names for what is the same. */
+static bool migrate(struct side *x, struct model *m, struct inst *root, uint32_t *owner)
+{
+	struct feel_value map = {.type = FEEL_CONTEXT};
+	struct bpmn_def *old = x->p.d, *new = NULL;
+	struct sb b = SB_INIT;
+	char was[16], is[16], *xml;
+	int timer;
+	bool ok;
+
+	m->renamed = !m->renamed;
+	for (int i = 0; i < m->n + m->f; i++) {
+		m->renamed = !m->renamed;
+		i < m->n ? model_node_id(m, i, was) : model_flow_id(m, i - m->n, was);
+		m->renamed = !m->renamed;
+		i < m->n ? model_node_id(m, i, is) : model_flow_id(m, i - m->n, is);
+		if (strcmp(was, is) != 0)
+			feel_put(x->p.a, &map, str_of(arena_strdup(x->p.a, was)),
+			        feel_string(str_of(arena_strdup(x->p.a, is))));
+	}
+	timer = model_roll(m, 2) ? model_add_timer(m) : -1;
+	if (timer >= 0)
+		ref_arm(m, root, timer);
+	model_write(m, &b);
+	xml = play_xml(b.p);
+	ok = check_ok(bpmn_load(str_of(xml), "other.bpmn", NULL, &new, &x->p.e), &x->p.e);
+	if (ok) {
+		x->p.d = new;
+		play_step(&x->p, &(struct bpmn_input){.type = BPMN_MIGRATE, .variables = &map, .from = old});
+		follow(x, m);
+		owners(x, owner);
+		ok = check_ok(x->p.rc, &x->p.e) && same(x, m, root, owner);
+		played.moved++;
+		bpmn_free(&old);
+	}
+	sb_fini(&b);
+	free(xml);
+	return ok;
 }
 
 /* The models are made of blocks that end: the static checks have nothing to say but that tasks name no role,
@@ -229,14 +296,18 @@ static bool one_model(struct model *m, uint64_t seed)
 		struct bpmn_input in = {.type = BPMN_START, .variables = random_vars(&x, m, var)};
 
 		play_step(&x.p, &in);
-		follow(&x);
+		follow(&x, m);
 		owners(&x, owner);
 		root = ref_start(m, var);
 		ok = check_ok(x.p.rc, &x.p.e) && same(&x, m, root, owner);
 		ok = check_eq_i(bpmn_check(x.p.d, no_deadlock, NULL), 0) && ok;
 	}
-	for (int i = 0; i < INPUTS && ok && !bpmn_state_ended(x.p.s); i++)
+	for (int i = 0; i < INPUTS && ok && !bpmn_state_ended(x.p.s); i++) {
 		ok = one_input(&x, m, root, owner);
+		if (ok && !bpmn_state_ended(x.p.s) && model_roll(m, 20) == 0 &&
+		        !check(ok = migrate(&x, m, root, owner)))
+			check_fail("after another version");
+	}
 	if (!ok)
 		check_fail("seed %llu:\n%s", (unsigned long long)seed, b.p);
 	if (root != NULL)
@@ -255,6 +326,8 @@ TEST(engine_and_token_game_agree)
 	for (uint64_t seed = 1; seed <= models(); seed++)
 		if (!one_model(m, seed))
 			break;
+	check(played.failed > 50 && played.stuck > 20 && played.again > 20 && played.received > 50 &&
+	        played.repeated > 10 && played.moved > 20);
 	free(m);
 }
 
@@ -314,7 +387,7 @@ static bool gets_stuck(struct side *x, struct model *m)
 		pick = model_roll(m, (unsigned)n);
 		if (o[pick].what == BPMN_OPEN_WAIT)
 			continue;
-		in = (struct bpmn_input){.type = o[pick].what == BPMN_OPEN_TASK ? BPMN_COMPLETE : BPMN_TIMER,
+		in = (struct bpmn_input){.type = o[pick].what == BPMN_OPEN_TIMER ? BPMN_TIMER : BPMN_COMPLETE,
 		        .key = o[pick].key};
 		in.variables = in.type == BPMN_COMPLETE ? random_vars(x, m, var) : NULL;
 		play_step(&x->p, &in);

@@ -122,6 +122,7 @@ static struct inst *begin_one(const struct model *m, struct inst *up, int node, 
 {
 	struct inst *i = begin_inst(up, node, counter);
 
+	i->armed[node] = m->node[node].what == W_RECEIVE;
 	if (m->node[node].what == W_CALL) {
 		memcpy(i->var, vars_of(up), sizeof i->var);
 		i->own_vars = true;
@@ -131,12 +132,21 @@ static struct inst *begin_one(const struct model *m, struct inst *up, int node, 
 	return i;
 }
 
+static void arm_boundaries(const struct model *m, struct inst *i)
+{
+	for (int k = 0; k < m->n; k++)
+		if (m->node[k].what == W_BOUNDARY && m->node[k].host == i->node) {
+			i->armed[k] = waits(m->node[k].trig);
+			i->was[k] = false;
+		}
+}
+
 static void begin_activity(const struct model *m, struct inst *scope, int node)
 {
 	const struct mnode *x = &m->node[node];
 	struct inst *i;
 
-	if (x->times == 0) {
+	if (x->times == 0 || (x->standard && x->before && x->again >= 0 && !vars_of(scope)[x->again])) {
 		produce(m, scope, node);
 		return;
 	}
@@ -148,9 +158,7 @@ static void begin_activity(const struct model *m, struct inst *scope, int node)
 		while (i->begun < (x->sequential ? 1 : x->times))
 			begin_one(m, i, node, ++i->begun);
 	}
-	for (int k = 0; k < m->n; k++)
-		if (m->node[k].what == W_BOUNDARY && m->node[k].host == node)
-			i->armed[k] = waits(m->node[k].trig);
+	arm_boundaries(m, i);
 }
 
 static void complete(const struct model *m, struct inst *i)
@@ -177,7 +185,8 @@ static void complete(const struct model *m, struct inst *i)
 		return;
 	}
 	up->completed++;
-	enough = x->until >= 0 && vars_of(up)[x->until];
+	enough = x->standard ? x->again >= 0 && !vars_of(up)[x->again]
+	                     : x->until >= 0 && vars_of(up)[x->until];
 	if (!enough && x->sequential && up->begun < x->times)
 		begin_one(m, up, node, ++up->begun);
 	else if (enough || up->completed == x->times) {
@@ -266,7 +275,11 @@ static void fire(const struct model *m, struct inst *i, int event)
 		open_scope(m, begin_inst(i, event, 0), event);
 		return;
 	}
-	if (x->what == W_CATCH || x->interrupting)
+	if (x->what == W_RECEIVE && i->node == event) {
+		complete(m, i);
+		return;
+	}
+	if (x->what == W_CATCH || x->what == W_RECEIVE || x->interrupting)
 		end_inst(i);
 	produce(m, scope, event);
 }
@@ -394,7 +407,8 @@ static void wait_at(const struct model *m, struct inst *s, int node)
 	struct inst *i = begin_inst(s, node, 0);
 
 	for (int k = 0; k < m->n; k++)
-		i->armed[k] = m->node[k].what == W_CATCH && model_waiter(m, k) == node;
+		i->armed[k] = (m->node[k].what == W_CATCH || m->node[k].what == W_RECEIVE) &&
+		              model_waiter(m, k) == node;
 }
 
 /* ---- moving ---- */
@@ -406,6 +420,8 @@ static bool move(const struct model *m, struct inst *s, int f)
 
 	switch (m->node[to].what) {
 	case W_TASK:
+	case W_SERVICE:
+	case W_RECEIVE:
 	case W_SUB:
 	case W_CALL:
 		s->token[f]--;
@@ -505,10 +521,53 @@ void ref_signal(const struct model *m, struct inst *root)
 	settle(m, root);
 }
 
+void ref_arm(const struct model *m, struct inst *i, int boundary)
+{
+	if (i->node == m->node[boundary].host && (i->up == NULL || !i->up->body || i->up->node != i->node))
+		i->armed[boundary] = true;
+	for (int k = 0; k < i->kids; k++)
+		ref_arm(m, i->kid[k], boundary);
+}
+
+static void begin_again(const struct model *m, struct inst *i)
+{
+	if (i->stuck && !i->up->body)
+		arm_boundaries(m, i);
+	i->stuck = false;
+	for (int k = 0; k < i->kids; k++)
+		begin_again(m, i->kid[k]);
+}
+
 void ref_set(const struct model *m, struct inst *root, const bool *vars)
 {
 	memcpy(root->var, vars, sizeof root->var);
+	begin_again(m, root);
 	settle(m, root);
+}
+
+void ref_fail(const struct model *m, struct inst *service, bool known)
+{
+	struct inst *root = root_of(service), *whole = service->up->body ? service->up : service;
+	bool took = false;
+
+	for (int k = 0; k < m->n && known && !took; k++)
+		if (m->node[k].what == W_BOUNDARY && m->node[k].trig == T_ERROR &&
+		        m->node[k].host == whole->node) {
+			fire(m, whole, k);
+			took = true;
+		}
+	if (!took && (!known || !caught(m, whole->up, T_ERROR)))
+		service->stuck = true;
+	settle(m, root);
+}
+
+int ref_stuck(const struct inst *root)
+{
+	int n = root->stuck;
+
+	for (int k = 0; k < root->kids; k++)
+		n += ref_stuck(root->kid[k]);
+	return n;
 }
 
 /* ---- naming ---- */
@@ -550,7 +609,7 @@ static void line(struct lines *l, const struct inst *at, int node, const char *m
 
 static void list(const struct model *m, const struct inst *i, struct lines *l)
 {
-	if (m->node[i->node].what == W_TASK && !i->body)
+	if ((m->node[i->node].what == W_TASK || m->node[i->node].what == W_SERVICE) && !i->body && !i->stuck)
 		line(l, i, -1, "");
 	for (int k = 0; k < m->n; k++) {
 		if (!i->armed[k])
@@ -577,7 +636,8 @@ void ref_open(const struct model *m, const struct inst *root, struct sb *b)
 	}
 }
 
-/* Several may have one name, as event sub-processes that run twice: the first that has the rest inside. */
+/* Several may have one name, as event sub-processes that run twice: the first that has the rest inside. An
+ * instance that waits for a message has the name of what is waited for, without its number. */
 struct inst *ref_find(struct inst *root, const char *path)
 {
 	struct inst *found = NULL;
@@ -590,7 +650,8 @@ struct inst *ref_find(struct inst *root, const char *path)
 	if (*end == '#')
 		counter = (int)strtol(end + 1, &end, 10);
 	for (int i = 0; i < root->kids && found == NULL; i++)
-		if (root->kid[i]->node == node && root->kid[i]->counter == counter)
+		if (root->kid[i]->node == node &&
+		        (root->kid[i]->counter == counter || (counter == 0 && root->kid[i]->armed[node])))
 			found = ref_find(root->kid[i], *end == '/' ? end + 1 : end);
 	return found;
 }

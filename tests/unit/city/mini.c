@@ -155,6 +155,8 @@ struct city_case mini_get(struct mini *m, int64_t id)
 		c.org = arena_strdup(m->a, c.org);
 		c.unit = arena_strdup(m->a, c.unit);
 		c.category = arena_strdup(m->a, c.category);
+		c.source = arena_strdup(m->a, c.source);
+		c.thing = arena_strdup(m->a, c.thing);
 		c.title = arena_strdup(m->a, c.title);
 		c.assignee = arena_strdup(m->a, c.assignee);
 		c.outcomes = arena_strdup(m->a, c.outcomes);
@@ -245,7 +247,8 @@ const char *mini_history(struct mini *m, int64_t id)
 }
 
 struct version {
-	const char *xml;
+	const char *xml, *hash;
+	int version;
 };
 
 static int put_version(struct store_tx *tx, void *arg, struct err *e)
@@ -254,10 +257,10 @@ static int put_version(struct store_tx *tx, void *arg, struct err *e)
 
 	return sql_flow_put(tx,
 	        &(struct sql_flow_put_in){.code = STR_LIT("handling"),
-	                .version = 2,
+	                .version = v->version,
 	                .file = STR_LIT("flows/handling.bpmn"),
 	                .xml = str_of(v->xml),
-	                .hash = STR_LIT("2"),
+	                .hash = str_of(v->hash),
 	                .at = store_now(tx),
 	                .pack = STR_LIT("mini")},
 	        NULL, e);
@@ -265,8 +268,9 @@ static int put_version(struct store_tx *tx, void *arg, struct err *e)
 
 void mini_flow(struct mini *m, const char *old, const char *new)
 {
-	const char *at = catalog_flow(m->s->catalog, "handling", 0)->xml, *next;
-	struct version v = {0};
+	const struct flow_def *was = catalog_flow(m->s->catalog, "handling", 0);
+	const char *at = was->xml, *next;
+	struct version v = {.version = was->version + 1};
 	struct sb b = SB_INIT;
 	struct err e = ERR_INIT;
 
@@ -277,6 +281,7 @@ void mini_flow(struct mini *m, const char *old, const char *new)
 	}
 	sb_puts(&b, at);
 	v.xml = b.p;
+	v.hash = arena_printf(m->a, "%d", v.version);
 	check_ok(store_write(m->s->store, "a new version", put_version, &v, &e), &e);
 	sb_fini(&b);
 	mini_again(m, false);

@@ -20,7 +20,7 @@ struct mini {
 /* Tuesday 2026-07-14 08:00 in Shanghai. */
 void mini_open(struct mini *m, bool postgres, bool rules);
 void mini_close(struct mini *m);
-/* Every `old` in the text of its flow becomes `new`; the site opens again with that as version 2. */
+/* Every `old` in the text of its flow becomes `new`; the site opens again with that as the next version. */
 void mini_flow(struct mini *m, const char *old, const char *new);
 /* Closes and opens the site as a restart would, at the same instant. */
 void mini_again(struct mini *m, bool rules);

@@ -38,7 +38,8 @@ TEST(flaws_are_told_by_line_and_field)
 {
 	refuses("{\"type\":\"rocket\",\"key\":\"a\"}", 2, "type", "rocket");
 	refuses("{\"type\":\"filepicker\",\"key\":\"a\"}", 2, "type", "register");
-	refuses("{\"type\":\"iframe\",\"url\":\"https://example.org\"}", 2, "type", "iframe");
+	refuses("{\"type\":\"documentPreview\",\"dataSource\":\"=docs\"}", 2, "type", "keeps no files");
+	refuses("{\"type\":\"iframe\",\"url\":\"https://example.org\"}", 2, "type", "nothing from elsewhere");
 	refuses("{\"type\":\"textfield\"}", 2, "key", "where its value lies");
 	refuses("{\"type\":\"textfield\",\"key\":\"a..b\"}", 2, "key", "cannot name");
 	refuses("{\"type\":\"textfield\",\"key\":\"__proto__\"}", 2, "key", "cannot name");

@@ -13,19 +13,35 @@
 struct known {
 	bool tells; /* about plain series and their runs */
 	size_t skew;
-	struct label l[SERIES][2];
+	struct label l[SERIES][3];
 	char thing[SERIES][8];
 	time_us t[SERIES][POINTS];
 	double v[SERIES][POINTS];
 	double least[SERIES][POINTS], greatest[SERIES][POINTS];
 	double sum[SERIES][POINTS], lost[SERIES][POINTS];
 	bool falls[SERIES][POINTS], plain[SERIES], even[SERIES];
+	bool scales; /* gives scaled values where there are */
+	int32_t whole[SERIES][POINTS];
+	int width[SERIES]; /* 0: they are not scaled */
+	double per[SERIES];
 };
 struct promql_cursor {
 	const struct known *k;
 	time_us from, to;
 	size_t at;
 };
+
+/* Some as two bytes, some as four. */
+static void scale(struct known *k, size_t s)
+{
+	struct scaling x = {0};
+
+	if (!scaling_fit(&x, k->v[s], POINTS))
+		return;
+	k->width[s] = s % 2 ? 4 : scaling_width(&x);
+	k->per[s] = scaling_per(&x);
+	scaling_put(&x, k->width[s], k->v[s], POINTS, k->whole[s]);
+}
 
 /* The runs begin before the first point that is given, as those of a longer series would. */
 static void summarise(struct known *k, size_t s)
@@ -56,7 +72,8 @@ static struct known *known_new(size_t skew)
 
 		snprintf(k->thing[s], sizeof k->thing[s], "T-%02zu", s);
 		k->l[s][0] = (struct label){STR_LIT("__name__"), STR_LIT("m_total")};
-		k->l[s][1] = (struct label){STR_LIT("thing"), str_of(k->thing[s])};
+		k->l[s][1] = (struct label){STR_LIT("kind"), {&"abcdefg"[s % 7], 1}};
+		k->l[s][2] = (struct label){STR_LIT("thing"), str_of(k->thing[s])};
 		k->even[s] = s % 3 > 0;
 		for (size_t i = 0; i < POINTS; i++) {
 			v = test_below(s % 4 == 0 ? 8 : 200) == 0 ? 0 : v + (double)test_below(50) / 4;
@@ -65,6 +82,7 @@ static struct known *known_new(size_t skew)
 			k->v[s][i] = s % 10 == 9 && test_below(100) == 0 ? NAN : v;
 		}
 		summarise(k, s);
+		scale(k, s);
 	}
 	return k;
 }
@@ -93,13 +111,17 @@ static int known_next(struct promql_cursor *c, struct promql_series *out, struct
 		lo++;
 	while (hi > lo && k->t[s][hi - 1] > c->to)
 		hi--;
-	*out = (struct promql_series){.labels = {(struct label *)(uintptr_t)k->l[s], 2},
+	*out = (struct promql_series){.labels = {(struct label *)(uintptr_t)k->l[s], 3},
 	        .t = k->t[s] + lo,
 	        .v = k->v[s] + lo,
 	        .n = hi - lo};
 	if (!k->tells)
 		return 1;
 	out->lasting = true;
+	if (k->scales && k->width[s] > 0) {
+		out->scaled = scaled_from((struct scaled){k->whole[s], k->per[s], k->width[s]}, lo);
+		out->v = NULL;
+	}
 	out->plain = k->plain[s];
 	out->period = k->even[s] && hi > lo + 1 ? EVERY : 0;
 	out->first = out->period > 0 ? out->t[0] : 0;
@@ -123,8 +145,8 @@ static void known_close(struct promql_cursor *c)
 	(void)c;
 }
 
-static void ask(struct known *k, bool tells, int threads, const char *query, time_us from, dur_us step,
-        size_t steps, struct arena *a, struct promql_result *out)
+static void ask(struct known *k, bool tells, bool scales, int threads, const char *query, time_us from,
+        dur_us step, size_t steps, struct arena *a, struct promql_result *out)
 {
 	struct promql_storage storage = {k, known_open, known_next, known_close};
 	struct crew *crew = threads > 1 ? crew_new(threads - 1) : NULL;
@@ -133,6 +155,7 @@ static void ask(struct known *k, bool tells, int threads, const char *query, tim
 	struct err e = ERR_INIT;
 
 	k->tells = tells;
+	k->scales = scales;
 	if (check_ok(promql_parse(a, str_of(query), &x, &e), &e))
 		check_ok(promql_range(x, &o, from, from + (time_us)(steps - 1) * step, step, a, out, &e), &e);
 	crew_free(&crew);
@@ -177,14 +200,18 @@ TEST(what_a_storage_knows_changes_no_answer)
 	        {"sum by (thing) (delta(m_total[", "m]))"}, {"sum without (thing) (m_total offset ", "m)"},
 	        {"predict_linear(m_total[", "m], 60)"}, {"stddev(count_over_time(m_total[", "m]))"},
 	        {"topk(3, increase(m_total[", "m]))"}, {"max by (thing) (last_over_time(m_total[", "m]))"},
-	        {"timestamp(m_total offset ", "m)"}, {"max(m_total) - on() min(m_total offset ", "m)"}};
+	        {"timestamp(m_total offset ", "m)"}, {"max(m_total) - on() min(m_total offset ", "m)"},
+	        {"stddev by (kind) (m_total offset ", "m)"}, {"avg by (kind) (irate(m_total[", "m]))"},
+	        {"sum by (kind) (increase(m_total[", "m]))"}, {"stdvar_over_time(m_total[", "m])"},
+	        {"min by (kind) (first_over_time(m_total[", "m]))"}, {"idelta(m_total[", "m])"},
+	        {"count by (kind) (m_total offset ", "m > 9)"}, {"group by (kind) (m_total offset ", "m)"}};
 
 	for (size_t skew = 0; skew < 2 * PROMQL_CHUNK; skew += 1 + test_below(40)) {
 		struct known *k = known_new(skew);
 
 		for (size_t q = 0; q < 3 * ARRAY_LEN(queries); q++) {
 			struct arena *a = arena_new(0);
-			struct promql_result plain = {0}, knowing = {0}, threaded = {0};
+			struct promql_result plain = {0}, knowing = {0}, scaled = {0}, threaded = {0};
 			const char *const *around = queries[q % ARRAY_LEN(queries)];
 			char *query =
 			        arena_printf(a, "%s%d%s", around[0], 1 + (int)test_below(60), around[1]);
@@ -193,10 +220,12 @@ TEST(what_a_storage_knows_changes_no_answer)
 			                                 : (dur_us)(1 + test_below(40)) * EVERY;
 			size_t steps = 1 + test_below(60);
 
-			ask(k, false, 0, query, from, step, steps, a, &plain);
-			ask(k, true, 0, query, from, step, steps, a, &knowing);
-			ask(k, true, 3, query, from, step, steps, a, &threaded);
+			ask(k, false, false, 0, query, from, step, steps, a, &plain);
+			ask(k, true, false, 0, query, from, step, steps, a, &knowing);
+			ask(k, true, true, 0, query, from, step, steps, a, &scaled);
+			ask(k, true, true, 3, query, from, step, steps, a, &threaded);
 			compare(&plain, &knowing, false, query);
+			compare(&knowing, &scaled, true, query);
 			compare(&knowing, &threaded, true, query);
 			arena_free(&a);
 		}

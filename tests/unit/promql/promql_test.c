@@ -54,7 +54,7 @@ static int fake_next(struct promql_cursor *c, struct promql_series *out, struct 
 
 		if (!matchers_match(c->m, c->n, &ls))
 			continue;
-		*out = (struct promql_series){ls, s->t, s->v, s->n};
+		*out = (struct promql_series){.labels = ls, .t = s->t, .v = s->v, .n = s->n};
 		return 1;
 	}
 	return 0;

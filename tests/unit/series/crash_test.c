@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "base/file.h"
+#include "series/frame.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -169,6 +170,35 @@ TEST(a_torn_end_is_cut_off)
 		check_eq_u(b.n, 0);
 		sb_fini(&b);
 	}
+	clock_free(&c);
+}
+
+/* The next log is made before it is needed: killed then, there are two, of which the first one has the end.
+ */
+TEST(a_torn_end_before_a_log_that_was_not_used_is_cut_off)
+{
+	const char *dir = test_path("db");
+	struct clock *c = clock_new_manual(T0);
+	struct wal next = {.fd = -1};
+	struct series_db *db;
+	struct err e = ERR_INIT;
+	char *log;
+
+	fill(dir, c, 20);
+	check_ok(wal_start(&next, dir, 2, 1, T0, &e), &e);
+	wal_close(&next);
+	check(size_of(in(dir, "log-00000002")) <= WAL_BARE_B);
+	log = in(dir, "log-00000001");
+	check_eq_i(truncate(log, size_of(log) - 3), 0);
+	db = open_at(dir, c);
+	check_eq_i(read_all(db, "m", "a", times, values, MOST), 19);
+	check_ok(append(db, id_of(db, "m", "a"), T0 + US_DAY, 7), NULL);
+	series_close(&db);
+	check_eq_u(quarantined(dir), 0);
+	db = open_at(dir, c);
+	check_eq_i(read_all(db, "m", "a", times, values, MOST), 20);
+	series_close(&db);
+	check_eq_u(quarantined(dir), 0);
 	clock_free(&c);
 }
 

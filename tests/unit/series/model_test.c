@@ -66,7 +66,9 @@ static void compare(struct series_db *db, const struct model *m, int from, int t
 {
 	struct arena *a = arena_new(0);
 	struct matcher x;
-	struct series_query q = {.m = &x, .n = 1, .from = instant(from), .to = instant(to)};
+	struct series_query q = {
+	        .m = &x, .n = 1, .from = instant(from), .to = instant(to), .scaled = from % 2 == 0};
+	double unscaled[SLOTS];
 	struct series_cursor *c = NULL;
 	struct series_view s;
 	struct err e = ERR_INIT;
@@ -80,6 +82,12 @@ static void compare(struct series_db *db, const struct model *m, int from, int t
 		int k = thing.n == 3 ? thing.p[2] - '0' : 10 * (thing.p[2] - '0') + thing.p[3] - '0';
 		size_t i = 0;
 
+		if (s.scaled.p != NULL) {
+			if (!check(q.scaled && s.v == NULL && s.lasting && s.plain && s.n <= SLOTS))
+				goto out;
+			scaled_get(&s.scaled, s.n, 1, unscaled);
+			s.v = unscaled;
+		}
 		for (int slot = from; slot <= to; slot++) {
 			if (!m->has[k][slot])
 				continue;

@@ -5,7 +5,11 @@
 #include "base/file.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define T0 (1752480000 * US_SECOND)
@@ -65,12 +69,12 @@ static const char *thing_of(int k, char name[16])
 }
 
 /* In pieces, each flushed, so that blocks of all lengths come about; some of them late. */
-static void fill(struct series_db *db)
+static void fill(struct series_db *db, int series)
 {
 	struct err e = ERR_INIT;
 	char name[16];
 
-	for (int k = 0; k < SERIES; k++) {
+	for (int k = 0; k < series; k++) {
 		series_id id = id_of(db, "m", thing_of(k, name));
 		time_us t = T0 + (time_us)dice(US_HOUR);
 		int64_t walk = 2000;
@@ -177,9 +181,9 @@ TEST(points_and_windows_are_the_same_when_packed)
 		int64_t bytes, hours;
 
 		state = round;
-		fill(loose);
+		fill(loose, SERIES);
 		state = round;
-		fill(db);
+		fill(db, SERIES);
 		bytes = count_all(dir, "SELECT sum(length(data)) FROM block");
 		hours = count_all(dir, "SELECT count(*) FROM hour");
 		check(fault_arm("SERIES_REWRITE:1+"));
@@ -283,6 +287,138 @@ TEST(a_damaged_block_is_left_for_its_reader)
 	}
 	check(file_exists(path_join(a, dir, "quarantine")));
 	series_close(&db);
+	check_eq_i(series_verify(dir, told, NULL, &e), 0);
+	arena_free(&a);
+	clock_free(&c);
+}
+
+static int files_named(const char *dir, const char *end)
+{
+	struct arena *a = arena_new(0);
+	struct err e = ERR_INIT;
+	char **name;
+	int n = 0;
+
+	check_ok(file_list(a, dir, &name, &e), &e);
+	for (; *name; name++) {
+		size_t len = strlen(*name), k = strlen(end);
+
+		n += len > k && strcmp(*name + len - k, end) == 0;
+	}
+	arena_free(&a);
+	return n;
+}
+
+/* Killed before the file has its long blocks, before it has its name, and before the old one is gone: at the
+ * next start the points are there, once each, and of every span there is one file. */
+TEST(a_kill_while_packing_leaves_one_file)
+{
+	for (int when = 1; when <= 3; when++) {
+		char *loose_dir = xasprintf("%s-%d", test_path("loose"), when);
+		char *dir = xasprintf("%s-%d", test_path("packed"), when);
+		struct clock *early = clock_new_manual(T0), *c = clock_new_manual(T0 + 40 * US_DAY);
+		struct series_db *loose, *db = open_at(dir, early);
+		struct err e = ERR_INIT;
+		int status = 0, files;
+		pid_t pid;
+
+		state = 7;
+		fill(db, 3);
+		series_close(&db);
+		files = files_named(dir, ".db");
+		pid = fork();
+		if (!pid) {
+			char point[32];
+
+			snprintf(point, sizeof(point), "CRASH_PACK:%d", when);
+			db = open_at(dir, c);
+			if (fault_arm(point))
+				(void)!series_expire(db, T0 - US_DAY, &e);
+			_exit(0);
+		}
+		waitpid(pid, &status, 0);
+		check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		check_eq_i(files_named(dir, ".db"), files + (when == 3));
+		check_eq_i(files_named(dir, ".pack") + files_named(dir, ".new"), when < 3 ? when : 0);
+		if (when == 3) /* also where a repair comes first */
+			check_eq_i(series_repair(dir, told, NULL, &e), 0);
+		loose = open_at(loose_dir, early);
+		state = 7;
+		fill(loose, 3);
+		db = open_at(dir, c);
+		check_eq_i(files_named(dir, ".db"), files);
+		check_eq_i(files_named(dir, ".pack") + files_named(dir, ".new"), 0);
+		same_points(loose, db);
+		check_ok(series_expire(db, T0 - US_DAY, &e), &e);
+		check_eq_i(files_named(dir, ".db"), files);
+		same_points(loose, db);
+		series_close(&db);
+		series_close(&loose);
+		check_eq_i(count_all(dir, "SELECT count(*) FROM packed"), files);
+		check_eq_i(series_verify(dir, told, NULL, &e), 0);
+		clock_free(&c);
+		clock_free(&early);
+		free(dir);
+		free(loose_dir);
+	}
+}
+
+struct latecomer {
+	struct series_db *db;
+	series_id id;
+	_Atomic bool stop;
+	int sent;
+	pthread_t thread;
+};
+
+/* One point after the other for the time that is packed meanwhile, into files. */
+static void *come_late(void *arg)
+{
+	struct latecomer *w = arg;
+	struct err e = ERR_INIT;
+
+	for (; !w->stop && w->sent < POINTS; w->sent++) {
+		if (append(w->db, w->id, T0 + w->sent * US_SECOND, w->sent) || series_flush(w->db, &e))
+			break;
+	}
+	return NULL;
+}
+
+/* Whichever of them is first: what comes while its file is packed is not lost, nor is what is taken out. */
+TEST(what_is_written_while_its_file_is_packed_stays)
+{
+	const char *dir = test_path("db");
+	struct clock *c = clock_new_manual(T0 + 40 * US_DAY);
+	struct series_db *db = open_at(dir, c);
+	struct latecomer w = {.db = db};
+	struct arena *a = arena_new(0);
+	struct matcher m;
+	struct err e = ERR_INIT;
+	int n;
+
+	state = 3;
+	fill(db, 5);
+	w.id = id_of(db, "late", "L");
+	must(pthread_create(&w.thread, NULL, come_late, &w) == 0);
+	check_ok(matcher_init(&m, a, MATCH_EQ, STR_LIT("thing"), STR_LIT("T3"), &e), &e);
+	for (int i = 0; i < 10; i++)
+		check_ok(series_expire(db, T0 - US_DAY, &e), &e);
+	check_ok(series_delete(db, &m, 1, INT64_MIN, INT64_MAX, NULL, &e), &e);
+	w.stop = true;
+	pthread_join(w.thread, NULL);
+	check_ok(series_expire(db, T0 - US_DAY, &e), &e);
+	check_ok(series_expire(db, T0 - US_DAY, &e), &e);
+	series_close(&db);
+	db = open_at(dir, c);
+	n = read_all(db, "late", "L", is_t, is_v, 2 * POINTS);
+	check_eq_i(n, w.sent);
+	for (int i = 0; i < n; i++)
+		if (!check_eq_i(is_t[i], T0 + i * US_SECOND) || !check_eq_d(is_v[i], i))
+			break;
+	check_eq_i(read_all(db, "m", "T3", is_t, is_v, 2 * POINTS), 0);
+	check_eq_i(read_all(db, "m", "T4", is_t, is_v, 2 * POINTS) > POINTS - 100, 1);
+	series_close(&db);
+	check_eq_i(count_all(dir, "SELECT count(*) FROM packed"), files_named(dir, ".db"));
 	check_eq_i(series_verify(dir, told, NULL, &e), 0);
 	arena_free(&a);
 	clock_free(&c);

@@ -10,14 +10,14 @@ import type { JournalRow } from './types';
 export interface Part { text: string; href?: string; strong?: boolean }
 
 /* What the page asks by name, in the order of its menu. "." at the end: all that begin so. */
-export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'pack', 'series', 'drill', 'standby', 'query', 'journal'] as const;
+export const groups = ['record', 'account', 'device', 'thing', 'case', 'alarm', 'flow', 'pack', 'series', 'drill', 'standby', 'query', 'journal'] as const;
 export const presets = {
 	reveals: 'record.revealed',
 	exports: 'record.exported',
 	accounts: 'account.',
 	changes: 'record.added,record.changed,record.removed,record.restored,record.imported,record.undone',
 } as const;
-export const subjects = ['record', 'kind', 'changeset', 'case', 'alarm', 'account', 'device', 'thing', 'pack', 'series'] as const;
+export const subjects = ['record', 'kind', 'changeset', 'case', 'alarm', 'account', 'device', 'thing', 'flow', 'pack', 'series'] as const;
 
 const prefix = 'ak.';
 export const kindsOf = (group: string) => wordsOf(`${prefix}${group}.`).map((key) => key.slice(prefix.length));
@@ -64,6 +64,7 @@ export function subjectOf(e: Pick<JournalRow, 'subject' | 'subject_id' | 'payloa
 	case 'case': return { text: text(p.code ?? id), href: hashFor('cases', id) };
 	case 'alarm': return { text: text(p.thing ?? id), href: p.thing ? hashFor('things', String(p.thing)) : undefined };
 	case 'account': return { text: id, href: can('admin') ? hashFor('accounts', id) : undefined };
+	case 'flow':
 	case 'device': return { text: id };
 	case 'thing': return { text: id, href: hashFor('things', id) };
 	case 'pack': return { text: id, href: can('admin') ? hashFor('packs') : undefined };
