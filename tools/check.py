@@ -665,12 +665,17 @@ def part_suite(words):
         rc, text, log = run([TOP / 'tests/suite/remote_engine.py'], 'suite-remote-engine', timeout=240, env={'HEMING': str(binary)})
         tap_result('remote engine', rc, text, log)
 
+    def remote_deletion(binary):
+        rc, text, log = run([TOP / 'tests/suite/remote_deletion.py'], 'suite-remote-deletion', timeout=900, env={'HEMING': str(binary)})
+        tap_result('remote deletion', rc, text, log)
+
     jobs = []
     binary = heming('dev')
     if binary:
         jobs.append(('against prometheus', lambda: differ(binary)))
         jobs.append(('remote write', lambda: remote_write(binary)))
         jobs.append(('remote engine', lambda: remote_engine(binary)))
+        jobs.append(('remote deletion', lambda: remote_deletion(binary)))
     for name, path in suites.items():
         args = [f for pattern in SUITE_ARGS.get(name, []) for f in sorted(map(str, SUITES.glob(pattern)))]
         own = sorted(map(str, TOP.glob(f'tests/suite*/{name}/*')))

@@ -6,6 +6,7 @@
 #include "city/approval.h"
 #include "city/rule.h"
 #include "city/selector.h"
+#include "series/remote.h"
 #include "store/sql.h"
 
 #define LIVES (7 * US_DAY)
@@ -95,7 +96,10 @@ static int count_one(void *ctx, const struct series_selector *x, struct err *e)
 {
 	struct counting *c = ctx;
 	struct series_survey found;
-	int rc = series_count(c->s->series, x->m, x->n, from_of(c->r), to_of(c->r), &found, c->cancel, e);
+	time_us from = from_of(c->r), to = to_of(c->r);
+	int rc = c->s->remote != NULL
+	                 ? series_remote_count(c->s->remote, x->m, x->n, from, to, &found, c->cancel, e)
+	                 : series_count(c->s->series, x->m, x->n, from, to, &found, c->cancel, e);
 
 	if (rc < 0)
 		return rc;
@@ -409,7 +413,8 @@ struct carrying {
 	const struct removal_care *care;
 	struct running run;
 	struct series_care engine;
-	bool cancelled; /* by who carries it out, not by who asked for it to stop */
+	enum series_erased erased; /* what a remote engine did, at worst */
+	bool cancelled;            /* by who carries it out, not by who asked for it to stop */
 };
 
 static void look_at_cancel(struct carrying *c)
@@ -433,10 +438,15 @@ static void tell_file(void *ctx, size_t done, size_t files)
 static int delete_one(void *ctx, const struct series_selector *x, struct err *e)
 {
 	struct carrying *c = ctx;
+	time_us from = from_of(c->r), to = to_of(c->r);
+	enum series_erased erased = SERIES_ERASED;
 	int rc;
 
 	c->engine.removed = (struct series_removed){0};
-	rc = series_delete(c->s->series, x->m, x->n, from_of(c->r), to_of(c->r), &c->engine, e);
+	rc = c->s->remote != NULL
+	             ? series_remote_delete(c->s->remote, x->m, x->n, from, to, &c->engine, &erased, e)
+	             : series_delete(c->s->series, x->m, x->n, from, to, &c->engine, e);
+	c->erased = erased > c->erased ? erased : c->erased;
 	c->r->removed += (int64_t)c->engine.removed.points;
 	c->r->freed += c->engine.removed.bytes;
 	return rc;
@@ -502,7 +512,9 @@ static int carry_out(struct site *s, struct arena *a, struct removal *r, const s
 		return rc;
 	}
 	r->state = rc == 0 ? "done" : rc == ERR_CANCELLED ? "stopped" : "failed";
-	r->why = rc == 0 || rc == ERR_CANCELLED ? "" : arena_strdup(a, err_str(&why, text, sizeof(text)));
+	r->why = rc == 0               ? series_erased_text(c.erased)
+	         : rc == ERR_CANCELLED ? ""
+	                               : arena_strdup(a, err_str(&why, text, sizeof(text)));
 	metric_add(METRIC_SERIES_DELETED, r->removed);
 	metric_add(METRIC_SERIES_FREED, r->freed);
 	LOG(SERIES_REMOVED, log_s("selectors", r->selectors), log_i("series", r->series),

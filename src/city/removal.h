@@ -27,7 +27,8 @@ struct removal {
 	const char *selectors; /* one a line */
 	const char *reason;
 	const char *state; /* open running stopping stopped done failed refused */
-	const char *asked_by, *decided_by, *why;
+	const char *asked_by, *decided_by;
+	const char *why; /* it failed; of one that is done: what a remote engine still has of it */
 	time_us since, until, asked, decided, ended; /* TIME_NONE: open, not yet */
 	int64_t series, readings, bytes;             /* as counted */
 	int64_t estimate_ms;                         /* about how long it will take */

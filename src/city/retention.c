@@ -5,6 +5,7 @@
 #include "base/metric.h"
 #include "base/thread.h"
 #include "city/removal.h"
+#include "series/remote.h"
 #include "store/sql.h"
 
 #include <pthread.h>
@@ -67,8 +68,6 @@ static bool ends(const struct site *s)
 {
 	const struct catalog *c = s->catalog;
 
-	if (s->remote != NULL) /* it is the engine's affair */
-		return false;
 	for (int i = 0; i < c->retentions; i++)
 		if (c->retention[i].keep != SERIES_FOREVER)
 			return true;
@@ -219,7 +218,9 @@ int retention_run(struct site *s, struct arena *a, const char *by, struct retent
 
 	for (int i = 0; i < t.n; i++)
 		care[i] = (struct series_care){.tell = tell, .ctx = ctx};
-	rc = series_retain(s->series, rules_of(a, row, t.n), t.n, t.at, care, cancel, &why);
+	rc = s->remote != NULL
+	             ? series_remote_retain(s->remote, rules_of(a, row, t.n), t.n, t.at, care, cancel, &why)
+	             : series_retain(s->series, rules_of(a, row, t.n), t.n, t.at, care, cancel, &why);
 	for (int i = 0; i < t.n; i++)
 		row[i].removed = care[i].removed;
 	t.row = row;

@@ -43,6 +43,17 @@ static void observe(void *ctx, const struct series_point *p, size_t n, bool repl
 		rules_observe(s->rules, p, n, replay);
 }
 
+static void set_classes(struct site *s)
+{
+	int n;
+	const struct retention_row *row = retention_classes(s, s->arena, &n);
+	struct series_class *class = arena_array(s->arena, (size_t)n, sizeof(*class));
+
+	for (int i = 0; i < n; i++)
+		class[i] = row[i].rule;
+	series_remote_set_classes(s->remote, class, n);
+}
+
 static int open_series(struct site *s, const struct site_options *o, struct err *e)
 {
 	struct series_options so = {.dir = path_join(s->arena, s->dir, "series"),
@@ -65,6 +76,8 @@ static int open_series(struct site *s, const struct site_options *o, struct err 
 		ro.db = s->series;
 		ro.clock = s->clock;
 		rc = series_remote_open(&ro, &s->remote, e);
+		if (rc == 0)
+			set_classes(s);
 	}
 	return rc;
 }

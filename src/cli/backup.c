@@ -10,6 +10,7 @@
 #include "city/broker_files.h"
 #include "city/mapping_files.h"
 #include "cli/cli.h"
+#include "series/ship.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,6 +94,9 @@ int cmd_backup(struct cli *c, struct err *e)
 		rc = file_mkdirs(path_join(c->a, dir, "series"), e);
 	if (rc == 0)
 		rc = series_snapshot(c->site->series, path_join(c->a, dir, "series"), c->cancel, e);
+	if (rc == 0)
+		rc = series_copy_deletions(
+		        path_join(c->a, c->site_dir, "series"), path_join(c->a, dir, "series"), e);
 	if (rc == 0 && file_exists(yaml))
 		rc = file_copy(yaml, path_join(c->a, dir, "site.yaml"), 0640, e);
 	if (rc == 0)

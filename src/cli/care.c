@@ -2,8 +2,10 @@
 #include "base/file.h"
 #include "cli/cli.h"
 #include "city/health.h"
+#include "city/retention.h"
 #include "city/standby.h"
 #include "cli/version.h"
+#include "series/remote.h"
 #include "store/journal.h"
 #include "store/sql.h"
 
@@ -294,6 +296,56 @@ static void look_at_standby(struct doctor *d)
 	}
 }
 
+static dur_us longest_kept(struct doctor *d)
+{
+	dur_us longest = 0;
+	int n;
+	const struct retention_row *row = retention_classes(d->c->site, d->c->a, &n);
+
+	for (int i = 0; i < n; i++) {
+		const struct series_class *c = &row[i].rule;
+
+		longest = c->keep > longest ? c->keep : longest;
+		longest = c->five > longest ? c->five : longest;
+		longest = c->hour > longest ? c->hour : longest;
+	}
+	return longest;
+}
+
+static void look_at_engine(struct doctor *d)
+{
+	struct series_remote_state st = {0};
+	dur_us longest;
+	char text[40];
+
+	if (settings_text(&d->c->settings, SET_SERIES) == NULL)
+		return;
+	if (d->c->site->remote == NULL) {
+		say(d, "warn", "engine: nobody serves the site, so nothing is handed on to it");
+		return;
+	}
+	series_remote_look(d->c->site->remote, &st);
+	if (st.ok)
+		say(d, "ok", "engine: %llu KiB wait; the folder alone knows everything since %s",
+		        (unsigned long long)(st.queue_b >> 10),
+		        time_format(st.whole_since, zone_utc(), text));
+	else
+		say(d, "bad", "engine: %s", st.why.code != 0 ? st.why.text : "it was not asked yet");
+	longest = longest_kept(d);
+	if (longest < SERIES_FOREVER)
+		say(d, "ok", "engine: it must keep readings for %s or longer (-retentionPeriod)",
+		        dur_format(longest, text));
+	else
+		say(d, "ok", "engine: it must keep readings for ever (-retentionPeriod, such as 100y)");
+	if (st.masked > 0)
+		say(d, "warn",
+		        "engine: it still has the readings of %llu deletions, which no answer has: it "
+		        "deletes "
+		        "whole "
+		        "series only, or its API for that is off",
+		        (unsigned long long)st.masked);
+}
+
 int cmd_doctor(struct cli *c, struct err *e)
 {
 	struct doctor d = {.c = c};
@@ -303,6 +355,7 @@ int cmd_doctor(struct cli *c, struct err *e)
 	look_at_records(&d);
 	look_at_key(&d);
 	look_at_series(&d);
+	look_at_engine(&d);
 	look_at_standby(&d);
 	look_at_things(&d);
 	look_at_catalog(&d);

@@ -298,10 +298,11 @@ static int compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int log_it(
-        struct series_db *db, struct ids *ids, time_us from, time_us to, struct deleting *by, struct err *e)
+static int log_it(struct series_db *db, struct ids *ids, time_us from, time_us to, struct deleting *by,
+        const struct deletion_hook *hook, struct err *e)
 {
 	struct buf b = {0};
+	bool hooked = false;
 	int rc = 0;
 
 	for (size_t i = 0; i < ids->n; i += IDS_FRAME)
@@ -309,6 +310,10 @@ static int log_it(
 	pthread_mutex_lock(&db->commit_lock);
 	if (db->refusing[0])
 		rc = err_set(e, ERR_UNAVAILABLE, "%s", db->refusing);
+	if (!rc && hook) {
+		rc = hook->before(hook->ctx, e);
+		hooked = !rc;
+	}
 	if (!rc) {
 		rc = wal_write(&db->wal, b.p, b.n, e);
 		if (!rc)
@@ -326,6 +331,8 @@ static int log_it(
 		pthread_rwlock_unlock(&db->data_lock);
 		pthread_rwlock_unlock(&db->index_lock);
 	}
+	if (hooked)
+		hook->after(hook->ctx, !rc);
 	pthread_mutex_unlock(&db->commit_lock);
 	buf_fini(&b);
 	return rc;
@@ -351,11 +358,11 @@ int series__match_ids(struct series_db *db, const struct matcher *m, int n, stru
 }
 
 int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
-        struct series_care *care, const bool *cancel, struct err *e)
+        struct series_care *care, const bool *cancel, const struct deletion_hook *hook, struct err *e)
 {
 	struct deleting by = {.care = care, .cancel = cancel};
 	struct job j = {.kind = JOB_DELETE};
-	int rc = log_it(db, ids, from, to, &by, e);
+	int rc = log_it(db, ids, from, to, &by, hook, e);
 
 	if (!rc)
 		rc = series__job(db, &j, e);
@@ -380,7 +387,9 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 		return err_set(e, ERR_INVALID, "the time ends before it begins");
 	if (db->keep_logs)
 		return err_set(e, ERR_UNSUPPORTED,
-		        "readings are in a remote engine, too (setting series): delete them there");
+		        "readings are in a remote engine, too (setting series), which the serving program "
+		        "alone "
+		        "works with: delete while the site is served");
 	rc = series_append(db, NULL, 0, e); /* what was posted before is in the log before it */
 	if (rc)
 		return rc;
@@ -388,7 +397,7 @@ int series_delete(struct series_db *db, const struct matcher *m, int n, time_us 
 	if (care)
 		care->removed.series = ids.n;
 	if (!rc && ids.n)
-		rc = series__delete_ids(db, &ids, from, to, care, care ? care->cancel : NULL, e);
+		rc = series__delete_ids(db, &ids, from, to, care, care ? care->cancel : NULL, NULL, e);
 	ids_fini(&ids);
 	return rc;
 }

@@ -10,6 +10,9 @@
  *
  * Several sites on one engine each have labels of their own, or their series mix.
  *
+ * What was deleted is kept from every answer from then on, whatever the engine does, and is not sent again.
+ * The engine is told to delete it where it can: the whole of a series, or, with Prometheus' API, a time.
+ *
  * Engines: raw series are asked for by /api/v1/export (VictoriaMetrics) or remote read (Prometheus). Times
  * reach the engine in whole milliseconds.
  *
@@ -22,8 +25,15 @@
 
 #include "series/series.h"
 
+enum series_address {
+	SERIES_WRITE, /* where readings are written */
+	SERIES_READ,  /* where they are read */
+	SERIES_ERASE, /* where they are deleted */
+	SERIES_WATCH  /* where a part of the engine tells of itself */
+};
 struct series_ask {
-	bool write;                /* to where readings are written, else to where they are read */
+	enum series_address to;
+	int part;                  /* of SERIES_WATCH: which, from 0 */
 	const char *path;          /* "/api/v1/write", with its query */
 	struct str body;           /* sent by POST; p NULL: GET */
 	const char *type, *packed; /* Content-Type, Content-Encoding; NULL: none */
@@ -33,6 +43,7 @@ struct series_ask {
 /* How the engine is asked. 0 and any status, or negative where no answer came. */
 struct series_engine {
 	void *ctx;
+	int parts; /* that are watched for being started anew; 0: where readings are written, alone */
 	/* *fresh: the connection was made for this question. Any thread. */
 	int (*ask)(void *ctx, const struct series_ask *q, struct arena *a, int *status, struct str *body,
 	        bool *fresh, struct err *e);
@@ -63,10 +74,41 @@ struct series_remote_state {
 	uint64_t refused; /* samples of messages that the engine will not have */
 	uint64_t again;   /* times that the window was sent again */
 	uint64_t failures;
+	uint64_t to_erase;   /* deletions that the engine is still to be told */
+	uint64_t masked;     /* deletions that it did not carry out */
 	time_us whole_since; /* from here on the folder alone knows everything */
 	struct err why;      /* unless ok */
 };
 void series_remote_look(struct series_remote *r, struct series_remote_state *out);
+
+/* How long series are answered for: borrowed until the next call or close. What is older than the longest of
+ * its class's times is kept from answers; the engine has no roll-ups, and gives readings for all of it. */
+void series_remote_set_classes(struct series_remote *r, const struct series_class *class, int n);
+
+/* What became of a deletion in the engine. */
+enum series_erased {
+	SERIES_ERASED,     /* it was told, and said that it does it */
+	SERIES_ERASE_LATE, /* it does not answer; it is told when it does */
+	SERIES_MASKED      /* it will not: it deletes whole series only, or its API is off */
+};
+/* A sentence for a person; "" for the first. */
+const char *series_erased_text(enum series_erased x);
+/*
+ * As series_delete, in folder and engine. Durable, and true of every answer, when it returns 0, also where
+ * the engine is away; *out (may be NULL) is what it said within some seconds. ERR_UNAVAILABLE: a matcher on a
+ * virtual label needs the engine's list of series, and it does not answer; nothing is deleted then. Stopped
+ * (care->cancel) it has deleted nothing. removed has the series of both, the readings of the folder.
+ */
+MUST_USE int series_remote_delete(struct series_remote *r, const struct matcher *m, int n, time_us from,
+        time_us to, struct series_care *care, enum series_erased *out, struct err *e);
+/* As series_count: series of both (those of the folder, where the engine does not answer), and the readings
+ * that the folder has. */
+MUST_USE int series_remote_count(struct series_remote *r, const struct matcher *m, int n, time_us from,
+        time_us to, struct series_survey *out, const bool *cancel, struct err *e);
+/* As series_retain, without roll-ups; and series of which everything is too old are deleted in the engine.
+ * ERR_UNAVAILABLE where it does not answer; the folder's part is done then. */
+MUST_USE int series_remote_retain(struct series_remote *r, const struct series_class *class, int n,
+        time_us now, struct series_care *care, const bool *cancel, struct err *e);
 
 /* As series_select, series_next and series_cursor_free, from folder and engine. Matchers on virtual labels
  * are tried here. Views are not lasting. ERR_UNAVAILABLE: the engine is needed and does not answer. */

@@ -13,7 +13,6 @@
 #include "base/snappy.h"
 #include "base/time.h"
 
-#define ANSWER_MAX_B ((size_t)256 << 20)
 #define ANSWER_WAIT (60 * US_SECOND)
 #define UNHEARD_FOR (5 * US_SECOND) /* so long nobody else waits for an engine that does not answer */
 #define NO_SUCH_FORM 404
@@ -26,7 +25,7 @@ bool remote_is_virtual(const struct virtual_labels *virt, struct str name)
 	return false;
 }
 
-static void put_selector(struct sb *b, const struct matcher *m, int n)
+static void write_selector(struct sb *b, const struct matcher *m, int n)
 {
 	static const char *const op[] = {
 	        [MATCH_EQ] = "=", [MATCH_NE] = "!=", [MATCH_RE] = "=~", [MATCH_NRE] = "!~"};
@@ -56,11 +55,44 @@ static void put_escaped(struct sb *b, struct str s)
 	}
 }
 
+void remote_put_selector(struct sb *form, const struct matcher *m, int n)
+{
+	struct sb selector = SB_INIT;
+
+	write_selector(&selector, m, n);
+	sb_puts(form, form->n > 0 ? "&match%5B%5D=" : "match%5B%5D=");
+	put_escaped(form, sb_str(&selector));
+	sb_fini(&selector);
+}
+
 static void put_seconds(struct sb *b, time_us t)
 {
 	time_us ms = t / US_MS;
 
 	sb_printf(b, "%lld.%03d", (long long)(ms / 1000), (int)(ms % 1000));
+}
+
+void remote_put_times(struct sb *form, time_us from, time_us to)
+{
+	sb_puts(form, "&start=");
+	put_seconds(form, from);
+	sb_puts(form, "&end=");
+	put_seconds(form, to);
+}
+
+int remote_post(struct series_remote *r, enum series_address to, const char *path, const struct sb *form,
+        struct arena *a, int *status, struct str *text, struct err *e)
+{
+	bool fresh;
+
+	return r->engine.ask(r->engine.ctx,
+	        &(struct series_ask){.to = to,
+	                .path = path,
+	                .body = sb_str(form),
+	                .type = "application/x-www-form-urlencoded",
+	                .max_b = REMOTE_ANSWER_MAX_B,
+	                .wait = ANSWER_WAIT},
+	        a, status, text, &fresh, e);
 }
 
 /* Whole milliseconds around the time of the query; engines know none before 1970. */
@@ -79,25 +111,12 @@ struct asking {
 static int ask_export(struct series_remote *r, const struct asking *x, struct arena *a, int *status,
         struct str *text, struct err *e)
 {
-	struct sb selector = SB_INIT, form = SB_INIT;
-	bool fresh;
+	struct sb form = SB_INIT;
 	int rc;
 
-	put_selector(&selector, x->m, x->n);
-	sb_puts(&form, "match%5B%5D=");
-	put_escaped(&form, sb_str(&selector));
-	sb_puts(&form, "&start=");
-	put_seconds(&form, first_ms(x->q) * US_MS);
-	sb_puts(&form, "&end=");
-	put_seconds(&form, x->to);
-	rc = r->engine.ask(r->engine.ctx,
-	        &(struct series_ask){.path = "/api/v1/export",
-	                .body = sb_str(&form),
-	                .type = "application/x-www-form-urlencoded",
-	                .max_b = ANSWER_MAX_B,
-	                .wait = ANSWER_WAIT},
-	        a, status, text, &fresh, e);
-	sb_fini(&selector);
+	remote_put_selector(&form, x->m, x->n);
+	remote_put_times(&form, first_ms(x->q) * US_MS, x->to);
+	rc = remote_post(r, SERIES_READ, "/api/v1/export", &form, a, status, text, e);
 	sb_fini(&form);
 	return rc;
 }
@@ -112,11 +131,12 @@ static int ask_read(struct series_remote *r, const struct asking *x, struct aren
 	prompb_query_put(&message, x->m, x->n, first_ms(x->q), x->to / US_MS);
 	snappy_put(&packed, sb_str(&message));
 	rc = r->engine.ask(r->engine.ctx,
-	        &(struct series_ask){.path = "/api/v1/read",
+	        &(struct series_ask){.to = SERIES_READ,
+	                .path = "/api/v1/read",
 	                .body = sb_str(&packed),
 	                .type = "application/x-protobuf",
 	                .packed = "snappy",
-	                .max_b = ANSWER_MAX_B,
+	                .max_b = REMOTE_ANSWER_MAX_B,
 	                .wait = ANSWER_WAIT},
 	        a, status, text, &fresh, e);
 	sb_fini(&message);
@@ -127,7 +147,7 @@ static int ask_read(struct series_remote *r, const struct asking *x, struct aren
 static int open_read(struct str packed, struct arena *a, struct remote_answer *out, struct err *e)
 {
 	struct str message = STR_NULL, series = STR_NULL;
-	int rc = unsnappy(a, packed, ANSWER_MAX_B * 4, &message, e);
+	int rc = unsnappy(a, packed, REMOTE_ANSWER_MAX_B * 4, &message, e);
 
 	out->read = true;
 	if (rc == 0 && (!prompb_result(message, &series) ||
@@ -161,6 +181,26 @@ static int ask_by_form(struct series_remote *r, const struct series_query *q,
 		        (int)(out->text.n < 200 ? out->text.n : 200), out->text.p);
 	if (rc == 0 && read)
 		rc = open_read(out->text, a, out, e);
+	return rc;
+}
+
+int remote_probe(struct series_remote *r, struct err *e)
+{
+	const struct matcher none = {.op = MATCH_EQ, .name = STR_LIT(LABEL_NAME), .value = STR_LIT("none")};
+	const struct series_query q = {.m = &none, .n = 1};
+	const struct asking x = {.q = &q, .m = &none, .n = 1};
+	struct arena *a = arena_new(0);
+	struct str text;
+	int status = 0, rc = 0;
+
+	if (!atomic_load(&r->reads))
+		rc = ask_export(r, &x, a, &status, &text, e);
+	if (rc == 0 && status == NO_SUCH_FORM) {
+		rc = ask_read(r, &x, a, &status, &text, e);
+		if (rc == 0 && status == 200)
+			atomic_store(&r->reads, true);
+	}
+	arena_free(&a);
 	return rc;
 }
 

@@ -1,6 +1,5 @@
 #include "series/remote_int.h"
 
-#include "base/json.h"
 #include "base/num.h"
 
 #include <math.h>
@@ -8,13 +7,13 @@
 struct line {
 	struct arena *a;
 	struct remote_series *out;
-	size_t t_n, v_n, t_cap, v_cap, label_cap, left;
+	size_t t_n, v_n, t_cap, v_cap, left;
 	bool memory, many;
 };
 
-static struct str text_of(struct line *l, const struct json *j)
+static struct str text_of(const struct json *j, struct arena *a)
 {
-	char *buf = arena_alloc(l->a, j->text.n + 1);
+	char *buf = arena_alloc(a, j->text.n + 1);
 
 	if (buf == NULL)
 		return STR_NULL;
@@ -24,27 +23,34 @@ static struct str text_of(struct line *l, const struct json *j)
 	return (struct str){buf, j->text.n};
 }
 
-static bool read_metric(struct line *l, struct json *j)
+int remote_read_labels(struct json *j, struct arena *a, struct labels *out)
 {
-	struct labels *ls = &l->out->labels;
+	size_t cap = 0;
 	enum json_type t;
 
+	*out = LABELS_NONE;
 	if (json_next(j) != JSON_OBJECT)
-		return false;
+		return 0;
 	while ((t = json_next(j)) == JSON_KEY) {
-		struct label one = {.name = text_of(l, j)};
+		struct label one = {.name = text_of(j, a)};
 
 		if (json_next(j) != JSON_STRING)
-			return false;
-		one.value = text_of(l, j);
-		ls->l = arena_grow(l->a, ls->l, &l->label_cap, (size_t)ls->n + 1, sizeof(*ls->l));
-		if (ls->l == NULL || one.name.p == NULL || one.value.p == NULL) {
-			l->memory = true;
-			return false;
-		}
-		ls->l[ls->n++] = one;
+			return 0;
+		one.value = text_of(j, a);
+		out->l = arena_grow(a, out->l, &cap, (size_t)out->n + 1, sizeof(*out->l));
+		if (out->l == NULL || one.name.p == NULL || one.value.p == NULL)
+			return ERR_NOMEM;
+		out->l[out->n++] = one;
 	}
 	return t == JSON_OBJECT_END;
+}
+
+static bool read_metric(struct line *l, struct json *j)
+{
+	int rc = remote_read_labels(j, l->a, &l->out->labels);
+
+	l->memory = rc < 0;
+	return rc == 1;
 }
 
 /* null is what the engine writes for a staleness marker, the one NaN that it keeps. */

@@ -19,7 +19,7 @@ bool series_remote_local(const struct series_remote *r, time_us from)
 
 /* ---- what came ---- */
 
-static struct virtual_labels virtual_of(struct series_db *db)
+struct virtual_labels remote_virtual(struct series_db *db)
 {
 	struct virtual_labels out = {0};
 
@@ -31,12 +31,11 @@ static struct virtual_labels virtual_of(struct series_db *db)
 	return out;
 }
 
-/* False when the arena is full. */
-static bool add_virtual(const struct virtual_labels *virt, struct remote_series *s, struct arena *a)
+bool remote_add_virtual(const struct virtual_labels *virt, struct labels *ls, struct arena *a)
 {
 	struct str *value = arena_array(a, (size_t)virt->n + 1, sizeof(*value));
-	struct label *l = arena_array(a, (size_t)(s->labels.n + virt->n) + 1, sizeof(*l));
-	struct str thing = labels_get(&s->labels, "thing");
+	struct label *l = arena_array(a, (size_t)(ls->n + virt->n) + 1, sizeof(*l));
+	struct str thing = labels_get(ls, "thing");
 	struct err ignored = ERR_INIT;
 	int n = 0;
 
@@ -46,19 +45,19 @@ static bool add_virtual(const struct virtual_labels *virt, struct remote_series 
 		return true;
 	if (thing.n > 0)
 		virt->v->values(virt->v->ctx, thing, a, value);
-	for (int i = 0; i < s->labels.n; i++) {
+	for (int i = 0; i < ls->n; i++) {
 		bool hidden = false;
 
 		for (int k = 0; k < virt->n; k++)
-			hidden |= value[k].n > 0 && str_is(s->labels.l[i].name, virt->v->names[k]);
+			hidden |= value[k].n > 0 && str_is(ls->l[i].name, virt->v->names[k]);
 		if (!hidden)
-			l[n++] = s->labels.l[i];
+			l[n++] = ls->l[i];
 	}
 	for (int k = 0; k < virt->n; k++)
 		if (value[k].n > 0)
 			l[n++] = (struct label){str_of(virt->v->names[k]), value[k]};
-	s->labels = (struct labels){l, n};
-	must(labels_sort(&s->labels, &ignored) == 0);
+	*ls = (struct labels){l, n};
+	must(labels_sort(ls, &ignored) == 0);
 	return true;
 }
 
@@ -77,8 +76,9 @@ static void cut_points(struct remote_series *s, time_us from, time_us to)
 static int by_labels(const void *a, const void *b)
 {
 	const struct remote_series *x = a, *y = b;
+	int order = labels_cmp(&x->labels, &y->labels);
 
-	return labels_cmp(&x->labels, &y->labels);
+	return order != 0 ? order : (x->after > y->after) - (x->after < y->after);
 }
 
 /* Points of two, of one instant the second's. False when the arena is full. */
@@ -95,21 +95,56 @@ static bool join(struct remote_series *x, const struct remote_series *y, struct 
 	return true;
 }
 
-static int read_answer(struct series_remote_cursor *c, const struct labels *outer,
-        const struct series_query *q, const struct virtual_labels *virt, struct remote_answer *answer,
-        struct err *e)
+/* Of before and of after a deletion, the points of after it count. */
+static int join_same(struct series_remote_cursor *c, struct err *e)
 {
-	size_t left = q->max_points > 0 ? q->max_points : POINTS_MOST, cap = 0, k = 0;
+	size_t k = 0;
+
+	if (c->n > 0)
+		qsort(c->far, c->n, sizeof(*c->far), by_labels);
+	for (size_t i = 0; i < c->n; i++) { /* an engine of several parts may answer in parts */
+		if (k == 0 || !labels_equal(&c->far[k - 1].labels, &c->far[i].labels))
+			c->far[k++] = c->far[i];
+		else if (!join(&c->far[k - 1], &c->far[i], c->a))
+			return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	}
+	c->n = k;
+	return 0;
+}
+
+/* What of it is to be seen. 1; 0 if nothing is. */
+static int take_series(struct series_remote *r, struct series_remote_cursor *c, const struct series_query *q,
+        const struct virtual_labels *virt, struct remote_series *s, struct err *e)
+{
+	time_us horizon;
+	bool room;
+
+	if (!remote_labels_in(&r->outer, &s->labels, &s->after))
+		return 0;
+	cut_points(s, q->from, q->to);
+	room = remote_hide(r, &s->labels, s, c->a);
+	if (!room || !remote_add_virtual(virt, &s->labels, c->a))
+		return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
+	if (s->n == 0 || !matchers_match(q->m, q->n, &s->labels))
+		return 0;
+	horizon = remote_horizon(r, &s->labels, clock_now(r->clock));
+	if (horizon > q->from)
+		cut_points(s, horizon, q->to);
+	return s->n > 0;
+}
+
+static int read_answer(struct series_remote *r, struct series_remote_cursor *c, const struct series_query *q,
+        const struct virtual_labels *virt, struct remote_answer *answer, struct err *e)
+{
+	size_t left = q->max_points > 0 ? q->max_points : POINTS_MOST, cap = 0;
 	struct remote_series s;
 	int rc;
 
 	while ((rc = remote_answer_next(answer, c->a, &left, &s, e)) > 0) {
-		if (!remote_labels_in(outer, &s.labels))
-			continue;
-		cut_points(&s, q->from, q->to);
-		if (!add_virtual(virt, &s, c->a))
-			return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
-		if (s.n == 0 || !matchers_match(q->m, q->n, &s.labels))
+		rc = take_series(r, c, q, virt, &s, e);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
 			continue;
 		if (q->max_series > 0 && c->n == q->max_series)
 			return err_set(e, ERR_TOOBIG, "more than %zu series match", q->max_series);
@@ -120,28 +155,14 @@ static int read_answer(struct series_remote_cursor *c, const struct labels *oute
 			return err_set(e, ERR_NOMEM, "the query needs more memory than one query may use");
 		c->far[c->n++] = s;
 	}
-	if (rc < 0)
-		return rc;
-	if (c->n > 0)
-		qsort(c->far, c->n, sizeof(*c->far), by_labels);
-	for (size_t i = 0; i < c->n; i++) { /* an engine of several parts may answer in parts */
-		if (k > 0 && labels_equal(&c->far[k - 1].labels, &c->far[i].labels)) {
-			if (!join(&c->far[k - 1], &c->far[i], c->a))
-				return err_set(
-				        e, ERR_NOMEM, "the query needs more memory than one query may use");
-		} else {
-			c->far[k++] = c->far[i];
-		}
-	}
-	c->n = k;
-	return 0;
+	return rc < 0 ? rc : join_same(c, e);
 }
 
 static int fetch_far(
         struct series_remote *r, struct series_remote_cursor *c, const struct series_query *q, struct err *e)
 {
 	time_us whole = atomic_load(&r->whole_since), to = q->to < whole ? q->to : whole;
-	struct virtual_labels virt = virtual_of(r->db);
+	struct virtual_labels virt = remote_virtual(r->db);
 	struct arena *temp;
 	struct remote_answer answer = {0};
 	int rc;
@@ -151,7 +172,7 @@ static int fetch_far(
 	temp = arena_new(0);
 	rc = remote_ask(r, q, &virt, to, temp, &answer, e);
 	if (rc == 0)
-		rc = read_answer(c, &r->outer, q, &virt, &answer, e);
+		rc = read_answer(r, c, q, &virt, &answer, e);
 	arena_free(&temp);
 	return rc;
 }

@@ -44,8 +44,7 @@ static int class_ids(struct series_db *db, const struct series_class *class, str
 	return rc;
 }
 
-/* How old anything of the class may be; SERIES_FOREVER: as it likes. */
-static dur_us longest_of(const struct series_class *c)
+dur_us series__longest(const struct series_class *c)
 {
 	dur_us most = c->keep > c->five ? c->keep : c->five;
 
@@ -65,7 +64,7 @@ static time_us border(time_us now, dur_us age)
 /* The first instant of which something stays; windows stay whole. */
 static time_us stays_from(const struct series_class *c, time_us now)
 {
-	time_us t = border(now, longest_of(c));
+	time_us t = border(now, series__longest(c));
 
 	if (t != INT64_MIN && window_time(t) && (c->five > c->keep || c->hour > c->keep))
 		t = window_end(t, US_HOUR) == t ? t + 1 : window_end(t, US_HOUR) - US_HOUR + 1;
@@ -128,7 +127,7 @@ static int retain_class(struct series_db *db, const struct series_class *c, stru
 	if (!ids->n)
 		return 0;
 	if (gone != INT64_MIN && any_before(db, ids, gone))
-		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, cancel, e);
+		rc = series__delete_ids(db, ids, INT64_MIN, gone - 1, care, cancel, NULL, e);
 	if (!rc && c->hour > c->keep && c->hour > c->five)
 		rc = roll(db, ids, border(now, c->five > c->keep ? c->five : c->keep), US_HOUR, care, cancel,
 		        e);
@@ -137,19 +136,14 @@ static int retain_class(struct series_db *db, const struct series_class *c, stru
 	return rc;
 }
 
-int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now,
+int series__retain(struct series_db *db, const struct series_class *class, int n, time_us now,
         struct series_care *care, const bool *cancel, struct err *e)
 {
 	struct ids done = {0};
 	bool all = false; /* there is a class for every series */
 	dur_us longest = 0;
-	int rc;
+	int rc = series_append(db, NULL, 0, e);
 
-	if (db->keep_logs)
-		return err_set(e, ERR_UNSUPPORTED,
-		        "how long readings are kept is the affair of the engine behind them (setting "
-		        "series)");
-	rc = series_append(db, NULL, 0, e);
 	for (int i = 0; i < n && !rc; i++) {
 		struct ids ids = {0};
 		uint64_t taken;
@@ -160,13 +154,24 @@ int series_retain(struct series_db *db, const struct series_class *class, int n,
 		if (!rc && is_cancelled(cancel))
 			rc = err_set(e, ERR_CANCELLED, "it was stopped; what was done stays done");
 		ids_fini(&ids);
-		longest = longest_of(&class[i]) > longest ? longest_of(&class[i]) : longest;
+		longest = series__longest(&class[i]) > longest ? series__longest(&class[i]) : longest;
 		all |= class[i].n == 0;
 	}
 	ids_fini(&done);
 	if (!rc && all && longest < SERIES_FOREVER)
 		rc = series_expire(db, border(now, longest), e);
 	return rc;
+}
+
+int series_retain(struct series_db *db, const struct series_class *class, int n, time_us now,
+        struct series_care *care, const bool *cancel, struct err *e)
+{
+	if (db->keep_logs)
+		return err_set(e, ERR_UNSUPPORTED,
+		        "readings are in a remote engine, too (setting series), which the serving program "
+		        "alone "
+		        "works with: let it run while the site is served");
+	return series__retain(db, class, n, now, care, cancel, e);
 }
 
 /* ---- looking, before it is done ---- */

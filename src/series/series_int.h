@@ -65,6 +65,12 @@ struct deleting {
 	const bool *cancel;       /* or NULL */
 	bool stopped;             /* data; output: not everything was done */
 };
+/* What is to happen at the place of the log where a deletion stands; both with commit held. */
+struct deletion_hook {
+	int (*before)(void *ctx, struct err *e); /* negative: it is not logged */
+	void (*after)(void *ctx, bool logged);   /* not called when before() failed */
+	void *ctx;
+};
 struct deletion {
 	struct deletion *next;
 	struct ids ids; /* ascending */
@@ -212,9 +218,14 @@ MUST_USE int series__drain_deletions(struct series_db *db, struct err *e);
 /* Ids that match, ascending. */
 MUST_USE int series__match_ids(
         struct series_db *db, const struct matcher *m, int n, struct ids *ids, struct err *e);
-/* Logs a deletion, and waits until it is carried out. */
+/* Logs a deletion, and waits until it is carried out. hook may be NULL. */
 MUST_USE int series__delete_ids(struct series_db *db, struct ids *ids, time_us from, time_us to,
+        struct series_care *care, const bool *cancel, const struct deletion_hook *hook, struct err *e);
+/* retain.c: series_retain, also where logs are kept. */
+MUST_USE int series__retain(struct series_db *db, const struct series_class *class, int n, time_us now,
         struct series_care *care, const bool *cancel, struct err *e);
+/* How old anything of a class may be; SERIES_FOREVER: as it likes. */
+dur_us series__longest(const struct series_class *c);
 /* index held, data held for writing; or nobody else there yet. */
 void series__deletion_add(
         struct series_db *db, struct ids *ids, time_us from, time_us to, struct deleting *by);

@@ -1,6 +1,7 @@
 #include "series/ship.h"
 #include "base/file.h"
 #include "series/series_int.h"
+#include "series/ship_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@ struct series_ship {
 	struct series_db *db;
 	char *dir;
 	bool whole;     /* checkpoint and logs of the copy belong together, and have no gap */
+	bool queued;    /* … and those of the queue */
 	bool compared;  /* logs that were there from before are the beginning of those here */
 	uint32_t heads; /* number of the copy's checkpoint; 0: none */
 	_Atomic uint32_t log;
@@ -24,11 +26,12 @@ struct series_ship {
 /* What one look at the first folder found. */
 struct sight {
 	struct arena *a;
-	char **name;     /* of all files */
-	uint32_t heads;  /* newest checkpoint; 0: none */
-	uint32_t number; /* of the log that is written now, */
-	uint64_t synced; /* and its durable end */
-	struct ids logs; /* numbers, ascending */
+	char **name;              /* of all files */
+	uint32_t heads;           /* newest checkpoint; 0: none */
+	uint32_t number;          /* of the log that is written now, */
+	uint64_t synced;          /* and its durable end */
+	struct ids logs;          /* numbers, ascending */
+	struct queue_sight queue; /* with a remote engine */
 };
 
 static char *part_of(const char *path)
@@ -58,12 +61,18 @@ static int look(struct series_ship *s, struct sight *w, struct err *e)
 		else if (sscanf(*name, "heads-%8u%n", &x, &end) == 1 && (*name)[end] == '\0' && x > w->heads)
 			w->heads = x;
 	}
+	/* That a block file is missing is said by the place first. */
+	if (s->db->keep_logs)
+		rc = queue_place(s->db->dir, w->a, &w->queue, e);
 	/* Behind the list: a log that is begun meanwhile is the next step's. */
 	pthread_mutex_lock(&s->db->commit_lock);
 	w->number = s->db->wal.number;
 	w->synced = s->db->wal.synced;
 	pthread_mutex_unlock(&s->db->commit_lock);
-	return 0;
+	/* A deletion is a file before the log has it. */
+	if (rc == 0 && s->db->keep_logs)
+		rc = queue_list(s->db->dir, w->a, &w->queue, e);
+	return rc;
 }
 
 /* ---- logs ---- */
@@ -261,6 +270,19 @@ static int take_parts(struct series_ship *s, bool want_blocks, struct err *e)
 	return rc;
 }
 
+/* A log that the first folder has moved to its queue, where the remote engine is still to get it. */
+static int to_queue(
+        struct series_ship *s, const struct sight *w, const char *mine, const char *name, struct err *e)
+{
+	const char *there = path_join(w->a, queue_dir(w->a, s->db->dir), name),
+	           *to = path_join(w->a, queue_dir(w->a, s->dir), name);
+	bool same = file_exists(there) && (s->compared || begins(mine, there, UINT64_MAX));
+
+	if ((same ? rename(mine, to) : unlink(mine)) < 0)
+		return err_errno(e, errno, "cannot take %s away", mine);
+	return 0;
+}
+
 /* What the first folder has no more, and logs that are no beginning of those there. */
 static int remove_others(struct series_ship *s, const struct sight *w, struct err *e)
 {
@@ -277,7 +299,10 @@ static int remove_others(struct series_ship *s, const struct sight *w, struct er
 			continue;
 		if (keep && !s->compared && sscanf(*name, "log-%8u", &number) == 1)
 			keep = begins(mine, there, number == w->number ? w->synced : UINT64_MAX);
-		if (!keep && unlink(mine) < 0)
+		if (!keep && s->db->keep_logs && sscanf(*name, "log-%8u", &number) == 1 &&
+		        !file_exists(there))
+			rc = to_queue(s, w, mine, *name, e);
+		else if (!keep && unlink(mine) < 0)
 			rc = err_errno(e, errno, "cannot remove %s", mine);
 	}
 	s->compared = rc == 0;
@@ -300,8 +325,11 @@ static int turn(struct series_ship *s, const struct sight *w, struct err *e)
 		struct sight now = {.a = w->a};
 
 		rc = look(s, &now, e);
+		if (rc == 0 && s->db->keep_logs)
+			rc = queue_copy(s->db->dir, s->dir, w->a, &now.queue, e);
 		if (rc == 0)
 			rc = append_logs(s, &now, e);
+		ids_fini(&now.queue.logs);
 		ids_fini(&now.logs);
 	}
 	if (rc == 0)
@@ -314,18 +342,48 @@ static int turn(struct series_ship *s, const struct sight *w, struct err *e)
 	return remove_others(s, w, e);
 }
 
+/* ---- what waits for a remote engine ---- */
+
+/* Logs of the queue are never written to any more. */
+static int append_queue(struct series_ship *s, const struct sight *w, struct err *e)
+{
+	const char *there = queue_dir(w->a, s->db->dir), *mine = queue_dir(w->a, s->dir);
+	int rc = queue_drop(s->db->dir, s->dir, w->a, &w->queue, e);
+
+	for (size_t i = 0; i < w->queue.logs.n && rc == 0; i++) {
+		char *from = wal_path(there, "log", w->queue.logs.p[i]),
+		     *to = wal_path(mine, "log", w->queue.logs.p[i]);
+		uint64_t end = size_of(from), at = size_of(to);
+
+		if (at > 0 && !s->queued && !begins(to, from, end))
+			at = unlink(to) == 0 ? 0 : at;
+		if (end > at)
+			rc = append(s, from, to, at, &end, e);
+		free(from);
+		free(to);
+	}
+	s->queued = rc == 0;
+	return rc;
+}
+
 /* ---- a step ---- */
 
+/* Deletions before the log that has them, and the place before the block files that it speaks of. */
 static int try_step(struct series_ship *s, struct err *e)
 {
 	struct sight w = {.a = arena_new(0)};
 	int rc = look(s, &w, e);
 
+	if (rc == 0 && s->db->keep_logs)
+		rc = queue_copy(s->db->dir, s->dir, w.a, &w.queue, e);
 	if (rc == 0 && (!s->whole || s->heads != w.heads))
 		rc = turn(s, &w, e);
 	s->whole = rc == 0;
 	if (rc == 0)
 		rc = append_logs(s, &w, e);
+	if (rc == 0 && s->db->keep_logs)
+		rc = append_queue(s, &w, e);
+	ids_fini(&w.queue.logs);
 	ids_fini(&w.logs);
 	arena_free(&w.a);
 	return rc;

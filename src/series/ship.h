@@ -6,6 +6,9 @@
  * checkpoint, then loses the logs before it: the order in which the engine itself does it, so that at each
  * moment the copy is a folder as a crash could have left one, and is opened like that.
  *
+ * With a remote engine the copy has the queue too: logs that the engine is still to get or may have to get
+ * again, how far it is, and what was deleted. It goes on sending from there.
+ *
  * Threads: one at a time, none of the engine's; the engine never waits for the copy's disk. Failure: step
  * again.
  */
@@ -22,5 +25,8 @@ MUST_USE int series_ship_step(struct series_ship *s, struct err *e);
 /* Bytes of the log that the copy has not; at least that many. Any thread. */
 int64_t series_ship_behind(const struct series_ship *s);
 void series_ship_close(struct series_ship **s);
+/* What was deleted where there is a remote engine, from a folder of readings to a snapshot that was made of
+ * it, without which the engine's readings would come back. One that is gone meanwhile: ERR_NOTFOUND. */
+MUST_USE int series_copy_deletions(const char *from, const char *to, struct err *e);
 
 #endif

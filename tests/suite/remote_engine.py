@@ -82,12 +82,13 @@ class Engine:
 
 class Prometheus(Engine):
     """Taking samples in any order, as an engine must that is sent some again."""
+    EXTRA = ()
 
     def start(self):
         config = Path(self.folder, 'prometheus.yml')
         config.write_text('storage: {tsdb: {out_of_order_time_window: 10000h}}\n')
         self.p = subprocess.Popen(['prometheus', f'--config.file={config}', f'--storage.tsdb.path={self.folder}/prom', '--storage.tsdb.retention.time=100y',
-                                   f'--web.listen-address=127.0.0.1:{self.port}', '--web.enable-remote-write-receiver', '--enable-feature=memory-snapshot-on-shutdown'],
+                                   f'--web.listen-address=127.0.0.1:{self.port}', '--web.enable-remote-write-receiver', '--enable-feature=memory-snapshot-on-shutdown', *self.EXTRA],
                                   stdout=subprocess.DEVNULL, stderr=open(f'{self.folder}/vm.log', 'a'))
         wait_until('prometheus', self.ready, self.p)
 
@@ -107,8 +108,8 @@ class Prometheus(Engine):
 
 
 class City:
-    def __init__(self, heming, folder, name, *args):
-        self.heming, self.site, self.folder, self.name, self.args = heming, f'{folder}/{name}', folder, name, args
+    def __init__(self, heming, folder, name, *args, clock=CLOCK):
+        self.heming, self.site, self.folder, self.name, self.args, self.clock = heming, f'{folder}/{name}', folder, name, args, clock
         subprocess.run([heming, 'init', '--site', self.site, '--pack', str(TOP / 'tests/data/packs/mini'), '--demo'], check=True, stdout=subprocess.DEVNULL)
         words = [line.split() for line in Path(self.site, 'demo-login').read_text().splitlines() if line.strip()]
         self.device = next(w for w in words if w[0] == 'device')
@@ -119,7 +120,7 @@ class City:
         ready = Path(self.folder, f'{self.name}.ready')
         ready.unlink(missing_ok=True)
         self.p = subprocess.Popen([self.heming, 'serve', '--site', self.site, '--port', '0', '--mqtt-address', 'off', '--rate', '0', '--ready-file', ready,
-                                   '--log', f'{self.folder}/{self.name}.log', '--clock', CLOCK, *self.args], stdout=subprocess.DEVNULL)
+                                   '--log', f'{self.folder}/{self.name}.log', '--clock', self.clock, *self.args], stdout=subprocess.DEVNULL)
         wait_until('heming', ready.exists, self.p)
         self.port = int(dict(line.split() for line in ready.read_text().splitlines())['http'])
         token = json.loads(self.ask('POST', '/api/v1/session', json.dumps({'login': self.login[0], 'password': self.login[1]}), {'Content-Type': 'application/json'})[1])['token']

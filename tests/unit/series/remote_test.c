@@ -98,7 +98,7 @@ static int fake_ask(void *ctx, const struct series_ask *q, struct arena *a, int 
 	if (f->status < 0) {
 		rc = err_set(e, ERR_UNAVAILABLE, "no answer");
 	} else if (strcmp(q->path, "/api/v1/write") == 0) {
-		check(q->write && strcmp(q->packed, "snappy") == 0);
+		check(q->to == SERIES_WRITE && strcmp(q->packed, "snappy") == 0);
 		f->messages++;
 		f->fresh = false;
 		if (f->status == 0)
@@ -106,13 +106,13 @@ static int fake_ask(void *ctx, const struct series_ask *q, struct arena *a, int 
 	} else if (strcmp(q->path, "/metrics") == 0) {
 		sb_printf(&b, "# a\nprocess_start_time_seconds %d\n", f->began);
 	} else if (strcmp(q->path, "/api/v1/read") == 0) {
-		check(!q->write && strcmp(q->packed, "snappy") == 0);
+		check(q->to == SERIES_READ && strcmp(q->packed, "snappy") == 0);
 		sb_putstr(&b, sb_str(f->read));
 	} else if (f->read != NULL) {
 		*status = 404;
 		f->exports++;
 	} else {
-		check(!q->write && strcmp(q->path, "/api/v1/export") == 0);
+		check(q->to == SERIES_READ && strcmp(q->path, "/api/v1/export") == 0);
 		snprintf(f->asked, sizeof(f->asked), STR_FMT, STR_ARG(q->body));
 		export(f, &b);
 	}
@@ -189,7 +189,7 @@ static void rig_init(struct rig *g, time_us now)
 	g->f.fresh = true;
 	g->so = (struct series_options){
 	        .dir = test_dir(), .clock = g->clock, .partition = US_DAY, .keep_logs = true};
-	g->ro = (struct series_remote_options){.clock = g->clock, .engine = {&g->f, fake_ask}};
+	g->ro = (struct series_remote_options){.clock = g->clock, .engine = {.ctx = &g->f, .ask = fake_ask}};
 	rig_open(g);
 }
 
@@ -272,6 +272,21 @@ TEST(an_engine_that_is_away_gets_all_of_it_later)
 	set_status(&g.f, 0);
 	wait_for(all_there(&g, 40));
 	wait_for(look(&g).ok && look(&g).again > 0);
+	rig_fini(&g);
+}
+
+TEST(one_that_is_away_is_so_while_nothing_is_sent)
+{
+	struct rig g;
+
+	rig_init(&g, T0);
+	rig_close(&g);
+	set_status(&g.f, -1);
+	rig_open(&g);
+	wait_for(look(&g).failures > 1); /* asked again, though there is nothing to send */
+	check(!look(&g).ok);
+	set_status(&g.f, 0);
+	wait_for(look(&g).ok);
 	rig_fini(&g);
 }
 
@@ -396,7 +411,8 @@ TEST(old_days_leave_the_folder_when_the_engine_has_them)
 	check_ok(series_flush(g.db, &e), &e);
 	clock_set(g.clock, T0 + 30 * US_DAY);
 	check(append(g.db, id_of(g.db, "m", "a"), T0 + 30 * US_DAY, 7) == 0);
-	rig_close(&g); /* what is old is looked for at a start and each hour */
+	rig_close(&g); /* what is old is looked for at a start, if nothing may be sent again, and each hour */
+	g.ro.window = 1; /* us */
 	rig_open(&g);
 	wait_for(look(&g).whole_since == T0 + 23 * US_DAY);
 	wait_for(read_all(g.db, "m", "a", t, v, ARRAY_LEN(t)) == 1);
@@ -623,7 +639,7 @@ static void site_open_at(struct rig *g, struct fake *f, const char *folder, stru
 	g->so = (struct series_options){
 	        .dir = test_path(folder), .clock = g->clock, .partition = US_DAY, .keep_logs = true};
 	g->ro = (struct series_remote_options){
-	        .clock = g->clock, .engine = {f, fake_ask}, .labels = {label, label != NULL}};
+	        .clock = g->clock, .engine = {.ctx = f, .ask = fake_ask}, .labels = {label, label != NULL}};
 	rig_open(g);
 }
 
