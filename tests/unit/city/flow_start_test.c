@@ -66,7 +66,7 @@ static int cases(struct mini *m)
 
 MINI(a_message_begins_a_case_and_the_next_goes_to_it, false)
 {
-	struct flow_case one, two;
+	struct flow_case one = {0}, two = {0};
 	struct err e = ERR_INIT;
 	struct city_case c;
 
