@@ -185,6 +185,7 @@ static void write_removal(struct call *c, const struct removal *r)
 	struct str rest = str_of(r->selectors);
 	struct retention_state st = {0};
 	const bool running = strcmp(r->state, "running") == 0 || strcmp(r->state, "stopping") == 0;
+	const char *chinese = problem_in_chinese(c->r) ? err_zh(r->why) : NULL;
 	struct jw *w = &c->w;
 
 	if (running && site_promql_sees_all(c->site, &c->who)) /* files are of all readings */
@@ -211,7 +212,7 @@ static void write_removal(struct call *c, const struct removal *r)
 	jw_kint(w, "removed", r->removed);
 	jw_kint(w, "freed", r->freed);
 	jw_ktime(w, "ended", r->ended);
-	jw_kstr(w, "why", r->why);
+	jw_kstr(w, "why", chinese ? chinese : r->why);
 	jw_kint(w, "done", (int64_t)st.done);
 	jw_kint(w, "files", (int64_t)st.files);
 	jw_object_end(w);
