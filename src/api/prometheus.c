@@ -429,7 +429,7 @@ int prom_exemplars(struct call *c, struct err *e)
 {
 	const char *text = form_get(c->form, "query");
 	struct promql_expr *x = NULL;
-	time_us start, end;
+	time_us start = 0, end = 0;
 	int rc = get_span(c, &start, &end, e);
 
 	if (rc < 0)
