@@ -114,7 +114,7 @@ static void fill(struct bench *b)
 	for (size_t i = 0; i < b->n / 200; i++)
 		alarm_of(b, (size_t)(any() * (double)b->n), (int64_t)i + 1);
 	printf("memory: index %.1f bytes a thing, with codes, names and all %.1f\n",
-	        (double)point_index_bytes(b->m.layer[MAP_THINGS].ix) / (double)b->n,
+	        (double)point_index_bytes(b->m.layer[MAP_THINGS].ix[CRS_WGS84]) / (double)b->n,
 	        (double)map__bytes(&b->m) / (double)b->n);
 	printf("classes: %u\n", b->m.layer[MAP_THINGS].classes.n);
 }
