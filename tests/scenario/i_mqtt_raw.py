@@ -57,7 +57,7 @@ def five(f):
 
 @both
 def first_packet_is_connect(v):
-    for b in PING, publish('a', v=v), subscribe(1, ('a', 0), v=v), b'\xe0\0', b'GET / HTTP/1.1\r\n\r\n':
+    for b in PING, publish('a', v=v), subscribe(1, ('a', 0), v=v), b'\xe0\0', b'POST / HTTP/1.1\r\n\r\n':
         Raw(v).send(b).closed()
 
 
