@@ -2,8 +2,9 @@
 """series_bench [WIDE [ROUNDS [DEEP [HOURS [CONNECTIONS]]]]] - Heming beside Debian's victoria-metrics and influxdb.
 
 All get the same generated files as line protocol over HTTP, ten thousand lines a post: a wide set (WIDE series,
-ROUNDS readings each) for the speed of taking them, alone and while questions are asked, and for the time to the answer
-of a post at 200,000 readings a second; a deep one (DEEP series over HOURS hours at 10 s) for bytes and questions.
+ROUNDS readings each) for the speed of taking them; three times as many more of the same series, the second of them
+while questions are asked, the others as what that is held against; a set of 10,000 series for the time to the answer of
+a post at 200,000 readings a second; a deep one (DEEP series over HOURS hours at 10 s) for bytes and questions.
 Readings are a walk with two decimals, with milliseconds of jitter; a third set is the deep one at whole seconds, a
 fourth slow sensors: a level in steps, a temperature in tenths, a switch. Heming and influxdb answer when a post is on
 the disk, victoria-metrics when it is in memory; the time of a sync stands above. victoria-metrics is asked with
@@ -11,7 +12,7 @@ nocache=1, since it keeps the results of a question that comes again. All are se
 (post_lines.c), which POST_LINES names, and which takes a hundredth of a microsecond a reading of the processors that it
 shares with them. Beside readings a second stands the time of the processors that the server took for one, which says
 more on a machine that has other work, too. HEMING names the program. What is not installed is left out, with a word.
-Sets of more than 100,000 series are only taken. The label is `sensor`: things that nobody registered would wait in
+Sets of more than 100,000 series are only taken, once. The label is `sensor`: things that nobody registered would wait in
 quarantine, ten thousand at most.
 """
 import contextlib
@@ -452,7 +453,8 @@ bind-address = "127.0.0.1:{free_port()}"
 def measure(make, folder, sets, seconds):
     out = {}
     best = lambda f: min(f()[0] for _ in range(3))
-    wide, again, paced, deep, *others = sets
+    wide, before, asked, after, paced, deep, *others = sets
+    os.sync()
     with tempfile.TemporaryDirectory(dir=folder) as place:
         e = make(place)
         name = f'{wide.series} series'
@@ -460,11 +462,14 @@ def measure(make, folder, sets, seconds):
         time.sleep(2)  # victoria-metrics shows readings after a second
         if wide.series <= ASKED:
             out[f'latest of {name}, ms'] = best(lambda: e.latest(wide))
-            rate, took = e.fill_asked(again, [lambda: e.latest(wide), lambda: e.one(wide, 'S0000007'), lambda: e.hourly(wide)])
+            alone = e.fill(before)[0]
+            rate, took = e.fill_asked(asked, [lambda: e.latest(wide), lambda: e.one(wide, 'S0000007'), lambda: e.hourly(wide)])
+            out[f'readings/s, {name}, more of them'] = (alone + e.fill(after)[0]) / 2
             out[f'readings/s, {name}, while asked 20 times a second'] = rate
             out['the questions meanwhile, median, ms'] = took
         e.stop()
     with tempfile.TemporaryDirectory(dir=folder) as place:
+        os.sync()  # of what was there before
         e = make(place)
         took = e.pace(paced, seconds)
         for q, word in ((0.5, 'median'), (0.99, 'p99')):
@@ -520,7 +525,9 @@ def main():
         start = (int(time.time()) // WEEK - 2) * WEEK + WEEK // 14
         make = lambda name, f, n, r, at=start: Set(folder, name, f, n, r, connections, at)
         deep_rounds = hours * 3600 // STEP
-        sets = [make('wide', jittered, wide, rounds), make('wide', jittered, wide, rounds, start + rounds * STEP),
+        more = rounds if wide <= ASKED else 0
+        sets = [make('wide', jittered, wide, rounds),
+                *(make('wide', jittered, wide, more, start + (rounds + i * more) * STEP) for i in range(3)),
                 make('paced', jittered, 10000, PACE * seconds // 10000), make('deep', jittered, deep, deep_rounds),
                 make('even', whole, deep, deep_rounds), make('slow', slow, deep, deep_rounds)]
         makers = list(engines())
