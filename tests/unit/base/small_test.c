@@ -9,13 +9,11 @@ TEST(pieces_keep_what_was_put_into_them)
 		uint8_t *p, with;
 		size_t n;
 	} *x = calloc(PIECES, sizeof(*x));
-	uint64_t state = 5;
 
 	for (int step = 0; step < STEPS; step++) {
 		struct piece *q;
 
-		state = state * 6364136223846793005u + 1442695040888963407u;
-		q = &x[(state >> 33) % PIECES];
+		q = &x[test_below(PIECES)];
 		for (size_t i = 0; q->p != NULL && i < q->n; i++)
 			if (!check_eq_u(q->p[i], q->with))
 				return;
@@ -24,7 +22,7 @@ TEST(pieces_keep_what_was_put_into_them)
 			q->p = NULL;
 			continue;
 		}
-		q->n = (state >> 50) % (step % 50 == 0 ? 2 * SMALL_MOST_B : 40);
+		q->n = test_below(step % 50 == 0 ? 2 * SMALL_MOST_B : 40);
 		q->with = (uint8_t)step;
 		q->p = small_take(&s, q->n);
 		check_eq_u((uintptr_t)q->p % 8, 0);

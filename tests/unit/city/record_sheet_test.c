@@ -9,12 +9,9 @@
 #define CODES 9
 #define ROUNDS 40
 
-static uint64_t state;
-
 static unsigned any(unsigned n)
 {
-	state = state * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)((state >> 33) % n);
+	return (unsigned)test_below(n);
 }
 
 static const char *const kinds[] = {"firm", "plot", "valve", "park"};
@@ -89,7 +86,7 @@ static void play(bool postgres, uint64_t seed, struct sb *out)
 	struct mini m;
 	int n = 0;
 
-	state = seed;
+	test_seed(seed);
 	mini_open(&m, postgres, false);
 	for (int round = 0; round < ROUNDS && m.s != NULL; round++) {
 		int kind = (int)any(ARRAY_LEN(kinds));
