@@ -5,15 +5,14 @@ TEST(pieces_keep_what_was_put_into_them)
 {
 	enum { PIECES = 3000, STEPS = 60000 };
 	struct small s = SMALL_INIT;
-	struct piece {
+	static struct piece {
 		uint8_t *p, with;
 		size_t n;
-	} *x = calloc(PIECES, sizeof(*x));
+	} x[PIECES];
 
 	for (int step = 0; step < STEPS; step++) {
-		struct piece *q;
+		struct piece *q = &x[test_below(PIECES)];
 
-		q = &x[test_below(PIECES)];
 		for (size_t i = 0; q->p != NULL && i < q->n; i++)
 			if (!check_eq_u(q->p[i], q->with))
 				return;
@@ -32,7 +31,6 @@ TEST(pieces_keep_what_was_put_into_them)
 		if (x[i].p != NULL)
 			small_give(&s, x[i].p, x[i].n);
 	small_fini(&s);
-	free(x);
 }
 
 TEST(what_was_given_back_is_used_again)
